@@ -1,0 +1,75 @@
+/*
+ * The log: what happened, to syslog(3) or stderr.
+ *
+ * Callers never wait.  A message goes into a bounded queue; one thread empties
+ * it and alone meets whatever blocks in the C library, the terminal or the
+ * system's logger.  What does not fit is counted, and the count is said as soon
+ * as there is room.  Every function here keeps errno.
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <syslog.h>
+
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
+
+/* The level up to which messages are taken, as in syslog.h; read by log_wants(). */
+extern _Atomic int log_level;
+
+static inline bool
+log_wants(int level)
+{
+	return level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+/*
+ * Opens the log, or changes where it goes and how much it takes: `facility` and
+ * `level` as in syslog.h.  Until the first call, messages up to LOG_NOTICE go to
+ * stderr.  The queue is kept: what was logged before goes to the new target.
+ */
+void log_open(enum log_target target, int facility, int level);
+
+/*
+ * Starts the log thread, with every signal blocked.  Messages from before wait
+ * in the queue until then.  Returns 0, or -1 with errno.
+ */
+int log_start(void);
+
+/*
+ * Empties the queue, for at most one second, and ends the thread.  Where none was
+ * started yet, it starts one for that second.  Not to be called by two threads.
+ */
+void log_stop(void);
+
+/*
+ * While true, errors go to stderr as well when the target is syslog and stderr
+ * is not the journal: whoever starts the daemon by hand sees why it does not start.
+ */
+void log_errors_to_stderr(bool enabled);
+
+/* How many messages found the queue full, ever. */
+uint64_t log_suppressed(void);
+
+/* One message, a line without its newline.  Call it by the macros below. */
+void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The arguments are not evaluated when the level is off. */
+#define log_at(level, ...)                              \
+	do {                                            \
+		if (log_wants(level))                   \
+			log_write((level), __VA_ARGS__); \
+	} while (0)
+#define log_error(...) log_at(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_at(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* "err", "warning", "notice", "info", "debug", …: the names that syslog.conf(5) has. */
+const char *log_level_name(int level);
+
+#endif

@@ -1,0 +1,111 @@
+/* Addresses: text to socket address and back, and v4-mapped ones that become IPv4. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "runner.h"
+
+static const struct {
+	const char *host;
+	uint16_t port;
+	const char *text;
+} round_trips[] = {
+	{ "127.0.0.1", 7, "127.0.0.1:7" },
+	{ "0.0.0.0", 0, "0.0.0.0:0" },
+	{ "255.255.255.255", 65535, "255.255.255.255:65535" },
+	{ "::1", 10000, "[::1]:10000" },
+	{ "::", 7, "[::]:7" },
+	{ "2001:DB8:0:0:0:0:0:1", 80, "[2001:db8::1]:80" },
+	{ "fe80::1%lo", 7, "[fe80::1%lo]:7" },
+	{ "::ffff:192.0.2.1", 9, "192.0.2.1:9" },
+};
+
+START_TEST(round_trip)
+{
+	struct address address;
+	char text[ADDRESS_TEXT_SIZE];
+
+	ck_assert(address_parse(&address, round_trips[_i].host, round_trips[_i].port));
+	ck_assert_str_eq(address_format(&address, text), round_trips[_i].text);
+	ck_assert_uint_eq(address_port(&address), round_trips[_i].port);
+}
+END_TEST
+
+static const char *const no_addresses[] = {
+	"", "localhost", "*", "1", "127.1", "0x7f.0.0.1", "127.0.0.1.", "256.0.0.1", "127.0.0.1:7",
+	" 127.0.0.1", "[::1]", ":::", "::1%nosuchinterface", "1:2:3:4:5:6:7:8:9",
+};
+
+START_TEST(none)
+{
+	struct address address, before;
+
+	memset(&address, 0x55, sizeof(address));
+	before = address;
+	ck_assert(!address_parse(&address, no_addresses[_i], 7));
+	ck_assert_mem_eq(&address, &before, sizeof(address));
+}
+END_TEST
+
+START_TEST(mapped_becomes_ipv4)
+{
+	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6, .sin6_port = htons(55821) };
+	struct address address, plain;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr), 1);
+	address_from_sockaddr(&address, (const struct sockaddr *)&mapped, sizeof(mapped));
+	ck_assert_int_eq(address.sa.sa_family, AF_INET);
+	ck_assert_uint_eq(address_length(&address), sizeof(struct sockaddr_in));
+	ck_assert(address_parse(&plain, "127.0.0.1", 55821));
+	ck_assert(address_equal(&address, &plain));
+}
+END_TEST
+
+START_TEST(equality)
+{
+	struct address a, b;
+
+	address_parse(&a, "::1", 7);
+	address_parse(&b, "::1", 7);
+	ck_assert_uint_eq(address_length(&a), sizeof(struct sockaddr_in6));
+	ck_assert(address_equal(&a, &b));
+	address_set_port(&b, 8);
+	ck_assert(!address_equal(&a, &b));
+	address_parse(&b, "::2", 7);
+	ck_assert(!address_equal(&a, &b));
+	address_parse(&b, "127.0.0.1", 7);
+	ck_assert(!address_equal(&a, &b));
+	address_parse(&a, "127.0.0.2", 7);
+	ck_assert(!address_equal(&a, &b));
+}
+END_TEST
+
+START_TEST(unknown_family)
+{
+	const struct sockaddr unknown = { .sa_family = AF_UNIX };
+	struct address address;
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_from_sockaddr(&address, &unknown, sizeof(unknown));
+	ck_assert_str_eq(address_format(&address, text), "unknown");
+	ck_assert_uint_eq(address_port(&address), 0);
+	address_set_port(&address, 7);
+	ck_assert_uint_eq(address_port(&address), 0);
+	ck_assert(!address_equal(&address, &address));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("address");
+	TCase *tests = tcase_create("address");
+
+	tcase_add_loop_test(tests, round_trip, 0, sizeof(round_trips) / sizeof(round_trips[0]));
+	tcase_add_loop_test(tests, none, 0, sizeof(no_addresses) / sizeof(no_addresses[0]));
+	tcase_add_test(tests, mapped_becomes_ipv4);
+	tcase_add_test(tests, equality);
+	tcase_add_test(tests, unknown_family);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}

@@ -1,0 +1,250 @@
+/* The log: its lines, its levels, and that nobody ever waits for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "runner.h"
+
+static int log_pipe[2];
+
+/* Each test runs in a process of its own, so its stderr may become a pipe. */
+static void
+capture_stderr(void)
+{
+	ck_assert_int_eq(pipe2(log_pipe, O_CLOEXEC), 0);
+	ck_assert_int_eq(dup2(log_pipe[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(fcntl(log_pipe[0], F_SETFL, O_NONBLOCK), 0);
+}
+
+/* Reads what has been written until now. */
+static size_t
+captured(char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size - 1 && (n = read(log_pipe[0], text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	return used;
+}
+
+static void
+assert_matches(const char *text, const char *pattern)
+{
+	regex_t compiled;
+
+	ck_assert_int_eq(regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	ck_assert_msg(regexec(&compiled, text, 0, NULL, 0) == 0, "\"%s\" is not like %s", text,
+	    pattern);
+	regfree(&compiled);
+}
+
+#define STAMP "20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
+
+START_TEST(lines)
+{
+	char text[4096];
+
+	capture_stderr();
+	log_open(LOG_TARGET_STDERR, LOG_DAEMON, LOG_DEBUG);
+	ck_assert_int_eq(log_start(), 0);
+	log_error("one %d", 1);
+	log_warning("two");
+	log_notice("three");
+	log_info("four");
+	log_debug("five");
+	log_stop();
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "err: one 1\n" STAMP "warning: two\n" STAMP
+	    "notice: three\n" STAMP "info: four\n" STAMP "debug: five\n$");
+}
+END_TEST
+
+static int evaluated;
+
+static int
+evaluate(void)
+{
+	return ++evaluated;
+}
+
+START_TEST(a_level_that_is_off_costs_nothing)
+{
+	char text[4096];
+
+	capture_stderr();
+	log_open(LOG_TARGET_STDERR, LOG_DAEMON, LOG_INFO);
+	log_debug("%d", evaluate());
+	log_info("%d", evaluate());
+	log_stop();
+	ck_assert_int_eq(evaluated, 1);
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "info: 1\n$");
+}
+END_TEST
+
+START_TEST(earlier_messages_wait_for_the_thread)
+{
+	char text[4096];
+
+	capture_stderr();
+	log_notice("before");
+	ck_assert_uint_eq(captured(text, sizeof(text)), 0);
+	ck_assert_int_eq(log_start(), 0);
+	log_notice("after");
+	log_stop();
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "notice: before\n" STAMP "notice: after\n$");
+}
+END_TEST
+
+START_TEST(errno_is_kept)
+{
+	capture_stderr();
+	errno = ENOTTY;
+	log_error("%s", "");
+	ck_assert_int_eq(errno, ENOTTY);
+	log_stop();
+}
+END_TEST
+
+START_TEST(long_lines_are_cut)
+{
+	char text[4096], message[3000];
+
+	capture_stderr();
+	memset(message, 'x', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	log_notice("%s", message);
+	log_notice("next");
+	log_stop();
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "notice: x{100}");
+	assert_matches(text, "x\n" STAMP "notice: next\n$");
+	ck_assert_uint_gt(strlen(text), 1000);
+}
+END_TEST
+
+START_TEST(the_journal_gets_priorities)
+{
+	char text[4096], stream[64];
+	struct stat st;
+
+	capture_stderr();
+	ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
+	log_error("broken");
+	log_stop();
+	captured(text, sizeof(text));
+	ck_assert_str_eq(text, "<3>broken\n");
+}
+END_TEST
+
+static double
+seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+/* stderr is a pipe that nobody reads: far more is logged than pipe and queue hold. */
+static void
+flood(void)
+{
+	char message[512];
+
+	memset(message, 'x', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	for (int i = 0; i < 8192; i++)
+		log_notice("%s", message);
+}
+
+START_TEST(nobody_waits_for_a_log_that_is_stuck)
+{
+	struct timespec start;
+
+	capture_stderr();
+	ck_assert_int_eq(log_start(), 0);
+	flood();
+	ck_assert_uint_gt(log_suppressed(), 1000);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	log_stop(); /* gives up after a second */
+	ck_assert(seconds_since(&start) >= 0.9);
+	ck_assert(seconds_since(&start) < 10);
+}
+END_TEST
+
+START_TEST(suppressed_messages_are_told)
+{
+	char text[65536], expected[64];
+	bool told = false;
+
+	capture_stderr();
+	ck_assert_int_eq(log_start(), 0);
+	flood();
+	snprintf(expected, sizeof(expected), "%llu messages suppressed",
+	    (unsigned long long)log_suppressed());
+	while (!told) { /* ended by Check's own time-out where it is never told */
+		captured(text, sizeof(text));
+		told = strstr(text, "messages suppressed") != NULL;
+		if (told)
+			ck_assert_ptr_nonnull(strstr(text, expected));
+	}
+	fcntl(log_pipe[0], F_SETFL, 0);
+	close(log_pipe[0]);
+	signal(SIGPIPE, SIG_IGN);
+	log_stop();
+}
+END_TEST
+
+START_TEST(a_full_disk_is_survived)
+{
+	const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ne(full, -1);
+	ck_assert_int_eq(dup2(full, STDERR_FILENO), STDERR_FILENO);
+	log_error("lost");
+	log_stop();
+}
+END_TEST
+
+START_TEST(level_names)
+{
+	ck_assert_str_eq(log_level_name(LOG_ERR), "err");
+	ck_assert_str_eq(log_level_name(LOG_DEBUG), "debug");
+	ck_assert_str_eq(log_level_name(LOG_EMERG), "emerg");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("log");
+	TCase *tests = tcase_create("log");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, lines);
+	tcase_add_test(tests, a_level_that_is_off_costs_nothing);
+	tcase_add_test(tests, earlier_messages_wait_for_the_thread);
+	tcase_add_test(tests, errno_is_kept);
+	tcase_add_test(tests, long_lines_are_cut);
+	tcase_add_test(tests, the_journal_gets_priorities);
+	tcase_add_test(tests, nobody_waits_for_a_log_that_is_stuck);
+	tcase_add_test(tests, suppressed_messages_are_told);
+	tcase_add_test(tests, a_full_disk_is_survived);
+	tcase_add_test(tests, level_names);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
