@@ -1,0 +1,360 @@
+/* The table of options, and how each type is read and written: see options.h. */
+#include "daemon/options.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/address.h"
+#include "daemon/config.h"
+
+static const struct option_choice event_methods[] = {
+	{ "auto", EVENT_METHOD_AUTO },
+	{ "epoll", EVENT_METHOD_EPOLL },
+	{ "poll", EVENT_METHOD_POLL },
+	{ "select", EVENT_METHOD_SELECT },
+	{ NULL, 0 },
+};
+
+static const struct option_choice targets[] = {
+	{ "syslog", LOG_TARGET_SYSLOG },
+	{ "stderr", LOG_TARGET_STDERR },
+	{ NULL, 0 },
+};
+
+static const struct option_choice facilities[] = {
+	{ "daemon", LOG_DAEMON },
+	{ "user", LOG_USER },
+	{ "auth", LOG_AUTH },
+	{ "authpriv", LOG_AUTHPRIV },
+	{ "syslog", LOG_SYSLOG },
+	{ "local0", LOG_LOCAL0 },
+	{ "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 },
+	{ "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 },
+	{ "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 },
+	{ "local7", LOG_LOCAL7 },
+	{ NULL, 0 },
+};
+
+static const struct option_choice levels[] = {
+	{ "err", LOG_ERR },
+	{ "warning", LOG_WARNING },
+	{ "notice", LOG_NOTICE },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+
+static const struct option_choice protocols[] = {
+	{ "tcp", PROTOCOL_TCP },
+	{ "udp", PROTOCOL_UDP },
+	{ NULL, 0 },
+};
+
+#define AT(member) .offset = offsetof(struct config, member)
+#define AT_LISTEN(member) .offset = offsetof(struct listen_config, member)
+
+/* In the order of the dump; the rows of a section are side by side. */
+const struct option_row option_rows[] = {
+	{ "", "user", OPTION_STRING, "", AT(user),
+	    .help = "switch to this user after binding; empty: stay" },
+	{ "", "group", OPTION_STRING, "", AT(group),
+	    .help = "and to this group; empty: the user's own" },
+	{ "", "workers", OPTION_NUMBER, "0", AT(workers), .max = 256, .unit = "",
+	    .zero = "one for each CPU", .help = "threads; 0: one for each CPU" },
+	{ "", "event_method", OPTION_CHOICE, "auto", AT(event_method), .choices = event_methods,
+	    .help = "auto, epoll, poll or select" },
+	{ "", "edge_triggered", OPTION_BOOL, "false", AT(edge_triggered), .help = "epoll only" },
+	{ "", "drain_timeout", OPTION_NUMBER, "30", true, AT(drain_timeout), .max = 3600,
+	    .unit = " seconds", .help = "seconds from SIGTERM to the end, at most" },
+	{ "log", "target", OPTION_CHOICE, "syslog", true, AT(log.target), .choices = targets,
+	    .help = "syslog or stderr" },
+	{ "log", "facility", OPTION_CHOICE, "daemon", true, AT(log.facility), .choices = facilities,
+	    .help = "daemon, user, auth, authpriv, syslog, local0 to local7" },
+	{ "log", "level", OPTION_CHOICE, "info", true, AT(log.level), .choices = levels,
+	    .help = "err, warning, notice, info or debug" },
+	{ "limits", "connections", OPTION_NUMBER, "10000", true, AT(limits.connections), .min = 1,
+	    .max = 1000000, .unit = "", .help = "at once; further ones wait in the backlog" },
+	{ "limits", "idle_timeout", OPTION_NUMBER, "600", true, AT(limits.idle_timeout),
+	    .max = 86400, .unit = " seconds", .zero = "no limit",
+	    .help = "seconds without a byte either way; 0: no limit" },
+	{ "limits", "socket_buffer", OPTION_NUMBER, "0", true, AT(limits.socket_buffer),
+	    .min = 4096, .max = 67108864, .unit = " bytes", .zero = "the kernel's autotuning",
+	    .help = "bytes, each way; 0: the kernel's autotuning" },
+	{ "listen", "protocol", OPTION_CHOICE, "tcp", true, AT_LISTEN(protocol),
+	    .choices = protocols, .help = "tcp or udp" },
+	{ "listen", "address", OPTION_ADDRESS, "*", true, AT_LISTEN(address),
+	    .help = "numeric, \"*\" (all) or \"localhost\"" },
+	{ "listen", "port", OPTION_PORT, NULL, true, AT_LISTEN(port), .max = UINT16_MAX, .unit = "",
+	    .zero = "the kernel picks one", .help = "0: the kernel picks one" },
+};
+const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
+
+_Static_assert(sizeof(enum event_method) == sizeof(int), "a choice is written as an int");
+_Static_assert(sizeof(enum log_target) == sizeof(int), "a choice is written as an int");
+_Static_assert(sizeof(enum protocol) == sizeof(int), "a choice is written as an int");
+
+static void *
+place_of(const struct option_row *row, void *base)
+{
+	return (char *)base + row->offset;
+}
+
+static const void *
+const_place_of(const struct option_row *row, const void *base)
+{
+	return (const char *)base + row->offset;
+}
+
+static bool
+holds_string(const struct option_row *row)
+{
+	return row->type == OPTION_STRING || row->type == OPTION_ADDRESS;
+}
+
+bool
+option_is_of_listener(const struct option_row *row)
+{
+	return strcmp(row->section, "listen") == 0;
+}
+
+/* --- reading ---------------------------------------------------------------- */
+
+/* Decimal digits alone: no sign, no base, no leading zero, so that nothing means two things. */
+static bool
+parse_digits(const char *text, int max, int *value)
+{
+	int sum = 0;
+
+	if (*text == '\0' || (*text == '0' && text[1] != '\0'))
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9' || sum > (max - (*text - '0')) / 10)
+			return false;
+		sum = sum * 10 + (*text - '0');
+	}
+	*value = sum;
+	return true;
+}
+
+static bool
+parse_number(const struct option_row *row, const char *text, void *place,
+    char right[OPTION_RIGHT_SIZE])
+{
+	int value;
+
+	if (parse_digits(text, row->max, &value) &&
+	    (value >= row->min || (value == 0 && row->zero != NULL))) {
+		if (row->type == OPTION_PORT)
+			*(uint16_t *)place = (uint16_t)value;
+		else
+			*(int *)place = value;
+		return true;
+	}
+	snprintf(right, OPTION_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
+	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
+	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
+	    row->zero != NULL ? ")" : "");
+	return false;
+}
+
+static bool
+parse_bool(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
+{
+	static const char *const names[][2] = {
+		{ "false", "true" }, { "no", "yes" }, { "off", "on" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (int value = 0; value < 2; value++)
+			if (strcasecmp(text, names[i][value]) == 0) {
+				*(bool *)place = value == 1;
+				return true;
+			}
+	snprintf(right, OPTION_RIGHT_SIZE, "give true or false (or yes, no, on, off)");
+	return false;
+}
+
+static bool
+parse_choice(const struct option_row *row, const char *text, void *place,
+    char right[OPTION_RIGHT_SIZE])
+{
+	const struct option_choice *choice;
+	size_t used;
+
+	for (choice = row->choices; choice->name != NULL; choice++)
+		if (strcmp(text, choice->name) == 0) {
+			memcpy(place, &choice->value, sizeof(choice->value));
+			return true;
+		}
+	used = (size_t)snprintf(right, OPTION_RIGHT_SIZE, "give %s", row->choices[0].name);
+	for (choice = row->choices + 1; choice->name != NULL && used < OPTION_RIGHT_SIZE; choice++)
+		used += (size_t)snprintf(right + used, OPTION_RIGHT_SIZE - used, "%s%s",
+		    choice[1].name == NULL ? " or " : ", ", choice->name);
+	return false;
+}
+
+static bool
+parse_string(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
+{
+	char *copy;
+
+	if (strlen(text) > OPTION_STRING_MAX) {
+		snprintf(right, OPTION_RIGHT_SIZE, "give at most %d bytes", OPTION_STRING_MAX);
+		return false;
+	}
+	if ((copy = strdup(text)) == NULL) {
+		snprintf(right, OPTION_RIGHT_SIZE, "out of memory");
+		return false;
+	}
+	free(*(char **)place);
+	*(char **)place = copy;
+	return true;
+}
+
+static bool
+parse_address(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
+{
+	struct address address;
+
+	if (strcmp(text, "*") == 0 || strcmp(text, "localhost") == 0 ||
+	    address_parse(&address, text, 0))
+		return parse_string(text, place, right);
+	snprintf(right, OPTION_RIGHT_SIZE,
+	    "give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"");
+	return false;
+}
+
+bool
+option_parse(const struct option_row *row, const char *text, void *base,
+    char right[OPTION_RIGHT_SIZE])
+{
+	void *place = place_of(row, base);
+
+	switch (row->type) {
+	case OPTION_NUMBER:
+	case OPTION_PORT:
+		return parse_number(row, text, place, right);
+	case OPTION_BOOL:
+		return parse_bool(text, place, right);
+	case OPTION_CHOICE:
+		return parse_choice(row, text, place, right);
+	case OPTION_ADDRESS:
+		return parse_address(text, place, right);
+	case OPTION_STRING:
+		break;
+	}
+	return parse_string(text, place, right);
+}
+
+int
+option_set_defaults(void *base, bool listen)
+{
+	char right[OPTION_RIGHT_SIZE];
+
+	OPTION_FOR_EACH(row)
+		if (option_is_of_listener(row) == listen && row->fallback != NULL &&
+		    !option_parse(row, row->fallback, base, right))
+			return -1;
+	return 0;
+}
+
+void
+option_free_values(void *base, bool listen)
+{
+	OPTION_FOR_EACH(row)
+		if (option_is_of_listener(row) == listen && holds_string(row))
+			free(*(char **)place_of(row, base));
+}
+
+void
+option_swap(const struct option_row *row, void *a, void *b)
+{
+	static const size_t sizes[] = {
+		[OPTION_NUMBER] = sizeof(int),
+		[OPTION_PORT] = sizeof(uint16_t),
+		[OPTION_BOOL] = sizeof(bool),
+		[OPTION_STRING] = sizeof(char *),
+		[OPTION_ADDRESS] = sizeof(char *),
+		[OPTION_CHOICE] = sizeof(int),
+	};
+	const size_t size = sizes[row->type];
+	char kept[sizeof(char *)];
+
+	memcpy(kept, place_of(row, a), size);
+	memcpy(place_of(row, a), place_of(row, b), size);
+	memcpy(place_of(row, b), kept, size);
+}
+
+/* --- writing ---------------------------------------------------------------- */
+
+/* In double quotes, with what libconfuse would take for more than itself escaped. */
+static void
+format_string(const char *string, char text[OPTION_TEXT_SIZE])
+{
+	char *out = text;
+
+	*out++ = '"';
+	for (; *string != '\0'; string++) {
+		const unsigned char byte = (unsigned char)*string;
+
+		if (byte < 0x20 || byte == 0x7f) {
+			out += snprintf(out, 5, "\\x%02x", (unsigned)byte);
+			continue;
+		}
+		if (byte == '"' || byte == '\\' || byte == '$')
+			*out++ = '\\';
+		*out++ = *string;
+	}
+	*out++ = '"';
+	*out = '\0';
+}
+
+static void
+format_choice(const struct option_row *row, int value, char text[OPTION_TEXT_SIZE])
+{
+	const struct option_choice *choice = row->choices;
+
+	while (choice->name != NULL && choice->value != value)
+		choice++;
+	snprintf(text, OPTION_TEXT_SIZE, "\"%s\"", choice->name != NULL ? choice->name : "");
+}
+
+const char *
+option_format(const struct option_row *row, const void *base, char text[OPTION_TEXT_SIZE])
+{
+	const void *place = const_place_of(row, base);
+	int value;
+
+	switch (row->type) {
+	case OPTION_NUMBER:
+		snprintf(text, OPTION_TEXT_SIZE, "%d", *(const int *)place);
+		break;
+	case OPTION_PORT:
+		snprintf(text, OPTION_TEXT_SIZE, "%u", (unsigned)*(const uint16_t *)place);
+		break;
+	case OPTION_BOOL:
+		snprintf(text, OPTION_TEXT_SIZE, "%s", *(const bool *)place ? "true" : "false");
+		break;
+	case OPTION_CHOICE:
+		memcpy(&value, place, sizeof(value));
+		format_choice(row, value, text);
+		break;
+	case OPTION_STRING:
+	case OPTION_ADDRESS:
+		format_string(*(char *const *)place, text);
+		break;
+	}
+	return text;
+}
+
+const char *
+event_method_name(enum event_method method)
+{
+	return event_methods[method].name;
+}
