@@ -1,0 +1,275 @@
+/* Turns a listener's configuration into sockets: see bind.h. */
+#include "daemon/bind.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define BACKLOG 4096
+
+/* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
+#define KEEPALIVE_IDLE 60
+#define KEEPALIVE_INTERVAL 15
+#define KEEPALIVE_PROBES 4
+
+/* How often "localhost" with port 0 looks for a port that is free on both addresses. */
+#define PORT_TRIES 16
+
+/* What is to be bound: the addresses in order; the first decides the port. */
+struct wanted {
+	size_t count;
+	struct address addresses[BOUND_MAX];
+	bool dual_stack; /* one IPv6 socket for both families, or an IPv4 one where that fails */
+};
+
+struct binding {
+	const struct listen_config *config;
+	int socket_buffer;
+	const int *leaving;
+	size_t leaving_count;
+};
+
+static void
+set(int fd, int level, int option, int value)
+{
+	/* None of these can fail on a socket of its kind, and none is worth a refusal to serve. */
+	if (setsockopt(fd, level, option, &value, sizeof(value)) == -1)
+		log_debug("setsockopt(%d, %d): %s", level, option, strerror(errno));
+}
+
+static int
+default_size(int fd, int option)
+{
+	int kind = SOCK_STREAM, size = 0, probe;
+	socklen_t length = sizeof(kind);
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length);
+	probe = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+	if (probe == -1)
+		return 0;
+	length = sizeof(size);
+	getsockopt(probe, SOL_SOCKET, option, &size, &length);
+	close(probe);
+	return size / 2; /* the kernel tells the double of what is set: socket(7) */
+}
+
+void
+bind_set_buffers(int fd, int bytes)
+{
+	static const int options[] = { SO_SNDBUF, SO_RCVBUF };
+	int now;
+	socklen_t length = sizeof(now);
+
+#ifdef SO_BUF_LOCK
+	if (bytes == 0 && getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &now, &length) == 0 && now == 0)
+		return; /* autotuned already */
+#endif
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		set(fd, SOL_SOCKET, options[i], bytes > 0 ? bytes : default_size(fd, options[i]));
+#ifdef SO_BUF_LOCK
+	if (bytes == 0)
+		set(fd, SOL_SOCKET, SO_BUF_LOCK, 0); /* Linux 5.14 */
+#endif
+}
+
+static void
+prepare_stream(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* urgent bytes are echoed in their place */
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* A dual-stack socket tells the address asked of an IPv4 datagram by IP_PKTINFO alone. */
+static void
+prepare_datagram(int fd, sa_family_t family)
+{
+	set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+static void
+set_reuse_port(const struct binding *binding, int fd, int value)
+{
+	set(fd, SOL_SOCKET, SO_REUSEPORT, value);
+	for (size_t i = 0; i < binding->leaving_count; i++)
+		set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
+}
+
+/*
+ * Binds `fd`.  An address that one of our own leaving sockets holds is shared for
+ * this moment: both sides need SO_REUSEPORT for it, and neither keeps it, so that
+ * nobody else can join them.
+ */
+static int
+bind_beside_leaving(const struct binding *binding, int fd, const struct address *address)
+{
+	int result = bind(fd, &address->sa, address_length(address)), error;
+
+	if (result == 0 || errno != EADDRINUSE || binding->leaving_count == 0)
+		return result;
+	set_reuse_port(binding, fd, 1);
+	result = bind(fd, &address->sa, address_length(address));
+	error = errno;
+	if (result == 0 && binding->config->protocol == PROTOCOL_TCP)
+		result = listen(fd, BACKLOG);
+	set_reuse_port(binding, fd, 0);
+	errno = error;
+	return result;
+}
+
+static int
+bind_socket(const struct binding *binding, int fd, const struct address *address, bool dual_stack)
+{
+	const bool stream = binding->config->protocol == PROTOCOL_TCP;
+
+	if (address->sa.sa_family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
+	if (stream)
+		prepare_stream(fd);
+	else
+		prepare_datagram(fd, address->sa.sa_family);
+	if (binding->socket_buffer > 0)
+		bind_set_buffers(fd, binding->socket_buffer);
+	if (bind_beside_leaving(binding, fd, address) == -1)
+		return -1;
+	return stream ? listen(fd, BACKLOG) : 0;
+}
+
+/* Adds one socket to *bound.  Returns 0, or -1 with errno. */
+static int
+add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
+    struct bound *bound)
+{
+	const int kind = binding->config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	const int fd = socket(address->sa.sa_family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	int error;
+
+	if (fd == -1)
+		return -1;
+	if (bind_socket(binding, fd, address, dual_stack) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&name, &length) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	bound->sockets[bound->count].fd = fd;
+	address_from_sockaddr(&bound->sockets[bound->count].address, (struct sockaddr *)&name, length);
+	bound->count++;
+	return 0;
+}
+
+void
+bind_close(struct bound *bound)
+{
+	const int error = errno;
+
+	while (bound->count > 0)
+		close(bound->sockets[--bound->count].fd);
+	errno = error;
+}
+
+static struct wanted
+find_wanted(const struct listen_config *config)
+{
+	struct wanted wanted = { .count = 1 };
+
+	if (strcmp(config->address, "*") == 0) {
+		wanted.count = 2;
+		wanted.dual_stack = true;
+		address_parse(&wanted.addresses[0], "::", config->port);
+		address_parse(&wanted.addresses[1], "0.0.0.0", config->port);
+	} else if (strcmp(config->address, "localhost") == 0) {
+		wanted.count = 2;
+		address_parse(&wanted.addresses[0], "127.0.0.1", config->port);
+		address_parse(&wanted.addresses[1], "::1", config->port);
+	} else if (!address_parse(&wanted.addresses[0], config->address, config->port)) {
+		wanted.count = 0;
+	}
+	return wanted;
+}
+
+/* Tells errors of a kernel without that family from errors of the address. */
+static bool
+family_is_missing(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+static int
+bind_dual_stack(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+{
+	if (add_socket(binding, &wanted->addresses[0], true, bound) == 0)
+		return 0;
+	if (!family_is_missing(errno))
+		return -1;
+	return add_socket(binding, &wanted->addresses[1], false, bound);
+}
+
+/* "localhost" is whatever of its two addresses the host has, on one port. */
+static int
+bind_each(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		struct address address = wanted->addresses[i];
+
+		if (bound->count > 0)
+			address_set_port(&address, address_port(&bound->sockets[0].address));
+		if (add_socket(binding, &address, false, bound) == -1 &&
+		    !(wanted->count > 1 && family_is_missing(errno))) {
+			bind_close(bound);
+			return -1;
+		}
+	}
+	return bound->count > 0 ? 0 : -1;
+}
+
+static int
+bind_wanted(const struct binding *binding, struct bound *bound)
+{
+	const struct wanted wanted = find_wanted(binding->config);
+	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
+
+	bound->count = 0;
+	if (wanted.count == 0) {
+		errno = EADDRNOTAVAIL;
+		return -1;
+	}
+	if (wanted.dual_stack)
+		return bind_dual_stack(binding, &wanted, bound);
+	while (bind_each(binding, &wanted, bound) == -1)
+		if (errno != EADDRINUSE || --tries == 0)
+			return -1;
+	return 0;
+}
+
+int
+bind_listener(const struct listen_config *config, int socket_buffer, const int *leaving,
+    size_t leaving_count, struct bound *bound, struct faults *faults)
+{
+	const struct binding binding = { config, socket_buffer, leaving, leaving_count };
+	char uri[URI_HOST_SIZE + 16];
+	int error;
+
+	if (bind_wanted(&binding, bound) == 0)
+		return 0;
+	error = errno;
+	uri_format(config->protocol, config->address, config->port, uri, sizeof(uri));
+	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
+	    error == EACCES && config->port != 0 && config->port < 1024
+		? "; a port below 1024 needs root or CAP_NET_BIND_SERVICE" : "");
+	errno = error;
+	return -1;
+}

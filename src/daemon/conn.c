@@ -1,0 +1,438 @@
+/* One stream connection: see conn.h. */
+#include "daemon/conn.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/escape.h"
+#include "common/log.h"
+
+/* What one connection may receive before the others of its worker have their turn. */
+#define TURN_RECEIVES 16
+#define TURN_BYTES (4 * SCRATCH_SIZE)
+
+struct conn {
+	struct event readable;
+	TAILQ_ENTRY(conn) neighbours; /* in loop->active or loop->lingering */
+	struct message message;       /* carries it between the threads */
+	struct loop *loop;
+	struct traffic *traffic;
+	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
+	uint64_t received, sent;     /* bytes */
+	int64_t opened, active;      /* loop_now() */
+	struct address peer;
+	int fd;
+	enum conn_state state;
+	enum close_reason reason;
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+/* --- life ------------------------------------------------------------------- */
+
+struct conn *
+conn_new(int fd, const struct address *peer, struct traffic *traffic)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return NULL;
+	conn->fd = fd;
+	conn->peer = *peer;
+	conn->traffic = traffic;
+	ledger_hold(traffic->ledger);
+	return conn;
+}
+
+void
+conn_free(struct conn *conn)
+{
+	if (conn == NULL)
+		return;
+	if (conn->fd != -1)
+		close(conn->fd);
+	ledger_release(conn->traffic->ledger);
+	free(conn);
+}
+
+/* A lingering connection is in its own list; the others are ordered by activity. */
+static struct conn_list *
+list_of(struct conn *conn)
+{
+	return conn->state == CONN_LINGERING ? &conn->loop->lingering : &conn->loop->active;
+}
+
+static void
+set_state(struct conn *conn, enum conn_state state)
+{
+	TAILQ_REMOVE(list_of(conn), conn, neighbours);
+	conn->state = state;
+	conn->active = loop_now();
+	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
+}
+
+/* Something moved: the connection goes to the end of those that may be silent. */
+static void
+touch(struct conn *conn)
+{
+	set_state(conn, conn->state);
+}
+
+void
+conn_open(struct conn *conn, struct loop *loop)
+{
+	const short edge = loop->edge_triggered ? EV_ET : 0;
+
+	conn->loop = loop;
+	conn->state = CONN_READING;
+	conn->opened = conn->active = loop_now();
+	TAILQ_INSERT_TAIL(&loop->active, conn, neighbours);
+	event_assign(&conn->readable, loop->base, conn->fd, EV_READ | EV_PERSIST | edge,
+	    on_readable, conn);
+	if (event_add(&conn->readable, NULL) == -1)
+		conn_abort(conn, CLOSE_MEMORY);
+}
+
+void
+conn_close(struct conn *conn, enum close_reason reason)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+
+	log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
+	    "seconds=%.3f", address_format(&conn->peer, peer), conn->traffic->ledger->name,
+	    close_reason_name(reason), (unsigned long long)conn->received,
+	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
+	conn->reason = reason;
+	TAILQ_REMOVE(list_of(conn), conn, neighbours);
+	event_del(&conn->readable);
+	if (conn->waiting != NULL)
+		bufferevent_free(conn->waiting);
+	conn->waiting = NULL;
+	close(conn->fd);
+	conn->fd = -1;
+	inbox_post(conn->loop->reports.inbox, &conn->message, conn->loop->reports.conn_closed);
+}
+
+void
+conn_abort(struct conn *conn, enum close_reason reason)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	conn_close(conn, reason);
+}
+
+/* --- errors ------------------------------------------------------------------- */
+
+static enum close_reason
+reason_of(int error)
+{
+	switch (error) {
+	case ECONNRESET:
+	case EPIPE:
+		return CLOSE_RESET;
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return CLOSE_VANISHED;
+	case ENOMEM:
+	case ENOBUFS:
+		return CLOSE_MEMORY;
+	default:
+		return CLOSE_ERROR;
+	}
+}
+
+/* A socket error on recv or send.  A connection that was ending keeps its reason. */
+static void
+fail(struct conn *conn, int error)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+	const bool ending = conn->state == CONN_FLUSHING || conn->state == CONN_LINGERING;
+
+	log_debug("handling exceptional condition for %s", address_format(&conn->peer, peer));
+	conn_close(conn, ending ? conn->reason : reason_of(error));
+}
+
+static bool
+is_temporary(int error)
+{
+	return error == EAGAIN || error == EINTR;
+}
+
+/* --- sending ------------------------------------------------------------------ */
+
+/* Counts bytes that the socket took: the only place where bytes go out of the books. */
+static void
+count_sent(struct conn *conn, size_t size)
+{
+	conn->sent += size;
+	counter_add(&conn->traffic->sent_bytes, size);
+	touch(conn);
+}
+
+/* Our side is done: all that was read has been given to the kernel. */
+static void
+shut_down(struct conn *conn)
+{
+	if (shutdown(conn->fd, SHUT_WR) == -1) {
+		fail(conn, errno);
+		return;
+	}
+	set_state(conn, CONN_LINGERING);
+	/* Added again, an edge-triggered event tells what came while nothing was read. */
+	if (conn->loop->edge_triggered)
+		event_del(&conn->readable);
+	if (event_add(&conn->readable, NULL) == -1)
+		conn_abort(conn, CLOSE_MEMORY);
+}
+
+static void
+log_queue_empty(const struct conn *conn)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+
+	log_debug("output queue for %s is empty", address_format(&conn->peer, peer));
+}
+
+/* The output buffer changed; what went out of it was taken by the socket. */
+static void
+on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)buffer;
+	if (info->n_deleted > 0)
+		count_sent(conn, info->n_deleted);
+}
+
+/* Nothing waits any more. */
+static void
+on_drained(struct bufferevent *waiting, void *arg)
+{
+	struct conn *conn = arg;
+
+	bufferevent_free(waiting);
+	conn->waiting = NULL;
+	log_queue_empty(conn);
+	if (conn->state == CONN_FLUSHING) {
+		shut_down(conn);
+		return;
+	}
+	set_state(conn, CONN_READING);
+	if (event_add(&conn->readable, NULL) == -1)
+		conn_abort(conn, CLOSE_MEMORY);
+}
+
+static void
+on_failed(struct bufferevent *waiting, short what, void *arg)
+{
+	(void)waiting;
+	(void)what;
+	fail(arg, EVUTIL_SOCKET_ERROR());
+}
+
+/*
+ * Lets bytes wait: `size` of them, which the socket did not take.  Reading stops,
+ * and its event goes before the bufferevent's first write: under EPOLLET both on
+ * one descriptor would leave it registered for writing alone.
+ */
+static void
+wait_with(struct conn *conn, const void *data, size_t size)
+{
+	struct bufferevent *waiting;
+
+	event_del(&conn->readable);
+	waiting = bufferevent_socket_new(conn->loop->base, conn->fd, 0);
+	if (waiting == NULL) {
+		conn_abort(conn, CLOSE_MEMORY);
+		return;
+	}
+	conn->waiting = waiting;
+	bufferevent_setcb(waiting, NULL, on_drained, on_failed, conn);
+	if (bufferevent_write(waiting, data, size) == -1 ||
+	    evbuffer_add_cb(bufferevent_get_output(waiting), on_taken, conn) == NULL) {
+		/* Nothing of it is counted as sent: the close takes it off the books. */
+		conn_abort(conn, CLOSE_MEMORY);
+		return;
+	}
+	set_state(conn, CONN_BLOCKED);
+}
+
+/* Gives back `size` bytes.  Returns true while the connection may go on reading. */
+static bool
+echo(struct conn *conn, const void *data, size_t size)
+{
+	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
+	ssize_t n;
+
+	log_debug("sending %s to %s", escape_payload(data, size, payload),
+	    address_format(&conn->peer, peer));
+	n = send(conn->fd, data, size, MSG_NOSIGNAL);
+	if (n == -1 && !is_temporary(errno)) {
+		fail(conn, errno);
+		return false;
+	}
+	if (n > 0)
+		count_sent(conn, (size_t)n);
+	else
+		n = 0;
+	if ((size_t)n < size) {
+		wait_with(conn, (const unsigned char *)data + n, size - (size_t)n);
+		return false;
+	}
+	log_queue_empty(conn);
+	return true;
+}
+
+/* --- receiving ------------------------------------------------------------------ */
+
+/*
+ * The peer has shut down its side, so nothing unread is left that would turn our
+ * close into a reset: the kernel sends what it holds, then our FIN.
+ */
+static void
+end_of_stream(struct conn *conn)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+
+	log_debug("closing %s after reading no data", address_format(&conn->peer, peer));
+	conn_close(conn, conn->state == CONN_LINGERING ? conn->reason : CLOSE_PEER);
+}
+
+/* Takes over `size` bytes that recv gave.  Returns true while the connection may go on. */
+static bool
+received(struct conn *conn, const void *data, size_t size)
+{
+	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
+
+	conn->received += size;
+	counter_add(&conn->traffic->received_bytes, size);
+	log_debug("received %s from %s", escape_payload(data, size, payload),
+	    address_format(&conn->peer, peer));
+	if (conn->state == CONN_LINGERING)
+		return true; /* too late to go back: our side is shut down */
+	return echo(conn, data, size);
+}
+
+/*
+ * The turn is over with more to read perhaps.  A level-triggered event fires again
+ * by itself; an edge-triggered one is made to, after the others had their turn.
+ */
+static void
+take_another_turn(struct conn *conn)
+{
+	if (!conn->loop->edge_triggered)
+		return;
+	event_del(&conn->readable);
+	if (event_add(&conn->readable, NULL) == -1)
+		conn_abort(conn, CLOSE_MEMORY);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+	struct loop *loop = conn->loop;
+	size_t bytes = 0;
+
+	(void)what;
+	for (int i = 0; i < TURN_RECEIVES && bytes < TURN_BYTES; i++) {
+		const ssize_t n = recv(fd, loop->scratch, SCRATCH_SIZE, 0);
+
+		if (n == 0) {
+			end_of_stream(conn);
+			return;
+		}
+		if (n == -1) {
+			if (!is_temporary(errno))
+				fail(conn, errno);
+			return;
+		}
+		if (!received(conn, loop->scratch, (size_t)n))
+			return;
+		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */
+		if (n < SCRATCH_SIZE && !loop->edge_triggered)
+			return;
+		bytes += (size_t)n;
+	}
+	take_another_turn(conn);
+}
+
+/* --- ending ------------------------------------------------------------------- */
+
+void
+conn_finish(struct conn *conn, enum close_reason reason)
+{
+	switch (conn->state) {
+	case CONN_READING:
+		conn->reason = reason;
+		shut_down(conn);
+		break;
+	case CONN_BLOCKED:
+		conn->reason = reason;
+		set_state(conn, CONN_FLUSHING);
+		break;
+	case CONN_FLUSHING:
+	case CONN_LINGERING:
+		break; /* on its way out */
+	}
+}
+
+/* --- what others may know ------------------------------------------------------- */
+
+struct message *
+conn_message(struct conn *conn)
+{
+	return &conn->message;
+}
+
+struct conn *
+conn_from_message(struct message *message)
+{
+	return (struct conn *)((char *)message - offsetof(struct conn, message));
+}
+
+enum conn_state
+conn_state(const struct conn *conn)
+{
+	return conn->state;
+}
+
+const struct address *
+conn_peer(const struct conn *conn)
+{
+	return &conn->peer;
+}
+
+struct traffic *
+conn_traffic(const struct conn *conn)
+{
+	return conn->traffic;
+}
+
+enum close_reason
+conn_reason(const struct conn *conn)
+{
+	return conn->reason;
+}
+
+int64_t
+conn_silence(const struct conn *conn, int64_t now)
+{
+	return now - conn->active;
+}
+
+struct conn *
+conn_next(const struct conn *conn)
+{
+	return TAILQ_NEXT(conn, neighbours);
+}

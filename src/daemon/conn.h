@@ -1,0 +1,72 @@
+/*
+ * One stream connection: what is read goes back (RFC 862).
+ *
+ * A byte that need not wait is received into the loop's scratch buffer and sent
+ * at once.  What the socket does not take waits in a bufferevent, and while it
+ * waits nothing more is read: a connection never holds more than one scratch
+ * buffer, whatever its peer does.
+ *
+ * The control thread makes a connection, gives it to a worker, and gets it back
+ * closed; in between it is the worker's alone.
+ */
+#ifndef DAEMON_CONN_H
+#define DAEMON_CONN_H
+
+#include <stdbool.h>
+
+#include "common/address.h"
+#include "daemon/counters.h"
+#include "daemon/ledger.h"
+#include "daemon/loop.h"
+
+enum conn_state {
+	CONN_READING,   /* waits for bytes; none of its own wait */
+	CONN_BLOCKED,   /* bytes wait in the bufferevent; nothing is read */
+	CONN_FLUSHING,  /* the same, and our side is shut down once they are sent */
+	CONN_LINGERING, /* our side is shut down; waits for the peer's, reading nothing back */
+};
+
+/*
+ * Takes over `fd`, a connected non-blocking socket.  `traffic` is the cell of its
+ * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
+ * conn_free() frees it, before conn_open() or after conn_close() gave it back.
+ * Both are the control thread's to call: they hold the ledger of `traffic`.
+ */
+struct conn *conn_new(int fd, const struct address *peer, struct traffic *traffic);
+void conn_free(struct conn *conn);
+
+struct message *conn_message(struct conn *conn);
+struct conn *conn_from_message(struct message *message);
+
+/* Begins to echo, in `loop`'s thread. */
+void conn_open(struct conn *conn, struct loop *loop);
+
+/*
+ * The one door out: logs `reason`, closes the socket and reports to the control
+ * thread, which counts it and frees the connection.  *conn is gone for the caller.
+ */
+void conn_close(struct conn *conn, enum close_reason reason);
+
+/*
+ * Ends the connection without losing a byte that was read: what waits is sent,
+ * our side is shut down, and it is closed with `reason` once the peer has shut
+ * down its own.
+ */
+void conn_finish(struct conn *conn, enum close_reason reason);
+
+/* Closes with a reset, so that the kernel keeps nothing for a peer that does not read. */
+void conn_abort(struct conn *conn, enum close_reason reason);
+
+enum conn_state conn_state(const struct conn *conn);
+const struct address *conn_peer(const struct conn *conn);
+struct traffic *conn_traffic(const struct conn *conn);
+/* Valid once it was closed. */
+enum close_reason conn_reason(const struct conn *conn);
+
+/* How long nothing has moved either way (or, lingering, since our side was shut down): ms. */
+int64_t conn_silence(const struct conn *conn, int64_t now);
+
+/* The one after it in its list, or NULL. */
+struct conn *conn_next(const struct conn *conn);
+
+#endif

@@ -1,0 +1,71 @@
+/* What one listener's peers amounted to: see ledger.h. */
+#include "daemon/ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ledger *
+ledger_new(const char *name, size_t worker_count)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	const size_t size = worker_count * sizeof(*ledger->traffic);
+
+	if (ledger == NULL)
+		return NULL;
+	ledger->holders = 1;
+	ledger->worker_count = worker_count;
+	ledger->name = strdup(name);
+	ledger->traffic = aligned_alloc(alignof(struct traffic), size);
+	if (ledger->name == NULL || ledger->traffic == NULL) {
+		ledger_release(ledger);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(ledger->traffic, 0, size);
+	for (size_t i = 0; i < worker_count; i++)
+		ledger->traffic[i].ledger = ledger;
+	return ledger;
+}
+
+void
+ledger_hold(struct ledger *ledger)
+{
+	ledger->holders++;
+}
+
+void
+ledger_release(struct ledger *ledger)
+{
+	if (ledger == NULL || --ledger->holders > 0)
+		return;
+	free(ledger->traffic);
+	free(ledger->name);
+	free(ledger);
+}
+
+size_t
+ledger_worker(const struct traffic *traffic)
+{
+	return (size_t)(traffic - traffic->ledger->traffic);
+}
+
+uint64_t
+ledger_received_bytes(const struct ledger *ledger)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger->worker_count; i++)
+		sum += counter_read(&ledger->traffic[i].received_bytes);
+	return sum;
+}
+
+uint64_t
+ledger_sent_bytes(const struct ledger *ledger)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger->worker_count; i++)
+		sum += counter_read(&ledger->traffic[i].sent_bytes);
+	return sum;
+}

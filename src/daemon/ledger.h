@@ -1,0 +1,48 @@
+/*
+ * What one listener's peers amounted to.  It outlives the listener until the last
+ * of its connections has been closed, so that each of them is settled.
+ */
+#ifndef DAEMON_LEDGER_H
+#define DAEMON_LEDGER_H
+
+#include <stdalign.h>
+#include <stddef.h>
+
+#include "daemon/counters.h"
+
+struct ledger;
+
+/* What one worker moved for one listener; on a cache line of its own. */
+struct traffic {
+	alignas(64) struct ledger *ledger;
+	counter received_bytes;
+	counter sent_bytes;
+};
+
+struct ledger {
+	char *name; /* the listener's; never changes */
+	unsigned holders;
+	size_t worker_count;
+
+	/* The control thread's alone. */
+	uint64_t accepted;
+	uint64_t open;
+	uint64_t refused[REFUSE_REASON_COUNT];
+
+	struct traffic *traffic; /* one for each worker */
+};
+
+/* Returns a ledger with one holder, or NULL with errno. */
+struct ledger *ledger_new(const char *name, size_t worker_count);
+
+/* The control thread's alone; the last release frees it. */
+void ledger_hold(struct ledger *ledger);
+void ledger_release(struct ledger *ledger);
+
+/* Which worker's cell this is. */
+size_t ledger_worker(const struct traffic *traffic);
+
+uint64_t ledger_received_bytes(const struct ledger *ledger);
+uint64_t ledger_sent_bytes(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,193 @@
+/* The listeners in force: see listeners.h. */
+#include "daemon/listeners.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct set {
+	size_t count;
+	struct listener **members;
+};
+
+struct listeners {
+	struct listener_context context;
+	struct set now;
+	struct set next; /* prepared: those that stay, and new ones that do not serve yet */
+};
+
+struct listeners *
+listeners_new(const struct listener_context *context)
+{
+	struct listeners *listeners = calloc(1, sizeof(*listeners));
+
+	if (listeners != NULL)
+		listeners->context = *context;
+	return listeners;
+}
+
+void
+listeners_free(struct listeners *listeners)
+{
+	free(listeners);
+}
+
+static bool
+has(const struct set *set, const struct listener *listener)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->members[i] == listener)
+			return true;
+	return false;
+}
+
+static struct listener *
+find(const struct set *set, const struct listen_config *config)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->members[i] != NULL && listener_is(set->members[i], config))
+			return set->members[i];
+	return NULL;
+}
+
+/* The sockets of those that do not stay, of one protocol.  Returns how many. */
+static size_t
+find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listeners->now.count; i++) {
+		const struct listener *listener = listeners->now.members[i];
+		const struct bound *bound = listener_sockets(listener);
+
+		if (has(&listeners->next, listener) || listener_protocol(listener) != protocol)
+			continue;
+		for (size_t s = 0; s < bound->count; s++)
+			fds[count++] = bound->sockets[s].fd;
+	}
+	return count;
+}
+
+/* Binds one that is new.  Returns it, or NULL with a fault. */
+static struct listener *
+make(const struct listeners *listeners, const struct listen_config *listen,
+    const struct config *config, int *fds, struct faults *faults)
+{
+	const size_t leaving = find_leaving(listeners, listen->protocol, fds);
+	struct listener *listener;
+	struct bound bound;
+
+	if (bind_listener(listen, config->limits.socket_buffer, fds, leaving, &bound, faults) == -1)
+		return NULL;
+	listener = listener_new(listen, &bound, &listeners->context);
+	if (listener == NULL) {
+		faults_add(faults, "cannot make listener %s: %s", listen->name, strerror(errno));
+		bind_close(&bound);
+	}
+	return listener;
+}
+
+/* Those that stay are found first: what is left over is what leaves. */
+static void
+prepare_kept(struct listeners *listeners, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		listeners->next.members[i] = find(&listeners->now, &config->listen[i]);
+}
+
+int
+listeners_prepare(struct listeners *listeners, const struct config *config, struct faults *faults)
+{
+	const size_t before = faults_count(faults);
+	int *fds = calloc(listeners->now.count * BOUND_MAX + 1, sizeof(*fds));
+
+	listeners->next.members = calloc(config->listen_count, sizeof(struct listener *));
+	if (fds == NULL || listeners->next.members == NULL) {
+		faults_add(faults, "cannot make listeners: %s", strerror(errno));
+	} else {
+		listeners->next.count = config->listen_count;
+		prepare_kept(listeners, config);
+		for (size_t i = 0; i < config->listen_count; i++)
+			if (listeners->next.members[i] == NULL)
+				listeners->next.members[i] =
+				    make(listeners, &config->listen[i], config, fds, faults);
+	}
+	free(fds);
+	if (faults_count(faults) == before)
+		return 0;
+	listeners_roll_back(listeners);
+	return -1;
+}
+
+void
+listeners_roll_back(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->next.count; i++)
+		if (!has(&listeners->now, listeners->next.members[i]))
+			listener_free(listeners->next.members[i]);
+	free(listeners->next.members);
+	listeners->next = (struct set){ 0, NULL };
+}
+
+static void
+set_buffers(const struct listener *listener, const struct config *config)
+{
+	const struct bound *bound = listener_sockets(listener);
+
+	for (size_t i = 0; i < bound->count; i++)
+		bind_set_buffers(bound->sockets[i].fd, config->limits.socket_buffer);
+}
+
+struct listeners_change
+listeners_commit(struct listeners *listeners, const struct config *config)
+{
+	struct set before = listeners->now;
+	struct listeners_change change = { 0, 0, 0 };
+
+	for (size_t i = 0; i < listeners->next.count; i++) {
+		if (has(&before, listeners->next.members[i])) {
+			set_buffers(listeners->next.members[i], config);
+			change.kept++;
+		} else {
+			listener_serve(listeners->next.members[i]);
+			change.added++;
+		}
+	}
+	for (size_t i = 0; i < before.count; i++)
+		if (!has(&listeners->next, before.members[i])) {
+			listener_close(before.members[i]);
+			change.removed++;
+		}
+	listeners->now = listeners->next;
+	listeners->next = (struct set){ 0, NULL };
+	free(before.members);
+	return change;
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_close(listeners->now.members[i]);
+	free(listeners->now.members);
+	listeners->now = (struct set){ 0, NULL };
+}
+
+void
+listeners_resume(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_resume(listeners->now.members[i]);
+}
+
+size_t
+listeners_count(const struct listeners *listeners)
+{
+	return listeners->now.count;
+}
+
+const struct listener *
+listeners_get(const struct listeners *listeners, size_t index)
+{
+	return listeners->now.members[index];
+}

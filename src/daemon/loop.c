@@ -1,0 +1,72 @@
+/* What the connections and datagram sockets of one worker share: see loop.h. */
+#include "daemon/loop.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct event_base *
+loop_base_new(const struct config *config)
+{
+	static const char *const methods[] = { "epoll", "poll", "select" };
+	struct event_config *wanted = event_config_new();
+	struct event_base *base = NULL;
+
+	if (wanted == NULL)
+		return NULL;
+	event_config_set_flag(wanted, EVENT_BASE_FLAG_NOLOCK);
+	/* The environment could switch on epoll's changelist, or switch methods off. */
+	event_config_set_flag(wanted, EVENT_BASE_FLAG_IGNORE_ENV);
+	if (config->event_method != EVENT_METHOD_AUTO)
+		for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+			if (strcmp(methods[i], event_method_name(config->event_method)) != 0)
+				event_config_avoid_method(wanted, methods[i]);
+	base = event_base_new_with_config(wanted);
+	event_config_free(wanted);
+	return base;
+}
+
+struct loop *
+loop_new(const struct config *config, const struct loop_reports *reports)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop == NULL)
+		return NULL;
+	loop->base = loop_base_new(config);
+	if (loop->base == NULL) {
+		free(loop);
+		return NULL;
+	}
+	loop->edge_triggered = config->edge_triggered;
+	loop->reports = *reports;
+	loop_set_limits(loop, config);
+	TAILQ_INIT(&loop->active);
+	TAILQ_INIT(&loop->lingering);
+	return loop;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	event_base_free(loop->base);
+	free(loop);
+}
+
+void
+loop_set_limits(struct loop *loop, const struct config *config)
+{
+	atomic_store(&loop->idle_timeout, config->limits.idle_timeout * INT64_C(1000));
+}
+
+int64_t
+loop_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

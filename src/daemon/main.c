@@ -1,0 +1,207 @@
+/* echod(8): the command line, the order of start-up, the exit status; nothing else. */
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "daemon/config.h"
+#include "daemon/faults.h"
+#include "daemon/sdaemon.h"
+#include "daemon/server.h"
+
+#define EXIT_USAGE 2
+
+enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
+
+static const char help[] =
+    "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
+    "An echo daemon: what a peer sends over TCP or UDP goes back to it (RFC 862).\n"
+    "\n"
+    "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
+    "  -t, --test            check the configuration and exit\n"
+    "  -T, --dump            print the effective configuration and exit\n"
+    "  -f, --foreground      log to stderr, whatever log.target says\n"
+    "  -l, --listen URI      listen on tcp://HOST:PORT or udp://HOST:PORT instead of\n"
+    "                        the file's listeners; port 0 picks one; repeatable\n"
+    "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
+    "  -v, --verbose         log one level more; repeatable\n"
+    "  -V, --version         print the version and exit\n"
+    "  -h, --help            print this help and exit\n"
+    "\n"
+    "Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and stop (a\n"
+    "second one stops now), SIGUSR1 logs the statistics.\n"
+    "See echod(8) and echod.conf(5).\n";
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "test", no_argument, NULL, 't' },
+	{ "dump", no_argument, NULL, 'T' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "set", required_argument, NULL, 'o' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct arguments {
+	enum mode mode;
+	struct config_source source;
+	const char **listen, **set; /* each with room for all of argv */
+};
+
+static _Noreturn void
+leave(const char *text)
+{
+	fputs(text, stdout);
+	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static _Noreturn void
+leave_with_hint(void)
+{
+	fputs("Try \"echod --help\".\n", stderr);
+	exit(EXIT_USAGE);
+}
+
+static _Noreturn void
+print_version(void)
+{
+	printf("echod %s %s, libevent %s\n", PACKAGE_VERSION, sdaemon_feature,
+	    event_get_version());
+	leave("");
+}
+
+static void
+take_option(struct arguments *arguments, int option)
+{
+	struct config_source *source = &arguments->source;
+
+	switch (option) {
+	case 'c':
+		source->path = optarg;
+		source->may_be_missing = false;
+		break;
+	case 't':
+		arguments->mode = MODE_TEST;
+		break;
+	case 'T':
+		arguments->mode = MODE_DUMP;
+		break;
+	case 'f':
+		source->foreground = true;
+		break;
+	case 'l':
+		arguments->listen[source->listen_count++] = optarg;
+		break;
+	case 'o':
+		arguments->set[source->set_count++] = optarg;
+		break;
+	case 'v':
+		source->verbose++;
+		break;
+	case 'V':
+		print_version();
+	case 'h':
+		leave(help);
+	default:
+		leave_with_hint();
+	}
+}
+
+static void
+parse_arguments(struct arguments *arguments, int argc, char **argv)
+{
+	int option;
+
+	arguments->listen = calloc((size_t)argc, sizeof(*arguments->listen));
+	arguments->set = calloc((size_t)argc, sizeof(*arguments->set));
+	if (arguments->listen == NULL || arguments->set == NULL) {
+		perror("echod");
+		exit(EXIT_FAILURE);
+	}
+	while ((option = getopt_long(argc, argv, "c:tTfl:o:vVh", options, NULL)) != -1)
+		take_option(arguments, option);
+	if (optind < argc) {
+		fprintf(stderr, "echod: unexpected argument \"%s\"\n", argv[optind]);
+		leave_with_hint();
+	}
+	arguments->source.listen = arguments->listen;
+	arguments->source.set = arguments->set;
+}
+
+static struct config *
+load(const struct config_source *source)
+{
+	struct faults *faults = faults_new();
+	struct config *config = NULL;
+
+	if (faults == NULL)
+		perror("echod");
+	else
+		config = config_load(source, faults);
+	for (size_t i = 0; faults != NULL && i < faults_count(faults); i++)
+		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
+	faults_free(faults);
+	return config;
+}
+
+static int
+dump(const struct config *config)
+{
+	if (config_dump(config, stdout) == 0)
+		return EXIT_SUCCESS;
+	perror("echod: cannot print the configuration");
+	return EXIT_FAILURE;
+}
+
+static int
+run(struct config *config, const struct config_source *source)
+{
+	int result;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_open(config->log.target, config->log.facility, config->log.level);
+	log_errors_to_stderr(true);
+	result = server_run(config, source);
+	log_stop();
+	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* What the mode asks for.  Returns the exit status. */
+static int
+act(const struct arguments *arguments)
+{
+	struct config *config = load(&arguments->source);
+	int status = EXIT_SUCCESS;
+
+	if (config == NULL)
+		return EX_CONFIG;
+	if (arguments->mode == MODE_RUN)
+		return run(config, &arguments->source);
+	if (arguments->mode == MODE_DUMP)
+		status = dump(config);
+	else
+		printf("%s: OK\n", arguments->source.path);
+	config_free(config);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.source = { .path = SYSCONFDIR "/echod.conf", .may_be_missing = true },
+	};
+	int status;
+
+	parse_arguments(&arguments, argc, argv);
+	status = act(&arguments);
+	free(arguments.listen);
+	free(arguments.set);
+	return status;
+}

@@ -1,0 +1,17 @@
+/*
+ * Giving up root once the sockets are bound, for good.
+ */
+#ifndef DAEMON_PRIVILEGES_H
+#define DAEMON_PRIVILEGES_H
+
+#include "daemon/config.h"
+
+/*
+ * Started as root: becomes the user and group of `config`, with that user's
+ * supplementary groups, and proves that there is no way back; with no user set it
+ * stays root and warns.  Not root: stays who it is.  Before any thread starts.
+ * Returns 0, or -1 after an error in the log: the process must not go on then.
+ */
+int privileges_drop(const struct config *config);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * The running daemon: what the control thread does from start to stop.
+ */
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
+
+#include "daemon/config.h"
+
+/*
+ * Serves until a signal ends it.  Takes over `config`, which `source` gave and gives
+ * again on a reload.  Returns 0 after a clean stop, or -1 after an error in the log.
+ */
+int server_run(struct config *config, const struct config_source *source);
+
+#endif

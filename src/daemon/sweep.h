@@ -1,0 +1,24 @@
+/*
+ * Ends the connections of a loop whose time is up: idle ones, silent ones in a
+ * drain, those that linger for a peer.
+ */
+#ifndef DAEMON_SWEEP_H
+#define DAEMON_SWEEP_H
+
+#include <stdint.h>
+
+#include "daemon/loop.h"
+
+/*
+ * Ends what is due at `now` (loop_now()).  Returns in how many milliseconds the
+ * next connection may be due, at most `most`.
+ */
+int64_t sweep_due(struct loop *loop, int64_t now, int64_t most);
+
+/* Finishes all connections, whether silent or not. */
+void sweep_finish_all(struct loop *loop, enum close_reason reason);
+
+/* Aborts all connections. */
+void sweep_abort_all(struct loop *loop, enum close_reason reason);
+
+#endif

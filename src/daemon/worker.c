@@ -1,0 +1,240 @@
+/* A worker: see worker.h. */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "daemon/sweep.h"
+
+/* How often the heart beats, and in a drain: ms. */
+#define BEAT 1000
+#define DRAIN_BEAT 100
+
+/* A beat that comes this late tells that the process was stopped or starved: ms. */
+#define LATE 1000
+
+struct worker {
+	struct loop *loop;
+	struct inbox *inbox;
+	struct event *beat;
+	int64_t next_beat;          /* loop_now() */
+	_Atomic int64_t heartbeat;  /* loop_now() */
+	struct message drain, finish, stop;
+	pthread_t thread;
+};
+
+static void
+arm_beat(struct worker *worker, int64_t after)
+{
+	const struct timeval delay = { after / 1000, after % 1000 * 1000 };
+
+	worker->next_beat = loop_now() + after;
+	event_add(worker->beat, &delay);
+}
+
+/*
+ * After a beat that came late, what has arrived meanwhile is read before any
+ * connection is called silent.
+ */
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	const int64_t now = loop_now();
+	int64_t after = worker->loop->draining ? DRAIN_BEAT : BEAT;
+
+	(void)fd;
+	(void)what;
+	atomic_store(&worker->heartbeat, now);
+	if (now < worker->next_beat + LATE)
+		after = sweep_due(worker->loop, now, after);
+	else
+		after = DRAIN_BEAT;
+	arm_beat(worker, after);
+}
+
+struct worker *
+worker_new(const struct config *config, const struct loop_reports *reports)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (worker == NULL)
+		return NULL;
+	worker->loop = loop_new(config, reports);
+	if (worker->loop != NULL)
+		worker->inbox = inbox_new(worker->loop->base, worker);
+	if (worker->inbox != NULL)
+		worker->beat = evtimer_new(worker->loop->base, on_beat, worker);
+	if (worker->beat == NULL) {
+		worker_free(worker);
+		return NULL;
+	}
+	atomic_store(&worker->heartbeat, loop_now());
+	arm_beat(worker, BEAT);
+	return worker;
+}
+
+void
+worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	inbox_free(worker->inbox);
+	if (worker->beat != NULL)
+		event_free(worker->beat);
+	loop_free(worker->loop);
+	free(worker);
+}
+
+static void *
+run(void *arg)
+{
+	struct worker *worker = arg;
+
+	event_base_loop(worker->loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+int
+worker_start(struct worker *worker, const char *name)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	pthread_setname_np(worker->thread, name);
+	return 0;
+}
+
+void
+worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+}
+
+/* --- orders, delivered in the worker's thread --------------------------------- */
+
+static void
+take_conn(void *owner, struct message *message)
+{
+	struct worker *worker = owner;
+
+	conn_open(conn_from_message(message), worker->loop);
+}
+
+static void
+take_udp(void *owner, struct message *message)
+{
+	struct worker *worker = owner;
+
+	udp_open(udp_from_opening(message), worker->loop);
+}
+
+static void
+return_udp(void *owner, struct message *message)
+{
+	(void)owner;
+	udp_close(udp_from_closing(message));
+}
+
+static void
+drain(void *owner, struct message *message)
+{
+	struct worker *worker = owner;
+
+	(void)message;
+	worker->loop->draining = true;
+	arm_beat(worker, DRAIN_BEAT);
+}
+
+static void
+finish(void *owner, struct message *message)
+{
+	struct worker *worker = owner;
+
+	(void)message;
+	sweep_finish_all(worker->loop, CLOSE_DRAIN);
+}
+
+static void
+stop(void *owner, struct message *message)
+{
+	struct worker *worker = owner;
+
+	(void)message;
+	sweep_abort_all(worker->loop, CLOSE_STOP);
+	event_base_loopexit(worker->loop->base, NULL);
+}
+
+/* --- orders, as the control thread gives them ---------------------------------- */
+
+void
+worker_take_conn(struct worker *worker, struct conn *conn)
+{
+	inbox_post(worker->inbox, conn_message(conn), take_conn);
+}
+
+void
+worker_take_udp(struct worker *worker, struct udp *udp)
+{
+	inbox_post(worker->inbox, udp_opening(udp), take_udp);
+}
+
+void
+worker_return_udp(struct worker *worker, struct udp *udp)
+{
+	inbox_post(worker->inbox, udp_closing(udp), return_udp);
+}
+
+void
+worker_set_limits(struct worker *worker, const struct config *config)
+{
+	loop_set_limits(worker->loop, config);
+}
+
+void
+worker_drain(struct worker *worker)
+{
+	inbox_post(worker->inbox, &worker->drain, drain);
+}
+
+void
+worker_finish(struct worker *worker)
+{
+	inbox_post(worker->inbox, &worker->finish, finish);
+}
+
+void
+worker_stop(struct worker *worker)
+{
+	inbox_post(worker->inbox, &worker->stop, stop);
+}
+
+int64_t
+worker_heartbeat(const struct worker *worker)
+{
+	return atomic_load(&worker->heartbeat);
+}
+
+const struct datagram_counters *
+worker_datagrams(const struct worker *worker)
+{
+	return &worker->loop->datagrams;
+}
+
+const char *
+worker_event_method(const struct worker *worker)
+{
+	return event_base_get_method(worker->loop->base);
+}

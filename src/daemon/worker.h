@@ -1,0 +1,61 @@
+/*
+ * A worker: a thread with a loop of its own, which owns the connections and
+ * datagram sockets that the control thread gives it.
+ *
+ * All functions are the control thread's to call.  Orders go through the worker's
+ * inbox, so they are carried out in the order in which they were given.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include <stdint.h>
+
+#include "daemon/conn.h"
+#include "daemon/loop.h"
+#include "daemon/udp.h"
+
+struct worker;
+
+/*
+ * Makes a worker whose thread does not run yet: worker_start() starts it.  Returns
+ * NULL with errno.  `reports` is where closed connections and sockets go.
+ */
+struct worker *worker_new(const struct config *config, const struct loop_reports *reports);
+
+/* Frees a worker that was never started and given no orders, or has been joined. */
+void worker_free(struct worker *worker);
+
+/* Starts the thread, called `name`, with every signal blocked.  Returns 0, or -1 with errno. */
+int worker_start(struct worker *worker, const char *name);
+
+/* Gives a connection or a datagram socket away: the worker's from here on. */
+void worker_take_conn(struct worker *worker, struct conn *conn);
+void worker_take_udp(struct worker *worker, struct udp *udp);
+
+/* Calls a datagram socket back: it comes home by `reports`. */
+void worker_return_udp(struct worker *worker, struct udp *udp);
+
+/* Takes over the limits of connections, within a second. */
+void worker_set_limits(struct worker *worker, const struct config *config);
+
+/*
+ * The three steps of a drain, each given at most once: connections that fall
+ * silent are finished; then all are; then all are aborted and the thread ends.
+ * worker_stop() is the last order of all.
+ */
+void worker_drain(struct worker *worker);
+void worker_finish(struct worker *worker);
+void worker_stop(struct worker *worker);
+
+/* Waits for the thread to end, after worker_stop(). */
+void worker_join(struct worker *worker);
+
+/* When the worker's loop last showed that it lives: loop_now(). */
+int64_t worker_heartbeat(const struct worker *worker);
+
+const struct datagram_counters *worker_datagrams(const struct worker *worker);
+
+/* "epoll", "poll" or "select": what libevent really uses. */
+const char *worker_event_method(const struct worker *worker);
+
+#endif
