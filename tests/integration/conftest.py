@@ -1,0 +1,80 @@
+"""The fixtures: a folder and daemons for each test, ended and checked after it."""
+
+import contextlib
+import os
+import resource
+import tempfile
+
+import pytest
+
+from echod import Echod
+from patience import BINARY
+
+BACK_ENDS = {
+    "epoll-level": {"event_method": "epoll", "edge_triggered": False},
+    "epoll-edge": {"event_method": "epoll", "edge_triggered": True},
+    "poll": {"event_method": "poll"},
+    "select": {"event_method": "select"},
+}
+
+FAILED = pytest.StashKey[bool]()
+DAEMONS = pytest.StashKey[list]()
+
+
+def pytest_configure():
+    if not os.path.isabs(BINARY) or not os.access(BINARY, os.X_OK):
+        raise pytest.UsageError("ECHOD must hold the absolute path of the echod to test")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Shows the daemons' logs with a failure."""
+    report = (yield).get_result()
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    if report.failed:
+        for daemon in item.stash.get(DAEMONS, []):
+            report.sections.append((f"log of echod {daemon.pid}", "\n".join(daemon.log.lines)))
+
+
+@pytest.fixture
+def workdir():
+    """A folder for one test; its path is short enough for a Unix socket in it."""
+    with tempfile.TemporaryDirectory(prefix="echod-test-") as path:
+        yield path
+
+
+@pytest.fixture(params=BACK_ENDS.values(), ids=BACK_ENDS.keys())
+def back_end(request):
+    """The options that choose an event back end: a test with it runs over each of them."""
+    return request.param
+
+
+@pytest.fixture
+def launch(request, workdir):
+    """Starts a daemon, with Echod's arguments, without waiting for it."""
+    daemons = request.node.stash.setdefault(DAEMONS, [])
+
+    def launch_daemon(*arguments, **named):
+        daemon = Echod(workdir, *arguments, **named)
+        daemons.append(daemon)
+        return daemon
+
+    with contextlib.ExitStack() as stack:
+        yield launch_daemon
+        for daemon in daemons:
+            stack.callback(daemon.stop if not request.node.stash.get(FAILED, True) else daemon.kill)
+
+
+@pytest.fixture
+def start(launch):
+    """Starts a daemon, with Echod's arguments, and waits until it serves."""
+
+    def start_daemon(*arguments, **named):
+        daemon = launch(*arguments, **named)
+        daemon.wait_serving()
+        return daemon
+
+    return start_daemon

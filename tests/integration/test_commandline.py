@@ -1,0 +1,289 @@
+"""The command line and what keeps echod from starting: the message, the stream, the exit status."""
+
+import os
+import socket
+
+import pytest
+
+import kernel
+import peers
+from echod import configuration, listener, run, without_capabilities
+
+USAGE = 2
+EX_CONFIG = 78
+
+
+@pytest.fixture
+def write(workdir):
+    """Writes a configuration file and returns its path."""
+
+    def write_file(text, name="test.conf"):
+        path = os.path.join(workdir, name)
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def busy_port():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def assert_fault(result, status, *words):
+    assert result.returncode == status, result
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+    return result.stderr.splitlines()
+
+
+# --- what it says of itself ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option):
+    result = run(option)
+    assert result.returncode == 0
+    assert result.stdout.startswith("echod ")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option):
+    result = run(option)
+    assert result.returncode == 0
+    for name in "--config --test --dump --foreground --listen --set --verbose --version".split():
+        assert name in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_version_that_cannot_be_written_is_a_failure():
+    with open("/dev/full", "wb") as full:
+        result = run("-V", stdout=full)
+    assert result.returncode == 1
+
+
+# --- usage ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-Z"], ["--no-such-option"], ["-c"], ["surplus"], ["-l"], ["--set"]]
+)
+def test_wrong_usage(arguments):
+    lines = assert_fault(run(*arguments), USAGE, "--help")
+    assert all("echod" in line for line in lines)
+
+
+# --- -t and -T -----------------------------------------------------------------------------------
+
+
+def test_a_good_file(write):
+    path = write(listener())
+    for option in "-t", "--test":
+        result = run(option, "-c", path)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"{path}: OK\n"
+
+
+def test_a_test_binds_nothing(write, busy_port):
+    assert run("-t", "-c", write(listener(port=busy_port))).returncode == 0
+
+
+def test_all_faults_of_a_bad_file(write):
+    path = write("# a comment\nworkers = -1\n\n/* more */ drain_timeout = x\n" + listener())
+    lines = assert_fault(run("-t", "-c", path), EX_CONFIG)
+    assert len(lines) == 2
+    assert lines[0].startswith(f"echod: {path}:2: workers = -1: ")
+    assert lines[1].startswith(f"echod: {path}:4: drain_timeout = x: ")
+
+
+def test_faults_keep_it_from_starting(write):
+    path = write("workers = -1\n" + listener())
+    assert_fault(run("-f", "-c", path), EX_CONFIG, f"echod: {path}:1: workers = -1: ")
+
+
+def test_the_dump_of_a_dump_is_the_same(write):
+    options = {
+        "workers": 3,
+        "event_method": "poll",
+        "drain_timeout": 7,
+        "log.facility": "local5",
+        "limits.idle_timeout": 11,
+    }
+    sections = [listener("a"), listener("b", "::1", 4007), listener("c", "*", 7, "udp")]
+    first = run("-T", "-c", write(configuration(sections, options)))
+    assert (first.returncode, first.stderr) == (0, "")
+    for word in "workers = 3", "poll", "drain_timeout = 7", "local5", "idle_timeout = 11", "4007":
+        assert word in first.stdout
+    second = run("--dump", "-c", write(first.stdout, "dump.conf"))
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+
+
+def test_a_dump_that_cannot_be_written_is_a_failure(write):
+    with open("/dev/full", "wb") as full:
+        result = run("-T", "-c", write(listener()), stdout=full)
+    assert result.returncode == 1
+
+
+def test_the_command_line_overrides_the_file(write):
+    path = write(configuration([listener("gone")], {"limits.connections": 5, "workers": 1}))
+    result = run(
+        "-T", "-c", path, "-o", "limits.connections=7", "--set", "workers=9",
+        "-l", "tcp://127.0.0.1:1234", "--listen", "udp://[::1]:0", "-v",
+    )
+    assert result.returncode == 0, result.stderr
+    for word in "connections = 7", "workers = 9", "listen tcp-1", "listen udp-2", "1234", "debug":
+        assert word in result.stdout
+    assert "gone" not in result.stdout
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_named_must_exist(workdir):
+    path = os.path.join(workdir, "none.conf")
+    lines = assert_fault(run("-c", path, "-l", "tcp://127.0.0.1:0"), EX_CONFIG)
+    assert lines == [f"echod: {path}: No such file or directory"]
+
+
+def test_without_a_listener_it_does_not_start(write):
+    path = write("workers = 1\n")
+    assert_fault(run("-f", "-c", path), EX_CONFIG, f"echod: {path}: no listener")
+
+
+def default_file():
+    """The path that --help names as the default."""
+    words = run("--help").stdout.split()
+    return next(word.strip("(),.;") for word in words if word.strip("(),.;").endswith("/echod.conf"))
+
+
+def test_without_a_file_and_a_listener_it_does_not_start():
+    if os.path.exists(default_file()):
+        pytest.skip(f"{default_file()} exists on this machine")
+    assert_fault(run("-f"), EX_CONFIG, "no listener")
+    assert run("-T", "-l", "tcp://127.0.0.1:0").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"listen echo { port = 7 }\0",
+        bytes(range(256)) * 16,
+        peers.payload(1 << 20),
+        b"#" * (2 << 20),
+        b"x" * 100000,
+        b"listen a { " * 10000,
+    ],
+    ids=["empty", "NUL", "binary", "random", "huge", "long word", "deep"],
+)
+def test_files_that_are_none(write, content):
+    path = write(content)
+    lines = assert_fault(run("-f", "-c", path), EX_CONFIG, path)
+    assert all(line.startswith("echod: ") for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_directory_and_a_fifo_are_no_files(workdir):
+    fifo = os.path.join(workdir, "fifo")
+    os.mkfifo(fifo)
+    for path in workdir, fifo, "/dev/null":
+        assert_fault(run("-f", "-c", path), EX_CONFIG, f"echod: {path}: ")
+
+
+def test_a_file_that_may_not_be_read(write):
+    path = write(listener())
+    os.chmod(path, 0)
+    prefix = without_capabilities("dac_override", "dac_read_search")
+    lines = assert_fault(run("-f", "-c", path, prefix=prefix), EX_CONFIG)
+    assert lines == [f"echod: {path}: Permission denied"]
+
+
+# --- values that no machine can do with ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "override, word",
+    [
+        ("user=no-such-user", "no-such-user"),
+        ("group=no-such-group", "no-such-group"),
+        ("workers=-1", "workers"),
+        ("no_such_option=1", "no_such_option"),
+        ("limits.connections=010", "010"),
+        ("workers", "workers"),
+        ("=1", "=1"),
+    ],
+)
+def test_overrides_that_are_wrong(write, override, word):
+    assert_fault(run("-f", "-c", write(listener()), "-o", override), EX_CONFIG, "echod: -o ", word)
+
+
+@pytest.mark.parametrize(
+    "uri", ["tcp://127.0.0.1", "tcp://example.org:7", "ftp://127.0.0.1:7", "tcp://127.0.0.1:65536",
+            "tcp://[::1:7", "7", ""]
+)
+def test_listeners_that_are_none(write, uri):
+    assert_fault(run("-f", "-c", write(""), "-l", uri), EX_CONFIG, "echod: -l ")
+
+
+def test_edge_triggered_needs_epoll(write):
+    path = write(configuration([listener()], {"event_method": "poll", "edge_triggered": True}))
+    assert_fault(run("-f", "-c", path), EX_CONFIG, f"echod: {path}:3: edge_triggered")
+
+
+# --- listeners that cannot be had now: the supervisor may try again ----------------------------------
+
+
+def test_a_port_in_use_is_named(write, busy_port):
+    path = write(listener("free") + listener("taken", port=busy_port))
+    result = run("-f", "-c", path)
+    uri = f"tcp://127.0.0.1:{busy_port}"
+    assert result.returncode == 1
+    assert f"cannot listen on {uri} (taken): Address already in use" in result.stderr
+    assert "serving" not in result.stderr
+
+
+def test_a_port_in_use_by_datagrams_is_named(write):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        result = run("-f", "-c", write(listener("taken", port=port, protocol="udp")))
+    assert result.returncode == 1
+    assert f"cannot listen on udp://127.0.0.1:{port} (taken): Address already in use" in result.stderr
+
+
+def test_an_address_of_another_machine(write):
+    result = run("-f", "-c", write(listener(address="192.0.2.1")))
+    assert result.returncode == 1
+    assert "cannot listen on tcp://192.0.2.1:0 (echo-tcp): Cannot assign" in result.stderr
+
+
+@pytest.mark.skipif(
+    kernel.first_unprivileged_port() < 2, reason="this machine lets everybody have every port"
+)
+def test_a_privileged_port_says_what_is_missing(write):
+    port = min(7, kernel.first_unprivileged_port() - 1)
+    result = run(
+        "-f", "-c", write(listener(port=port)), prefix=without_capabilities("net_bind_service")
+    )
+    assert result.returncode == 1
+    assert (
+        f"cannot listen on tcp://127.0.0.1:{port} (echo-tcp): Permission denied; "
+        "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+    ) in result.stderr
+
+
+# --- a running daemon from the command line alone ------------------------------------------------
+
+
+def test_listeners_of_the_command_line(start):
+    daemon = start([listener("of-the-file")], arguments=[
+        "-l", "tcp://127.0.0.1:0", "-l", "udp://127.0.0.1:0", "-l", "tcp://127.0.0.2:0"])
+    assert sorted(daemon.listening) == ["tcp-1", "tcp-3", "udp-2"]
+    daemon.assert_echoes("tcp-1")
+    daemon.assert_echoes("tcp-3")

@@ -1,0 +1,136 @@
+"""Descriptors run out: echod waits without spinning, says so once, and serves as soon as it can."""
+
+import resource
+
+import pytest
+
+import kernel
+import peers
+from echod import without_capabilities
+from patience import eventually, within
+
+WATCHED = 2  # seconds in which a starved echod's use of the CPU is measured
+
+
+def limit_descriptors(daemon, room):
+    """Leaves the running daemon about `room` descriptors more than it has."""
+    limit = kernel.highest_descriptor(daemon.pid) + 1 + room
+    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def serve_until_starved(daemon):
+    """Connects until one is not served, echod having said why; returns the served and who waits."""
+    served = []
+    while len(served) < 50:
+        peer = daemon.connect()
+        peer.sendall(b"served?")
+        eventually(
+            lambda: daemon.log.matching("Too many open files") or peers.readable([peer], 0),
+            "the peer is served or the limit is felt",
+        )
+        if peers.is_quiet(peer):
+            return served, [peer]
+        assert peers.receive(peer, 7) == b"served?"
+        served.append(peer)
+    raise AssertionError("the limit is not felt")
+
+
+def test_no_spin_and_one_line(start, back_end):
+    daemon = start(options=back_end)
+    after = daemon.log.mark()
+    limit_descriptors(daemon, 4)
+    _, waiting = serve_until_starved(daemon)
+    waiting += [daemon.connect() for _ in range(10)]
+    before = kernel.cpu_seconds(daemon.pid)
+    assert not peers.readable(waiting, WATCHED)
+    assert kernel.cpu_seconds(daemon.pid) - before < 0.05 * WATCHED
+    assert len(daemon.log.matching("^(err|warning): .*Too many open files", after)) == 1
+    assert len(daemon.log.matching("^(err|warning): ", after)) == 1
+
+
+def test_served_again_when_a_connection_closes(start, back_end):
+    daemon = start(options=back_end)
+    limit_descriptors(daemon, 4)
+    served, waiting = serve_until_starved(daemon)
+    served[0].close()
+    assert peers.readable(waiting, within(1)) == waiting
+    assert peers.receive(waiting[0], 7) == b"served?"
+
+
+def test_served_again_when_the_system_has_descriptors(start, back_end):
+    """No connection of echod's own closes: it must look again by itself."""
+    daemon = start(options=back_end)
+    soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    limit_descriptors(daemon, 4)
+    served, waiting = serve_until_starved(daemon)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert peers.readable(waiting, within(1)) == waiting
+    for peer in served:
+        peers.echo(peer, b"undisturbed")
+
+
+def test_echoes_while_starved(start, back_end):
+    daemon = start(options=back_end)
+    limit_descriptors(daemon, 4)
+    served, _ = serve_until_starved(daemon)
+    for peer in served:
+        peers.assert_same(peers.exchange(peer, peers.payload(1 << 20)), peers.payload(1 << 20))
+
+
+def room_said(daemon, what):
+    """The number of connections that echod says it has room for."""
+    asked = r"limits\.connections asks for (\d+)"
+    line = daemon.wait_log(rf"^warning: {what}: at most (\d+) connections, {asked}$")
+    assert line.group(2) == "10000"
+    return int(line.group(1))
+
+
+def connect_and_count(daemon, attempts, room):
+    """Connects `attempts` peers; checks that `room` of them are served and the others wait."""
+    crowd = [daemon.connect() for _ in range(attempts)]
+    for peer in crowd:
+        peer.sendall(b"?")
+    eventually(lambda: len(peers.readable(crowd, 0)) >= room, f"{room} connections are served")
+    served = peers.readable(crowd, 0)
+    waiting = [peer for peer in crowd if peer not in served]
+    assert not peers.readable(waiting, peers.QUIET)
+    assert len(served) == room
+    return served, waiting
+
+
+def test_a_low_hard_limit_is_said_and_lived_within(start):
+    prefix = ["prlimit", "--nofile=64:64", *without_capabilities("sys_resource")]
+    daemon = start(prefix=prefix)
+    room = room_said(daemon, "RLIMIT_NOFILE has room for 64 descriptors")
+    assert 0 < room < 64
+    served, waiting = connect_and_count(daemon, 80, room)
+    assert not daemon.log.matching("Too many open files")
+    # there is still a descriptor left to read the file with
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    served[0].close()
+    assert len(peers.readable(waiting, within(1))) == 1
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300,
+    reason="the test itself needs 1,300 descriptors",
+)
+def test_select_says_its_ceiling_and_lives_within_it(start):
+    daemon = start(options={"event_method": "select"})
+    room = room_said(daemon, r"select\(\) has room for 1024 descriptors")
+    assert 900 < room < 1024
+    served, waiting = connect_and_count(daemon, 1100, room)
+    for peer in served[:10]:
+        peer.close()
+    eventually(
+        lambda: len(peers.readable(waiting, 0)) == 10, "ten more are served", timeout=within(5)
+    )
+    for peer in served[10:]:
+        assert peer.recv(1) == b"?"
+        peers.echo(peer, b"alive")
+
+
+def test_select_with_few_connections_says_nothing(start):
+    daemon = start(options={"event_method": "select", "limits.connections": 100})
+    assert not daemon.log.matching("has room for")

@@ -1,0 +1,319 @@
+"""A reload is a transaction: it happens whole, or not at all and says why."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+import kernel
+import peers
+from echod import listener
+from patience import eventually, within
+
+FAILED = "err: reload failed: the running configuration stays in force"
+
+NEW = listener("new")
+BAD_FILES = {
+    "syntax": NEW + "workers =\n",
+    "unknown option": NEW + "no_such_option = 1\n",
+    "range": NEW + "limits { connections = -1 }\n",
+    "no listener": "workers = 2\n",
+    "empty": "",
+}
+
+
+@pytest.fixture
+def busy_port():
+    """A port on which somebody else listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def fixed(name="echo-tcp", address="127.0.0.1", port=0):
+    return listener(name, address, port or kernel.free_port())
+
+
+def test_a_listener_is_added(start):
+    daemon = start([listener("first")])
+    kept = kernel.listening_sockets(daemon.pid)
+    daemon.configure([listener("first"), listener("second")])
+    verdict = daemon.reload()[-1]
+    assert verdict == f"notice: reloaded {daemon.file}: 1 listeners added, 0 removed, 1 kept"
+    daemon.assert_echoes("first")
+    daemon.assert_echoes("second")
+    assert kept.items() < kernel.listening_sockets(daemon.pid).items()
+
+
+def test_a_listener_is_removed(start):
+    daemon = start([listener("first"), listener("second")])
+    established = daemon.connect("second")
+    peers.echo(established, b"before")
+    daemon.configure([listener("first")])
+    verdict = daemon.reload()[-1]
+    assert verdict == f"notice: reloaded {daemon.file}: 0 listeners added, 1 removed, 1 kept"
+    daemon.assert_echoes("first")
+    assert peers.is_refused("127.0.0.1", daemon.port("second"))
+    peers.assert_same(peers.exchange(established, peers.payload(1 << 20)), peers.payload(1 << 20))
+
+
+def test_a_datagram_listener_is_added_and_removed(start):
+    daemon = start([listener("stream")])
+    daemon.configure([listener("stream"), listener("datagrams", protocol="udp")])
+    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(within(5))
+        peer.connect(("127.0.0.1", daemon.port("datagrams")))
+        peer.send(b"new here")
+        assert peer.recv(100) == b"new here"
+        daemon.configure([listener("stream")])
+        assert daemon.reload()[-1].endswith(": 0 listeners added, 1 removed, 1 kept")
+
+        def is_gone():
+            try:
+                peer.send(b"anybody?")
+                return not peer.recv(100)
+            except ConnectionRefusedError:
+                return True
+
+        eventually(is_gone, "the datagram socket is closed")
+
+
+def test_a_kept_listener_keeps_its_socket_and_its_queue(start):
+    daemon = start(options={"limits.connections": 1})
+    inside = daemon.connect()
+    peers.echo(inside, b"inside")
+    waiting = daemon.connect()
+    waiting.sendall(b"waiting")
+    sockets = kernel.listening_sockets(daemon.pid)
+    daemon.configure(options={"limits.connections": 1, "drain_timeout": 20})
+    assert daemon.reload()[-1].endswith(": 0 listeners added, 0 removed, 1 kept")
+    assert kernel.listening_sockets(daemon.pid) == sockets
+    peers.echo(inside, b"still inside")
+    assert peers.is_quiet(waiting)
+    inside.close()
+    assert peers.receive(waiting, 7) == b"waiting"
+
+
+@pytest.mark.parametrize("text", BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_a_bad_file_changes_nothing(start, text):
+    daemon = start(options={"limits.connections": 1})
+    inside = daemon.connect()
+    peers.echo(inside, b"inside")
+    sockets = kernel.listening_sockets(daemon.pid)
+    daemon.write_file(text)
+    lines = [line for line in daemon.reload() if line.startswith("err: ")]
+    assert len(lines) >= 2
+    assert all(daemon.file in line for line in lines[:-1])
+    assert lines[-1] == FAILED
+    assert kernel.listening_sockets(daemon.pid) == sockets
+    peers.echo(inside, b"undisturbed")
+    waiting = daemon.connect()
+    waiting.sendall(b"the limit still holds")
+    assert peers.is_quiet(waiting)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "directory", "fifo"])
+def test_a_file_that_is_gone_is_a_fault(start, instead):
+    daemon = start()
+    os.unlink(daemon.file)
+    if instead == "directory":
+        os.mkdir(daemon.file)
+    elif instead == "fifo":
+        os.mkfifo(daemon.file)
+    lines = daemon.reload()
+    assert any(line.startswith(f"err: {daemon.file}: ") for line in lines)
+    assert lines[-1] == FAILED
+    daemon.assert_echoes()
+
+
+def test_a_busy_port_changes_nothing(start, busy_port):
+    """What was bound before the fault is found is given back; what was to go stays."""
+    daemon = start([listener("first"), listener("second")])
+    sockets = kernel.listening_sockets(daemon.pid)
+    daemon.configure([listener("first"), listener("new"), listener("busy", port=busy_port)])
+    lines = daemon.reload()
+    uri = f"tcp://127.0.0.1:{busy_port}"
+    assert f"err: cannot listen on {uri} (busy): Address already in use" in lines
+    assert lines[-1] == FAILED
+    assert kernel.listening_sockets(daemon.pid) == sockets
+    daemon.assert_echoes("first")
+    daemon.assert_echoes("second")
+
+
+def test_the_next_good_file_after_bad_ones_counts(start, busy_port):
+    daemon = start()
+    for _ in range(12):
+        daemon.write_file("workers = -1\n")
+        assert daemon.reload()[-1] == FAILED
+        daemon.configure([listener(), listener("busy", port=busy_port)])
+        assert daemon.reload()[-1] == FAILED
+    descriptors = kernel.highest_descriptor(daemon.pid)
+    daemon.configure([listener(), listener("new")])
+    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    daemon.assert_echoes("new")
+    assert kernel.highest_descriptor(daemon.pid) <= descriptors + 2
+
+
+def test_from_one_address_to_all_and_back(start):
+    """The kernel refuses to bind both at once; established connections do not notice."""
+    one = fixed()
+    daemon = start([one])
+    port = daemon.port()
+    stream = peers.Stream(daemon.connect())
+    stream.start()
+    stream.wait_moved(1)
+    for _ in range(3):
+        daemon.configure([fixed(address="*", port=port)])
+        assert daemon.reload()[-1].startswith("notice: reloaded ")
+        daemon.assert_echoes(host="127.0.0.2")
+        if kernel.has_ipv6():
+            daemon.assert_echoes(host="::1")
+        daemon.configure([one])
+        assert daemon.reload()[-1].startswith("notice: reloaded ")
+        daemon.assert_echoes()
+        assert peers.is_refused("127.0.0.2", port)
+        stream.wait_moved(1 << 16)
+    stream.finish()
+
+
+def test_an_overlapping_change_that_fails_is_undone(start, busy_port):
+    one = fixed()
+    daemon = start([one])
+    stream = peers.Stream(daemon.connect())
+    stream.start()
+    daemon.configure(
+        [fixed(address="*", port=daemon.port()), fixed("busy", port=busy_port)]
+    )
+    assert daemon.reload()[-1] == FAILED
+    daemon.assert_echoes()
+    assert peers.is_refused("127.0.0.2", daemon.port())
+    stream.wait_moved(1 << 16)
+    stream.finish()
+
+
+def test_who_already_waited_survives_an_overlapping_change(start):
+    """Closing a socket resets the connections in its queue: they are accepted first."""
+    daemon = start([fixed()])
+    daemon.configure([fixed(address="*", port=daemon.port())])
+    daemon.signal(signal.SIGSTOP)
+    crowd = [daemon.connect() for _ in range(100)]
+    for peer in crowd:
+        peer.sendall(b"in the queue")
+    daemon.signal(signal.SIGHUP)
+    daemon.signal(signal.SIGCONT)
+    daemon.wait_log("^notice: reloaded ")
+    for peer in crowd:
+        assert peers.receive(peer, 12) == b"in the queue"
+
+
+def test_under_load_not_a_byte_is_lost(start, back_end):
+    """Clients stream while listeners come and go, half of the files being bad."""
+    daemon = start([listener("kept")], options=back_end)
+    streams = [peers.Stream(daemon.connect("kept")) for _ in range(4)]
+    for stream in streams:
+        stream.start()
+    for turn in range(5):
+        daemon.configure([listener("kept"), listener(f"turn-{turn}")], back_end)
+        assert daemon.reload()[-1].startswith("notice: reloaded ")
+        daemon.assert_echoes(f"turn-{turn}")
+        daemon.write_file("listen kept { port = 70000 }\n")
+        assert daemon.reload()[-1] == FAILED
+        for stream in streams:
+            stream.wait_moved(1 << 18)
+    for stream in streams:
+        stream.finish()
+
+
+def test_connecting_over_reloads_never_fails(start):
+    daemon = start([listener("kept")])
+    for turn in range(20):
+        early = daemon.connect("kept")
+        early.sendall(b"early")
+        daemon.configure([listener("kept"), listener(f"turn-{turn}")])
+        daemon.reload()
+        assert peers.receive(early, 5) == b"early"
+        peers.reset(early)
+
+
+def test_options_that_need_a_restart_are_named(start):
+    daemon = start()
+    daemon.configure(options={"workers": 4, "event_method": "poll", "drain_timeout": 5})
+    lines = daemon.reload()
+    assert "warning: workers = 4 needs a restart: 2 stays in force" in lines
+    assert 'warning: event_method = "poll" needs a restart: "auto" stays in force' in lines
+    assert not [line for line in lines if "drain_timeout" in line]
+    assert lines[-1].startswith("notice: reloaded ")
+    # what stays in force is compared with the next file, too
+    assert "warning: workers = 4 needs a restart: 2 stays in force" in daemon.reload()
+    daemon.configure()
+    assert not [line for line in daemon.reload() if line.startswith("warning: ")]
+
+
+def test_a_higher_limit_lets_in_who_waits(start):
+    daemon = start(options={"limits.connections": 1})
+    peers.echo(daemon.connect(), b"inside")
+    waiting = daemon.connect()
+    waiting.sendall(b"waiting")
+    assert peers.is_quiet(waiting)
+    daemon.configure(options={"limits.connections": 2})
+    daemon.reload()
+    assert peers.receive(waiting, 7) == b"waiting"
+
+
+def test_a_lower_limit_ends_nobody(start):
+    daemon = start()
+    crowd = [daemon.connect() for _ in range(4)]
+    for peer in crowd:
+        peers.echo(peer, b"inside")
+    daemon.configure(options={"limits.connections": 2})
+    daemon.reload()
+    waiting = daemon.connect()
+    waiting.sendall(b"waiting")
+    for peer in crowd[:2]:
+        peer.close()
+    assert peers.is_quiet(waiting)
+    for peer in crowd[2:]:
+        peers.echo(peer, b"still inside")
+    crowd[2].close()
+    assert peers.receive(waiting, 7) == b"waiting"
+
+
+def test_a_new_idle_timeout_takes_effect(start):
+    daemon = start(options={"limits.idle_timeout": 0})
+    daemon.configure(options={"limits.idle_timeout": 1})
+    daemon.reload()
+    peer = daemon.connect()
+    assert peers.ends(peer) == "eof"
+    name = peers.name_of(peer)
+    peer.close()
+    assert daemon.wait_closed(name)["reason"] == "idle_timeout"
+
+
+def test_a_new_log_level_takes_effect(start):
+    daemon = start()
+    daemon.configure(options={"log.level": "debug"})
+    daemon.reload()
+    after = daemon.log.mark()
+    daemon.assert_echoes()
+    daemon.wait_log("^debug: closing ", after)
+    daemon.configure(options={"log.level": "notice"})
+    daemon.reload()
+    after = daemon.log.mark()
+    daemon.assert_echoes()
+    daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', 0)
+    assert not daemon.log.matching("^(info|debug): ", after)
+
+
+def test_the_command_line_still_counts(start):
+    daemon = start([], arguments=["-l", "tcp://127.0.0.1:0", "-o", "limits.connections=1"])
+    sockets = kernel.listening_sockets(daemon.pid)
+    daemon.configure([listener("ignored")], {"limits.connections": 100})
+    assert daemon.reload()[-1].endswith(": 0 listeners added, 0 removed, 1 kept")
+    assert kernel.listening_sockets(daemon.pid) == sockets
+    peers.echo(daemon.connect("tcp-1"), b"inside")
+    waiting = daemon.connect("tcp-1")
+    waiting.sendall(b"waiting")
+    assert peers.is_quiet(waiting)
