@@ -235,9 +235,8 @@ START_TEST(random_words)
 {
 	static const char *const words[] = {
 		"listen", "a", "{", "}", "port", "=", "7", "limits", "log", "level", "\"", "'",
-		"/*",
-		"*/", "#", "\n", "info", "workers", "+=", "(", ")", ",", "\\", "\"\"", "'x'", "//",
-		"${", "|", "0", "\"\\1\"", "user", " ", "*",
+		"/*", "*/", "#", "\n", "info", "workers", "+=", "(", ")", ",", "\\", "\"\"", "'x'",
+		"//", "${", "|", "0", "\"\\1\"", "user", " ", "*",
 	};
 	const size_t word_count = sizeof(words) / sizeof(words[0]);
 	const struct config_source source = { .path = path };

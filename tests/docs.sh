@@ -1,0 +1,105 @@
+#!/bin/sh
+# The manuals, the sample file and --help say what the program does: its options with
+# their defaults, its command line, its counters and reasons. No more and no less.
+set -eu
+
+: "${srcdir:?the top folder}" "${ECHOD:?the binary}"
+man8=$srcdir/man/echod.8
+man5=$srcdir/man/echod.conf.5
+sample=$srcdir/etc/echod.conf
+source=$srcdir/src/daemon
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+
+# same WHAT-IT-IS EXPECTED FOUND: two files that must be equal, and not empty.
+same() {
+	if [ ! -s "$2" ]; then
+		echo "$1: found nothing to compare with" >&2
+		status=1
+	elif ! diff -u "$2" "$3" >"$work/diff"; then
+		echo "$1:" >&2
+		sed -n '3,$p' "$work/diff" >&2
+		status=1
+	fi
+}
+
+# A configuration file as lines "section.option<TAB>value", sorted.
+options_of_file() {
+	awk '{ sub(/#.*/, "") }
+	$NF == "{" { section = $1 "."; next }
+	$1 == "}" { section = ""; next }
+	$2 == "=" { sub(/[ \t]+$/, ""); value = $0; sub(/^[^=]*= */, "", value)
+		print section $1 "\t" value }' | sort
+}
+
+# The same of the manual: options by section, with their defaults.
+options_of_manual() {
+	awk '/^\.Ss/ { section = $3 == "The" || $2 == "The" ? $3 "." : "" }
+	/^\.It Ic .* No = / { option = section $3 }
+	after { print option "\t" $2 }
+	/^There is no default\.$/ { print option "\t-" }
+	{ after = $0 == "The default is" }' "$man5" | sed 's/\\(dq/"/g' | sort
+}
+
+# --- the configuration's options ---------------------------------------------
+
+echo 'listen only { port = 7 }' >"$work/least.conf"
+"$ECHOD" -T -c "$work/least.conf" >"$work/least.dump"
+options_of_file <"$work/least.dump" >"$work/defaults"
+
+sed 's/^\(listen\.port	\).*/\1-/' "$work/defaults" >"$work/expected"
+options_of_manual >"$work/found"
+same "options and defaults in echod.conf(5)" "$work/expected" "$work/found"
+
+# Listeners have no default values of their own in the sample file: their names count.
+grep -v '^listen\.' "$work/defaults" >"$work/expected"
+options_of_file <"$sample" | grep -v '^listen\.' >"$work/found" || :
+same "options and values in etc/echod.conf" "$work/expected" "$work/found"
+
+"$ECHOD" -T -c "$sample" | options_of_file | grep -v '^listen\.' >"$work/found" || :
+same "what echod makes of etc/echod.conf" "$work/expected" "$work/found"
+
+sed -n 's/^\(listen\.[^	]*\).*/\1/p' "$work/defaults" >"$work/expected"
+options_of_file <"$sample" | sed -n 's/^\(listen\.[^	]*\).*/\1/p' | uniq >"$work/found"
+same "options of listeners in etc/echod.conf" "$work/expected" "$work/found"
+
+# --- the command line ----------------------------------------------------------
+
+sed -n "s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, '\(.\)' },/-\2 --\1/p" "$source/main.c" |
+	sort >"$work/expected"
+"$ECHOD" --help >"$work/help"
+sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p' "$work/help" | sort >"$work/found"
+same "options in --help" "$work/expected" "$work/found"
+
+sed -n 's/^\.It Fl \(.\) , Fl -\([a-z-]*\).*/-\1 --\2/p' "$man8" | sort >"$work/found"
+same "options in echod(8)" "$work/expected" "$work/found"
+
+cut -c 2 "$work/expected" | sort >"$work/letters"
+awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
+in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^[A-Za-z]$/) print $i }' \
+	"$man8" | sort >"$work/found"
+same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
+
+# --- what it logs ----------------------------------------------------------------
+
+grep -o '"echod_[a-z_]*' "$source/metrics.c" | tr -d '"' | sort -u >"$work/expected"
+sed -n 's/^\.It Cm \(echod_[a-z_]*\).*/\1/p' "$man8" | sort >"$work/found"
+same "counters in echod(8)" "$work/expected" "$work/found"
+
+# The reasons stand in the manual as they stand in the source: one list after the other.
+sed -n 's/^	X([A-Z_]*, "\([a-z_]*\)").*/\1/p' "$source/counters.h" >"$work/reasons"
+[ -s "$work/reasons" ] || { echo "counters.h: found no reasons" >&2; status=1; }
+while read -r reason; do
+	grep -qE "^\.(It )?Cm $reason\$" "$man8" || {
+		echo "echod(8) lacks the reason $reason" >&2
+		status=1
+	}
+done <"$work/reasons"
+
+# --- their form --------------------------------------------------------------------
+
+if command -v "${MANDOC:-mandoc}" >/dev/null; then
+	"${MANDOC:-mandoc}" -T lint -W warning "$man8" "$man5" >&2 || status=1
+fi
+exit $status

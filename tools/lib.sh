@@ -1,0 +1,75 @@
+# What the scripts share: the system's packages, and a build folder outside of the tree.
+# To be sourced by bash, in the top folder.
+# shellcheck shell=bash disable=SC2034  # read by the scripts that source this one
+
+build_packages=(gcc libc6-dev make autoconf automake pkg-config
+	libevent-dev libconfuse-dev libsystemd-dev)
+test_packages=(check python3-pytest mandoc systemd iproute2 procps util-linux)
+
+say() {
+	printf '%s\n' "$@"
+}
+
+die() {
+	printf '%s: %s\n' "$0" "$*" >&2
+	exit 1
+}
+
+# install_packages NAME...: installs those that are missing. Root is needed only then.
+install_packages() {
+	local name missing=() as_root=()
+
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+		say "No apt-get here: what follows needs the equivalents of" "  $*"
+		return
+	fi
+	for name; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] ||
+			missing+=("$name")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null ||
+			die "install as root first: apt-get install ${missing[*]}"
+		as_root=(sudo)
+	fi
+	say "Installing:" "${missing[@]/#/  }"
+	"${as_root[@]}" apt-get update -qq
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# quietly LOG COMMAND...: its output goes to LOG, and is shown where it fails.
+quietly() {
+	local log=$1
+
+	shift
+	"$@" >"$log" 2>&1 && return
+	tail -n 40 "$log" >&2
+	die "failed: $* (all of its output: $log)"
+}
+
+make_configure() {
+	if [ ! -x configure ] || [ ! -f Makefile.in ] || [ configure.ac -nt configure ]; then
+		autoreconf -fi
+	fi
+}
+
+# configure_in FOLDER [ARGUMENT...]: configures there, or leaves what was configured
+# with the same arguments: make itself sees to changes of the tree.
+configure_in() {
+	local folder=$1 top=$PWD arguments
+
+	shift
+	arguments=$(printf '%s\n' "$@")
+	mkdir -p "$folder"
+	quietly "$folder/autoreconf.log" make_configure
+	if [ -f "$folder/Makefile" ] && [ -f "$folder/configure.arguments" ] &&
+		[ "$(cat "$folder/configure.arguments")" = "$arguments" ]; then
+		return
+	fi
+	rm -f "$folder/configure.arguments"
+	(cd "$folder" && quietly configure.output "$top/configure" "$@")
+	make -s -C "$folder" clean >/dev/null
+	printf '%s\n' "$arguments" >"$folder/configure.arguments"
+}
