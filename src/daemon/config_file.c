@@ -342,8 +342,6 @@ check_kind(int fd)
 		return "this is a directory: give a file";
 	if (!S_ISREG(status.st_mode))
 		return "this is no regular file";
-	if (status.st_size > (off_t)FILE_SIZE_MAX)
-		return "larger than 1 MiB: this is no configuration file";
 	return NULL;
 }
 

@@ -37,7 +37,7 @@ next_is(const struct scan *scan, const char *token)
 }
 
 static void
-blank(struct scan *scan, char *until)
+blank(struct scan *scan, const char *until)
 {
 	for (; scan->at < until; scan->at++) {
 		if (*scan->at == '\n')
@@ -50,7 +50,7 @@ blank(struct scan *scan, char *until)
 static void
 blank_line_comment(struct scan *scan)
 {
-	char *newline = memchr(scan->at, '\n', (size_t)(scan->end - scan->at));
+	const char *newline = memchr(scan->at, '\n', (size_t)(scan->end - scan->at));
 
 	blank(scan, newline != NULL ? newline : scan->end);
 }
@@ -59,7 +59,7 @@ static void
 blank_block_comment(struct scan *scan)
 {
 	const char *body = scan->at + 2;
-	char *close = memmem(body, (size_t)(scan->end - body), "*/", 2);
+	const char *close = memmem(body, (size_t)(scan->end - body), "*/", 2);
 
 	if (close == NULL)
 		scan->message = "this comment has no end: \"*/\" is missing";

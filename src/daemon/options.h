@@ -27,8 +27,8 @@ struct option_row {
 	const char *section; /* "": none; "listen": in struct listen_config */
 	const char *name;
 	enum option_type type;
-	const char *fallback; /* the default as text; NULL: the option must be given */
 	bool reloadable;      /* false: only a restart changes it */
+	const char *fallback; /* the default as text; NULL: the option must be given */
 	size_t offset;        /* in its struct */
 	int min, max;         /* OPTION_NUMBER, OPTION_PORT */
 	const char *unit;     /* the same: " seconds", "" */

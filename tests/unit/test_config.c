@@ -186,9 +186,10 @@ START_TEST(size_cap)
 {
 	const struct config_source source = { .path = path };
 	char *text = malloc(MEBIBYTE + 1);
+	size_t size;
 
-	memset(text, ' ', MEBIBYTE + 1);
-	memcpy(text, GOOD, strlen(GOOD));
+	size = (size_t)sprintf(text, GOOD);
+	memset(text + size, ' ', MEBIBYTE + 1 - size);
 	write_bytes(text, MEBIBYTE);
 	config_free(load_good(&source));
 	write_bytes(text, MEBIBYTE + 1);
@@ -245,11 +246,12 @@ START_TEST(random_words)
 	for (int round = 0; round < 3000; round++) {
 		char text[512] = "", *told;
 		const int count = rand_r(&seed) % 24;
+		size_t size = 0;
 
-		for (int i = 0; i < count; i++) {
-			strcat(text, words[(size_t)rand_r(&seed) % word_count]);
-			strcat(text, rand_r(&seed) % 4 == 0 ? "" : " ");
-		}
+		for (int i = 0; i < count; i++)
+			size += (size_t)sprintf(text + size, "%s%s",
+			    words[(size_t)rand_r(&seed) % word_count],
+			    rand_r(&seed) % 4 == 0 ? "" : " ");
 		write_file(text);
 		config_free(load(&source, &told));
 		free(told);
