@@ -1,5 +1,6 @@
-"""What the kernel says of a process and its sockets, read from /proc."""
+"""What the kernel says of a process and its sockets, by /proc and pidfd_getfd(2)."""
 
+import ctypes
 import glob
 import os
 import random
@@ -44,16 +45,41 @@ def _status(pid, field):
     for line in _lines(f"/proc/{pid}/status"):
         name, _, value = line.partition(":")
         if name == field:
-            return int(value.split()[0])
+            return value.split()
     raise AssertionError(f"process {pid} has no {field}: it is gone")
 
 
+def _status_numbers(pid, field):
+    return [int(number) for number in _status(pid, field)]
+
+
+def user_ids(pid):
+    """Real, effective, saved and of the file system."""
+    return _status_numbers(pid, "Uid")
+
+
+def group_ids(pid):
+    return _status_numbers(pid, "Gid")
+
+
+def supplementary_groups(pid):
+    return _status_numbers(pid, "Groups")
+
+
+def effective_capabilities(pid):
+    return int(_status(pid, "CapEff")[0], 16)
+
+
+def thread_ids(pid):
+    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+
+
 def resident_bytes(pid):
-    return _status(pid, "VmRSS") * 1024
+    return int(_status(pid, "VmRSS")[0]) * 1024
 
 
 def threads(pid):
-    return _status(pid, "Threads")
+    return int(_status(pid, "Threads")[0])
 
 
 def _stat(pid):
@@ -71,6 +97,60 @@ def cpu_seconds(pid):
 def sleeps(pid):
     """True while the first thread waits for an event."""
     return _stat(pid)[0] == "S"
+
+
+def is_stopped(pid):
+    """True once SIGSTOP has stopped all its threads."""
+    return all(
+        line.split()[1] == "T"
+        for thread in thread_ids(pid)
+        for line in _lines(f"/proc/{pid}/task/{thread}/status")
+        if line.startswith("State:")
+    )
+
+
+def watched_descriptors(pid):
+    """{descriptor: how many it watches} of the process's epolls."""
+    return {
+        int(os.path.basename(path)): sum(line.startswith("tfd:") for line in _lines(path))
+        for path in glob.glob(f"/proc/{pid}/fdinfo/*")
+        if os.readlink(path.replace("fdinfo", "fd")) == "anon_inode:[eventpoll]"
+    }
+
+
+def _borrow(pid, descriptor):
+    """A duplicate of another process's descriptor, or -1: pidfd_getfd(2) is not in Python."""
+    pidfd_getfd = 438
+    with os.fdopen(os.pidfd_open(pid), "rb", buffering=0) as process:
+        return ctypes.CDLL(None).syscall(pidfd_getfd, process.fileno(), descriptor, 0)
+
+
+def can_borrow():
+    try:
+        duplicate = _borrow(os.getpid(), 0)
+    except (AttributeError, OSError):
+        return False
+    if duplicate >= 0:
+        os.close(duplicate)
+    return duplicate >= 0
+
+
+def _is_connection_from(pid, descriptor, peer):
+    if not os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith("socket:["):
+        return False
+    with socket.socket(fileno=_borrow(pid, descriptor)) as duplicate:
+        try:
+            return duplicate.getpeername() == peer
+        except OSError:
+            return False
+
+
+def borrow_connection(pid, peer):
+    """The process's own end of the connection from `peer`, an address; for close()."""
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        if _is_connection_from(pid, int(name), peer):
+            return socket.socket(fileno=_borrow(pid, int(name)))
+    raise AssertionError(f"process {pid} has no connection from {peer}")
 
 
 def highest_descriptor(pid):
