@@ -190,7 +190,7 @@ class Echod:
         return self.log.lines[after : self.log.lines.index(verdict, after) + 1]
 
     def counter(self, name):
-        """The value that the statistics give for `name`, with its labels; None where there is none."""
+        """The value that the statistics give for `name`, with its labels, or None."""
         after = self.log.mark()
         self.signal(signal.SIGUSR1)
         try:

@@ -45,7 +45,7 @@ class Log:
         return len(self.lines)
 
     def wait(self, pattern, timeout, after=0):
-        """Returns the match of the first line with `pattern`; fails at the timeout or the log's end."""
+        """The match of the first line that has `pattern`; fails at the timeout or the log's end."""
         expression = re.compile(pattern)
         deadline = time.monotonic() + timeout
         with self._changed:

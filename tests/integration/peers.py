@@ -115,7 +115,7 @@ def exchange(peer, data, sizes=None, half_close=False):
 
 
 def fill(peer, data):
-    """Sends until nothing more is taken or `data` is all sent, reading nothing; returns how much."""
+    """Sends until nothing more is taken or all is sent, reading nothing; returns how much."""
     sent = 0
     peer.setblocking(False)
     poller = select.poll()

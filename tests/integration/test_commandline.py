@@ -158,8 +158,8 @@ def test_without_a_listener_it_does_not_start(write):
 
 def default_file():
     """The path that --help names as the default."""
-    words = run("--help").stdout.split()
-    return next(word.strip("(),.;") for word in words if word.strip("(),.;").endswith("/echod.conf"))
+    words = [word.strip("(),.;") for word in run("--help").stdout.split()]
+    return next(word for word in words if word.endswith("/echod.conf"))
 
 
 def test_without_a_file_and_a_listener_it_does_not_start():
@@ -236,7 +236,7 @@ def test_edge_triggered_needs_epoll(write):
     assert_fault(run("-f", "-c", path), EX_CONFIG, f"echod: {path}:3: edge_triggered")
 
 
-# --- listeners that cannot be had now: the supervisor may try again ----------------------------------
+# --- listeners that cannot be had now: the supervisor may try again ------------------------------
 
 
 def test_a_port_in_use_is_named(write, busy_port):
@@ -254,7 +254,8 @@ def test_a_port_in_use_by_datagrams_is_named(write):
         port = other.getsockname()[1]
         result = run("-f", "-c", write(listener("taken", port=port, protocol="udp")))
     assert result.returncode == 1
-    assert f"cannot listen on udp://127.0.0.1:{port} (taken): Address already in use" in result.stderr
+    uri = f"udp://127.0.0.1:{port}"
+    assert f"cannot listen on {uri} (taken): Address already in use" in result.stderr
 
 
 def test_an_address_of_another_machine(write):

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: what is under way is finished, nothing new begins, and there is an end to it."""
+"""SIGTERM and SIGINT: what is under way is finished, nothing new begins, and it has an end."""
 
 import signal
 
@@ -162,6 +162,19 @@ def test_a_second_signal_stops_at_once(start, first, second):
     )
     assert daemon.wait_closed(peers.name_of(peer))["reason"] == "stop"
     assert daemon.log.lines[-1] == "notice: stopped"
+    assert peers.ends(peer) == "reset"
+
+
+def test_an_abort_leaves_nothing_to_the_kernel(start):
+    """All is sent but lies in the kernel: a mere close would keep it there for minutes."""
+    daemon = start(options={"drain_timeout": 300})
+    peer = daemon.connect(receive_buffer=4096)
+    size = 262144
+    assert peers.fill(peer, peers.payload(size)) == size
+    daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', size)
+    begin_drain(daemon)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait_exit(within(2)) == 0
     assert peers.ends(peer) == "reset"
 
 

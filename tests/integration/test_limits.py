@@ -86,12 +86,27 @@ def test_no_idle_timeout(start):
 
 
 def bytes_taken(daemon):
+    """How much of 2 MiB is taken from a peer that does not read and has small buffers itself."""
     peer = daemon.connect(receive_buffer=16384, send_buffer=16384)
-    return peers.fill(peer, peers.payload(16 * MIB))
+    return peers.fill(peer, peers.payload(2 * MIB))
 
 
 def test_socket_buffer_bounds_what_a_stalled_peer_holds(start, back_end):
-    bounded = bytes_taken(start(options={**back_end, "limits.socket_buffer": 16384}))
-    unbounded = bytes_taken(start(options=back_end))
-    assert bounded < 384 * 1024
-    assert bounded < unbounded
+    small, large, automatic = [
+        bytes_taken(start(options={**back_end, "limits.socket_buffer": size}))
+        for size in (4096, 65536, 0)
+    ]
+    assert small < 192 * 1024
+    assert 2 * small < large < 768 * 1024 < automatic
+
+
+def test_a_new_socket_buffer_takes_effect(start):
+    daemon = start(options={"limits.socket_buffer": 65536})
+    taken = [bytes_taken(daemon)]
+    for size in 4096, 0, 65536:
+        daemon.configure(options={"limits.socket_buffer": size})
+        daemon.reload()
+        taken.append(bytes_taken(daemon))
+    large, small, automatic, large_again = taken
+    assert 2 * small < min(large, large_again)
+    assert max(large, large_again) < 768 * 1024 < automatic

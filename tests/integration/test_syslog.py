@@ -51,7 +51,7 @@ def logger(device_folder):
 
 
 def follow(log, logger):
-    """Reads the logger's socket into `log` until the test's process ends; returns the priorities."""
+    """Reads the logger's socket into `log` for good; returns the list of priorities."""
     return logs.follow_syslog(log, logger.dup())
 
 
