@@ -88,7 +88,11 @@ prepare_stream(int fd)
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/* A dual-stack socket tells the address asked of an IPv4 datagram by IP_PKTINFO alone. */
+/*
+ * A dual-stack socket needs both: IPv6's own tells the address that an IPv4 datagram
+ * was sent to, but only IP_PKTINFO the one to answer from, which is another one where
+ * that was a broadcast (ip(7), ipi_spec_dst).
+ */
 static void
 prepare_datagram(int fd, sa_family_t family)
 {

@@ -54,11 +54,21 @@ struct arguments {
 	const char **listen, **set; /* each with room for all of argv */
 };
 
+/* The exit status of a mode that only prints. */
+static int
+finish_output(void)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return EXIT_SUCCESS;
+	perror("echod: cannot write");
+	return EXIT_FAILURE;
+}
+
 static _Noreturn void
 leave(const char *text)
 {
 	fputs(text, stdout);
-	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	exit(finish_output());
 }
 
 static _Noreturn void
@@ -151,15 +161,6 @@ load(const struct config_source *source)
 }
 
 static int
-dump(const struct config *config)
-{
-	if (config_dump(config, stdout) == 0)
-		return EXIT_SUCCESS;
-	perror("echod: cannot print the configuration");
-	return EXIT_FAILURE;
-}
-
-static int
 run(struct config *config, const struct config_source *source)
 {
 	int result;
@@ -177,18 +178,17 @@ static int
 act(const struct arguments *arguments)
 {
 	struct config *config = load(&arguments->source);
-	int status = EXIT_SUCCESS;
 
 	if (config == NULL)
 		return EX_CONFIG;
 	if (arguments->mode == MODE_RUN)
 		return run(config, &arguments->source);
 	if (arguments->mode == MODE_DUMP)
-		status = dump(config);
+		config_dump(config, stdout);
 	else
 		printf("%s: OK\n", arguments->source.path);
 	config_free(config);
-	return status;
+	return finish_output();
 }
 
 int

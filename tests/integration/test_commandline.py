@@ -66,6 +66,7 @@ def test_a_version_that_cannot_be_written_is_a_failure():
     with open("/dev/full", "wb") as full:
         result = run("-V", stdout=full)
     assert result.returncode == 1
+    assert result.stderr == "echod: cannot write: No space left on device\n"
 
 
 # --- usage ---------------------------------------------------------------------------------------
@@ -160,6 +161,19 @@ def default_file():
     """The path that --help names as the default."""
     words = [word.strip("(),.;") for word in run("--help").stdout.split()]
     return next(word for word in words if word.endswith("/echod.conf"))
+
+
+WITHOUT_FILE = ["sh", "-c", 'binary=$1; shift 3; exec "$binary" "$@"', "sh"]
+
+
+@pytest.mark.skipif(os.path.exists(default_file()), reason="the default file is there")
+def test_the_default_file_may_be_missing_at_start_alone(start):
+    """A reload without a file is a fault, so that an editor's rename closes nothing."""
+    daemon = start(arguments=["-l", "tcp://127.0.0.1:0"], prefix=WITHOUT_FILE)
+    fault, verdict = daemon.reload()[-2:]
+    assert fault == f"err: {default_file()}: No such file or directory"
+    assert verdict.startswith("err: reload failed: ")
+    daemon.assert_echoes("tcp-1")
 
 
 def test_without_a_file_and_a_listener_it_does_not_start():

@@ -1,6 +1,9 @@
 """Datagrams: one out for one in, the same bytes, from the address that was asked."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -64,14 +67,45 @@ def test_one_out_for_one_in(start, back_end, sockets, host):
     daemon.wait_counter("echod_datagrams_sent_total", 200)
 
 
-def test_the_answer_comes_from_the_address_that_was_asked(start, back_end, sockets):
-    daemon = start_datagrams(start, back_end, "*")
+@pytest.mark.parametrize("address", ["*", "0.0.0.0"])
+def test_the_answer_comes_from_the_address_that_was_asked(start, back_end, sockets, address):
+    daemon = start_datagrams(start, back_end, address)
     port = daemon.port("echo-udp")
     for host in "127.0.0.1", "127.0.0.2", "127.3.4.5":
         peer = sockets(host)
         peer.bind(("127.0.0.1", 0))
         peer.sendto(b"who answers?", (host, port))
         assert peer.recvfrom(65536) == (b"who answers?", (host, port))
+
+
+# A network of its own, since the loopback interface has one IPv6 address only.
+TWO_ADDRESSES = """
+ip link set lo up && ip -6 address add fd00::1/128 dev lo nodad &&
+ip -6 address add fd00::2/128 dev lo nodad && exec "$@"
+"""
+ASK = """
+import socket, sys
+peer = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+peer.settimeout(30)
+peer.bind(("fd00::1", 0))
+peer.sendto(b"who answers?", ("fd00::2", int(sys.argv[1])))
+print(peer.recvfrom(65536)[1][0])
+"""
+
+
+@pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network of its own")
+@pytest.mark.parametrize("address", ["*", "::"])
+def test_the_answer_comes_from_the_ipv6_address_that_was_asked(start, address):
+    daemon = start(
+        [listener("echo-udp", address, protocol="udp")],
+        prefix=["unshare", "--net", "sh", "-c", TWO_ADDRESSES, "sh"],
+    )
+    ask = ["nsenter", "--net", "--target", str(daemon.pid), sys.executable, "-c", ASK]
+    answer = subprocess.run(
+        [*ask, str(daemon.port("echo-udp"))], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "fd00::2\n"
 
 
 @pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")

@@ -146,6 +146,26 @@ def test_an_endless_stream_cannot_hold_it(start):
     assert daemon.process.returncode == 0
 
 
+def test_an_endless_stream_is_ended_in_order_where_there_is_time(start):
+    """Five seconds before the limit: it gets all that was read of it, and an end of stream."""
+    daemon = start(options={"drain_timeout": 6})
+    peer = daemon.connect()
+    begin_drain(daemon)
+    sent = received = 0
+    while True:
+        peer.sendall(b"%08d" % sent)
+        sent += 1
+        data = peers.receive(peer, 8)
+        if not data:
+            break
+        assert data == b"%08d" % received
+        received += 1
+    name = peers.name_of(peer)
+    peer.close()
+    assert daemon.seconds_to_exit() < within(4)
+    assert daemon.wait_closed(name)["reason"] == "drain"
+
+
 @pytest.mark.parametrize("second", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("first", SIGNALS, ids=lambda number: number.name)
 def test_a_second_signal_stops_at_once(start, first, second):

@@ -138,6 +138,12 @@ def test_a_closed_stderr_is_harmless(start_unseen):
         daemon.assert_echoes()
 
 
+def test_sigpipe_is_ignored(start):
+    daemon = start()
+    daemon.signal(signal.SIGPIPE)
+    daemon.assert_echoes()
+
+
 @pytest.fixture
 def unread_pipe():
     reading, writing = os.pipe()
