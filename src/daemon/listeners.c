@@ -101,6 +101,7 @@ listeners_prepare(struct listeners *listeners, const struct config *config, stru
 	const size_t before = faults_count(faults);
 	int *fds = calloc(listeners->now.count * BOUND_MAX + 1, sizeof(*fds));
 
+	listeners->next.count = 0;
 	listeners->next.members = calloc(config->listen_count, sizeof(struct listener *));
 	if (fds == NULL || listeners->next.members == NULL) {
 		faults_add(faults, "cannot make listeners: %s", strerror(errno));
@@ -113,7 +114,7 @@ listeners_prepare(struct listeners *listeners, const struct config *config, stru
 				    make(listeners, &config->listen[i], config, fds, faults);
 	}
 	free(fds);
-	if (faults_count(faults) == before)
+	if (listeners->next.members != NULL && faults_count(faults) == before)
 		return 0;
 	listeners_roll_back(listeners);
 	return -1;

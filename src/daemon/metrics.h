@@ -21,10 +21,10 @@ struct metrics_view {
 };
 
 /*
- * Calls `emit` for each series, such as
+ * Calls `to` for each series, such as
  * echod_connections_open{listener="echo-tcp"} and 3.  From the control thread.
  */
 void metrics_each(const struct metrics_view *view,
-    void (*emit)(void *arg, const char *series, uint64_t value), void *arg);
+    void (*to)(void *arg, const char *series, uint64_t value), void *arg);
 
 #endif
