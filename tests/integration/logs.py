@@ -31,6 +31,8 @@ class Log:
         self._changed = threading.Condition()
 
     def add(self, line):
+        if line.startswith("profiling:"):
+            return  # a build for coverage, run as a user who cannot write its counts
         with self._changed:
             self.lines.append(line)
             self._changed.notify_all()
