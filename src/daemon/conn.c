@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@ struct conn {
 	int64_t opened, active;      /* loop_now() */
 	struct address peer;
 	int fd;
+	int untaken; /* lingering: bytes that the peer had not taken from the kernel yet */
 	enum conn_state state;
 	enum close_reason reason;
 };
@@ -138,6 +141,7 @@ reason_of(int error)
 	switch (error) {
 	case ECONNRESET:
 	case EPIPE:
+	case ENOTCONN: /* shutdown(2) after a reset */
 		return CLOSE_RESET;
 	case ETIMEDOUT:
 	case EHOSTUNREACH:
@@ -179,6 +183,32 @@ count_sent(struct conn *conn, size_t size)
 	touch(conn);
 }
 
+/* Bytes in the kernel that the peer has not acknowledged, our FIN among them: tcp(7). */
+static int
+untaken(const struct conn *conn)
+{
+	int bytes = 0;
+
+	if (ioctl(conn->fd, TIOCOUTQ, &bytes) == -1)
+		return 0;
+	return bytes;
+}
+
+void
+conn_end_lingering(struct conn *conn)
+{
+	const int left = untaken(conn);
+
+	if (left == 0) {
+		conn_close(conn, conn->reason);
+	} else if (left < conn->untaken) {
+		conn->untaken = left;
+		touch(conn);
+	} else {
+		conn_abort(conn, conn->reason);
+	}
+}
+
 /* Our side is done: all that was read has been given to the kernel. */
 static void
 shut_down(struct conn *conn)
@@ -188,6 +218,7 @@ shut_down(struct conn *conn)
 		return;
 	}
 	set_state(conn, CONN_LINGERING);
+	conn->untaken = untaken(conn);
 	/* Added again, an edge-triggered event tells what came while nothing was read. */
 	if (conn->loop->edge_triggered)
 		event_del(&conn->readable);
@@ -259,7 +290,8 @@ wait_with(struct conn *conn, const void *data, size_t size)
 	conn->waiting = waiting;
 	bufferevent_setcb(waiting, NULL, on_drained, on_failed, conn);
 	if (bufferevent_write(waiting, data, size) == -1 ||
-	    evbuffer_add_cb(bufferevent_get_output(waiting), on_taken, conn) == NULL) {
+	    evbuffer_add_cb(bufferevent_get_output(waiting), on_taken, conn) == NULL ||
+	    !event_pending(&waiting->ev_write, EV_WRITE, NULL)) { /* libevent does not tell */
 		/* Nothing of it is counted as sent: the close takes it off the books. */
 		conn_abort(conn, CLOSE_MEMORY);
 		return;
@@ -352,8 +384,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			end_of_stream(conn);
 			return;
 		}
+		if (n == -1 && errno == EINTR)
+			continue;
 		if (n == -1) {
-			if (!is_temporary(errno))
+			if (errno != EAGAIN)
 				fail(conn, errno);
 			return;
 		}

@@ -63,6 +63,13 @@ struct traffic *conn_traffic(const struct conn *conn);
 /* Valid once it was closed. */
 enum close_reason conn_reason(const struct conn *conn);
 
+/*
+ * For a lingering connection whose time is up: closes it where the peer has all its
+ * bytes, aborts it where the peer takes none; where it took some since this was last
+ * asked, gives it that time again.
+ */
+void conn_end_lingering(struct conn *conn);
+
 /* How long nothing has moved either way (or, lingering, since our side was shut down): ms. */
 int64_t conn_silence(const struct conn *conn, int64_t now);
 

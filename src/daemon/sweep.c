@@ -6,7 +6,7 @@
 /* In a drain a connection that has been silent this long has had its say: ms. */
 #define DRAIN_SILENCE 1000
 
-/* How long a peer may take to shut down its side after ours: ms. */
+/* How long a peer may take to shut down its side after ours, taking no byte: ms. */
 #define LINGER 5000
 
 /* No sweep is nearer than this: ms, longer than a tick of the coarse clock. */
@@ -18,7 +18,7 @@ end_lingering(struct loop *loop, int64_t now)
 	struct conn *conn;
 
 	while ((conn = TAILQ_FIRST(&loop->lingering)) != NULL && conn_silence(conn, now) >= LINGER)
-		conn_abort(conn, conn_reason(conn));
+		conn_end_lingering(conn);
 }
 
 /* One that has nothing waiting gets our FIN; for one that does not take its bytes it is too late. */

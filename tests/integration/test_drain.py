@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT: what is under way is finished, nothing new begins, and it has an end."""
 
 import signal
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ import peers
 from patience import eventually, within
 
 MIB = 1 << 20
+PACE = 0.2  # seconds between the bites of a slow reader
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
@@ -56,6 +58,25 @@ def test_who_reads_late_gets_everything_too(start, back_end):
         peers.echo(peer, b"and this")
         assert peers.receive_to_eof(peer) == b""
         peer.close()
+    assert daemon.wait_exit(within(10)) == 0
+
+
+def test_who_reads_slowly_what_the_kernel_holds_gets_everything(start):
+    """All is sent but lies in the kernel; the peer takes longer than a silent one may linger."""
+    daemon = start(options={"drain_timeout": 300})
+    peer = daemon.connect(receive_buffer=16384)
+    data = peers.payload(640 * 1024)
+    assert peers.fill(peer, data) == len(data)
+    daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', len(data))
+    begin_drain(daemon)
+    received = bytearray()
+    while len(received) < len(data):
+        piece = peers.receive(peer, min(16384, len(data) - len(received)))
+        assert piece, f"EOF after {len(received)} bytes"
+        received += piece
+        time.sleep(PACE)  # its pace is what is tested: eight seconds for all of it
+    peers.assert_same(received, data)
+    peer.close()
     assert daemon.wait_exit(within(10)) == 0
 
 
