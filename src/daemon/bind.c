@@ -9,8 +9,6 @@
 
 #include "common/log.h"
 
-#define BACKLOG 4096
-
 /* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
 #define KEEPALIVE_IDLE 60
 #define KEEPALIVE_INTERVAL 15
@@ -65,8 +63,9 @@ bind_set_buffers(int fd, int bytes)
 	socklen_t length = sizeof(now);
 
 #ifdef SO_BUF_LOCK
-	if (bytes == 0 && getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &now, &length) == 0 && now == 0)
-		return; /* autotuned already */
+	/* Autotuned already, or of a kernel that does not give a size back. */
+	if (bytes == 0 && (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &now, &length) == -1 || now == 0))
+		return;
 #endif
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		set(fd, SOL_SOCKET, options[i], bytes > 0 ? bytes : default_size(fd, options[i]));
@@ -111,8 +110,8 @@ set_reuse_port(const struct binding *binding, int fd, int value)
 
 /*
  * Binds `fd`.  An address that one of our own leaving sockets holds is shared for
- * this moment: both sides need SO_REUSEPORT for it, and neither keeps it, so that
- * nobody else can join them.
+ * this moment: both sides need SO_REUSEPORT for it and must belong to one user, and
+ * neither keeps it, so that no other user can join them (socket(7)).
  */
 static int
 bind_beside_leaving(const struct binding *binding, int fd, const struct address *address)
@@ -123,9 +122,9 @@ bind_beside_leaving(const struct binding *binding, int fd, const struct address 
 		return result;
 	set_reuse_port(binding, fd, 1);
 	result = bind(fd, &address->sa, address_length(address));
-	error = errno;
 	if (result == 0 && binding->config->protocol == PROTOCOL_TCP)
-		result = listen(fd, BACKLOG);
+		result = listen(fd, BIND_BACKLOG);
+	error = errno;
 	set_reuse_port(binding, fd, 0);
 	errno = error;
 	return result;
@@ -146,7 +145,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		bind_set_buffers(fd, binding->socket_buffer);
 	if (bind_beside_leaving(binding, fd, address) == -1)
 		return -1;
-	return stream ? listen(fd, BACKLOG) : 0;
+	return stream ? listen(fd, BIND_BACKLOG) : 0;
 }
 
 /* Adds one socket to *bound.  Returns 0, or -1 with errno. */

@@ -15,6 +15,9 @@
 
 #define BOUND_MAX 2
 
+/* How many connections may wait at a stream listener. */
+#define BIND_BACKLOG 4096
+
 struct bound {
 	size_t count;
 	struct bound_socket {

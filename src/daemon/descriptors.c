@@ -11,8 +11,8 @@
 /* Of one worker: its eventfd, libevent's socketpair for signals, and its epoll. */
 #define EACH_WORKER(for_select) ((for_select) ? 3 : 4)
 
-/* "localhost" has two sockets. */
-#define EACH_LISTENER 2
+/* "localhost" has two sockets, and a reload may have the new ones beside the old. */
+#define EACH_LISTENER 4
 
 /* The control thread's own, standard streams, the log's, the file on a reload, some spare. */
 #define RESERVE 20

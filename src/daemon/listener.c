@@ -179,7 +179,10 @@ listener_resume(struct listener *listener)
 	listener->paused = false;
 	event_del(listener->retry);
 	for (size_t i = 0; i < listener->bound.count; i++)
-		event_add(listener->acceptable[i], NULL);
+		if (event_add(listener->acceptable[i], NULL) == -1) {
+			wait_and_retry(listener, errno);
+			return;
+		}
 }
 
 static void
@@ -279,11 +282,13 @@ listener_serve(struct listener *listener)
 
 	for (size_t i = 0; i < listener->bound.count; i++) {
 		log_listening(listener, i);
-		if (listener->config.protocol == PROTOCOL_TCP)
-			event_add(listener->acceptable[i], NULL);
-		else
+		if (listener->config.protocol == PROTOCOL_UDP)
 			worker_take_udp(workers_get(workers, i % workers_count(workers)),
 			    listener->udp[i]);
+	}
+	if (listener->config.protocol == PROTOCOL_TCP) {
+		listener->paused = true;
+		listener_resume(listener);
 	}
 }
 
@@ -292,7 +297,11 @@ refuse_queue(struct listener *listener, int fd)
 {
 	int refused;
 
-	while ((refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) != -1) {
+	/* No more than can have waited: a flood must not keep the control thread here. */
+	for (int i = 0; i <= BIND_BACKLOG; i++) {
+		refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		if (refused == -1)
+			return;
 		listener->ledger->refused[REFUSE_DRAIN]++;
 		close(refused);
 	}
@@ -307,7 +316,8 @@ empty_queue(struct listener *listener, int fd)
 {
 	int error = 0;
 
-	while (error == 0 || error == EINTR || is_connections_own(error)) {
+	for (int i = 0; i <= BIND_BACKLOG && (error == 0 || error == EINTR ||
+		 is_connections_own(error)); i++) {
 		if (!admission_has_room(listener->context.admission)) {
 			refuse_queue(listener, fd);
 			return;

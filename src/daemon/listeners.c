@@ -130,6 +130,21 @@ listeners_roll_back(struct listeners *listeners)
 	listeners->next = (struct set){ 0, NULL };
 }
 
+size_t
+listeners_prepared(const struct listeners *listeners, int **fds)
+{
+	size_t count = 0;
+
+	*fds = calloc(listeners->next.count * BOUND_MAX + 1, sizeof(**fds));
+	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++) {
+		const struct bound *bound = listener_sockets(listeners->next.members[i]);
+
+		for (size_t s = 0; s < bound->count; s++)
+			(*fds)[count++] = bound->sockets[s].fd;
+	}
+	return count;
+}
+
 static void
 set_buffers(const struct listener *listener, const struct config *config)
 {

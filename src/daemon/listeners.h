@@ -25,6 +25,12 @@ void listeners_free(struct listeners *listeners);
 int listeners_prepare(struct listeners *listeners, const struct config *config,
     struct faults *faults);
 
+/*
+ * The descriptors of what was prepared, in *fds for free().  Returns how
+ * many; NULL in *fds: memory ran out.
+ */
+size_t listeners_prepared(const struct listeners *listeners, int **fds);
+
 /* Begins to serve what was prepared and closes what has left.  Cannot fail. */
 struct listeners_change listeners_commit(struct listeners *listeners,
     const struct config *config);

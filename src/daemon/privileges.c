@@ -43,6 +43,16 @@ find_identity(const struct config *config, struct identity *identity)
 	return 0;
 }
 
+/* Without the right to do so, only such a reload fails, later, and says so. */
+static void
+hand_over(const struct identity *identity, const int *fds, size_t fd_count)
+{
+	for (size_t i = 0; i < fd_count; i++)
+		if (fchown(fds[i], identity->uid, identity->gid) == -1)
+			log_warning("cannot give a socket to user \"%s\": %s", identity->user,
+			    strerror(errno));
+}
+
 static int
 become(const struct identity *identity)
 {
@@ -71,7 +81,7 @@ prove(const struct identity *identity)
 }
 
 int
-privileges_drop(const struct config *config)
+privileges_drop(const struct config *config, const int *fds, size_t fd_count)
 {
 	struct identity identity;
 
@@ -85,8 +95,10 @@ privileges_drop(const struct config *config)
 		log_warning("running as root: name a user to switch to in the configuration");
 		return 0;
 	}
-	if (find_identity(config, &identity) == -1 || become(&identity) == -1 ||
-	    prove(&identity) == -1)
+	if (find_identity(config, &identity) == -1)
+		return -1;
+	hand_over(&identity, fds, fd_count);
+	if (become(&identity) == -1 || prove(&identity) == -1)
 		return -1;
 	log_notice("running as user %s (uid %u, gid %u)", identity.user, (unsigned)identity.uid,
 	    (unsigned)identity.gid);

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -19,7 +20,7 @@
 #define FINISH_BEFORE_END 5000
 
 /* How long before its end the rest is aborted, so that the log has time too: ms at most. */
-#define STOP_BEFORE_END 1000
+#define STOP_BEFORE_END 1500
 
 #define STATUS_SIZE 512
 
@@ -46,7 +47,7 @@ struct server {
 static void
 end(struct server *server)
 {
-	event_base_loopexit(server->base, NULL);
+	event_base_loopbreak(server->base);
 }
 
 static void
@@ -285,6 +286,13 @@ watch_signals(struct server *server)
 	return 0;
 }
 
+/* libevent would write to stderr itself. */
+static void
+on_libevent_message(int severity, const char *text)
+{
+	log_at(severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "libevent: %s", text);
+}
+
 /* --- start and end ------------------------------------------------------------------- */
 
 static int
@@ -337,6 +345,22 @@ bind_listeners(struct server *server)
 	return result;
 }
 
+static int
+drop_privileges(struct server *server)
+{
+	int *fds;
+	const size_t count = listeners_prepared(server->listeners, &fds);
+	int result;
+
+	if (fds == NULL) {
+		log_error("cannot drop privileges: %s", strerror(errno));
+		return -1;
+	}
+	result = privileges_drop(server->config, fds, count);
+	free(fds);
+	return result;
+}
+
 static const char *
 trigger(const struct config *config, const char *method)
 {
@@ -358,7 +382,7 @@ start(struct server *server)
 	}
 	if (bind_listeners(server) == -1)
 		return -1;
-	if (privileges_drop(server->config) == -1) {
+	if (drop_privileges(server) == -1) {
 		listeners_roll_back(server->listeners);
 		return -1;
 	}
@@ -412,11 +436,15 @@ server_run(struct config *config, const struct config_source *source)
 	struct server server = { .config = config, .source = source, .started = time(NULL) };
 	int result;
 
+	event_set_log_callback(on_libevent_message);
 	server.admission.limit = make_room(config);
 	result = start(&server);
 	if (result == 0) {
 		log_errors_to_stderr(false);
-		event_base_loop(server.base, EVLOOP_NO_EXIT_ON_EMPTY);
+		if (event_base_loop(server.base, EVLOOP_NO_EXIT_ON_EMPTY) == -1) {
+			log_error("the event loop failed: %s", strerror(errno));
+			result = -1;
+		}
 		close_ears();
 	}
 	dispose(&server);

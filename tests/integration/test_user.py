@@ -7,7 +7,7 @@ import pwd
 import pytest
 
 import kernel
-from echod import run
+from echod import listener, run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -38,6 +38,16 @@ def test_it_still_reloads(start, readable_workdir):
     daemon = start(options=SERVING)
     daemon.configure(options={**SERVING, "drain_timeout": 7})
     assert daemon.reload()[-1].startswith("notice: reloaded ")
+
+
+def test_a_reload_takes_an_address_from_itself(start, readable_workdir):
+    """The kernel shares an address only between sockets of one user: root bound the old one."""
+    port = kernel.free_port()
+    daemon = start([listener("first", port=port)], options=SERVING)
+    for name, address in ("second", "127.0.0.1"), ("third", "*"), ("fourth", "127.0.0.1"):
+        daemon.configure([listener(name, address, port=port)], SERVING)
+        assert daemon.reload()[-1].startswith("notice: reloaded ")
+        daemon.assert_echoes(name, host="127.0.0.1")
 
 
 def test_a_group_of_its_own(start):
