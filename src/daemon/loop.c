@@ -1,10 +1,16 @@
 /* What the connections and datagram sockets of one worker share: see loop.h. */
 #include "daemon/loop.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "common/log.h"
+
+/* How long after a wait that failed: nanoseconds. */
+#define RETRY 100000000
 
 struct event_base *
 loop_base_new(const struct config *config)
@@ -25,6 +31,17 @@ loop_base_new(const struct config *config)
 	base = event_base_new_with_config(wanted);
 	event_config_free(wanted);
 	return base;
+}
+
+void
+loop_run(struct event_base *base)
+{
+	const struct timespec pause = { .tv_nsec = RETRY };
+
+	while (event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) == -1) {
+		log_error("cannot wait for events: %s; trying again", strerror(errno));
+		nanosleep(&pause, NULL);
+	}
 }
 
 struct loop *

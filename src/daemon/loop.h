@@ -36,7 +36,7 @@ struct loop {
 	_Atomic int64_t idle_timeout; /* milliseconds, 0: none; the control thread writes it */
 
 	struct conn_list active;    /* by their last activity, the longest silent first */
-	struct conn_list lingering; /* by the time at which our side was shut down */
+	struct conn_list lingering; /* by the time at which their wait for the peer began */
 
 	struct loop_reports reports;
 
@@ -49,6 +49,12 @@ struct loop {
  * deaf to libevent's environment variables.  Returns NULL where there is none.
  */
 struct event_base *loop_base_new(const struct config *config);
+
+/*
+ * Runs `base` until event_base_loopbreak().  A wait that fails, as poll(2) does where
+ * the kernel lacks memory, is told in the log and tried again.
+ */
+void loop_run(struct event_base *base);
 
 /*
  * Returns a loop without connections, or NULL; loop_free() frees it, once it has

@@ -441,10 +441,7 @@ server_run(struct config *config, const struct config_source *source)
 	result = start(&server);
 	if (result == 0) {
 		log_errors_to_stderr(false);
-		if (event_base_loop(server.base, EVLOOP_NO_EXIT_ON_EMPTY) == -1) {
-			log_error("the event loop failed: %s", strerror(errno));
-			result = -1;
-		}
+		loop_run(server.base);
 		close_ears();
 	}
 	dispose(&server);

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/log.h"
 #include "daemon/sweep.h"
@@ -96,8 +95,7 @@ run(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (event_base_loop(worker->loop->base, EVLOOP_NO_EXIT_ON_EMPTY) == -1)
-		log_error("the event loop of a worker failed: %s", strerror(errno));
+	loop_run(worker->loop->base);
 	return NULL;
 }
 
