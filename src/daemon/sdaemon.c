@@ -25,10 +25,12 @@ sdaemon_reloading(void)
 	    (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 }
 
+/* sd_notify(3): a drain may be longer than the unit's TimeoutStopSec=. */
 void
-sdaemon_stopping(const char *status)
+sdaemon_stopping(const char *status, unsigned seconds)
 {
-	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
+	sd_notifyf(0, "STOPPING=1\nSTATUS=%s\nEXTEND_TIMEOUT_USEC=%llu", status,
+	    (unsigned long long)seconds * 1000000);
 }
 
 #else
@@ -47,9 +49,10 @@ sdaemon_reloading(void)
 }
 
 void
-sdaemon_stopping(const char *status)
+sdaemon_stopping(const char *status, unsigned seconds)
 {
 	(void)status;
+	(void)seconds;
 }
 
 #endif

@@ -11,6 +11,7 @@ extern const char sdaemon_feature[];
 /* `status` is one line for "systemctl status". */
 void sdaemon_ready(const char *status);
 void sdaemon_reloading(void);
-void sdaemon_stopping(const char *status);
+/* ... and in how many seconds echod has stopped at the latest. */
+void sdaemon_stopping(const char *status, unsigned seconds);
 
 #endif

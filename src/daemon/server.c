@@ -22,6 +22,9 @@
 /* How long before its end the rest is aborted, so that the log has time too: ms at most. */
 #define STOP_BEFORE_END 1500
 
+/* What the end of the threads and of the log may take after a drain: seconds. */
+#define STOP_SECONDS 5
+
 #define STATUS_SIZE 512
 
 static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
@@ -192,7 +195,7 @@ drain(struct server *server, const char *signal)
 	snprintf(text, sizeof(text), "draining %llu connections, for at most %d seconds",
 	    (unsigned long long)server->admission.open, server->config->drain_timeout);
 	log_notice("%s: %s", signal, text);
-	sdaemon_stopping(text);
+	sdaemon_stopping(text, (unsigned)server->config->drain_timeout + STOP_SECONDS);
 	if (server->admission.open == 0) {
 		end(server);
 		return;

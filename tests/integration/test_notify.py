@@ -73,7 +73,10 @@ def test_stopping_when_the_drain_begins(start_supervised, supervisor):
     peer = daemon.connect()
     peers.echo(peer, b"hold on")
     daemon.signal(signal.SIGTERM)
-    assert next_with(supervisor, "STOPPING")["STOPPING"] == "1"
+    stopping = next_with(supervisor, "STOPPING")
+    assert stopping["STOPPING"] == "1"
+    # The default drain_timeout, and what the threads and the log may take after it.
+    assert stopping["EXTEND_TIMEOUT_USEC"] == "35000000"
     peers.echo(peer, b"still served")
 
 
