@@ -187,6 +187,9 @@ config_check(const struct config *config, const struct config_places *places,
 
 	check_name(places, faults, "user", config->user, look_up_user);
 	check_name(places, faults, "group", config->group, look_up_group);
+	if (*config->group != '\0' && *config->user == '\0')
+		faults_add_at(faults, place_of(places, "group"),
+		    "group = \"%s\" without a user has no effect: give user too", config->group);
 	if (config->edge_triggered &&
 	    (method == EVENT_METHOD_POLL || method == EVENT_METHOD_SELECT))
 		faults_add_at(faults, place_of(places, "edge_triggered"),

@@ -214,8 +214,8 @@ note_change(const char *option, const char *running, const char *next)
 
 START_TEST(keeps_fixed_options)
 {
-	static const char before[] = "workers = 2\nuser = \"root\"\nevent_method = poll\n" GOOD;
-	static const char after[] = "workers = 4\nuser = \"\"\ngroup = root\nedge_triggered = on\n"
+	static const char before[] = "workers = 2\nuser = \"nobody\"\nevent_method = poll\n" GOOD;
+	static const char after[] = "workers = 4\nuser = root\ngroup = root\nedge_triggered = on\n"
 	    "drain_timeout = 7\nlimits { connections = 9 }\nlog { level = err }\n"
 	    "listen b { port = 1 }\n";
 	const struct config_source source = { .path = path };
@@ -226,12 +226,12 @@ START_TEST(keeps_fixed_options)
 	write_file(after);
 	next = load_good(&source);
 	config_keep_fixed(next, running, note_change);
-	ck_assert_str_eq(changes, "user: \"root\" stays, not \"\"\n"
+	ck_assert_str_eq(changes, "user: \"nobody\" stays, not \"root\"\n"
 	    "group: \"\" stays, not \"root\"\n"
 	    "workers: 2 stays, not 4\n"
 	    "event_method: \"poll\" stays, not \"auto\"\n"
 	    "edge_triggered: false stays, not true\n");
-	ck_assert_str_eq(next->user, "root");
+	ck_assert_str_eq(next->user, "nobody");
 	ck_assert_str_eq(next->group, "");
 	ck_assert_int_eq(next->workers, 2);
 	ck_assert_int_eq(next->event_method, EVENT_METHOD_POLL);
