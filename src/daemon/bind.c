@@ -108,22 +108,28 @@ set_reuse_port(const struct binding *binding, int fd, int value)
 		set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
 }
 
+static int
+claim(const struct binding *binding, int fd, const struct address *address)
+{
+	if (bind(fd, &address->sa, address_length(address)) == -1)
+		return -1;
+	return binding->config->protocol == PROTOCOL_TCP ? listen(fd, BIND_BACKLOG) : 0;
+}
+
 /*
- * Binds `fd`.  An address that one of our own leaving sockets holds is shared for
+ * Claims the address for `fd`.  One that one of our own leaving sockets holds is shared for
  * this moment: both sides need SO_REUSEPORT for it and must belong to one user, and
  * neither keeps it, so that no other user can join them (socket(7)).
  */
 static int
-bind_beside_leaving(const struct binding *binding, int fd, const struct address *address)
+claim_beside_leaving(const struct binding *binding, int fd, const struct address *address)
 {
-	int result = bind(fd, &address->sa, address_length(address)), error;
+	int result = claim(binding, fd, address), error;
 
 	if (result == 0 || errno != EADDRINUSE || binding->leaving_count == 0)
 		return result;
 	set_reuse_port(binding, fd, 1);
-	result = bind(fd, &address->sa, address_length(address));
-	if (result == 0 && binding->config->protocol == PROTOCOL_TCP)
-		result = listen(fd, BIND_BACKLOG);
+	result = claim(binding, fd, address);
 	error = errno;
 	set_reuse_port(binding, fd, 0);
 	errno = error;
@@ -133,19 +139,15 @@ bind_beside_leaving(const struct binding *binding, int fd, const struct address 
 static int
 bind_socket(const struct binding *binding, int fd, const struct address *address, bool dual_stack)
 {
-	const bool stream = binding->config->protocol == PROTOCOL_TCP;
-
 	if (address->sa.sa_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
-	if (stream)
+	if (binding->config->protocol == PROTOCOL_TCP)
 		prepare_stream(fd);
 	else
 		prepare_datagram(fd, address->sa.sa_family);
 	if (binding->socket_buffer > 0)
 		bind_set_buffers(fd, binding->socket_buffer);
-	if (bind_beside_leaving(binding, fd, address) == -1)
-		return -1;
-	return stream ? listen(fd, BIND_BACKLOG) : 0;
+	return claim_beside_leaving(binding, fd, address);
 }
 
 /* Adds one socket to *bound.  Returns 0, or -1 with errno. */

@@ -441,12 +441,6 @@ conn_state(const struct conn *conn)
 	return conn->state;
 }
 
-const struct address *
-conn_peer(const struct conn *conn)
-{
-	return &conn->peer;
-}
-
 struct traffic *
 conn_traffic(const struct conn *conn)
 {

@@ -58,7 +58,6 @@ void conn_finish(struct conn *conn, enum close_reason reason);
 void conn_abort(struct conn *conn, enum close_reason reason);
 
 enum conn_state conn_state(const struct conn *conn);
-const struct address *conn_peer(const struct conn *conn);
 struct traffic *conn_traffic(const struct conn *conn);
 /* Valid once it was closed. */
 enum close_reason conn_reason(const struct conn *conn);
@@ -70,7 +69,7 @@ enum close_reason conn_reason(const struct conn *conn);
  */
 void conn_end_lingering(struct conn *conn);
 
-/* How long nothing has moved either way (or, lingering, since our side was shut down): ms. */
+/* How long nothing has moved either way (lingering: since the peer was seen to take bytes): ms. */
 int64_t conn_silence(const struct conn *conn, int64_t now);
 
 /* The one after it in its list, or NULL. */

@@ -50,22 +50,25 @@ ledger_worker(const struct traffic *traffic)
 	return (size_t)(traffic - traffic->ledger->traffic);
 }
 
+static uint64_t
+sum(const struct ledger *ledger, size_t offset)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < ledger->worker_count; i++)
+		total += counter_read(
+		    (const counter *)((const char *)&ledger->traffic[i] + offset));
+	return total;
+}
+
 uint64_t
 ledger_received_bytes(const struct ledger *ledger)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < ledger->worker_count; i++)
-		sum += counter_read(&ledger->traffic[i].received_bytes);
-	return sum;
+	return sum(ledger, offsetof(struct traffic, received_bytes));
 }
 
 uint64_t
 ledger_sent_bytes(const struct ledger *ledger)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < ledger->worker_count; i++)
-		sum += counter_read(&ledger->traffic[i].sent_bytes);
-	return sum;
+	return sum(ledger, offsetof(struct traffic, sent_bytes));
 }

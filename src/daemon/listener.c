@@ -314,15 +314,16 @@ refuse_queue(struct listener *listener, int fd)
 static void
 empty_queue(struct listener *listener, int fd)
 {
-	int error = 0;
+	int error;
 
-	for (int i = 0; i <= BIND_BACKLOG && (error == 0 || error == EINTR ||
-		 is_connections_own(error)); i++) {
+	for (int i = 0; i <= BIND_BACKLOG; i++) {
 		if (!admission_has_room(listener->context.admission)) {
 			refuse_queue(listener, fd);
 			return;
 		}
 		error = accept_one(listener, fd);
+		if (error != 0 && error != EINTR && !is_connections_own(error))
+			return;
 	}
 }
 
