@@ -1,15 +1,18 @@
 #!/bin/sh
-# The manuals, the sample file and --help say what the program does: its options with
-# their defaults, its command line, its counters and reasons. No more and no less.
+# The manuals, the sample file and --help say what the programs do: their options with
+# their defaults, their command lines, counters, reasons and JSON. No more and no less.
 set -eu
 
-: "${srcdir:?the top folder}" "${ECHOD:?the binary}"
+: "${srcdir:?the top folder}" "${ECHOD:?the binary}" "${ECHOD_CLIENT:?the binary}"
+man1=$srcdir/man/echod-client.1
 man8=$srcdir/man/echod.8
 man5=$srcdir/man/echod.conf.5
 sample=$srcdir/etc/echod.conf
 source=$srcdir/src/daemon
+client=$srcdir/src/client
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+daemon=
+trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$work"' EXIT
 status=0
 
 # same WHAT-IT-IS EXPECTED FOUND: two files that must be equal, and not empty.
@@ -97,9 +100,119 @@ while read -r reason; do
 	}
 done <"$work/reasons"
 
+# --- the client's command line -----------------------------------------------------
+
+# Options as lines "MODE -c --count", those of all modes as "all ...".
+client_options_of_source() {
+	sed -n '/^#define COMMON_LONG/,/NULL, 0 }/s/[^{]*{ "\([a-z0-9-]*\)",[^}]*, \([^ ]*\) }.*/all \2 \1/p' \
+		"$client/arguments.h"
+	for mode in ping pipe send; do
+		sed -n '/ long_options\[\] = {/,/^};/s/^	{ "\([a-z-]*\)",.* \([^ ]*\) },/'"$mode"' \2 \1/p' \
+			"$client/$mode.c"
+	done
+}
+
+client_options_of_source | sed -e "s/ '\(.\)' / -\1 --/" -e 's/ OPTION_[A-Z_]* / --/' |
+	sort >"$work/expected"
+"$ECHOD_CLIENT" --help >"$work/help"
+awk '/^All modes:/ { mode = "all" }
+/^[a-z]+: / { mode = substr($1, 1, length($1) - 1) }
+/^  +-/ { print mode, ($1 ~ /,$/ ? substr($1, 1, 2) " " $2 : $1) }' "$work/help" |
+	sort >"$work/found"
+same "options in the client's --help" "$work/expected" "$work/found"
+
+client_options_of_manual() {
+	awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
+	/^\.It Fl . , Fl -/ { print mode, "-" $3, "-" $6 }
+	/^\.It Fl -/ { print mode, "-" $3 }' "$man1"
+}
+client_options_of_manual | sort >"$work/found"
+same "options in echod-client(1)" "$work/expected" "$work/found"
+
+# Lines "MODE -i 1" of the options that have a default.
+awk '/^All modes:/ { mode = "all" }
+/^[a-z]+: / { mode = substr($1, 1, length($1) - 1) }
+/ \(default / { print mode, substr($1, 1, 2), substr($NF, 1, length($NF) - 1) }' "$work/help" |
+	sort >"$work/defaults"
+awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
+/^\.It/ { option = "-" $3 }
+/^The default is / { print mode, option, substr($4, 1, length($4) - 1) }' "$man1" |
+	sort >"$work/found"
+same "defaults in echod-client(1)" "$work/defaults" "$work/found"
+
+# In the synopsis each mode has its own options and those of all, but for -V and -h.
+for mode in ping pipe send; do
+	echo "$mode -V"
+	echo "$mode -h"
+	sed -nE "s/^(all|$mode) -/$mode -/p" "$work/expected" | cut -d ' ' -f 1,2
+done | sort | uniq -u >"$work/letters"
+awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
+!in_synopsis { next }
+/ Cm / || /^\.Cm/ { mode = $NF }
+/^\.Fl V/ { mode = "" }
+mode != "" && /^\.Op Fl/ {
+	if ($3 ~ /^-/) print mode, "-" $3
+	else for (i = 1; i <= length($3); i++) print mode, "-" substr($3, i, 1)
+}' "$man1" | sort >"$work/found"
+same "options in the synopsis of echod-client(1)" "$work/letters" "$work/found"
+
+# --- what the client prints ----------------------------------------------------------
+
+# The fields and the words of "end", as lines "MODE NAME": the manual's in their sections.
+json_of_manual() {
+	awk -v macro="$1" '/^\.S[hs]/ {
+		mode = $2 == "Of" ? $3 : $2 == "All" ? "ping pipe send" : "" }
+	$1 == ".It" && $2 == macro && mode != "" {
+		names = $0
+		sub(/^\.It [A-Za-z]* /, "", names)
+		count = split(names, name, / , /)
+		modes = split(mode, of, " ")
+		for (i = 1; i <= count; i++) for (j = 1; j <= modes; j++) print of[j], name[i]
+	}' "$man1" | sort -u
+}
+
+for mode in ping pipe send; do
+	file=$client/${mode}_report.c
+	[ -f "$file" ] || file=$client/$mode.c
+	awk '/ ends\[\] = \{/ { inside = 1; sub(/.* = \{/, "") } inside
+	/};/ { inside = 0 }' "$file" | grep -o '"[^"]*"' | sed -e 's/"//g' -e "s/^/$mode /"
+done | sort >"$work/expected"
+json_of_manual Li >"$work/found"
+same "words of \"end\" in echod-client(1)" "$work/expected" "$work/found"
+
+# fields MODE: the names in a JSON object, as lines "MODE NAME".
+fields() {
+	grep -o '"[a-z0-9_]*":' | sed -e 's/[":]//g' -e "s/^/$1 /"
+}
+
+# A daemon to talk to: its log is read until it serves, or has ended.
+mkfifo "$work/log"
+"$ECHOD" -f -l tcp://127.0.0.1:0 2>"$work/log" &
+daemon=$!
+exec 3<"$work/log"
+uri=
+while read -r line <&3; do
+	case $line in
+	*' listening on '*) uri=${line#* listening on } uri=${uri%% *} ;;
+	*' serving: '*) break ;;
+	esac
+done
+{
+	"$ECHOD_CLIENT" ping --json -c 1 "$uri" | fields ping
+	echo message | "$ECHOD_CLIENT" pipe --json "$uri" 2>&1 >/dev/null | fields pipe
+	"$ECHOD_CLIENT" send --json "$uri" message | fields send
+	# What is there only where the echo has a fault.
+	echo '"difference": "offset": "expected": "seen":' | fields pipe
+} | sort -u >"$work/expected"
+kill "$daemon"
+wait "$daemon" || { echo "echod failed" >&2; status=1; }
+daemon=
+json_of_manual Cm >"$work/found"
+same "JSON fields in echod-client(1)" "$work/expected" "$work/found"
+
 # --- their form --------------------------------------------------------------------
 
 if command -v "${MANDOC:-mandoc}" >/dev/null; then
-	"${MANDOC:-mandoc}" -T lint -W warning "$man8" "$man5" >&2 || status=1
+	"${MANDOC:-mandoc}" -T lint -W warning "$man1" "$man5" "$man8" >&2 || status=1
 fi
 exit $status

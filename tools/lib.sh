@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034  # read by the scripts that source this one
 
 build_packages=(gcc libc6-dev make autoconf automake pkg-config
-	libevent-dev libconfuse-dev libsystemd-dev)
+	libevent-dev libconfuse-dev libjansson-dev libsystemd-dev)
 test_packages=(check python3-pytest mandoc systemd iproute2 procps util-linux)
 
 say() {

@@ -7,6 +7,7 @@ import random
 import socket
 
 LISTEN = "0A"
+SYN_SENT = "02"
 
 
 def _lines(path):
@@ -39,6 +40,12 @@ def listening_sockets(pid):
         if fields[3] == LISTEN and inode in own:
             found[inode] = int(fields[1].rpartition(":")[2], 16)
     return found
+
+
+def has_syn_sent(port):
+    """True while anybody's IPv4 connection to this port waits for its answer."""
+    fields = [line.split() for line in _lines("/proc/net/tcp")[1:]]
+    return any(each[3] == SYN_SENT and each[2].endswith(f":{port:04X}") for each in fields)
 
 
 def _status(pid, field):

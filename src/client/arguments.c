@@ -1,0 +1,155 @@
+/* What the modes' command lines have in common: see arguments.h. */
+#include "client/arguments.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/report.h"
+
+static const char help[] =
+    "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client send [OPTION]... URI MESSAGE...\n"
+    "Proves an echo: what is sent to the URI, tcp://HOST:PORT or udp://HOST:PORT, must\n"
+    "come back.  HOST alone means tcp://HOST:7.\n"
+    "\n"
+    "All modes:\n"
+    "  -4, --ipv4                 use IPv4 only\n"
+    "  -6, --ipv6                 use IPv6 only\n"
+    "  -t, --connect-timeout SEC  for each address tried (default 10)\n"
+    "      --json                 print one JSON object instead of text\n"
+    "  -V, --version              print the version and exit\n"
+    "  -h, --help                 print this help and exit\n"
+    "ping: a message at a time, each reply timed and compared\n"
+    "  -c, --count N              stop after N messages\n"
+    "  -i, --interval SEC         between messages (default 1)\n"
+    "  -s, --size BYTES           of a message, 16 to 65507 (default 64)\n"
+    "  -W, --wait SEC             for a reply (default 1)\n"
+    "  -w, --deadline SEC         stop after this time\n"
+    "  -q, --quiet                print only the head and the summary\n"
+    "  -O, --outstanding          tell each missing reply\n"
+    "  -D, --timestamp            print the time before each reply\n"
+    "  -R, --reconnect            TCP: connect again when the peer ends the connection\n"
+    "pipe: stdin to the server, what comes back to stdout, compared on the way\n"
+    "      --no-compare           the server need not echo\n"
+    "  -W, --wait SEC             for what is to come back (default 10)\n"
+    "send: each message on every socket in turn\n"
+    "  -n, --sockets N            how many sockets, 1 to 1000 (default 2)\n"
+    "  -W, --wait SEC             for what is to come back (default 10)\n"
+    "\n"
+    "Exit status: 0 all came back and was right, 1 something did not, 2 usage or\n"
+    "nothing to talk to.  See echod-client(1).\n";
+
+void
+common_init(struct common_arguments *common)
+{
+	*common = (struct common_arguments){ .wish = { .family = AF_UNSPEC, .timeout = 10 } };
+}
+
+void
+common_take(struct common_arguments *common, int option)
+{
+	switch (option) {
+	case '4':
+		common->wish.family = AF_INET;
+		break;
+	case '6':
+		common->wish.family = AF_INET6;
+		break;
+	case 't':
+		common->wish.timeout = argument_seconds("-t", optarg, 0.001, 86400);
+		break;
+	case OPTION_JSON:
+		common->json = true;
+		break;
+	case 'V':
+		printf("echod-client %s, libevent %s, jansson %s\n", PACKAGE_VERSION,
+		    event_get_version(), jansson_version_str());
+		exit(report_flush(EXIT_SUCCESS));
+	case 'h':
+		fputs(help, stdout);
+		exit(report_flush(EXIT_SUCCESS));
+	default:
+		fputs("Try \"echod-client --help\".\n", stderr);
+		exit(EXIT_USAGE);
+	}
+}
+
+static void
+parse(struct common_arguments *common, const char *text)
+{
+	struct uri *uri = &common->wish.uri;
+	const char *fault = uri_parse(uri, text);
+
+	if (fault != NULL)
+		report_unusable("%s: %s", text, fault);
+	if (uri->port == 0)
+		report_unusable("%s: give a port from 1 to 65535", text);
+	if (strcmp(uri->host, "*") == 0)
+		report_unusable("%s: give a host", text);
+	uri_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
+}
+
+/* A bare HOST [PORT], written as a URI. */
+static void
+take_host(struct common_arguments *common, const char *host, const char *port)
+{
+	char text[URI_TEXT_SIZE];
+
+	if (strlen(host) >= URI_HOST_SIZE || strlen(port) > 5)
+		report_unusable("\"%s\" \"%s\": write URI, HOST or HOST PORT", host, port);
+	snprintf(text, sizeof(text), strchr(host, ':') != NULL && *host != '[' ?
+	    "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+	parse(common, text);
+}
+
+void
+common_take_uri(struct common_arguments *common, const char *text)
+{
+	if (strstr(text, "://") == NULL)
+		take_host(common, text, "7");
+	else
+		parse(common, text);
+}
+
+void
+common_take_target(struct common_arguments *common, int count, char **rest)
+{
+	if (count == 0)
+		report_unusable("give a URI, HOST or HOST PORT; try \"echod-client --help\"");
+	if (count > 2 || (count == 2 && strstr(rest[0], "://") != NULL))
+		report_unusable("unexpected argument \"%s\"", rest[count - 1]);
+	if (count == 2)
+		take_host(common, rest[0], rest[1]);
+	else
+		common_take_uri(common, rest[0]);
+}
+
+double
+argument_seconds(const char *option, const char *text, double least, double most)
+{
+	char *end;
+	const double value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !isfinite(value) || value < least || value > most)
+		report_unusable("%s %s: give %g to %.0f seconds", option, text, least, most);
+	return value;
+}
+
+long
+argument_number(const char *option, const char *text, long least, long most)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || value < least || value > most)
+		report_unusable("%s %s: give %ld to %ld", option, text, least, most);
+	return value;
+}

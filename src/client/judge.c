@@ -1,0 +1,224 @@
+/* What became of each message of ping: see judge.h. */
+#include "client/judge.h"
+
+#include <stdlib.h>
+
+#include "client/timing.h"
+
+/* How many messages a reply without a readable head is compared with. */
+#define GUESSES 64
+
+struct judge *
+judge_new(size_t size, double wait_seconds)
+{
+	struct judge *judge = calloc(1, sizeof(*judge));
+
+	if (judge == NULL)
+		return NULL;
+	judge->size = size;
+	judge->wait = timing_nanoseconds(wait_seconds);
+	judge->token = message_token();
+	judge->expected = 1;
+	if (!flights_init(&judge->flights)) {
+		free(judge);
+		return NULL;
+	}
+	return judge;
+}
+
+void
+judge_free(struct judge *judge)
+{
+	if (judge == NULL)
+		return;
+	flights_free(&judge->flights);
+	samples_free(&judge->tally.rtt);
+	free(judge);
+}
+
+/* --- messages and their replies ---------------------------------------------------- */
+
+/* The message has a new fate; the one that it had leaves the books. */
+static void
+settle(struct judge *judge, struct flight *flight, enum flight_state state)
+{
+	struct tally *tally = &judge->tally;
+
+	tally->missing -= flight->state == FLIGHT_MISSING;
+	tally->spoilt -= flight->state == FLIGHT_SPOILT;
+	tally->missing += state == FLIGHT_MISSING;
+	tally->spoilt += state == FLIGHT_SPOILT;
+	tally->received += state == FLIGHT_ANSWERED;
+	flight->state = state;
+}
+
+/* Where more are on their way than can be remembered, the wait for the oldest ends. */
+void
+judge_send(struct judge *judge, unsigned char *data, int64_t now)
+{
+	struct flight *oldest = flights_oldest(&judge->flights);
+
+	if (oldest != NULL && oldest->seq + FLIGHTS_MAX <= judge->flights.last + 1)
+		settle(judge, oldest, FLIGHT_MISSING);
+	message_write(judge->token, flights_add(&judge->flights, now), data, judge->size);
+	judge->tally.sent++;
+}
+
+static void
+take_right(struct judge *judge, struct flight *flight, struct reply *reply, int64_t now)
+{
+	const int64_t took = now - flight->sent;
+
+	reply->verdict = REPLY_RIGHT;
+	reply->rtt = timing_seconds(took);
+	reply->late = took > judge->wait;
+	reply->reordered = flight->seq < judge->highest;
+	judge->tally.late += reply->late;
+	judge->tally.reordered += reply->reordered;
+	judge->tally.unsampled += !samples_add(&judge->tally.rtt, reply->rtt);
+	if (flight->seq > judge->highest)
+		judge->highest = flight->seq;
+	settle(judge, flight, FLIGHT_ANSWERED);
+}
+
+static void
+take_corrupt(struct judge *judge, struct flight *flight, struct reply *reply)
+{
+	reply->verdict = REPLY_CORRUPT;
+	judge->tally.corrupt++;
+	if (flight->state != FLIGHT_ANSWERED)
+		settle(judge, flight, FLIGHT_SPOILT);
+}
+
+/* `flight` is the one that the reply should answer; NULL: none. */
+static struct reply
+take(struct judge *judge, struct flight *flight, const unsigned char *data, size_t size, int64_t now)
+{
+	struct reply reply = { .verdict = REPLY_FOREIGN, .size = size };
+
+	if (flight == NULL) {
+		judge->tally.corrupt++;
+		return reply;
+	}
+	reply.seq = flight->seq;
+	message_write(judge->token, flight->seq, judge->right, judge->size);
+	if (size == judge->size)
+		reply.at = message_difference(data, judge->right, size);
+	if (size != judge->size) {
+		take_corrupt(judge, flight, &reply);
+	} else if (reply.at < size) {
+		reply.seen = data[reply.at];
+		reply.sent = judge->right[reply.at];
+		take_corrupt(judge, flight, &reply);
+	} else if (flight->state == FLIGHT_ANSWERED) {
+		reply.verdict = REPLY_DUPLICATE;
+		judge->tally.duplicate++;
+	} else {
+		take_right(judge, flight, &reply, now);
+	}
+	return reply;
+}
+
+/* --- which message it answers --------------------------------------------------- */
+
+static size_t
+likeness(struct judge *judge, const struct flight *flight, const unsigned char *data, size_t common)
+{
+	size_t same = 0;
+
+	message_write(judge->token, flight->seq, judge->right, judge->size);
+	for (size_t i = 0; i < common; i++)
+		same += data[i] == judge->right[i];
+	return same;
+}
+
+/* A reply whose head is not right: the message that it is most like, if more than half like any. */
+static struct flight *
+guess(struct judge *judge, const unsigned char *data, size_t size)
+{
+	const size_t common = size < judge->size ? size : judge->size;
+	struct flight *best = NULL;
+	size_t most = common / 2;
+
+	for (uint64_t back = 0; back < GUESSES && back < judge->flights.last; back++) {
+		struct flight *flight = flights_find(&judge->flights, judge->flights.last - back);
+		size_t same;
+
+		if (flight == NULL || flight->state == FLIGHT_ANSWERED)
+			continue;
+		same = likeness(judge, flight, data, common);
+		if (same > most) {
+			most = same;
+			best = flight;
+		}
+	}
+	return best;
+}
+
+struct reply
+judge_datagram(struct judge *judge, const unsigned char *data, size_t size, int64_t now)
+{
+	struct flight *flight = NULL;
+	uint64_t seq;
+
+	if (message_read(judge->token, data, size, &seq))
+		flight = flights_find(&judge->flights, seq);
+	if (flight == NULL)
+		flight = guess(judge, data, size);
+	return take(judge, flight, data, size, now);
+}
+
+struct reply
+judge_stream(struct judge *judge, const unsigned char *data, int64_t now)
+{
+	struct flight *flight = flights_find(&judge->flights, judge->expected);
+
+	if (judge->expected <= judge->flights.last)
+		judge->expected++;
+	return take(judge, flight, data, judge->size, now);
+}
+
+void
+judge_restart(struct judge *judge)
+{
+	judge->expected = judge->flights.last + 1;
+}
+
+/* --- waits ------------------------------------------------------------------------ */
+
+bool
+judge_next_missing(struct judge *judge, int64_t *at)
+{
+	const struct flight *oldest = flights_oldest(&judge->flights);
+
+	if (oldest == NULL)
+		return false;
+	*at = oldest->sent + judge->wait;
+	return true;
+}
+
+uint64_t
+judge_take_missing(struct judge *judge, int64_t now)
+{
+	struct flight *oldest = flights_oldest(&judge->flights);
+
+	if (oldest == NULL || now < oldest->sent + judge->wait)
+		return 0;
+	settle(judge, oldest, FLIGHT_MISSING);
+	return oldest->seq;
+}
+
+bool
+judge_settled(struct judge *judge)
+{
+	return flights_oldest(&judge->flights) == NULL;
+}
+
+double
+tally_loss(const struct tally *tally)
+{
+	const uint64_t lost = tally->missing + tally->spoilt;
+	const uint64_t known = tally->received + lost;
+
+	return known == 0 ? 0 : (double)lost / (double)known;
+}

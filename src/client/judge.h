@@ -1,0 +1,81 @@
+/*
+ * What became of each message of ping: which reply is right, and what is wrong with
+ * the others.  Pure: no sockets, and the time is an argument, in nanoseconds.
+ */
+#ifndef CLIENT_JUDGE_H
+#define CLIENT_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/flights.h"
+#include "client/message.h"
+#include "client/samples.h"
+
+struct tally {
+	uint64_t sent;     /* messages */
+	uint64_t received; /* messages that came back right, late ones among them */
+	uint64_t missing;  /* messages whose wait is over */
+	uint64_t corrupt, late, duplicate, reordered; /* replies */
+	uint64_t spoilt;   /* messages that came back corrupt and not right */
+	uint64_t unsampled; /* right replies whose time found no memory */
+	struct samples rtt;
+};
+
+enum verdict {
+	REPLY_RIGHT,
+	REPLY_DUPLICATE, /* right, of a message that has had its right reply */
+	REPLY_CORRUPT,   /* it answers a message, and differs from it */
+	REPLY_FOREIGN,   /* it is like none of the messages */
+};
+
+struct reply {
+	enum verdict verdict;
+	size_t size;
+	uint64_t seq;         /* 0: foreign */
+	double rtt;           /* seconds, where it is right */
+	bool late, reordered; /* likewise */
+	size_t at;            /* corrupt: the first byte that differs, where the size is right */
+	unsigned char seen, sent; /* that byte */
+};
+
+struct judge {
+	size_t size;  /* of a message */
+	int64_t wait; /* for a reply */
+	uint64_t token;
+	uint64_t highest;  /* the highest number that was answered */
+	uint64_t expected; /* streams: the number whose bytes come next */
+	struct flights flights;
+	struct tally tally;
+	unsigned char right[MESSAGE_MOST];
+};
+
+/* Returns a judge, for judge_free(), or NULL with errno. */
+struct judge *judge_new(size_t size, double wait_seconds);
+void judge_free(struct judge *judge);
+
+/* Writes the next message to `data` and counts it as sent at `now`. */
+void judge_send(struct judge *judge, unsigned char *data, int64_t now);
+
+/* Counts a reply that came at `now`: a datagram, or the next bytes of a stream, judge->size of them. */
+struct reply judge_datagram(struct judge *judge, const unsigned char *data, size_t size,
+    int64_t now);
+struct reply judge_stream(struct judge *judge, const unsigned char *data, int64_t now);
+
+/* A new stream begins: what was on its way in the one before does not come back. */
+void judge_restart(struct judge *judge);
+
+/* When the next wait is over; false where none runs. */
+bool judge_next_missing(struct judge *judge, int64_t *at);
+
+/* Counts one message as missing whose wait is over at `now`.  Returns its number, 0: none. */
+uint64_t judge_take_missing(struct judge *judge, int64_t now);
+
+/* True when no message waits for its reply. */
+bool judge_settled(struct judge *judge);
+
+/* Of the messages whose fate is known, the part that did not come back right: 0 to 1. */
+double tally_loss(const struct tally *tally);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * ping's options, why it ends, and how it is told: shared by the mode and its reports.
+ */
+#ifndef CLIENT_PING_H
+#define CLIENT_PING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "client/arguments.h"
+#include "client/judge.h"
+#include "client/transport.h"
+
+struct ping_options {
+	struct common_arguments common;
+	uint64_t count; /* 0: no end */
+	double interval, wait, deadline; /* seconds; deadline 0: none */
+	size_t size;
+	bool quiet, outstanding, timestamp, reconnect;
+};
+
+enum ping_end { PING_DONE, PING_CLOSED, PING_RESET, PING_LOST, PING_INTERRUPTED, PING_DEADLINE };
+
+/* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
+void ping_print_start(const struct ping_options *options, const char *peer);
+void ping_print_connected(const struct ping_options *options, const char *peer,
+    const struct transport *transport);
+void ping_print_reply(const struct ping_options *options, const char *peer,
+    const struct reply *reply);
+void ping_print_missing(const struct ping_options *options, uint64_t seq);
+/* How a connection ended: `error` is an errno, 0 where the peer closed it in order. */
+void ping_print_lost(const struct ping_options *options, const char *peer, int error);
+/* What is wrong with sending to the peer or hearing from it: datagrams. */
+void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
+
+/* The statistics so far: two lines below a head.  `started` is timing_now() then. */
+void ping_print_summary(const struct ping_options *options, const struct tally *tally,
+    int64_t started, FILE *stream);
+
+/* All of it as one JSON object on stdout.  Returns `status`, or EXIT_WRONG where that fails. */
+int ping_print_json(const struct ping_options *options, const struct tally *tally,
+    int64_t started, const struct transport *transport, enum ping_end end, int status);
+
+#endif

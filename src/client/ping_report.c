@@ -1,0 +1,177 @@
+/* How ping is told, as text and as JSON: see ping.h. */
+#include "client/ping.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "client/report.h"
+#include "client/timing.h"
+
+/* --- each step -------------------------------------------------------------------- */
+
+static bool
+talks(const struct ping_options *options)
+{
+	return !options->quiet && !options->common.json;
+}
+
+void
+ping_print_start(const struct ping_options *options, const char *peer)
+{
+	if (!options->common.json)
+		printf("PING %s (%s): %zu bytes each\n", options->common.uri, peer, options->size);
+}
+
+void
+ping_print_connected(const struct ping_options *options, const char *peer,
+    const struct transport *transport)
+{
+	if (!options->common.json && transport_is_stream(&options->common.wish))
+		printf("connected to %s in %.3f ms\n", peer, transport->connect_seconds * 1000);
+}
+
+static void
+print_head_of_line(const struct ping_options *options, const char *peer,
+    const struct reply *reply)
+{
+	struct timeval now;
+
+	if (options->timestamp) {
+		gettimeofday(&now, NULL);
+		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
+	}
+	printf("%zu bytes from %s: ", reply->size, peer);
+	if (reply->seq != 0)
+		printf("seq=%llu ", (unsigned long long)reply->seq);
+}
+
+void
+ping_print_reply(const struct ping_options *options, const char *peer, const struct reply *reply)
+{
+	if (!talks(options))
+		return;
+	print_head_of_line(options, peer, reply);
+	switch (reply->verdict) {
+	case REPLY_RIGHT:
+		printf("time=%.3f ms%s%s\n", reply->rtt * 1000, reply->late ? " (late)" : "",
+		    reply->reordered ? " (reordered)" : "");
+		break;
+	case REPLY_DUPLICATE:
+		printf("(duplicate)\n");
+		break;
+	case REPLY_CORRUPT:
+		if (reply->size != options->size)
+			printf("(corrupt: %zu of %zu bytes)\n", reply->size, options->size);
+		else
+			printf("(corrupt: byte %zu is 0x%02x, sent 0x%02x)\n", reply->at,
+			    reply->seen, reply->sent);
+		break;
+	case REPLY_FOREIGN:
+		printf("(corrupt: not one of ours)\n");
+		break;
+	}
+}
+
+void
+ping_print_missing(const struct ping_options *options, uint64_t seq)
+{
+	if (options->outstanding && talks(options))
+		printf("no reply yet: seq=%llu\n", (unsigned long long)seq);
+}
+
+void
+ping_print_lost(const struct ping_options *options, const char *peer, int error)
+{
+	if (options->common.json)
+		return;
+	if (error == 0)
+		printf("connection closed by %s\n", peer);
+	else if (error == ECONNRESET)
+		printf("connection reset by %s\n", peer);
+	else
+		printf("connection to %s lost: %s\n", peer, strerror(error));
+}
+
+void
+ping_print_trouble(const struct ping_options *options, const char *peer, int error)
+{
+	if (options->common.json)
+		return;
+	if (error == ECONNREFUSED)
+		printf("nobody listens at %s\n", peer);
+	else
+		printf("trouble with %s: %s\n", peer, strerror(error));
+}
+
+/* --- all of it --------------------------------------------------------------------- */
+
+static double
+seconds_since(int64_t started)
+{
+	return timing_seconds(timing_now() - started);
+}
+
+/* What went wrong is told where it did. */
+static void
+print_count(FILE *stream, uint64_t count, const char *what)
+{
+	if (count > 0)
+		fprintf(stream, ", %llu %s", (unsigned long long)count, what);
+}
+
+void
+ping_print_summary(const struct ping_options *options, const struct tally *tally,
+    int64_t started, FILE *stream)
+{
+	struct summary s;
+
+	fprintf(stream, "\n--- %s statistics ---\n%llu sent, %llu received", options->common.uri,
+	    (unsigned long long)tally->sent, (unsigned long long)tally->received);
+	print_count(stream, tally->missing, "missing");
+	print_count(stream, tally->corrupt, "corrupt");
+	print_count(stream, tally->late, "late");
+	print_count(stream, tally->duplicate, "duplicate");
+	print_count(stream, tally->reordered, "reordered");
+	fprintf(stream, ", %.4g%% loss, time %.0f ms\n", tally_loss(tally) * 100,
+	    seconds_since(started) * 1000);
+	if (tally->unsampled > 0)
+		report_fault("out of memory: the times of %llu replies are not counted",
+		    (unsigned long long)tally->unsampled);
+	if (tally->rtt.count > 0 && samples_summarise(&tally->rtt, &s))
+		fprintf(stream, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms, "
+		    "p50/p99 = %.3f/%.3f ms\n", s.min * 1000, s.avg * 1000, s.max * 1000,
+		    s.mdev * 1000, s.p50 * 1000, s.p99 * 1000);
+}
+
+static json_t *
+rtt_object(const struct samples *samples)
+{
+	struct summary s;
+
+	if (samples->count == 0 || !samples_summarise(samples, &s))
+		return NULL;
+	return json_pack("{sf sf sf sf sf sf}", "min", s.min, "avg", s.avg, "max", s.max,
+	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
+}
+
+int
+ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
+    const struct transport *transport, enum ping_end end, int status)
+{
+	static const char *const ends[] = { "done", "closed", "reset", "lost", "interrupted",
+		"deadline" };
+	char address[ADDRESS_TEXT_SIZE];
+	const bool stream = transport_is_stream(&options->common.wish);
+
+	return report_json(json_pack("{ss ss ss so* sI sI sI sI sI sI sI sI sf sf so* ss}",
+	    "mode", "ping", "uri", options->common.uri,
+	    "address", address_format(&transport->peer, address),
+	    "connect_seconds", stream ? json_real(transport->connect_seconds) : NULL,
+	    "size", (json_int_t)options->size, "sent", (json_int_t)tally->sent,
+	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
+	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
+	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
+	    "loss", tally_loss(tally), "seconds", seconds_since(started),
+	    "rtt_seconds", rtt_object(&tally->rtt), "end", ends[end]), stdout, status);
+}

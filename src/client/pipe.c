@@ -1,0 +1,497 @@
+/*
+ * pipe: stdin to the server, what comes back to stdout, compared on the way.
+ *
+ * What was sent and has not come back yet is kept in a ring of fixed size: while it
+ * is full nothing more is read, so that the memory does not grow with the stream.
+ * Datagrams go one at a time, so that none is lost for want of room.
+ */
+#include "client/pipe.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/message.h"
+#include "client/modes.h"
+#include "client/report.h"
+#include "client/timing.h"
+
+/* Bytes on their way, of a stream: more than the kernel's buffers of both ends hold. */
+#define RING_SIZE (8U << 20)
+/* What one read, send or receive moves at most; any datagram fits. */
+#define CHUNK 262144U
+#define DATAGRAM 1400U
+
+struct pipe_run {
+	struct pipe_options options;
+	struct pipe_tally tally;
+	struct transport transport;
+	struct event_base *base;
+	struct event *from_stdin, *readable, *writable, *wait_timer, *progress_timer;
+	int64_t started;
+	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
+	int64_t told;        /* when progress was last told, and what had come by then */
+	uint64_t told_bytes;
+	uint64_t asked;      /* datagrams: bytes of the one that waits for its reply, 0: none does */
+	int send_error;      /* a stream's: the kernel tells it once, to send or to recv */
+	bool owed;           /* the server owed something when that was last looked at */
+	bool shut_down, ended;
+	unsigned char *ring; /* byte N of stdin is at N % RING_SIZE, until it has come back */
+	unsigned char chunk[CHUNK];
+};
+
+static bool
+is_stream(const struct pipe_run *run)
+{
+	return transport_is_stream(&run->options.common.wish);
+}
+
+static void
+finish(struct pipe_run *run, enum pipe_end end, int error)
+{
+	if (run->ended)
+		return;
+	run->ended = true;
+	run->tally.end = end;
+	run->tally.error = error;
+	event_base_loopbreak(run->base);
+}
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many bytes from `position` on lie in one piece. */
+static uint64_t
+in_one_piece(uint64_t position)
+{
+	return RING_SIZE - position % RING_SIZE;
+}
+
+static void
+fail_socket(struct pipe_run *run, int error)
+{
+	finish(run, error == ECONNRESET || error == EPIPE ? PIPE_RESET
+	    : error == ECONNREFUSED ? PIPE_REFUSED : PIPE_LOST, error);
+}
+
+/* --- stdin to the server --------------------------------------------------------------- */
+
+/* How many bytes may be read now. */
+static size_t
+room(const struct pipe_run *run)
+{
+	const struct pipe_tally *tally = &run->tally;
+	const uint64_t kept_from = run->options.compare ? tally->received : tally->sent;
+	const uint64_t used = tally->read - kept_from;
+
+	if (!is_stream(run) && (used > 0 || run->asked > 0))
+		return 0;
+	return (size_t)smaller(smaller(RING_SIZE - used, in_one_piece(tally->read)),
+	    is_stream(run) ? CHUNK : DATAGRAM);
+}
+
+static void
+read_stdin(struct pipe_run *run)
+{
+	struct pipe_tally *tally = &run->tally;
+	const size_t most = room(run);
+	ssize_t n;
+
+	if (most == 0)
+		return;
+	n = read(STDIN_FILENO, run->ring + tally->read % RING_SIZE, most);
+	if (n > 0)
+		tally->read += (uint64_t)n;
+	else if (n == 0)
+		tally->stdin_ended = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		finish(run, PIPE_STDIN_FAILED, errno);
+}
+
+/* Of a stream, what came before the error is read first. */
+static void
+fail_to_send(struct pipe_run *run, int error)
+{
+	if (!is_stream(run)) {
+		fail_socket(run, error);
+		return;
+	}
+	run->send_error = error;
+	event_del(run->writable);
+	event_del(run->from_stdin);
+}
+
+static void
+send_some(struct pipe_run *run)
+{
+	struct pipe_tally *tally = &run->tally;
+	const uint64_t unsent = tally->read - tally->sent;
+	const size_t size = (size_t)smaller(unsent, in_one_piece(tally->sent));
+	ssize_t n;
+
+	if (size == 0)
+		return;
+	n = send(run->transport.fd, run->ring + tally->sent % RING_SIZE, size, MSG_NOSIGNAL);
+	if (n > 0) {
+		tally->sent += (uint64_t)n;
+		tally->datagrams++;
+		run->asked = run->options.compare ? (uint64_t)n : 0;
+		run->moved = timing_now();
+	} else if (n == -1 && errno != EAGAIN && errno != EINTR) {
+		fail_to_send(run, errno);
+	}
+}
+
+/* --- the server to stdout ---------------------------------------------------------------- */
+
+/* How many of `size` bytes are those that were sent, from the first that has not come back. */
+static size_t
+count_same(const struct pipe_run *run, const unsigned char *data, size_t size)
+{
+	const unsigned char *sent = run->ring + run->tally.received % RING_SIZE;
+	const size_t first = (size_t)smaller(size, in_one_piece(run->tally.received));
+	const size_t same = message_difference(data, sent, first);
+
+	if (same < first)
+		return same;
+	return first + message_difference(data + first, run->ring, size - first);
+}
+
+/* A datagram that came once more: the bytes before those that wait are still in the ring. */
+static bool
+is_duplicate(const struct pipe_run *run, const unsigned char *data, size_t size)
+{
+	const uint64_t end = run->tally.received;
+
+	if (is_stream(run) || size == 0 || size > end)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (data[i] != run->ring[(end - size + i) % RING_SIZE])
+			return false;
+	return true;
+}
+
+/* What is wrong with `size` bytes of which only the first `same` are those that were sent. */
+static void
+tell_difference(struct pipe_run *run, const unsigned char *data, size_t size, size_t same)
+{
+	struct pipe_tally *tally = &run->tally;
+
+	tally->offset = tally->received + same;
+	if (is_duplicate(run, data, size)) {
+		tally->datagram = tally->datagrams - (run->asked > 0);
+		finish(run, PIPE_DUPLICATE, 0);
+	} else if (tally->offset == tally->sent) {
+		finish(run, PIPE_SURPLUS, 0);
+	} else {
+		tally->seen = data[same];
+		tally->expected = run->ring[tally->offset % RING_SIZE];
+		finish(run, PIPE_DIFFERENCE, 0);
+	}
+}
+
+/* Returns how many bytes are right and go to stdout; ends the run where that is not all of them. */
+static size_t
+compare(struct pipe_run *run, const unsigned char *data, size_t size)
+{
+	struct pipe_tally *tally = &run->tally;
+	const size_t known = (size_t)smaller(size, tally->sent - tally->received);
+	const size_t same = count_same(run, data, known);
+
+	if (same < size) {
+		tell_difference(run, data, size, same);
+	} else if (!is_stream(run) && size < run->asked) {
+		tally->reply = (unsigned)size;
+		tally->asked = (unsigned)run->asked;
+		finish(run, PIPE_TRUNCATED, 0);
+	}
+	/* Of a datagram that is not right nothing is. */
+	return run->ended && !is_stream(run) ? 0 : same;
+}
+
+static bool
+write_stdout(struct pipe_run *run, const unsigned char *data, size_t size)
+{
+	struct pollfd writable = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	while (size > 0) {
+		const ssize_t n = write(STDOUT_FILENO, data, size);
+
+		if (n >= 0) {
+			data += n;
+			size -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			poll(&writable, 1, -1);
+		} else if (errno != EINTR) {
+			finish(run, errno == EPIPE ? PIPE_STDOUT_CLOSED : PIPE_STDOUT_FAILED,
+			    errno);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+end_of_stream(struct pipe_run *run)
+{
+	const struct pipe_tally *tally = &run->tally;
+	const bool all_back = tally->received == tally->read || !run->options.compare;
+
+	if (run->send_error != 0)
+		fail_socket(run, run->send_error);
+	finish(run, run->shut_down && all_back ? PIPE_DONE : PIPE_CLOSED, 0);
+}
+
+static void advance(struct pipe_run *run);
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pipe_run *run = arg;
+	const ssize_t n = recv(fd, run->chunk, CHUNK, 0);
+	size_t right = n > 0 ? (size_t)n : 0;
+
+	(void)what;
+	if (n == -1) {
+		if (errno != EAGAIN && errno != EINTR)
+			fail_socket(run, errno);
+		return;
+	}
+	if (n == 0 && is_stream(run)) {
+		end_of_stream(run);
+		return;
+	}
+	if (run->options.compare)
+		right = compare(run, run->chunk, (size_t)n);
+	if (!write_stdout(run, run->chunk, right))
+		return;
+	run->tally.received += right;
+	run->asked = 0;
+	run->moved = timing_now();
+	advance(run);
+}
+
+/* --- what is next -------------------------------------------------------------------------- */
+
+/* True while it is the server's turn: to take bytes, to give them back, or to close. */
+static bool
+server_owes(const struct pipe_run *run)
+{
+	const struct pipe_tally *tally = &run->tally;
+
+	if (tally->sent < tally->read)
+		return true;
+	if (run->options.compare && tally->received < tally->sent)
+		return true;
+	return is_stream(run) ? run->shut_down : tally->stdin_ended;
+}
+
+static void
+watch_wait(struct pipe_run *run)
+{
+	const bool owed = server_owes(run);
+
+	if (owed && !run->owed)
+		run->moved = timing_now();
+	run->owed = owed;
+	if (owed && !event_pending(run->wait_timer, EV_TIMEOUT, NULL))
+		timing_arm(run->wait_timer,
+		    run->moved + timing_nanoseconds(run->options.wait));
+}
+
+/* The timer is not set anew for each byte: it looks when the last one moved. */
+static void
+on_wait_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct pipe_run *run = arg;
+	const struct pipe_tally *tally = &run->tally;
+	const int64_t over = run->moved + timing_nanoseconds(run->options.wait);
+
+	(void)fd;
+	(void)what;
+	if (!server_owes(run))
+		return;
+	if (timing_now() < over)
+		timing_arm(run->wait_timer, over);
+	else if (!run->options.compare && !is_stream(run) && tally->sent == tally->read)
+		finish(run, PIPE_DONE, 0); /* who knows whether a reply was to come */
+	else if (run->shut_down && run->options.compare && tally->received == tally->read)
+		finish(run, PIPE_UNCLOSED, 0);
+	else
+		finish(run, PIPE_TIMEOUT, 0);
+}
+
+static void
+set_event(struct event *event, bool wanted)
+{
+	if (wanted && !event_pending(event, EV_READ | EV_WRITE, NULL))
+		event_add(event, NULL);
+	else if (!wanted)
+		event_del(event);
+}
+
+/* Decides what to wait for, after anything has moved. */
+static void
+advance(struct pipe_run *run)
+{
+	const struct pipe_tally *tally = &run->tally;
+	const bool unsent = tally->sent < tally->read;
+
+	if (run->send_error != 0)
+		return; /* on_readable() tells it */
+	if (tally->stdin_ended && !unsent && !run->shut_down && is_stream(run)) {
+		shutdown(run->transport.fd, SHUT_WR);
+		run->shut_down = true;
+	}
+	if (tally->stdin_ended && !unsent && !is_stream(run) && run->options.compare &&
+	    run->asked == 0) {
+		finish(run, PIPE_DONE, 0);
+		return;
+	}
+	set_event(run->from_stdin, !tally->stdin_ended && room(run) > 0);
+	set_event(run->writable, unsent);
+	watch_wait(run);
+}
+
+static void
+on_stdin(evutil_socket_t fd, short what, void *arg)
+{
+	struct pipe_run *run = arg;
+
+	(void)fd;
+	(void)what;
+	read_stdin(run);
+	send_some(run);
+	advance(run);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pipe_run *run = arg;
+
+	(void)fd;
+	(void)what;
+	send_some(run);
+	advance(run);
+}
+
+static void
+on_progress(evutil_socket_t fd, short what, void *arg)
+{
+	struct pipe_run *run = arg;
+	const int64_t now = timing_now();
+	const double bytes = (double)(run->tally.received - run->told_bytes);
+
+	(void)fd;
+	(void)what;
+	pipe_print_progress(&run->tally, bytes / timing_seconds(now - run->told));
+	run->told = now;
+	run->told_bytes = run->tally.received;
+}
+
+/* --- the start and the end ------------------------------------------------------------------- */
+
+static bool
+prepare(struct pipe_run *run)
+{
+	const int fd = run->transport.fd;
+
+	run->ring = malloc(RING_SIZE);
+	run->base = timing_base_new(true);
+	if (run->base == NULL || run->ring == NULL)
+		return false;
+	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
+	run->readable = event_new(run->base, fd, EV_READ | EV_PERSIST, on_readable, run);
+	run->writable = event_new(run->base, fd, EV_WRITE | EV_PERSIST, on_writable, run);
+	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
+	run->progress_timer = event_new(run->base, -1, EV_PERSIST, on_progress, run);
+	return run->from_stdin != NULL && run->readable != NULL && run->writable != NULL &&
+	    run->wait_timer != NULL && run->progress_timer != NULL &&
+	    event_add(run->readable, NULL) == 0;
+}
+
+static void
+dispose(struct pipe_run *run)
+{
+	event_free(run->from_stdin);
+	event_free(run->readable);
+	event_free(run->writable);
+	event_free(run->wait_timer);
+	event_free(run->progress_timer);
+	event_base_free(run->base);
+	transport_close(&run->transport);
+	free(run->ring);
+	free(run);
+}
+
+static int
+copy(struct pipe_run *run)
+{
+	const bool shows_progress = isatty(STDERR_FILENO) && !run->options.common.json;
+	const struct timeval second = { 1, 0 };
+	struct stat st;
+	int status;
+
+	run->started = run->told = timing_now();
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		run->tally.stdin_size = (uint64_t)st.st_size;
+	if (shows_progress)
+		event_add(run->progress_timer, &second);
+	advance(run);
+	event_base_dispatch(run->base);
+	if (shows_progress)
+		pipe_clear_progress();
+	status = pipe_status(&run->tally);
+	if (run->options.common.json)
+		return pipe_print_json(&run->options, &run->tally, &run->transport,
+		    timing_seconds(timing_now() - run->started), status);
+	pipe_print_end(&run->options, &run->tally, &run->transport);
+	return status;
+}
+
+static const struct option long_options[] = {
+	{ "no-compare", no_argument, NULL, OPTION_NO_COMPARE },
+	{ "wait", required_argument, NULL, 'W' },
+	COMMON_LONG,
+};
+
+int
+pipe_main(int argc, char **argv)
+{
+	struct pipe_run *run = calloc(1, sizeof(*run));
+	char fault[512];
+	int option, status;
+
+	if (run == NULL)
+		report_unusable("%s", strerror(errno));
+	run->options = (struct pipe_options){ .compare = true, .wait = 10 };
+	common_init(&run->options.common);
+	while ((option = getopt_long(argc, argv, COMMON_SHORT "W:", long_options, NULL)) != -1) {
+		if (option == OPTION_NO_COMPARE)
+			run->options.compare = false;
+		else if (option == 'W')
+			run->options.wait = argument_seconds("-W", optarg, 0.001, 86400);
+		else
+			common_take(&run->options.common, option);
+	}
+	common_take_target(&run->options.common, argc - optind, argv + optind);
+	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
+	if (transport_open(&run->transport, &run->options.common.wish, fault, sizeof(fault)) == -1)
+		report_unusable("%s", fault);
+	if (!prepare(run))
+		report_unusable("cannot start: %s", strerror(errno));
+	status = copy(run);
+	dispose(run);
+	return status;
+}

@@ -1,0 +1,154 @@
+/* How pipe is told, as text and as JSON: see pipe.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/pipe.h"
+#include "client/report.h"
+
+typedef unsigned long long ull;
+
+int
+pipe_status(const struct pipe_tally *tally)
+{
+	switch (tally->end) {
+	case PIPE_DONE:
+	case PIPE_STDOUT_CLOSED:
+		return EXIT_SUCCESS;
+	case PIPE_REFUSED:
+		return tally->received == 0 ? EXIT_USAGE : EXIT_WRONG;
+	default:
+		return EXIT_WRONG;
+	}
+}
+
+/* --- faults of the stream ----------------------------------------------------------- */
+
+static void
+print_timeout(const struct pipe_options *options, const struct pipe_tally *tally)
+{
+	if (transport_is_stream(&options->common.wish))
+		report_fault("nothing moved for %g seconds: %llu bytes were sent, %llu came back",
+		    options->wait, (ull)tally->sent, (ull)tally->received);
+	else
+		report_fault("no reply to datagram %llu (byte %llu) for %g seconds",
+		    (ull)tally->datagrams, (ull)tally->received, options->wait);
+}
+
+static void
+print_closed(const struct pipe_options *options, const struct pipe_tally *tally)
+{
+	if (!options->compare)
+		report_fault("the server closed when %llu bytes had been sent", (ull)tally->sent);
+	else if (tally->received == tally->read)
+		report_fault("the server closed before the end of standard input: "
+		    "all %llu bytes so far came back", (ull)tally->received);
+	else
+		report_fault("the server closed after %llu of %llu bytes", (ull)tally->received,
+		    (ull)tally->read);
+}
+
+void
+pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct transport *transport)
+{
+	const ull received = tally->received, read = tally->read, offset = tally->offset;
+	char peer[ADDRESS_TEXT_SIZE];
+
+	switch (tally->end) {
+	case PIPE_DONE:
+	case PIPE_STDOUT_CLOSED:
+		break;
+	case PIPE_DIFFERENCE:
+		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x", offset,
+		    tally->expected, tally->seen);
+		break;
+	case PIPE_SURPLUS:
+		report_fault("byte %llu came back but was never sent", offset);
+		break;
+	case PIPE_TRUNCATED:
+		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
+		    (ull)tally->datagrams, received, tally->reply, tally->asked);
+		break;
+	case PIPE_DUPLICATE:
+		report_fault("datagram %llu came back twice", (ull)tally->datagram);
+		break;
+	case PIPE_CLOSED:
+		print_closed(options, tally);
+		break;
+	case PIPE_UNCLOSED:
+		report_fault("all %llu bytes came back, but the server has not closed for %g seconds",
+		    received, options->wait);
+		break;
+	case PIPE_RESET:
+		report_fault("connection reset after %llu of %llu bytes", received, read);
+		break;
+	case PIPE_LOST:
+		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
+		    strerror(tally->error));
+		break;
+	case PIPE_REFUSED:
+		report_fault("nobody listens at %s", address_format(&transport->peer, peer));
+		break;
+	case PIPE_TIMEOUT:
+		print_timeout(options, tally);
+		break;
+	case PIPE_STDOUT_FAILED:
+		report_fault("cannot write: %s", strerror(tally->error));
+		break;
+	case PIPE_STDIN_FAILED:
+		report_fault("cannot read stdin: %s", strerror(tally->error));
+		break;
+	}
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+static json_t *
+difference_object(const struct pipe_tally *tally)
+{
+	if (tally->end != PIPE_DIFFERENCE)
+		return NULL;
+	return json_pack("{sI si si}", "offset", (json_int_t)tally->offset, "expected",
+	    (int)tally->expected, "seen", (int)tally->seen);
+}
+
+int
+pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct transport *transport, double seconds, int status)
+{
+	static const char *const ends[] = { "done", "difference", "surplus", "truncated",
+		"duplicate", "closed", "unclosed", "reset", "lost", "refused", "timeout",
+		"stdout closed", "stdout failed", "stdin failed" };
+	char address[ADDRESS_TEXT_SIZE];
+	const bool stream = transport_is_stream(&options->common.wish);
+
+	return report_json(json_pack("{ss ss ss so* sI sI sf sf so* ss}", "mode", "pipe",
+	    "uri", options->common.uri, "address", address_format(&transport->peer, address),
+	    "connect_seconds", stream ? json_real(transport->connect_seconds) : NULL,
+	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
+	    "seconds", seconds,
+	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,
+	    "difference", difference_object(tally), "end", ends[tally->end]), stderr, status);
+}
+
+/* --- progress --------------------------------------------------------------------------- */
+
+void
+pipe_print_progress(const struct pipe_tally *tally, double rate)
+{
+	char percent[16] = "";
+
+	if (tally->stdin_size > 0)
+		snprintf(percent, sizeof(percent), "  %3.0f%%",
+		    100 * (double)tally->received / (double)tally->stdin_size);
+	fprintf(stderr, "\r\033[K  %.1f MiB%s  %.1f MiB/s", (double)tally->received / 1048576,
+	    percent, rate / 1048576);
+}
+
+void
+pipe_clear_progress(void)
+{
+	fputs("\r\033[K", stderr);
+}

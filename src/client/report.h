@@ -1,0 +1,28 @@
+/*
+ * How a run ends: its exit status, and what it still has to write.
+ */
+#ifndef CLIENT_REPORT_H
+#define CLIENT_REPORT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#define EXIT_WRONG 1 /* something did not come back, or not as it was sent */
+#define EXIT_USAGE 2 /* usage, or nothing to talk to */
+
+/* Prints "echod-client: TEXT" on stderr, as one line. */
+void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and ends the program with status 2. */
+_Noreturn void report_unusable(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Prints `object` as one line, which it takes over; NULL, where json_pack() found no
+ * memory, is told as a fault.  Returns `status`, or EXIT_WRONG where it could not.
+ */
+int report_json(json_t *object, FILE *stream, int status);
+
+/* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where that fails. */
+int report_flush(int status);
+
+#endif

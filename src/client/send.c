@@ -1,0 +1,387 @@
+/*
+ * send: each message on every socket in turn, then what comes back read on every
+ * socket: the classic client that talks over several sockets at once.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client/arguments.h"
+#include "client/modes.h"
+#include "client/report.h"
+#include "client/timing.h"
+#include "common/escape.h"
+
+enum exchange_end {
+	END_DONE,
+	END_DIFFERENT,
+	END_CLOSED,
+	END_RESET,
+	END_LOST,    /* any other error of the socket */
+	END_REFUSED, /* nobody listens for datagrams */
+	END_TIMEOUT,
+};
+
+struct talker {
+	struct sender *sender;
+	struct transport transport;
+	char name[ADDRESS_TEXT_SIZE]; /* our side's */
+	struct event *readable, *writable;
+	size_t sent, received; /* of the message under way */
+	char *reply;           /* as long as the longest message */
+	int send_error;        /* the kernel tells it once, to send or to recv */
+	int64_t started;
+	double seconds; /* that the exchange took */
+	enum exchange_end end;
+	bool takes_part, waits, gone;
+	json_t *exchanges;
+};
+
+struct sender {
+	struct common_arguments common;
+	struct event_base *base;
+	struct event *wait_timer;
+	double wait; /* seconds */
+	struct talker *talkers;
+	size_t count, waiting;
+	const char *message;
+	size_t size; /* of `message` */
+	bool failed; /* an exchange was not right */
+	bool heard;  /* an exchange found somebody there */
+};
+
+/* A JSON string of any bytes: as they are where they are UTF-8, else escaped as in the text. */
+static json_t *
+json_bytes(const char *data, size_t size)
+{
+	json_t *string = json_stringn(data, size);
+	char text[ESCAPE_TEXT_SIZE];
+
+	if (string != NULL)
+		return string;
+	escape_payload(data, size, text);
+	return json_stringn(text + 1, strlen(text) - 2);
+}
+
+static void
+say(const struct talker *talker, const char *what, const void *data, size_t size)
+{
+	char text[ESCAPE_TEXT_SIZE];
+
+	if (!talker->sender->common.json)
+		printf("%s: %s %s\n", talker->name, what, escape_payload(data, size, text));
+}
+
+/* --- one exchange ------------------------------------------------------------------------ */
+
+static void
+print_failure(const struct talker *talker, enum exchange_end end)
+{
+	static const char *const words[] = {
+		[END_CLOSED] = "the server closed the connection",
+		[END_RESET] = "the server reset the connection",
+		[END_LOST] = "the connection was lost",
+		[END_REFUSED] = "nobody listens there",
+		[END_TIMEOUT] = "no reply",
+	};
+
+	if (talker->sender->common.json)
+		return;
+	if (end == END_DIFFERENT)
+		say(talker, "expected", talker->sender->message, talker->sender->size);
+	else if (end != END_DONE)
+		printf("%s: %s\n", talker->name, words[end]);
+}
+
+static void
+finish(struct talker *talker, enum exchange_end end)
+{
+	struct sender *sender = talker->sender;
+
+	talker->end = end;
+	talker->seconds = timing_seconds(timing_now() - talker->started);
+	event_del(talker->readable);
+	event_del(talker->writable);
+	talker->waits = false;
+	if (--sender->waiting == 0)
+		event_base_loopbreak(sender->base);
+}
+
+/* `error` is 0 where the server closed in order. */
+static enum exchange_end
+end_of_socket(int error)
+{
+	switch (error) {
+	case 0:
+		return END_CLOSED;
+	case ECONNRESET:
+	case EPIPE:
+		return END_RESET;
+	case ECONNREFUSED:
+		return END_REFUSED;
+	default:
+		return END_LOST;
+	}
+}
+
+static void
+check_reply(struct talker *talker)
+{
+	const struct sender *sender = talker->sender;
+	const bool same = talker->received == sender->size &&
+	    memcmp(talker->reply, sender->message, sender->size) == 0;
+
+	finish(talker, same ? END_DONE : END_DIFFERENT);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct talker *talker = arg;
+	const struct sender *sender = talker->sender;
+	const bool stream = transport_is_stream(&sender->common.wish);
+	const ssize_t n = recv(fd, talker->reply + talker->received,
+	    sender->size - talker->received + 1, 0);
+
+	(void)what;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1 || (n == 0 && stream)) {
+		finish(talker, end_of_socket(n == 0 ? talker->send_error : errno));
+		return;
+	}
+	talker->received += (size_t)n;
+	if (talker->received >= sender->size || !stream)
+		check_reply(talker);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct talker *talker = arg;
+	const struct sender *sender = talker->sender;
+	const ssize_t n = send(fd, sender->message + talker->sent, sender->size - talker->sent,
+	    MSG_NOSIGNAL);
+
+	(void)what;
+	if (n >= 0)
+		talker->sent += (size_t)n;
+	else if (errno != EAGAIN && errno != EINTR)
+		talker->send_error = errno; /* told after what came before it was read */
+	if (talker->sent == sender->size || talker->send_error != 0)
+		event_del(talker->writable);
+	if (talker->send_error != 0 && !transport_is_stream(&sender->common.wish))
+		finish(talker, end_of_socket(talker->send_error));
+}
+
+static void
+on_wait_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct sender *sender = arg;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < sender->count; i++)
+		if (sender->talkers[i].waits)
+			finish(&sender->talkers[i], END_TIMEOUT);
+}
+
+/* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
+static void
+tell(struct talker *talker)
+{
+	static const char *const ends[] = { "done", "different", "closed", "reset", "lost",
+		"refused", "timeout" };
+	struct sender *sender = talker->sender;
+
+	if (talker->received > 0)
+		say(talker, "received", talker->reply, talker->received);
+	print_failure(talker, talker->end);
+	json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
+	    "sent", json_bytes(sender->message, sender->size),
+	    "received", json_bytes(talker->reply, talker->received),
+	    "seconds", talker->seconds, "end", ends[talker->end]));
+	/* What comes late could not be told from the next reply. */
+	talker->gone = talker->end != END_DONE && talker->end != END_DIFFERENT;
+	talker->takes_part = false;
+	sender->failed |= talker->end != END_DONE;
+	sender->heard |= talker->end != END_REFUSED;
+}
+
+/* --- one message ------------------------------------------------------------------------- */
+
+static void
+begin(struct talker *talker)
+{
+	say(talker, "sending", talker->sender->message, talker->sender->size);
+	talker->sent = talker->received = 0;
+	talker->takes_part = talker->waits = true;
+	talker->sender->waiting++;
+	talker->started = timing_now();
+	event_add(talker->readable, NULL);
+	event_add(talker->writable, NULL);
+	on_writable(talker->transport.fd, EV_WRITE, talker);
+}
+
+static void
+send_message(struct sender *sender, const char *message)
+{
+	sender->message = message;
+	sender->size = strlen(message);
+	for (size_t i = 0; i < sender->count; i++)
+		if (!sender->talkers[i].gone)
+			begin(&sender->talkers[i]);
+	if (sender->waiting > 0) {
+		timing_arm(sender->wait_timer, timing_now() + timing_nanoseconds(sender->wait));
+		event_base_dispatch(sender->base);
+		event_del(sender->wait_timer);
+	}
+	for (size_t i = 0; i < sender->count; i++)
+		if (sender->talkers[i].takes_part)
+			tell(&sender->talkers[i]);
+}
+
+/* --- the start and the end ------------------------------------------------------------------ */
+
+static void
+open_talker(struct sender *sender, struct talker *talker, size_t longest)
+{
+	char fault[512];
+
+	if (transport_open(&talker->transport, &sender->common.wish, fault, sizeof(fault)) == -1)
+		report_unusable("%s", fault);
+	address_format(&talker->transport.local, talker->name);
+	talker->sender = sender;
+	talker->reply = malloc(longest + 1);
+	talker->exchanges = json_array();
+	talker->readable = event_new(sender->base, talker->transport.fd, EV_READ | EV_PERSIST,
+	    on_readable, talker);
+	talker->writable = event_new(sender->base, talker->transport.fd, EV_WRITE | EV_PERSIST,
+	    on_writable, talker);
+	if (talker->reply == NULL || talker->exchanges == NULL || talker->readable == NULL ||
+	    talker->writable == NULL)
+		report_unusable("%s", strerror(ENOMEM));
+}
+
+static void
+close_talker(struct talker *talker)
+{
+	if (!talker->sender->common.json)
+		printf("closing socket %s\n", talker->name);
+	event_free(talker->readable);
+	event_free(talker->writable);
+	transport_close(&talker->transport);
+	json_decref(talker->exchanges);
+	free(talker->reply);
+}
+
+static int
+print_json(const struct sender *sender, int64_t started, int status)
+{
+	json_t *sockets = json_array();
+
+	for (size_t i = 0; i < sender->count; i++)
+		json_array_append_new(sockets, json_pack("{ss sO}", "address",
+		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
+	return report_json(json_pack("{ss ss so sf ss}", "mode", "send", "uri",
+	    sender->common.uri, "sockets", sockets, "seconds",
+	    timing_seconds(timing_now() - started), "end", sender->failed ? "failed" : "done"),
+	    stdout, status);
+}
+
+static int
+exit_status(const struct sender *sender)
+{
+	if (!sender->failed)
+		return EXIT_SUCCESS;
+	return sender->heard ? EXIT_WRONG : EXIT_USAGE;
+}
+
+static size_t
+longest_of(char **messages, int count)
+{
+	size_t longest = 0;
+
+	for (int i = 0; i < count; i++)
+		if (strlen(messages[i]) > longest)
+			longest = strlen(messages[i]);
+	return longest;
+}
+
+static int
+converse(struct sender *sender, char **messages, int message_count)
+{
+	const struct uri *uri = &sender->common.wish.uri;
+	const int64_t started = timing_now();
+	int status;
+
+	if (!sender->common.json)
+		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
+	for (size_t i = 0; i < sender->count; i++)
+		open_talker(sender, &sender->talkers[i], longest_of(messages, message_count));
+	for (int i = 0; i < message_count; i++)
+		send_message(sender, messages[i]);
+	status = exit_status(sender);
+	if (sender->common.json)
+		status = print_json(sender, started, status);
+	for (size_t i = 0; i < sender->count; i++)
+		close_talker(&sender->talkers[i]);
+	return report_flush(status);
+}
+
+static void
+check_messages(const struct sender *sender, char **messages, int count)
+{
+	const bool stream = transport_is_stream(&sender->common.wish);
+
+	if (count == 0)
+		report_unusable("give at least one message; try \"echod-client --help\"");
+	for (int i = 0; i < count; i++) {
+		if (stream && messages[i][0] == '\0')
+			report_unusable("an empty message has no echo over tcp");
+		if (!stream && strlen(messages[i]) > 65507)
+			report_unusable("a message over udp has at most 65507 bytes");
+	}
+}
+
+static const struct option long_options[] = {
+	{ "sockets", required_argument, NULL, 'n' },
+	{ "wait", required_argument, NULL, 'W' },
+	COMMON_LONG,
+};
+
+int
+send_main(int argc, char **argv)
+{
+	struct sender sender = { .wait = 10, .count = 2 };
+	int option, status;
+
+	common_init(&sender.common);
+	while ((option = getopt_long(argc, argv, COMMON_SHORT "n:W:", long_options, NULL)) != -1) {
+		if (option == 'n')
+			sender.count = (size_t)argument_number("-n", optarg, 1, 1000);
+		else if (option == 'W')
+			sender.wait = argument_seconds("-W", optarg, 0.001, 86400);
+		else
+			common_take(&sender.common, option);
+	}
+	if (optind == argc)
+		report_unusable("give a URI and messages; try \"echod-client --help\"");
+	common_take_uri(&sender.common, argv[optind]);
+	check_messages(&sender, argv + optind + 1, argc - optind - 1);
+	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
+	sender.base = timing_base_new(false);
+	if (sender.base != NULL)
+		sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
+	if (sender.talkers == NULL || sender.wait_timer == NULL)
+		report_unusable("%s", strerror(ENOMEM));
+	status = converse(&sender, argv + optind + 1, argc - optind - 1);
+	event_free(sender.wait_timer);
+	event_base_free(sender.base);
+	free(sender.talkers);
+	return status;
+}

@@ -1,0 +1,189 @@
+"""Where the client goes: URIs, hosts and ports, names with several addresses, and wrong usage."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+import kernel
+from client import json_of, lines_of, run
+from echod import listener
+from patience import PATIENCE, within
+
+LONG = ("-W", PATIENCE)  # a wait that must not run out
+
+
+# --- nothing to talk to --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)], ids=["text", "json"])
+def test_a_refused_connection(json):
+    port = kernel.free_port()
+    result = run("-c", 1, *json, f"tcp://127.0.0.1:{port}")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr == (
+        f"echod-client: cannot connect to 127.0.0.1:{port}: Connection refused\n"
+    )
+
+
+def test_a_name_that_does_not_exist():
+    result = run("-c", 1, "tcp://no-such-host.invalid:7")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert re.fullmatch(r"echod-client: cannot find no-such-host\.invalid: .+\n", result.stderr)
+
+
+def test_the_connect_timeout():
+    """A listener whose queue is full answers no SYN."""
+    with contextlib.ExitStack() as stack:
+        deaf = stack.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        address = deaf.getsockname()
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        start = time.monotonic()
+        result = run("-t", 0.3, "-c", 1, f"tcp://127.0.0.1:{address[1]}")
+        elapsed = time.monotonic() - start
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"echod-client: cannot connect to 127.0.0.1:{address[1]}: Connection timed out\n"
+    )
+    assert 0.3 <= elapsed < within(3)
+
+
+USAGE = {
+    "no target": [],
+    "surplus argument": ["127.0.0.1", "7", "9"],
+    "surplus argument after a URI": ["tcp://127.0.0.1:7", "9"],
+    "unknown scheme": ["http://127.0.0.1:7"],
+    "port 0": ["tcp://127.0.0.1:0"],
+    "port too large": ["tcp://127.0.0.1:65536"],
+    "port without digits": ["127.0.0.1", "echo"],
+    "port missing": ["tcp://127.0.0.1"],
+    "any host": ["tcp://*:7"],
+    "count 0": ["-c", "0", "127.0.0.1"],
+    "count with a tail": ["-c", "1x", "127.0.0.1"],
+    "size too small": ["-s", "15", "127.0.0.1"],
+    "size too large": ["-s", "65508", "127.0.0.1"],
+    "interval too small": ["-i", "0.0009", "127.0.0.1"],
+    "interval no number": ["-i", "nan", "127.0.0.1"],
+    "wait 0": ["-W", "0", "127.0.0.1"],
+    "wait with a tail": ["-W", "1s", "127.0.0.1"],
+    "deadline negative": ["-w", "-1", "127.0.0.1"],
+    "connect timeout 0": ["-t", "0", "127.0.0.1"],
+    "unknown option": ["--no-such-option", "127.0.0.1"],
+    "option of pipe": ["--no-compare", "127.0.0.1"],
+    "option without its value": ["127.0.0.1", "-c"],
+}
+
+
+@pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE.keys())
+@pytest.mark.parametrize("mode", [(), ("ping",)], ids=["default", "ping"])
+def test_wrong_usage(mode, arguments):
+    """Told before anything is looked up or connected to."""
+    result = run(*mode, *arguments)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert re.match("echod-client: (?!cannot )", result.stderr)
+
+
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_help_and_version(mode):
+    help_text = run(mode, "--help")
+    assert (help_text.returncode, help_text.stderr) == (0, "")
+    assert help_text.stdout.startswith(b"Usage: echod-client [ping] [OPTION]...")
+    assert help_text.stdout == run("-h").stdout
+    version = run(mode, "-V")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert re.match(rb"echod-client \d+\.\d+", version.stdout)
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+def test_host_and_port(start):
+    port = start().port()
+    assert lines_of("-c", 1, *LONG, "127.0.0.1", port)[0] == (
+        f"PING tcp://127.0.0.1:{port} (127.0.0.1:{port}): 64 bytes each"
+    )
+
+
+def test_a_host_alone_means_port_7():
+    result = run("-c", 1, "127.0.0.123")
+    assert result.returncode == 2
+    assert result.stderr == "echod-client: cannot connect to 127.0.0.123:7: Connection refused\n"
+
+
+needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="the kernel has no IPv6")
+
+
+@needs_ipv6
+def test_ipv6_with_host_and_port(start):
+    daemon = start([listener(address="::1")])
+    assert lines_of("-c", 1, *LONG, "::1", daemon.port())[0].startswith(
+        f"PING tcp://[::1]:{daemon.port()} ([::1]:{daemon.port()}): "
+    )
+
+
+def test_a_family_that_the_host_does_not_have():
+    for family, host in (("-6", "127.0.0.1"), ("-4", "::1")):
+        result = run(family, "-c", 1, host, 9)
+        assert (result.returncode, result.stdout) == (2, b"")
+        assert result.stderr.startswith(f"echod-client: cannot find {host}: ")
+
+
+def hosts_file(workdir, text):
+    """A prefix that runs the client with /etc/hosts of its own, or skips the test."""
+    path = os.path.join(workdir, "hosts")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    prefix = [*namespace, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
+    probe = [*prefix, "getent", "hosts", "several.test"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mount namespace for an /etc/hosts of one's own")
+    return prefix
+
+
+@pytest.mark.parametrize("listening", ["127.0.0.11", "127.0.0.12", "127.0.0.13"])
+def test_every_address_of_a_name_is_tried(start, workdir, listening):
+    prefix = hosts_file(workdir, "".join(f"127.0.0.1{n} several.test\n" for n in (1, 2, 3)))
+    port = start([listener(address=listening)]).port()
+    result = json_of("-c", 1, *LONG, f"tcp://several.test:{port}", prefix=prefix)
+    assert result["address"] == f"{listening}:{port}"
+    assert result["uri"] == f"tcp://several.test:{port}"
+
+
+def test_each_address_that_fails_is_told(workdir):
+    prefix = hosts_file(workdir, "127.0.0.11 several.test\n127.0.0.12 several.test\n")
+    port = kernel.free_port()
+    result = run("-c", 1, f"tcp://several.test:{port}", prefix=prefix)
+    assert result.returncode == 2
+    addresses = re.findall(r"(127\.0\.0\.1\d:\d+): Connection refused", result.stderr)
+    assert sorted(addresses) == [f"127.0.0.11:{port}", f"127.0.0.12:{port}"]
+    assert result.stderr.startswith("echod-client: cannot connect to ")
+
+
+@needs_ipv6
+@pytest.mark.parametrize("listening", ["127.0.0.1", "::1"])
+def test_the_family_of_a_name_that_listens_is_found(start, workdir, listening):
+    prefix = hosts_file(workdir, "127.0.0.1 several.test\n::1 several.test\n")
+    port = start([listener(address=listening)]).port()
+    uri = f"tcp://several.test:{port}"
+    address = f"[::1]:{port}" if listening == "::1" else f"127.0.0.1:{port}"
+    own, other = ("-6", "-4") if listening == "::1" else ("-4", "-6")
+    assert json_of("-c", 1, *LONG, uri, prefix=prefix)["address"] == address
+    assert json_of(own, "-c", 1, *LONG, uri, prefix=prefix)["address"] == address
+    assert run(other, "-c", 1, uri, prefix=prefix).returncode == 2
+
+
+def test_localhost(start):
+    port = start([listener(address="localhost")]).port()
+    result = json_of("-c", 1, *LONG, "localhost", port)
+    assert result["uri"] == f"tcp://localhost:{port}"
+    assert result["address"] in (f"127.0.0.1:{port}", f"[::1]:{port}")
