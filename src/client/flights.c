@@ -16,7 +16,7 @@ flights_free(struct flights *flights)
 	free(flights->ring);
 }
 
-uint64_t
+void
 flights_add(struct flights *flights, int64_t now)
 {
 	const uint64_t seq = ++flights->last;
@@ -24,7 +24,6 @@ flights_add(struct flights *flights, int64_t now)
 	flights->ring[seq % FLIGHTS_MAX] = (struct flight){ seq, now, FLIGHT_WAITING };
 	if (flights->settled + FLIGHTS_MAX < seq)
 		flights->settled = seq - FLIGHTS_MAX;
-	return seq;
 }
 
 struct flight *

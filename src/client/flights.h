@@ -34,8 +34,8 @@ struct flights {
 bool flights_init(struct flights *flights);
 void flights_free(struct flights *flights);
 
-/* A message is sent at `now`.  Returns its sequence number. */
-uint64_t flights_add(struct flights *flights, int64_t now);
+/* A message, of the next number, is sent at `now`. */
+void flights_add(struct flights *flights, int64_t now);
 
 /* The message of this number; NULL: never sent, or too long ago. */
 struct flight *flights_find(const struct flights *flights, uint64_t seq);

@@ -52,15 +52,21 @@ settle(struct judge *judge, struct flight *flight, enum flight_state state)
 	flight->state = state;
 }
 
+void
+judge_write(const struct judge *judge, unsigned char *data)
+{
+	message_write(judge->token, judge->flights.last + 1, data, judge->size);
+}
+
 /* Where more are on their way than can be remembered, the wait for the oldest ends. */
 void
-judge_send(struct judge *judge, unsigned char *data, int64_t now)
+judge_sent(struct judge *judge, int64_t now)
 {
 	struct flight *oldest = flights_oldest(&judge->flights);
 
 	if (oldest != NULL && oldest->seq + FLIGHTS_MAX <= judge->flights.last + 1)
 		settle(judge, oldest, FLIGHT_MISSING);
-	message_write(judge->token, flights_add(&judge->flights, now), data, judge->size);
+	flights_add(&judge->flights, now);
 	judge->tally.sent++;
 }
 

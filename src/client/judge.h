@@ -55,8 +55,9 @@ struct judge {
 struct judge *judge_new(size_t size, double wait_seconds);
 void judge_free(struct judge *judge);
 
-/* Writes the next message to `data` and counts it as sent at `now`. */
-void judge_send(struct judge *judge, unsigned char *data, int64_t now);
+/* Writes the next message to `data`; then counts it as sent at `now`. */
+void judge_write(const struct judge *judge, unsigned char *data);
+void judge_sent(struct judge *judge, int64_t now);
 
 /* Counts a reply that came at `now`: a datagram, or the next bytes of a stream, judge->size of them. */
 struct reply judge_datagram(struct judge *judge, const unsigned char *data, size_t size,

@@ -121,8 +121,9 @@ static bool
 receive_stream(struct ping *ping)
 {
 	const size_t size = ping->options.size;
-	const ssize_t n = recv(ping->transport.fd, ping->in + ping->partial, size - ping->partial, 0);
-	const int64_t now = timing_now();
+	int64_t now;
+	const ssize_t n = transport_receive(&ping->transport, ping->in + ping->partial,
+	    size - ping->partial, &now);
 
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -141,8 +142,8 @@ receive_stream(struct ping *ping)
 static bool
 receive_datagram(struct ping *ping)
 {
-	const ssize_t n = recv(ping->transport.fd, ping->in, sizeof(ping->in), 0);
-	const int64_t now = timing_now();
+	int64_t now;
+	const ssize_t n = transport_receive(&ping->transport, ping->in, sizeof(ping->in), &now);
 
 	if (n >= 0)
 		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, now));
@@ -219,8 +220,9 @@ send_rest(struct ping *ping)
 static void
 send_message(struct ping *ping)
 {
-	judge_send(ping->judge, ping->out, timing_now());
+	judge_write(ping->judge, ping->out);
 	ping->unsent = ping->options.size;
+	judge_sent(ping->judge, timing_now());
 	send_rest(ping);
 	look_for_end(ping);
 }

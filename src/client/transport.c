@@ -5,12 +5,17 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/timing.h"
+
+/* An arrival longer ago than this is none: the wall clock was set since.  Nanoseconds. */
+#define STAMP_AGE INT64_C(10000000000)
 
 bool
 transport_is_stream(const struct transport_wish *wish)
@@ -36,6 +41,7 @@ transport_begin(struct transport *transport, const struct transport_wish *wish)
 		return errno;
 	if (transport_is_stream(wish))
 		setsockopt(transport->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(transport->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (connect(transport->fd, &transport->peer.sa, address_length(&transport->peer)) == -1)
 		error = errno;
 	if (error != 0 && error != EINPROGRESS)
@@ -133,6 +139,49 @@ transport_open(struct transport *transport, const struct transport_wish *wish, c
 	}
 	freeaddrinfo(found);
 	return transport->fd != -1 ? 0 : -1;
+}
+
+static bool
+find_stamp(struct msghdr *header, struct timespec *stamp)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(stamp, CMSG_DATA(c), sizeof(*stamp));
+			return true;
+		}
+	return false;
+}
+
+/* The stamp is of the wall clock, which may be set at any time: only its age is used. */
+static int64_t
+arrival(struct msghdr *header)
+{
+	const int64_t now = timing_now();
+	struct timespec stamp, wall;
+	int64_t age;
+
+	if (!find_stamp(header, &stamp))
+		return now;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	age = (wall.tv_sec - stamp.tv_sec) * 1000000000 + (wall.tv_nsec - stamp.tv_nsec);
+	return age > 0 && age < STAMP_AGE ? now - age : now;
+}
+
+ssize_t
+transport_receive(const struct transport *transport, void *data, size_t size, int64_t *when)
+{
+	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+	struct iovec payload = { data, size };
+	struct msghdr header = {
+		.msg_iov = &payload,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	const ssize_t n = recvmsg(transport->fd, &header, 0);
+
+	*when = n >= 0 ? arrival(&header) : timing_now();
+	return n;
 }
 
 void

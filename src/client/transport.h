@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/address.h"
 #include "common/uri.h"
@@ -48,6 +49,13 @@ int transport_begin(struct transport *transport, const struct transport_wish *wi
 
 /* Returns 0 where the connection is there, else its errno, `fd` still open. */
 int transport_complete(struct transport *transport, const struct transport_wish *wish);
+
+/*
+ * As recv(2).  *when is the timing_now() at which the last byte arrived: by the kernel's
+ * stamp where there is one, so that what the client was busy with does not count.
+ */
+ssize_t transport_receive(const struct transport *transport, void *data, size_t size,
+    int64_t *when);
 
 void transport_close(struct transport *transport);
 
