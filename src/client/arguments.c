@@ -99,22 +99,30 @@ parse(struct common_arguments *common, const char *text)
 static void
 take_host(struct common_arguments *common, const char *host, const char *port)
 {
+	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
 	char text[URI_TEXT_SIZE];
 
 	if (strlen(host) >= URI_HOST_SIZE || strlen(port) > 5)
-		report_unusable("\"%s\" \"%s\": write URI, HOST or HOST PORT", host, port);
-	snprintf(text, sizeof(text), strchr(host, ':') != NULL && *host != '[' ?
-	    "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host, port);
+	snprintf(text, sizeof(text), ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
 	parse(common, text);
 }
 
 void
 common_take_uri(struct common_arguments *common, const char *text)
 {
-	if (strstr(text, "://") == NULL)
-		take_host(common, text, "7");
-	else
+	const char *colon = strchr(text, ':');
+	char host[URI_HOST_SIZE];
+
+	if (strstr(text, "://") != NULL) {
 		parse(common, text);
+	} else if (colon != NULL && strchr(colon + 1, ':') == NULL &&
+	    (size_t)(colon - text) < sizeof(host)) {
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+		take_host(common, host, colon + 1);
+	} else {
+		take_host(common, text, "7");
+	}
 }
 
 void

@@ -36,10 +36,10 @@ void common_init(struct common_arguments *common);
 /* Takes one of the options above, or ends the program on any other. */
 void common_take(struct common_arguments *common, int option);
 
-/* Reads URI, HOST or HOST PORT; `rest` are the operands, all of which it must use. */
+/* Reads URI, HOST, HOST:PORT or HOST PORT; `rest` are the operands, all of which it must use. */
 void common_take_target(struct common_arguments *common, int count, char **rest);
 
-/* Reads a URI or HOST alone. */
+/* Reads URI, HOST or HOST:PORT. */
 void common_take_uri(struct common_arguments *common, const char *text);
 
 /* Read the value `text` of `option` ("-i"), from `least` to `most`. */

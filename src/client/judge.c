@@ -7,14 +7,17 @@
 
 /* How many messages a reply without a readable head is compared with. */
 #define GUESSES 64
+/* How many of its bytes are compared. */
+#define GUESS_BYTES 256
 
 struct judge *
-judge_new(size_t size, double wait_seconds)
+judge_new(bool stream, size_t size, double wait_seconds)
 {
 	struct judge *judge = calloc(1, sizeof(*judge));
 
 	if (judge == NULL)
 		return NULL;
+	judge->stream = stream;
 	judge->size = size;
 	judge->wait = timing_nanoseconds(wait_seconds);
 	judge->token = message_token();
@@ -58,14 +61,23 @@ judge_write(const struct judge *judge, unsigned char *data)
 	message_write(judge->token, judge->flights.last + 1, data, judge->size);
 }
 
-/* Where more are on their way than can be remembered, the wait for the oldest ends. */
+/* A stream's replies all come, missing ones among them; of datagrams, those that wait may. */
+bool
+judge_is_full(struct judge *judge)
+{
+	const struct flight *oldest = flights_oldest(&judge->flights);
+	uint64_t needed = judge->flights.last + 1;
+
+	if (judge->stream)
+		needed = judge->expected;
+	else if (oldest != NULL)
+		needed = oldest->seq;
+	return needed + FLIGHTS_MAX <= judge->flights.last + 1;
+}
+
 void
 judge_sent(struct judge *judge, int64_t now)
 {
-	struct flight *oldest = flights_oldest(&judge->flights);
-
-	if (oldest != NULL && oldest->seq + FLIGHTS_MAX <= judge->flights.last + 1)
-		settle(judge, oldest, FLIGHT_MISSING);
 	flights_add(&judge->flights, now);
 	judge->tally.sent++;
 }
@@ -73,7 +85,7 @@ judge_sent(struct judge *judge, int64_t now)
 static void
 take_right(struct judge *judge, struct flight *flight, struct reply *reply, int64_t now)
 {
-	const int64_t took = now - flight->sent;
+	const int64_t took = now > flight->sent ? now - flight->sent : 0;
 
 	reply->verdict = REPLY_RIGHT;
 	reply->rtt = timing_seconds(took);
@@ -132,7 +144,7 @@ likeness(struct judge *judge, const struct flight *flight, const unsigned char *
 {
 	size_t same = 0;
 
-	message_write(judge->token, flight->seq, judge->right, judge->size);
+	message_write(judge->token, flight->seq, judge->right, GUESS_BYTES);
 	for (size_t i = 0; i < common; i++)
 		same += data[i] == judge->right[i];
 	return same;
@@ -142,7 +154,8 @@ likeness(struct judge *judge, const struct flight *flight, const unsigned char *
 static struct flight *
 guess(struct judge *judge, const unsigned char *data, size_t size)
 {
-	const size_t common = size < judge->size ? size : judge->size;
+	const size_t least = size < judge->size ? size : judge->size;
+	const size_t common = least < GUESS_BYTES ? least : GUESS_BYTES;
 	struct flight *best = NULL;
 	size_t most = common / 2;
 

@@ -41,6 +41,7 @@ struct reply {
 };
 
 struct judge {
+	bool stream;  /* replies come in order, or not at all */
 	size_t size;  /* of a message */
 	int64_t wait; /* for a reply */
 	uint64_t token;
@@ -52,8 +53,11 @@ struct judge {
 };
 
 /* Returns a judge, for judge_free(), or NULL with errno. */
-struct judge *judge_new(size_t size, double wait_seconds);
+struct judge *judge_new(bool stream, size_t size, double wait_seconds);
 void judge_free(struct judge *judge);
+
+/* True when one more message would make the judge forget one whose reply may still come. */
+bool judge_is_full(struct judge *judge);
 
 /* Writes the next message to `data`; then counts it as sent at `now`. */
 void judge_write(const struct judge *judge, unsigned char *data);

@@ -14,6 +14,9 @@
 #include "client/report.h"
 #include "client/timing.h"
 
+/* What is received before timers and signals have their turn. */
+#define TURN_RECEIVES 64
+
 struct ping {
 	struct ping_options options;
 	struct judge *judge;
@@ -30,6 +33,7 @@ struct ping {
 	int trouble;    /* the errno that was told last: what goes on is told once */
 	bool refused;   /* nobody listens for datagrams */
 	bool lost;      /* a connection ended early */
+	bool blocked;   /* the peer took no more bytes when that was last told */
 	bool ended;
 	enum ping_end end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
@@ -87,6 +91,10 @@ static void
 take_reply(struct ping *ping, struct reply reply)
 {
 	ping_print_reply(&ping->options, ping->peer, &reply);
+	if (reply.verdict == REPLY_RIGHT)
+		ping->trouble = 0;
+	if (report_stdout_fails())
+		end(ping, PING_INTERRUPTED);
 	look_for_end(ping);
 }
 
@@ -106,12 +114,13 @@ unwatch_socket(struct ping *ping)
 static void
 lose_connection(struct ping *ping, int error)
 {
-	const bool reset = error == ECONNRESET || error == EPIPE;
+	const enum transport_end how = transport_end_of(error);
 
-	ping_print_lost(&ping->options, ping->peer, reset ? ECONNRESET : error);
+	ping_print_lost(&ping->options, ping->peer, error);
 	ping->lost = true;
 	if (!ping->options.reconnect)
-		end(ping, error == 0 ? PING_CLOSED : reset ? PING_RESET : PING_LOST);
+		end(ping, how == TRANSPORT_CLOSED ? PING_CLOSED
+		    : how == TRANSPORT_RESET ? PING_RESET : PING_LOST);
 	else
 		unwatch_socket(ping);
 }
@@ -154,16 +163,22 @@ receive_datagram(struct ping *ping)
 
 /* Nothing is read after the end: a peer may close at once when it has answered all. */
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+receive(struct ping *ping)
 {
-	struct ping *ping = arg;
-
-	(void)fd;
-	(void)what;
-	while (!ping->ended && (is_stream(ping) ? receive_stream(ping) : receive_datagram(ping)))
-		;
+	for (int i = 0; i < TURN_RECEIVES && !ping->ended; i++)
+		if (!(is_stream(ping) ? receive_stream(ping) : receive_datagram(ping)))
+			break;
 }
 
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	receive(arg);
+}
+
+/* Where the process was stopped, what came meanwhile is read before it is called missing. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -173,7 +188,9 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while ((seq = judge_take_missing(ping->judge, now)) != 0)
+	if (ping->transport.fd != -1 && !ping->connecting)
+		receive(ping);
+	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
 	look_for_end(ping);
 }
@@ -220,6 +237,7 @@ send_rest(struct ping *ping)
 static void
 send_message(struct ping *ping)
 {
+	ping->blocked = false;
 	judge_write(ping->judge, ping->out);
 	ping->unsent = ping->options.size;
 	judge_sent(ping->judge, timing_now());
@@ -232,12 +250,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 static bool
 watch_socket(struct ping *ping)
 {
+	const double seconds = ping->options.common.wish.timeout;
+	const struct timeval timeout = timing_timeval(seconds);
 	const int fd = ping->transport.fd;
 
 	ping->readable = event_new(ping->base, fd, EV_READ | EV_PERSIST, on_readable, ping);
 	ping->writable = event_new(ping->base, fd, EV_WRITE, on_writable, ping);
-	return ping->readable != NULL && ping->writable != NULL &&
-	    event_add(ping->connecting ? ping->writable : ping->readable, NULL) == 0;
+	return ping->readable != NULL && ping->writable != NULL && (ping->connecting ?
+	    event_add(ping->writable, &timeout) : event_add(ping->readable, NULL)) == 0;
 }
 
 /* --- connecting again -------------------------------------------------------------- */
@@ -291,18 +311,20 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct ping *ping = arg;
 
 	(void)fd;
-	(void)what;
-	if (ping->connecting)
+	if (what & EV_TIMEOUT)
+		fail_to_reconnect(ping, ETIMEDOUT);
+	else if (ping->connecting)
 		on_connected(ping);
 	else
 		send_rest(ping);
 }
 
-static bool
-connecting_takes_too_long(const struct ping *ping)
+static void
+tell_blocked(struct ping *ping)
 {
-	return ping->connecting && timing_now() - ping->transport.begun >=
-	    timing_nanoseconds(ping->options.common.wish.timeout);
+	if (!ping->blocked)
+		ping_print_blocked(&ping->options, ping->peer);
+	ping->blocked = true;
 }
 
 /* A message is due. */
@@ -314,11 +336,13 @@ on_send(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (connecting_takes_too_long(ping))
-		fail_to_reconnect(ping, ETIMEDOUT);
+	if (!has_more(ping))
+		return; /* the last one was sent by on_connected() */
 	if (ping->transport.fd == -1)
 		reconnect(ping);
-	else if (!ping->connecting && ping->unsent == 0)
+	else if (ping->unsent > 0 || judge_is_full(ping->judge))
+		tell_blocked(ping);
+	else if (!ping->connecting)
 		send_message(ping);
 	ping->next_send += interval;
 	if (ping->next_send < timing_now() - interval)
@@ -357,10 +381,22 @@ on_quit(evutil_socket_t fd, short what, void *arg)
 
 /* --- start and end ------------------------------------------------------------------- */
 
+/* Where stdout blocks nothing else would end it. */
+static void
+let_a_second_interrupt_kill(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGINT, NULL, &action) == -1)
+		return;
+	action.sa_flags |= (int)SA_RESETHAND;
+	sigaction(SIGINT, &action, NULL);
+}
+
 static bool
 prepare(struct ping *ping)
 {
-	ping->judge = judge_new(ping->options.size, ping->options.wait);
+	ping->judge = judge_new(is_stream(ping), ping->options.size, ping->options.wait);
 	ping->base = timing_base_new(false);
 	if (ping->judge == NULL || ping->base == NULL || !watch_socket(ping))
 		return false;
@@ -369,9 +405,12 @@ prepare(struct ping *ping)
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
 	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	return ping->send_timer != NULL && ping->wait_timer != NULL &&
-	    ping->deadline_timer != NULL && ping->interrupt != NULL && ping->quit != NULL &&
-	    event_add(ping->interrupt, NULL) == 0 && event_add(ping->quit, NULL) == 0;
+	if (ping->send_timer == NULL || ping->wait_timer == NULL || ping->deadline_timer == NULL ||
+	    ping->interrupt == NULL || ping->quit == NULL ||
+	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
+		return false;
+	let_a_second_interrupt_kill();
+	return true;
 }
 
 static void
@@ -395,7 +434,7 @@ exit_status(const struct ping *ping)
 	const bool cut_short = ping->end == PING_DEADLINE && ping->options.count != 0 &&
 	    tally->received < ping->options.count;
 
-	if (ping->refused && tally->received == 0)
+	if (ping->end == PING_REFUSED)
 		return EXIT_USAGE;
 	return tally->received == 0 || tally->missing > 0 || tally->corrupt > 0 ||
 	    tally->late > 0 || tally->duplicate > 0 || ping->lost || cut_short
@@ -417,6 +456,8 @@ run(struct ping *ping)
 		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
+	if (ping->end == PING_DONE && ping->refused && tally->received == 0 && tally->corrupt == 0)
+		ping->end = PING_REFUSED;
 	status = exit_status(ping);
 	if (options->common.json)
 		status = ping_print_json(options, tally, ping->started, &ping->transport,

@@ -20,7 +20,15 @@ struct ping_options {
 	bool quiet, outstanding, timestamp, reconnect;
 };
 
-enum ping_end { PING_DONE, PING_CLOSED, PING_RESET, PING_LOST, PING_INTERRUPTED, PING_DEADLINE };
+enum ping_end {
+	PING_DONE,
+	PING_CLOSED,
+	PING_RESET,
+	PING_LOST,    /* any other error of the connection */
+	PING_REFUSED, /* nobody listens for datagrams, and nothing came back */
+	PING_INTERRUPTED,
+	PING_DEADLINE,
+};
 
 /* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
 void ping_print_start(const struct ping_options *options, const char *peer);
@@ -29,8 +37,10 @@ void ping_print_connected(const struct ping_options *options, const char *peer,
 void ping_print_reply(const struct ping_options *options, const char *peer,
     const struct reply *reply);
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
-/* How a connection ended: `error` is an errno, 0 where the peer closed it in order. */
+/* How a connection ended: by the errno, 0 where the peer closed it in order. */
 void ping_print_lost(const struct ping_options *options, const char *peer, int error);
+/* The peer takes no more bytes for now: streams. */
+void ping_print_blocked(const struct ping_options *options, const char *peer);
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 

@@ -1,7 +1,6 @@
 /* How ping is told, as text and as JSON: see ping.h. */
 #include "client/ping.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -85,12 +84,23 @@ ping_print_lost(const struct ping_options *options, const char *peer, int error)
 {
 	if (options->common.json)
 		return;
-	if (error == 0)
+	switch (transport_end_of(error)) {
+	case TRANSPORT_CLOSED:
 		printf("connection closed by %s\n", peer);
-	else if (error == ECONNRESET)
+		break;
+	case TRANSPORT_RESET:
 		printf("connection reset by %s\n", peer);
-	else
+		break;
+	default:
 		printf("connection to %s lost: %s\n", peer, strerror(error));
+	}
+}
+
+void
+ping_print_blocked(const struct ping_options *options, const char *peer)
+{
+	if (!options->common.json)
+		printf("%s takes no more bytes\n", peer);
 }
 
 void
@@ -98,7 +108,7 @@ ping_print_trouble(const struct ping_options *options, const char *peer, int err
 {
 	if (options->common.json)
 		return;
-	if (error == ECONNREFUSED)
+	if (transport_end_of(error) == TRANSPORT_REFUSED)
 		printf("nobody listens at %s\n", peer);
 	else
 		printf("trouble with %s: %s\n", peer, strerror(error));
@@ -138,7 +148,9 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 	if (tally->unsampled > 0)
 		report_fault("out of memory: the times of %llu replies are not counted",
 		    (unsigned long long)tally->unsampled);
-	if (tally->rtt.count > 0 && samples_summarise(&tally->rtt, &s))
+	if (tally->rtt.count > 0 && !samples_summarise(&tally->rtt, &s))
+		report_fault("out of memory: no times");
+	else if (tally->rtt.count > 0)
 		fprintf(stream, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms, "
 		    "p50/p99 = %.3f/%.3f ms\n", s.min * 1000, s.avg * 1000, s.max * 1000,
 		    s.mdev * 1000, s.p50 * 1000, s.p99 * 1000);
@@ -149,8 +161,12 @@ rtt_object(const struct samples *samples)
 {
 	struct summary s;
 
-	if (samples->count == 0 || !samples_summarise(samples, &s))
+	if (samples->count == 0)
 		return NULL;
+	if (!samples_summarise(samples, &s)) {
+		report_fault("out of memory: no times");
+		return NULL;
+	}
 	return json_pack("{sf sf sf sf sf sf}", "min", s.min, "avg", s.avg, "max", s.max,
 	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
 }
@@ -159,8 +175,15 @@ int
 ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
     const struct transport *transport, enum ping_end end, int status)
 {
-	static const char *const ends[] = { "done", "closed", "reset", "lost", "interrupted",
-		"deadline" };
+	static const char *const ends[] = {
+		[PING_DONE] = "done",
+		[PING_CLOSED] = "closed",
+		[PING_RESET] = "reset",
+		[PING_LOST] = "lost",
+		[PING_REFUSED] = "refused",
+		[PING_INTERRUPTED] = "interrupted",
+		[PING_DEADLINE] = "deadline",
+	};
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = transport_is_stream(&options->common.wish);
 

@@ -39,7 +39,7 @@ struct pipe_run {
 	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
 	int64_t told;        /* when progress was last told, and what had come by then */
 	uint64_t told_bytes;
-	uint64_t asked;      /* datagrams: bytes of the one that waits for its reply, 0: none does */
+	size_t before;       /* datagrams: bytes of the last one that came back */
 	int send_error;      /* a stream's: the kernel tells it once, to send or to recv */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
@@ -80,8 +80,21 @@ in_one_piece(uint64_t position)
 static void
 fail_socket(struct pipe_run *run, int error)
 {
-	finish(run, error == ECONNRESET || error == EPIPE ? PIPE_RESET
-	    : error == ECONNREFUSED ? PIPE_REFUSED : PIPE_LOST, error);
+	static const enum pipe_end ends[] = {
+		[TRANSPORT_CLOSED] = PIPE_CLOSED,
+		[TRANSPORT_RESET] = PIPE_RESET,
+		[TRANSPORT_REFUSED] = PIPE_REFUSED,
+		[TRANSPORT_LOST] = PIPE_LOST,
+	};
+
+	finish(run, ends[transport_end_of(error)], error);
+}
+
+/* Bytes that were sent and have to come back; of datagrams they are one. */
+static uint64_t
+outstanding(const struct pipe_run *run)
+{
+	return run->options.compare ? run->tally.sent - run->tally.received : 0;
 }
 
 /* --- stdin to the server --------------------------------------------------------------- */
@@ -94,7 +107,7 @@ room(const struct pipe_run *run)
 	const uint64_t kept_from = run->options.compare ? tally->received : tally->sent;
 	const uint64_t used = tally->read - kept_from;
 
-	if (!is_stream(run) && (used > 0 || run->asked > 0))
+	if (!is_stream(run) && used > 0)
 		return 0;
 	return (size_t)smaller(smaller(RING_SIZE - used, in_one_piece(tally->read)),
 	    is_stream(run) ? CHUNK : DATAGRAM);
@@ -145,7 +158,6 @@ send_some(struct pipe_run *run)
 	if (n > 0) {
 		tally->sent += (uint64_t)n;
 		tally->datagrams++;
-		run->asked = run->options.compare ? (uint64_t)n : 0;
 		run->moved = timing_now();
 	} else if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		fail_to_send(run, errno);
@@ -173,12 +185,12 @@ is_duplicate(const struct pipe_run *run, const unsigned char *data, size_t size)
 {
 	const uint64_t end = run->tally.received;
 
-	if (is_stream(run) || size == 0 || size > end)
+	if (is_stream(run) || size != run->before)
 		return false;
 	for (size_t i = 0; i < size; i++)
 		if (data[i] != run->ring[(end - size + i) % RING_SIZE])
 			return false;
-	return true;
+	return size > 0;
 }
 
 /* What is wrong with `size` bytes of which only the first `same` are those that were sent. */
@@ -189,7 +201,7 @@ tell_difference(struct pipe_run *run, const unsigned char *data, size_t size, si
 
 	tally->offset = tally->received + same;
 	if (is_duplicate(run, data, size)) {
-		tally->datagram = tally->datagrams - (run->asked > 0);
+		tally->datagram = tally->datagrams - (outstanding(run) > 0);
 		finish(run, PIPE_DUPLICATE, 0);
 	} else if (tally->offset == tally->sent) {
 		finish(run, PIPE_SURPLUS, 0);
@@ -210,9 +222,9 @@ compare(struct pipe_run *run, const unsigned char *data, size_t size)
 
 	if (same < size) {
 		tell_difference(run, data, size, same);
-	} else if (!is_stream(run) && size < run->asked) {
+	} else if (!is_stream(run) && size < outstanding(run)) {
 		tally->reply = (unsigned)size;
-		tally->asked = (unsigned)run->asked;
+		tally->asked = (unsigned)outstanding(run);
 		finish(run, PIPE_TRUNCATED, 0);
 	}
 	/* Of a datagram that is not right nothing is. */
@@ -276,7 +288,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (!write_stdout(run, run->chunk, right))
 		return;
 	run->tally.received += right;
-	run->asked = 0;
+	run->before = right;
 	run->moved = timing_now();
 	advance(run);
 }
@@ -291,7 +303,7 @@ server_owes(const struct pipe_run *run)
 
 	if (tally->sent < tally->read)
 		return true;
-	if (run->options.compare && tally->received < tally->sent)
+	if (outstanding(run) > 0)
 		return true;
 	return is_stream(run) ? run->shut_down : tally->stdin_ended;
 }
@@ -354,7 +366,7 @@ advance(struct pipe_run *run)
 		run->shut_down = true;
 	}
 	if (tally->stdin_ended && !unsent && !is_stream(run) && run->options.compare &&
-	    run->asked == 0) {
+	    outstanding(run) == 0) {
 		finish(run, PIPE_DONE, 0);
 		return;
 	}
@@ -435,17 +447,27 @@ dispose(struct pipe_run *run)
 	free(run);
 }
 
+/* What is still to be read of a file; 0: unknown. */
+static uint64_t
+size_of_stdin(void)
+{
+	const off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at == -1 || fstat(STDIN_FILENO, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < at)
+		return 0;
+	return (uint64_t)(st.st_size - at);
+}
+
 static int
 copy(struct pipe_run *run)
 {
 	const bool shows_progress = isatty(STDERR_FILENO) && !run->options.common.json;
 	const struct timeval second = { 1, 0 };
-	struct stat st;
 	int status;
 
 	run->started = run->told = timing_now();
-	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
-		run->tally.stdin_size = (uint64_t)st.st_size;
+	run->tally.stdin_size = size_of_stdin();
 	if (shows_progress)
 		event_add(run->progress_timer, &second);
 	advance(run);

@@ -118,9 +118,22 @@ int
 pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct transport *transport, double seconds, int status)
 {
-	static const char *const ends[] = { "done", "difference", "surplus", "truncated",
-		"duplicate", "closed", "unclosed", "reset", "lost", "refused", "timeout",
-		"stdout closed", "stdout failed", "stdin failed" };
+	static const char *const ends[] = {
+		[PIPE_DONE] = "done",
+		[PIPE_DIFFERENCE] = "difference",
+		[PIPE_SURPLUS] = "surplus",
+		[PIPE_TRUNCATED] = "truncated",
+		[PIPE_DUPLICATE] = "duplicate",
+		[PIPE_CLOSED] = "closed",
+		[PIPE_UNCLOSED] = "unclosed",
+		[PIPE_RESET] = "reset",
+		[PIPE_LOST] = "lost",
+		[PIPE_REFUSED] = "refused",
+		[PIPE_TIMEOUT] = "timeout",
+		[PIPE_STDOUT_CLOSED] = "stdout closed",
+		[PIPE_STDOUT_FAILED] = "stdout failed",
+		[PIPE_STDIN_FAILED] = "stdin failed",
+	};
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = transport_is_stream(&options->common.wish);
 

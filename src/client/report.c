@@ -9,6 +9,8 @@
 /* Significant digits: of a duration below a second, its nanoseconds. */
 #define PRECISION 9
 
+static int stdout_error; /* errno */
+
 static void __attribute__((format(printf, 1, 0)))
 print_fault(const char *format, va_list args)
 {
@@ -52,11 +54,19 @@ report_json(json_t *object, FILE *stream, int status)
 	return status;
 }
 
+bool
+report_stdout_fails(void)
+{
+	if (stdout_error == 0 && ferror(stdout) != 0)
+		stdout_error = errno;
+	return stdout_error != 0;
+}
+
 int
 report_flush(int status)
 {
-	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+	if (!report_stdout_fails() && fflush(stdout) == 0)
 		return status;
-	report_fault("cannot write: %s", strerror(errno));
+	report_fault("cannot write: %s", strerror(stdout_error != 0 ? stdout_error : errno));
 	return EXIT_WRONG;
 }

@@ -5,6 +5,7 @@
 #define CLIENT_REPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #define EXIT_WRONG 1 /* something did not come back, or not as it was sent */
@@ -21,6 +22,9 @@ _Noreturn void report_unusable(const char *format, ...) __attribute__((format(pr
  * memory, is told as a fault.  Returns `status`, or EXIT_WRONG where it could not.
  */
 int report_json(json_t *object, FILE *stream, int status);
+
+/* True once stdout could not be written; the errno of the first time is kept for report_flush(). */
+bool report_stdout_fails(void);
 
 /* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where that fails. */
 int report_flush(int status);

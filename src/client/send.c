@@ -34,10 +34,11 @@ struct talker {
 	size_t sent, received; /* of the message under way */
 	char *reply;           /* as long as the longest message */
 	int send_error;        /* the kernel tells it once, to send or to recv */
+	int error;             /* errno, where the socket failed */
 	int64_t started;
 	double seconds; /* that the exchange took */
 	enum exchange_end end;
-	bool takes_part, waits, gone;
+	bool waits, gone;
 	json_t *exchanges;
 };
 
@@ -51,6 +52,7 @@ struct sender {
 	const char *message;
 	size_t size; /* of `message` */
 	bool failed; /* an exchange was not right */
+	bool forgot; /* an exchange found no memory for its object */
 	bool heard;  /* an exchange found somebody there */
 };
 
@@ -59,12 +61,13 @@ static json_t *
 json_bytes(const char *data, size_t size)
 {
 	json_t *string = json_stringn(data, size);
-	char text[ESCAPE_TEXT_SIZE];
+	char *text;
 
-	if (string != NULL)
+	if (string != NULL || (text = malloc(size * 4 + 1)) == NULL)
 		return string;
-	escape_payload(data, size, text);
-	return json_stringn(text + 1, strlen(text) - 2);
+	string = json_string(escape_bytes(data, size, text));
+	free(text);
+	return string;
 }
 
 static void
@@ -79,19 +82,21 @@ say(const struct talker *talker, const char *what, const void *data, size_t size
 /* --- one exchange ------------------------------------------------------------------------ */
 
 static void
-print_failure(const struct talker *talker, enum exchange_end end)
+print_failure(const struct talker *talker)
 {
+	const enum exchange_end end = talker->end;
 	static const char *const words[] = {
 		[END_CLOSED] = "the server closed the connection",
 		[END_RESET] = "the server reset the connection",
-		[END_LOST] = "the connection was lost",
 		[END_REFUSED] = "nobody listens there",
 		[END_TIMEOUT] = "no reply",
 	};
 
 	if (talker->sender->common.json)
 		return;
-	if (end == END_DIFFERENT)
+	if (end == END_LOST)
+		printf("%s: %s\n", talker->name, strerror(talker->error));
+	else if (end == END_DIFFERENT)
 		say(talker, "expected", talker->sender->message, talker->sender->size);
 	else if (end != END_DONE)
 		printf("%s: %s\n", talker->name, words[end]);
@@ -111,21 +116,18 @@ finish(struct talker *talker, enum exchange_end end)
 		event_base_loopbreak(sender->base);
 }
 
-/* `error` is 0 where the server closed in order. */
-static enum exchange_end
-end_of_socket(int error)
+static void
+fail(struct talker *talker, int error)
 {
-	switch (error) {
-	case 0:
-		return END_CLOSED;
-	case ECONNRESET:
-	case EPIPE:
-		return END_RESET;
-	case ECONNREFUSED:
-		return END_REFUSED;
-	default:
-		return END_LOST;
-	}
+	static const enum exchange_end ends[] = {
+		[TRANSPORT_CLOSED] = END_CLOSED,
+		[TRANSPORT_RESET] = END_RESET,
+		[TRANSPORT_REFUSED] = END_REFUSED,
+		[TRANSPORT_LOST] = END_LOST,
+	};
+
+	talker->error = error;
+	finish(talker, ends[transport_end_of(error)]);
 }
 
 static void
@@ -151,7 +153,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == -1 || (n == 0 && stream)) {
-		finish(talker, end_of_socket(n == 0 ? talker->send_error : errno));
+		fail(talker, n == 0 ? talker->send_error : errno);
 		return;
 	}
 	talker->received += (size_t)n;
@@ -175,9 +177,10 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	if (talker->sent == sender->size || talker->send_error != 0)
 		event_del(talker->writable);
 	if (talker->send_error != 0 && !transport_is_stream(&sender->common.wish))
-		finish(talker, end_of_socket(talker->send_error));
+		fail(talker, talker->send_error);
 }
 
+/* Where the process was stopped, what came meanwhile is read first. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -185,29 +188,40 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < sender->count; i++)
-		if (sender->talkers[i].waits)
-			finish(&sender->talkers[i], END_TIMEOUT);
+	for (size_t i = 0; i < sender->count; i++) {
+		struct talker *talker = &sender->talkers[i];
+
+		if (talker->waits)
+			on_readable(talker->transport.fd, EV_READ, talker);
+		if (talker->waits)
+			finish(talker, END_TIMEOUT);
+	}
 }
 
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
 static void
 tell(struct talker *talker)
 {
-	static const char *const ends[] = { "done", "different", "closed", "reset", "lost",
-		"refused", "timeout" };
+	static const char *const ends[] = {
+		[END_DONE] = "done",
+		[END_DIFFERENT] = "different",
+		[END_CLOSED] = "closed",
+		[END_RESET] = "reset",
+		[END_LOST] = "lost",
+		[END_REFUSED] = "refused",
+		[END_TIMEOUT] = "timeout",
+	};
 	struct sender *sender = talker->sender;
 
 	if (talker->received > 0)
 		say(talker, "received", talker->reply, talker->received);
-	print_failure(talker, talker->end);
-	json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
+	print_failure(talker);
+	sender->forgot |= json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
 	    "sent", json_bytes(sender->message, sender->size),
 	    "received", json_bytes(talker->reply, talker->received),
-	    "seconds", talker->seconds, "end", ends[talker->end]));
+	    "seconds", talker->seconds, "end", ends[talker->end])) == -1;
 	/* What comes late could not be told from the next reply. */
 	talker->gone = talker->end != END_DONE && talker->end != END_DIFFERENT;
-	talker->takes_part = false;
 	sender->failed |= talker->end != END_DONE;
 	sender->heard |= talker->end != END_REFUSED;
 }
@@ -219,7 +233,7 @@ begin(struct talker *talker)
 {
 	say(talker, "sending", talker->sender->message, talker->sender->size);
 	talker->sent = talker->received = 0;
-	talker->takes_part = talker->waits = true;
+	talker->waits = true;
 	talker->sender->waiting++;
 	talker->started = timing_now();
 	event_add(talker->readable, NULL);
@@ -241,7 +255,7 @@ send_message(struct sender *sender, const char *message)
 		event_del(sender->wait_timer);
 	}
 	for (size_t i = 0; i < sender->count; i++)
-		if (sender->talkers[i].takes_part)
+		if (!sender->talkers[i].gone)
 			tell(&sender->talkers[i]);
 }
 
@@ -284,6 +298,10 @@ print_json(const struct sender *sender, int64_t started, int status)
 {
 	json_t *sockets = json_array();
 
+	if (sender->forgot) {
+		json_decref(sockets);
+		return report_json(NULL, stdout, status);
+	}
 	for (size_t i = 0; i < sender->count; i++)
 		json_array_append_new(sockets, json_pack("{ss sO}", "address",
 		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
@@ -316,13 +334,14 @@ static int
 converse(struct sender *sender, char **messages, int message_count)
 {
 	const struct uri *uri = &sender->common.wish.uri;
+	const size_t longest = longest_of(messages, message_count);
 	const int64_t started = timing_now();
 	int status;
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
 	for (size_t i = 0; i < sender->count; i++)
-		open_talker(sender, &sender->talkers[i], longest_of(messages, message_count));
+		open_talker(sender, &sender->talkers[i], longest);
 	for (int i = 0; i < message_count; i++)
 		send_message(sender, messages[i]);
 	status = exit_status(sender);

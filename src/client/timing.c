@@ -3,7 +3,10 @@
 
 #include <event2/event.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
+
+#include "client/report.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -28,6 +31,28 @@ timing_seconds(int64_t nanoseconds)
 	return (double)nanoseconds / (double)SECOND;
 }
 
+struct timeval
+timing_timeval(double seconds)
+{
+	const int64_t us = timing_nanoseconds(seconds) / 1000;
+
+	return (struct timeval){ us / 1000000, us % 1000000 };
+}
+
+static void
+on_log(int severity, const char *text)
+{
+	(void)severity;
+	report_fault("%s", text);
+}
+
+static void
+on_fatal(int error)
+{
+	(void)error;
+	exit(EXIT_USAGE);
+}
+
 /*
  * Without these flags a timer counts from when the loop woke up, by a clock that ticks
  * every few milliseconds, and goes off early.
@@ -38,6 +63,8 @@ timing_base_new(bool any_file)
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
+	event_set_log_callback(on_log);
+	event_set_fatal_callback(on_fatal);
 	if (config == NULL)
 		return NULL;
 	/* epoll refuses regular files: poll takes anything. */
@@ -56,5 +83,6 @@ timing_arm(struct event *timer, int64_t at)
 	const int64_t us = left > 0 ? (left + 999) / 1000 : 0;
 	const struct timeval delay = { us / 1000000, us % 1000000 };
 
-	event_add(timer, &delay);
+	if (event_add(timer, &delay) == -1)
+		report_unusable("out of memory");
 }

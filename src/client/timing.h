@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/time.h>
 
 struct event;
 struct event_base;
@@ -16,15 +17,20 @@ int64_t timing_now(void);
 
 int64_t timing_nanoseconds(double seconds);
 double timing_seconds(int64_t nanoseconds);
+struct timeval timing_timeval(double seconds);
 
 /*
  * Returns a base whose timers are exact to the microsecond where the kernel's are, or
- * NULL with errno.  One for `any_file` waits for regular files too, which are always
+ * NULL with errno.  What libevent has to say goes to report_fault(), and where it gives up
+ * the program ends with status 2.  One for `any_file` waits for regular files too, which are always
  * ready; its timers may go off a millisecond late.
  */
 struct event_base *timing_base_new(bool any_file);
 
-/* Sets `timer` to go off at `at`, or as soon as may be where that is past. */
+/*
+ * Sets `timer` to go off at `at`, or as soon as may be where that is past.  Without memory
+ * for it the program ends.
+ */
 void timing_arm(struct event *timer, int64_t at);
 
 #endif

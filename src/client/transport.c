@@ -15,12 +15,28 @@
 #include "client/timing.h"
 
 /* An arrival longer ago than this is none: the wall clock was set since.  Nanoseconds. */
-#define STAMP_AGE INT64_C(10000000000)
+#define STAMP_AGE INT64_C(60000000000)
 
 bool
 transport_is_stream(const struct transport_wish *wish)
 {
 	return wish->uri.protocol == PROTOCOL_TCP;
+}
+
+enum transport_end
+transport_end_of(int error)
+{
+	switch (error) {
+	case 0:
+		return TRANSPORT_CLOSED;
+	case ECONNRESET:
+	case EPIPE:
+		return TRANSPORT_RESET;
+	case ECONNREFUSED:
+		return TRANSPORT_REFUSED;
+	default:
+		return TRANSPORT_LOST;
+	}
 }
 
 static int
@@ -66,7 +82,8 @@ transport_complete(struct transport *transport, const struct transport_wish *wis
 	transport->connect_seconds =
 	    transport_is_stream(wish) ? timing_seconds(timing_now() - transport->begun) : 0;
 	address_from_sockaddr(&transport->local, (struct sockaddr *)&name, length);
-	return 0;
+	/* On one host the kernel may give us the very port that we ask for: it would be us who echoes. */
+	return address_equal(&transport->local, &transport->peer) ? ECONNREFUSED : 0;
 }
 
 /* Waits until connect(2) has come to an end.  Returns 0 or an errno. */

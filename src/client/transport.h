@@ -28,6 +28,15 @@ struct transport {
 	double connect_seconds; /* 0 for datagrams */
 };
 
+/* How the other side ends it, by the errno of a send or receive; 0: end of stream. */
+enum transport_end {
+	TRANSPORT_CLOSED,
+	TRANSPORT_RESET,
+	TRANSPORT_REFUSED, /* nobody listens for datagrams */
+	TRANSPORT_LOST,    /* any other error */
+};
+enum transport_end transport_end_of(int error);
+
 /* True where bytes come as a stream, false where they come as datagrams. */
 bool transport_is_stream(const struct transport_wish *wish);
 

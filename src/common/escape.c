@@ -2,6 +2,7 @@
 #include "common/escape.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Writes one byte as C would in a string; returns how many characters that took, at most 4. */
 static size_t
@@ -30,15 +31,26 @@ escape_byte(unsigned char byte, char *out)
 }
 
 const char *
-escape_payload(const void *data, size_t size, char text[ESCAPE_TEXT_SIZE])
+escape_bytes(const void *data, size_t size, char *text)
 {
 	const unsigned char *bytes = data;
+	char *out = text;
+
+	for (size_t i = 0; i < size; i++)
+		out += escape_byte(bytes[i], out);
+	*out = '\0';
+	return text;
+}
+
+const char *
+escape_payload(const void *data, size_t size, char text[ESCAPE_TEXT_SIZE])
+{
 	const size_t shown = size < ESCAPE_SHOWN ? size : ESCAPE_SHOWN;
 	char *out = text;
 
 	*out++ = '"';
-	for (size_t i = 0; i < shown; i++)
-		out += escape_byte(bytes[i], out);
+	escape_bytes(data, shown, out);
+	out += strlen(out);
 	*out++ = '"';
 	*out = '\0';
 	if (shown < size)

@@ -20,4 +20,7 @@
  */
 const char *escape_payload(const void *data, size_t size, char text[ESCAPE_TEXT_SIZE]);
 
+/* The same of all bytes and without the quotes; `text` has room for 4 * size + 1 characters. */
+const char *escape_bytes(const void *data, size_t size, char *text);
+
 #endif

@@ -206,6 +206,12 @@ def reset_when(told):
 mute = mute_after(0)
 
 
+def flood(connection):
+    """Sends for ever, whatever comes."""
+    while True:
+        connection.sendall(bytes(STEP))
+
+
 def unread(_):
     """Never reads."""
 

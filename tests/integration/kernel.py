@@ -5,6 +5,7 @@ import glob
 import os
 import random
 import socket
+import subprocess
 
 LISTEN = "0A"
 SYN_SENT = "02"
@@ -75,6 +76,14 @@ def supplementary_groups(pid):
 
 def effective_capabilities(pid):
     return int(_status(pid, "CapEff")[0], 16)
+
+
+UNSHARE_NETWORK = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "-r", "--net"]
+
+
+def can_unshare_network():
+    probe = [*UNSHARE_NETWORK, "ip", "link", "set", "lo", "up"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 def thread_ids(pid):

@@ -8,6 +8,7 @@ from patience import PATIENCE, within
 BOTH = [listener(), listener("echo-udp", protocol="udp")]
 NAMES = {"tcp": "echo-tcp", "udp": "echo-udp"}
 FAST = ("-i", "0.01")
+SLOW = ("-i", str(within(0.1)))  # no second message is due before the first one's fate is known
 SHORT = within(0.2)  # a wait that a test lets run out; a reply over loopback comes well before
 LONG = ("-W", PATIENCE)  # a wait that must not run out
 

@@ -66,6 +66,8 @@ USAGE = {
     "port too large": ["tcp://127.0.0.1:65536"],
     "port without digits": ["127.0.0.1", "echo"],
     "port missing": ["tcp://127.0.0.1"],
+    "port missing after a colon": ["127.0.0.1:"],
+    "port twice": ["127.0.0.1:7", "7"],
     "any host": ["tcp://*:7"],
     "count 0": ["-c", "0", "127.0.0.1"],
     "count with a tail": ["-c", "1x", "127.0.0.1"],
@@ -110,6 +112,13 @@ def test_host_and_port(start):
     port = start().port()
     assert lines_of("-c", 1, *LONG, "127.0.0.1", port)[0] == (
         f"PING tcp://127.0.0.1:{port} (127.0.0.1:{port}): 64 bytes each"
+    )
+
+
+def test_host_colon_port(start):
+    port = start().port()
+    assert lines_of("-c", 1, *LONG, f"127.0.0.1:{port}")[0].startswith(
+        f"PING tcp://127.0.0.1:{port} "
     )
 
 

@@ -1,9 +1,11 @@
 """ping: every reply is timed and told, and the statistics add up."""
 
+import contextlib
 import math
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -185,6 +187,59 @@ def test_sigquit_prints_the_statistics_so_far_and_goes_on(target):
         assert f"--- {target.uri} statistics ---" in client.out.lines
 
 
+# --- being stopped -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def stopped(client):
+    """The client is stopped for the time of the block."""
+    client.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
+    yield
+    client.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_what_came_while_it_was_stopped_is_not_missing(protocol):
+    """Nor late: the kernel knows when it came."""
+    told = threading.Event()
+
+    def hold_stream(connection):
+        data = connection.recv(64)
+        assert told.wait(PATIENCE)
+        connection.sendall(data)
+        faulty.echo(connection)
+
+    def hold_datagram(_, data):
+        assert told.wait(PATIENCE)
+        return [data]
+
+    serve = faulty.stream(hold_stream) if protocol == "tcp" else faulty.datagrams(hold_datagram)
+    wait = within(0.5)
+    with serve as server, Client("-O", "-c", 1, "-W", wait, server.uri) as client:
+        client.wait_out("^PING ")
+        begun = time.monotonic()
+        with stopped(client):
+            told.set()
+            eventually(lambda: time.monotonic() > begun + 1.2 * wait, "the wait is over")
+        assert client.wait_exit() == 0
+        assert client.out.matching(r"^1 sent, 1 received, 0% loss")
+
+
+def test_no_burst_makes_up_for_a_stop():
+    interval = within(0.05)
+    with faulty.datagrams(lambda _, data: [data]) as server:
+        with Client("-i", interval, *LONG, server.uri) as client:
+            client.wait_out(" seq=2 ")
+            begun = time.monotonic()
+            with stopped(client):
+                eventually(lambda: time.monotonic() > begun + 10 * interval, "ten intervals")
+                before = len(server.received)
+            client.wait_out(rf" seq={before + 3} ")
+            assert time.monotonic() - begun > 11 * interval
+            assert client.interrupt() == 0
+
+
 # --- nothing to talk to, and nobody who reads ----------------------------------------------------
 
 
@@ -195,9 +250,34 @@ def test_a_port_that_no_datagram_finds():
     assert lines[-1].startswith("1 sent, 0 received, 1 missing, 100% loss")
 
 
+def test_that_nobody_listens_is_told_once():
+    port = kernel.free_port()
+    lines = lines_of("-c", 5, *FAST, "-W", SHORT, f"udp://127.0.0.1:{port}", status=2)
+    assert lines.count(f"nobody listens at 127.0.0.1:{port}") == 1
+    result = json_of("-c", 2, *FAST, "-W", SHORT, f"udp://127.0.0.1:{port}", status=2)
+    assert result["end"] == "refused"
+
+
+IN_A_NARROW_NAMESPACE = """
+ip link set lo up && echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range && exec "$@"
+"""
+
+
+@pytest.mark.skipif(not kernel.can_unshare_network(), reason="no network namespace of one's own")
+@pytest.mark.parametrize("uri", ["tcp://127.0.0.1:40000", "udp://127.0.0.1:40001"])
+def test_it_does_not_take_itself_for_the_server(uri):
+    """Nobody listens; the kernel may give the client the very port that it asks for."""
+    prefix = [*kernel.UNSHARE_NETWORK, "sh", "-c", IN_A_NARROW_NAMESPACE, "sh"]
+    for _ in range(8):
+        result = run("-c", 1, "-W", SHORT, uri, prefix=prefix)
+        assert result.returncode == 2, result
+
+
 def test_stdout_full():
-    with faulty.stream(faulty.echo) as server, open("/dev/full", "wb") as full:
-        result = run("-c", 1, *LONG, server.uri, stdout=full)
+    """Without a count it would go on for ever."""
+    with faulty.stream(faulty.echo, faulty.echo) as server, open("/dev/full", "wb") as full:
+        for count in (["-c", 1], []):
+            result = run(*count, *FAST, *LONG, server.uri, stdout=full)
     assert result.returncode == 1
     assert result.stderr == "echod-client: cannot write: No space left on device\n"
 

@@ -163,6 +163,15 @@ def test_a_longer_datagram():
     )
 
 
+def test_a_longer_datagram_that_looks_like_the_one_before():
+    check_fault(
+        datagrams(faulty.only(2, faulty.lengthened(b"\0"))),
+        "byte 2800 came back but was never sent",
+        data=bytes(8192),
+        end="surplus",
+    )
+
+
 def test_a_truncated_datagram():
     check_fault(
         datagrams(faulty.only(2, faulty.truncated(100))),

@@ -1,14 +1,17 @@
 """send: each message on every socket in turn, and the transcript of it, word for word."""
 
 import re
+import signal
+import threading
+import time
 
 import pytest
 
 import faulty
 import kernel
-from client import check_fields, json_of, lines_of, match_lines, run
+from client import Client, check_fields, json_of, lines_of, match_lines, run
 from echod import listener
-from patience import within
+from patience import PATIENCE, eventually, within
 
 PARTS = ("This is the message. ", "It will be sent ", "in parts.")
 SHORT = within(0.2)  # a wait that a test lets run out
@@ -142,6 +145,41 @@ def test_json_of_bytes(uri):
     messages = ["café ☕", b"\xff\x00"[:1] + b'"']
     expected = [(shown, shown, "done") for shown in ("café ☕", r"\xff\"")]
     check_json(json_of("send", "-n", 1, uri, *messages), uri, [expected], "done")
+
+
+def test_json_of_many_bytes(uri):
+    """All of them, though the text shows the first ones only."""
+    message = b"\xff" + b"x" * 99
+    shown = r"\xff" + "x" * 99
+    result = json_of("send", "-n", 1, uri, message)
+    check_json(result, uri, [[(shown, shown, "done")]], "done")
+
+
+def test_what_came_while_it_was_stopped_came_in_time():
+    told = threading.Event()
+
+    def hold(connection):
+        data = connection.recv(100)
+        assert told.wait(PATIENCE)
+        connection.sendall(data)
+        faulty.echo(connection)
+
+    wait = within(0.5)
+    with faulty.stream(hold) as server:
+        with Client("send", "-n", 1, "-W", wait, server.uri, "text") as client:
+            client.wait_out("sending")
+            begun = time.monotonic()
+            client.process.send_signal(signal.SIGSTOP)
+            told.set()
+            eventually(lambda: time.monotonic() > begun + 1.2 * wait, "the wait is over")
+            client.process.send_signal(signal.SIGCONT)
+            assert client.wait_exit() == 0
+
+
+def test_nobody_listens_for_datagrams():
+    port = kernel.free_port()
+    lines = lines_of("send", "-n", 1, f"udp://127.0.0.1:{port}", "text", status=2)
+    assert lines[2].endswith(": nobody listens there")
 
 
 # --- faults --------------------------------------------------------------------------------------

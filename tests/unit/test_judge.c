@@ -21,7 +21,7 @@ send_message(struct judge *from, unsigned char *message, int64_t now)
 static void
 set_up(void)
 {
-	judge = judge_new(SIZE, 0.1);
+	judge = judge_new(false, SIZE, 0.1);
 	ck_assert_ptr_nonnull(judge);
 	for (int i = 1; i <= 3; i++)
 		send_message(judge, messages[i], i * 10 * MS);
@@ -138,7 +138,7 @@ START_TEST(heads_that_are_wrong)
 {
 	messages[2][_i] ^= 0x80;
 	ck_assert_uint_eq(answer(2, 25).seq, 2);
-	ck_assert_int_eq(judge_settled(judge), false);
+	ck_assert_int_eq(judge->flights.ring[2].state, FLIGHT_SPOILT);
 	check_tally(0, 0, 1, 1);
 }
 END_TEST
@@ -158,7 +158,7 @@ END_TEST
 
 START_TEST(another_run)
 {
-	struct judge *other = judge_new(SIZE, 0.1);
+	struct judge *other = judge_new(false, SIZE, 0.1);
 
 	ck_assert_ptr_nonnull(other);
 	send_message(other, messages[1], 0);
@@ -180,13 +180,19 @@ START_TEST(streams)
 }
 END_TEST
 
-/* Nothing is forgotten without being counted. */
-START_TEST(more_than_can_be_remembered)
+/* Of datagrams, what waits is remembered; of a stream, all that is still to come. */
+START_TEST(full)
 {
-	for (int i = 0; i < FLIGHTS_MAX; i++)
+	judge->stream = _i == 1;
+	for (int i = 3; i < FLIGHTS_MAX; i++) {
+		ck_assert(!judge_is_full(judge));
 		send_message(judge, messages[4], 40 * MS);
-	ck_assert_uint_eq(judge->tally.sent, FLIGHTS_MAX + 3);
-	check_tally(0, 3, 0, 1);
+	}
+	ck_assert(judge_is_full(judge));
+	ck_assert_uint_eq(judge_take_missing(judge, 110 * MS), 1);
+	ck_assert_int_eq(judge_is_full(judge), judge->stream);
+	judge_stream(judge, messages[1], 111 * MS);
+	ck_assert(!judge_is_full(judge));
 }
 END_TEST
 
@@ -207,7 +213,7 @@ main(void)
 	tcase_add_test(tests, strangers);
 	tcase_add_test(tests, another_run);
 	tcase_add_test(tests, streams);
-	tcase_add_test(tests, more_than_can_be_remembered);
+	tcase_add_loop_test(tests, full, 0, 2);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
