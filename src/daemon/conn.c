@@ -1,6 +1,7 @@
 /* One stream connection: see conn.h. */
 #include "daemon/conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -21,21 +22,28 @@
 #define TURN_RECEIVES 16
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
+/*
+ * There are as many as there are peers, idle ones most of them, so its size counts: with
+ * the allocator's own 8 bytes 240, of which libevent's event takes 128.
+ */
 struct conn {
 	struct event readable;
-	TAILQ_ENTRY(conn) neighbours; /* in loop->active or loop->lingering */
-	struct message message;       /* carries it between the threads */
-	struct loop *loop;
-	struct traffic *traffic;
+	union {
+		TAILQ_ENTRY(conn) neighbours; /* open: in loop->active or loop->lingering */
+		struct message message;       /* before and after: carries it between the threads */
+	};
+	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
 	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened, active;      /* loop_now() */
 	struct address peer;
 	int fd;
 	int untaken; /* lingering: bytes that the peer had not taken from the kernel yet */
-	enum conn_state state;
-	enum close_reason reason;
+	uint8_t state;  /* enum conn_state */
+	uint8_t reason; /* enum close_reason */
 };
+static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
+static_assert(CLOSE_REASON_COUNT <= UINT8_MAX, "a reason has 8 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 
@@ -66,18 +74,24 @@ conn_free(struct conn *conn)
 	free(conn);
 }
 
+static struct loop *
+loop_of(const struct conn *conn)
+{
+	return conn->traffic->loop;
+}
+
 /* A lingering connection is in its own list; the others are ordered by activity. */
 static struct conn_list *
-list_of(struct conn *conn)
+list_of(const struct conn *conn)
 {
-	return conn->state == CONN_LINGERING ? &conn->loop->lingering : &conn->loop->active;
+	return conn->state == CONN_LINGERING ? &loop_of(conn)->lingering : &loop_of(conn)->active;
 }
 
 static void
 set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = state;
+	conn->state = (uint8_t)state;
 	conn->active = loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 }
@@ -94,7 +108,7 @@ conn_open(struct conn *conn, struct loop *loop)
 {
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
-	conn->loop = loop;
+	conn->traffic->loop = loop;
 	conn->state = CONN_READING;
 	conn->opened = conn->active = loop_now();
 	TAILQ_INSERT_TAIL(&loop->active, conn, neighbours);
@@ -113,7 +127,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	    "seconds=%.3f", address_format(&conn->peer, peer), conn->traffic->ledger->name,
 	    close_reason_name(reason), (unsigned long long)conn->received,
 	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
-	conn->reason = reason;
+	conn->reason = (uint8_t)reason;
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
 	if (conn->waiting != NULL)
@@ -121,7 +135,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	conn->waiting = NULL;
 	close(conn->fd);
 	conn->fd = -1;
-	inbox_post(conn->loop->reports.inbox, &conn->message, conn->loop->reports.conn_closed);
+	inbox_post(loop_of(conn)->reports.inbox, &conn->message, loop_of(conn)->reports.conn_closed);
 }
 
 void
@@ -220,7 +234,7 @@ shut_down(struct conn *conn)
 	set_state(conn, CONN_LINGERING);
 	conn->untaken = untaken(conn);
 	/* Added again, an edge-triggered event tells what came while nothing was read. */
-	if (conn->loop->edge_triggered)
+	if (loop_of(conn)->edge_triggered)
 		event_del(&conn->readable);
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
@@ -282,7 +296,7 @@ wait_with(struct conn *conn, const void *data, size_t size)
 	struct bufferevent *waiting;
 
 	event_del(&conn->readable);
-	waiting = bufferevent_socket_new(conn->loop->base, conn->fd, 0);
+	waiting = bufferevent_socket_new(loop_of(conn)->base, conn->fd, 0);
 	if (waiting == NULL) {
 		conn_abort(conn, CLOSE_MEMORY);
 		return;
@@ -362,7 +376,7 @@ received(struct conn *conn, const void *data, size_t size)
 static void
 take_another_turn(struct conn *conn)
 {
-	if (!conn->loop->edge_triggered)
+	if (!loop_of(conn)->edge_triggered)
 		return;
 	event_del(&conn->readable);
 	if (event_add(&conn->readable, NULL) == -1)
@@ -373,7 +387,7 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
-	struct loop *loop = conn->loop;
+	struct loop *loop = loop_of(conn);
 	size_t bytes = 0;
 
 	(void)what;
@@ -406,13 +420,13 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 void
 conn_finish(struct conn *conn, enum close_reason reason)
 {
-	switch (conn->state) {
+	switch ((enum conn_state)conn->state) {
 	case CONN_READING:
-		conn->reason = reason;
+		conn->reason = (uint8_t)reason;
 		shut_down(conn);
 		break;
 	case CONN_BLOCKED:
-		conn->reason = reason;
+		conn->reason = (uint8_t)reason;
 		set_state(conn, CONN_FLUSHING);
 		break;
 	case CONN_FLUSHING:

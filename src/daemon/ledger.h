@@ -11,10 +11,12 @@
 #include "daemon/counters.h"
 
 struct ledger;
+struct loop;
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct traffic {
 	alignas(64) struct ledger *ledger;
+	struct loop *loop; /* the worker's, which sets it itself */
 	counter received_bytes;
 	counter sent_bytes;
 };
