@@ -15,7 +15,7 @@
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, and ends the program with status 2. */
-_Noreturn void report_unusable(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_unusable(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /*
  * Prints `object` as one line, which it takes over; NULL, where json_pack() found no
