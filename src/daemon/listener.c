@@ -53,6 +53,16 @@ traffic_of(struct listener *listener, size_t i)
 	return &listener->ledger->traffic[i % listener->ledger->worker_count];
 }
 
+/* Returns NULL when memory ran out. */
+static struct udp *
+make_udp(struct listener *listener, size_t i, int fd)
+{
+	struct workers *workers = listener->context.admission->workers;
+	struct batch *batch = worker_batch(workers_get(workers, i % workers_count(workers)));
+
+	return batch != NULL ? udp_new(fd, traffic_of(listener, i), batch) : NULL;
+}
+
 static bool
 make_sockets(struct listener *listener)
 {
@@ -65,7 +75,7 @@ make_sockets(struct listener *listener)
 			listener->acceptable[i] =
 			    event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 		else
-			listener->udp[i] = udp_new(fd, traffic_of(listener, i));
+			listener->udp[i] = make_udp(listener, i, fd);
 		if (listener->acceptable[i] == NULL && listener->udp[i] == NULL)
 			return false;
 	}

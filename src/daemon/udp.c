@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "common/log.h"
 
 /* What one socket may answer before the connections of its worker have their turn. */
-#define TURN_DATAGRAMS 64
+#define TURN_DATAGRAMS BATCH_SIZE
 
 /* What a socket that closes still answers, so that a flood cannot keep it open. */
 #define LAST_DATAGRAMS 1024
@@ -26,19 +25,12 @@ struct udp {
 	struct message opening, closing;
 	struct loop *loop;
 	struct traffic *traffic;
+	struct batch *batch; /* the worker's */
 	int fd;
 };
 
-/* One datagram, as recvmsg(2) gave it and sendmsg(2) takes it. */
-struct datagram {
-	struct sockaddr_in6 peer; /* of either family: in6 is the larger */
-	struct iovec payload;
-	alignas(struct cmsghdr) unsigned char control[256];
-	struct msghdr header;
-};
-
 struct udp *
-udp_new(int fd, struct traffic *traffic)
+udp_new(int fd, struct traffic *traffic, struct batch *batch)
 {
 	struct udp *udp = calloc(1, sizeof(*udp));
 
@@ -46,6 +38,7 @@ udp_new(int fd, struct traffic *traffic)
 		return NULL;
 	udp->fd = fd;
 	udp->traffic = traffic;
+	udp->batch = batch;
 	ledger_hold(traffic->ledger);
 	return udp;
 }
@@ -84,136 +77,73 @@ udp_from_closing(struct message *message)
 }
 
 static void
-drop(struct udp *udp, enum drop_reason reason)
-{
-	counter_add(&udp->loop->datagrams.dropped[reason], 1);
-}
-
-static void
-log_datagram(const struct datagram *datagram, size_t size, const char *verb, const char *way)
+log_datagram(const char *verb, const struct msghdr *header, size_t size, const char *way)
 {
 	char text[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
 	struct address peer;
 
-	if (!log_wants(LOG_DEBUG))
-		return;
-	address_from_sockaddr(&peer, datagram->header.msg_name, datagram->header.msg_namelen);
-	log_debug("%s %s %s %s", verb, escape_payload(datagram->payload.iov_base, size, payload), way,
+	address_from_sockaddr(&peer, header->msg_name, header->msg_namelen);
+	log_debug("%s %s %s %s", verb, escape_payload(header->msg_iov->iov_base, size, payload), way,
 	    address_format(&peer, text));
 }
 
-/* Returns the payload's length, or -1 with errno. */
-static ssize_t
-receive(struct udp *udp, struct datagram *datagram)
-{
-	datagram->payload = (struct iovec){ udp->loop->scratch, SCRATCH_SIZE };
-	datagram->header = (struct msghdr){
-		.msg_name = &datagram->peer,
-		.msg_namelen = sizeof(datagram->peer),
-		.msg_iov = &datagram->payload,
-		.msg_iovlen = 1,
-		.msg_control = datagram->control,
-		.msg_controllen = sizeof(datagram->control),
-	};
-	return recvmsg(udp->fd, &datagram->header, 0);
-}
-
-/* The asked address, where IP_PKTINFO or IPV6_RECVPKTINFO told it; ip(7), ipv6(7). */
-struct asked {
-	const struct cmsghdr *v4, *v6;
-};
-
-static struct asked
-find_asked(struct msghdr *header)
-{
-	struct asked asked = { NULL, NULL };
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
-			asked.v4 = c;
-		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
-			asked.v6 = c;
-	}
-	return asked;
-}
-
 static void
-put_control(struct msghdr *header, int level, int type, const void *data, size_t size)
+log_datagrams(const struct batch *batch, size_t count)
 {
-	struct cmsghdr *c = header->msg_control;
+	const struct msghdr *header;
+	size_t size;
 
-	header->msg_controllen = CMSG_SPACE(size);
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(c), data, size);
-}
-
-/*
- * Makes the reply leave from the address that was asked, by whatever way the
- * routes say.  A link-local address means nothing without its interface.
- */
-static void
-reply_from_asked(struct msghdr *header)
-{
-	const struct asked asked = find_asked(header);
-	struct in6_pktinfo from6;
-	struct in_pktinfo from4;
-
-	if (asked.v4 != NULL) {
-		memcpy(&from4, CMSG_DATA(asked.v4), sizeof(from4));
-		from4.ipi_ifindex = 0;
-		put_control(header, IPPROTO_IP, IP_PKTINFO, &from4, sizeof(from4));
-	} else if (asked.v6 != NULL) {
-		memcpy(&from6, CMSG_DATA(asked.v6), sizeof(from6));
-		if (!IN6_IS_ADDR_LINKLOCAL(&from6.ipi6_addr))
-			from6.ipi6_ifindex = 0;
-		put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &from6, sizeof(from6));
-	} else {
-		header->msg_control = NULL;
-		header->msg_controllen = 0;
+	for (size_t i = 0; i < count; i++) {
+		header = batch_get(batch, i, &size);
+		log_datagram("received", header, size, "from");
+		if (!(header->msg_flags & MSG_TRUNC))
+			log_datagram("sending", header, size, "to");
 	}
 }
 
 static void
-reply(struct udp *udp, struct datagram *datagram, size_t size)
+count_batch(struct udp *udp, size_t received, const struct batch_tally *tally)
 {
-	datagram->payload.iov_len = size;
-	reply_from_asked(&datagram->header);
-	log_datagram(datagram, size, "sending", "to");
-	if (sendmsg(udp->fd, &datagram->header, MSG_NOSIGNAL) == -1) {
-		drop(udp, errno == EAGAIN || errno == ENOBUFS ? DROP_FULL : DROP_SEND);
-		return;
+	struct datagram_counters *counters = &udp->loop->datagrams;
+
+	counter_add(&counters->received, received);
+	counter_add(&udp->traffic->received_bytes, tally->received_bytes);
+	counter_add(&counters->sent, tally->sent);
+	counter_add(&udp->traffic->sent_bytes, tally->sent_bytes);
+	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
+		counter_add(&counters->dropped[i], tally->dropped[i]);
+}
+
+/* Answers one batch.  Returns how many it had, 0 when none was left; an error is one too. */
+static int
+answer_batch(struct udp *udp, int most)
+{
+	const int received = batch_receive(udp->batch, udp->fd, (size_t)most);
+	struct batch_tally tally;
+
+	if (received <= 0) {
+		if (errno == EAGAIN)
+			return 0;
+		if (errno != EINTR)
+			counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
+		return 1;
 	}
-	counter_add(&udp->loop->datagrams.sent, 1);
-	counter_add(&udp->traffic->sent_bytes, size);
+	if (log_wants(LOG_DEBUG))
+		log_datagrams(udp->batch, (size_t)received);
+	tally = batch_reply(udp->batch, udp->fd);
+	count_batch(udp, (size_t)received, &tally);
+	return received;
 }
 
 /* Answers at most `most` datagrams.  Returns false when there was none left. */
 static bool
 answer(struct udp *udp, int most)
 {
-	struct datagram datagram;
-	ssize_t size;
+	int answered = 0, received = 1;
 
-	for (int i = 0; i < most; i++) {
-		size = receive(udp, &datagram);
-		if (size == -1 && errno == EAGAIN)
-			return false;
-		if (size == -1) {
-			if (errno != EINTR)
-				drop(udp, DROP_RECEIVE);
-			continue;
-		}
-		counter_add(&udp->loop->datagrams.received, 1);
-		counter_add(&udp->traffic->received_bytes, (size_t)size);
-		log_datagram(&datagram, (size_t)size, "received", "from");
-		if (datagram.header.msg_flags & MSG_TRUNC)
-			drop(udp, DROP_TRUNCATED);
-		else
-			reply(udp, &datagram, (size_t)size);
-	}
-	return true;
+	for (; answered < most && received > 0; answered += received)
+		received = answer_batch(udp, most - answered);
+	return received > 0;
 }
 
 static void
@@ -231,7 +161,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (answer(udp, TURN_DATAGRAMS) && udp->loop->edge_triggered) {
+	if (!udp->loop->edge_triggered) {
+		answer_batch(udp, TURN_DATAGRAMS); /* what it leaves is told again */
+	} else if (answer(udp, TURN_DATAGRAMS)) {
 		event_del(&udp->readable);
 		watch(udp);
 	}

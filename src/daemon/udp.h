@@ -8,6 +8,7 @@
 #ifndef DAEMON_UDP_H
 #define DAEMON_UDP_H
 
+#include "daemon/batch.h"
 #include "daemon/counters.h"
 #include "daemon/ledger.h"
 #include "daemon/loop.h"
@@ -16,11 +17,12 @@ struct udp;
 
 /*
  * For `fd`, a bound non-blocking socket that tells the address asked (IP_PKTINFO,
- * IPV6_RECVPKTINFO); it is the caller's until udp_open() takes it over.  Returns
- * NULL with errno.  udp_free() frees it, before udp_open() or after it came back.  Both
- * are the control thread's to call: they hold the ledger of `traffic`.
+ * IPV6_RECVPKTINFO); it is the caller's until udp_open() takes it over.  `batch` is the
+ * room of the worker that will have it.  Returns NULL with errno.  udp_free() frees it,
+ * before udp_open() or after it came back.  Both are the control thread's to call: they
+ * hold the ledger of `traffic`.
  */
-struct udp *udp_new(int fd, struct traffic *traffic);
+struct udp *udp_new(int fd, struct traffic *traffic, struct batch *batch);
 void udp_free(struct udp *udp);
 
 /* The message that carries it to its worker, and the one that calls it back. */

@@ -21,6 +21,7 @@ struct worker {
 	struct loop *loop;
 	struct inbox *inbox;
 	struct event *beat;
+	struct batch *batch;        /* NULL until there is a datagram socket */
 	int64_t next_beat;          /* loop_now() */
 	bool skipped;               /* the last beat came late and swept nothing */
 	_Atomic int64_t heartbeat;  /* loop_now() */
@@ -86,6 +87,7 @@ worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	if (worker->beat != NULL)
 		event_free(worker->beat);
+	batch_free(worker->batch);
 	loop_free(worker->loop);
 	free(worker);
 }
@@ -178,6 +180,14 @@ stop(void *owner, struct message *message)
 }
 
 /* --- orders, as the control thread gives them ---------------------------------- */
+
+struct batch *
+worker_batch(struct worker *worker)
+{
+	if (worker->batch == NULL)
+		worker->batch = batch_new();
+	return worker->batch;
+}
 
 void
 worker_take_conn(struct worker *worker, struct conn *conn)

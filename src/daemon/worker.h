@@ -28,6 +28,12 @@ void worker_free(struct worker *worker);
 /* Starts the thread, called `name`, with every signal blocked.  Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker, const char *name);
 
+/*
+ * The room for a batch of datagrams that the worker's sockets share: made when it is
+ * first asked for, and freed with the worker.  Returns NULL with errno.
+ */
+struct batch *worker_batch(struct worker *worker);
+
 /* Gives a connection or a datagram socket away: the worker's from here on. */
 void worker_take_conn(struct worker *worker, struct conn *conn);
 void worker_take_udp(struct worker *worker, struct udp *udp);
