@@ -17,18 +17,14 @@
 /* How often "localhost" with port 0 looks for a port that is free on both addresses. */
 #define PORT_TRIES 16
 
+/* "localhost" has the most. */
+#define ADDRESSES_MAX 2
+
 /* What is to be bound: the addresses in order; the first decides the port. */
 struct wanted {
 	size_t count;
-	struct address addresses[BOUND_MAX];
+	struct address addresses[ADDRESSES_MAX];
 	bool dual_stack; /* one IPv6 socket for both families, or an IPv4 one where that fails */
-};
-
-struct binding {
-	const struct listen_config *config;
-	int socket_buffer;
-	const int *leaving;
-	size_t leaving_count;
 };
 
 static void
@@ -100,6 +96,13 @@ prepare_datagram(int fd, sa_family_t family)
 		set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
+/* How many sockets one address has: accept(2) spreads connections, the kernel datagrams. */
+static size_t
+spread_of(const struct binding *binding)
+{
+	return binding->config->protocol == PROTOCOL_UDP ? binding->workers : 1;
+}
+
 static void
 set_reuse_port(const struct binding *binding, int fd, int value)
 {
@@ -118,8 +121,8 @@ claim(const struct binding *binding, int fd, const struct address *address)
 
 /*
  * Claims the address for `fd`.  One that one of our own leaving sockets holds is shared for
- * this moment: both sides need SO_REUSEPORT for it and must belong to one user, and
- * neither keeps it, so that no other user can join them (socket(7)).
+ * this moment: both sides need SO_REUSEPORT for it and must belong to one user.  Neither
+ * keeps it but those that share their address with the other workers' in any case.
  */
 static int
 claim_beside_leaving(const struct binding *binding, int fd, const struct address *address)
@@ -131,13 +134,33 @@ claim_beside_leaving(const struct binding *binding, int fd, const struct address
 	set_reuse_port(binding, fd, 1);
 	result = claim(binding, fd, address);
 	error = errno;
-	set_reuse_port(binding, fd, 0);
+	set_reuse_port(binding, fd, spread_of(binding) > 1);
 	errno = error;
 	return result;
 }
 
+/*
+ * Each worker's socket for datagrams is bound to the same address: the kernel spreads the
+ * sources over them.  The first is bound without SO_REUSEPORT, so that an address which
+ * somebody has is told, whoever that is; it gets the option for those that follow.
+ * All keep it: a kernel that finds the option cleared on the socket that it meets first
+ * no longer spreads, and one that finds it set lets sockets of the same user join (socket(7)).
+ */
 static int
-bind_socket(const struct binding *binding, int fd, const struct address *address, bool dual_stack)
+claim_for_one_of(const struct binding *binding, int fd, const struct address *address, size_t place)
+{
+	if (place > 0)
+		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (claim_beside_leaving(binding, fd, address) == -1)
+		return -1;
+	if (spread_of(binding) > 1)
+		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return 0;
+}
+
+static int
+bind_socket(const struct binding *binding, int fd, const struct address *address, bool dual_stack,
+    size_t place)
 {
 	if (address->sa.sa_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
@@ -147,13 +170,13 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		prepare_datagram(fd, address->sa.sa_family);
 	if (binding->socket_buffer > 0)
 		bind_set_buffers(fd, binding->socket_buffer);
-	return claim_beside_leaving(binding, fd, address);
+	return claim_for_one_of(binding, fd, address, place);
 }
 
-/* Adds one socket to *bound.  Returns 0, or -1 with errno. */
+/* Adds the socket that is at `place` of those of its address.  Returns 0, or -1 with errno. */
 static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
-    struct bound *bound)
+    size_t place, struct bound *bound)
 {
 	const int kind = binding->config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	const int fd = socket(address->sa.sa_family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -163,7 +186,7 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 
 	if (fd == -1)
 		return -1;
-	if (bind_socket(binding, fd, address, dual_stack) == -1 ||
+	if (bind_socket(binding, fd, address, dual_stack, place) == -1 ||
 	    getsockname(fd, (struct sockaddr *)&name, &length) == -1) {
 		error = errno;
 		close(fd);
@@ -176,14 +199,47 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 	return 0;
 }
 
-void
-bind_close(struct bound *bound)
+/* Closes all but the first `keep` sockets. */
+static void
+close_beyond(struct bound *bound, size_t keep)
 {
 	const int error = errno;
 
-	while (bound->count > 0)
+	while (bound->count > keep)
 		close(bound->sockets[--bound->count].fd);
 	errno = error;
+}
+
+/* Adds all sockets of one address to *bound, or none.  Returns 0, or -1 with errno. */
+static int
+add_address(const struct binding *binding, const struct address *address, bool dual_stack,
+    struct bound *bound)
+{
+	const size_t first = bound->count;
+	struct address same = *address;
+
+	for (size_t place = 0; place < bound->spread; place++) {
+		if (add_socket(binding, &same, dual_stack, place, bound) == -1) {
+			close_beyond(bound, first);
+			return -1;
+		}
+		same = bound->sockets[first].address; /* with the port that the kernel picked */
+	}
+	return 0;
+}
+
+void
+bind_close(struct bound *bound)
+{
+	close_beyond(bound, 0);
+	bind_free(bound);
+}
+
+void
+bind_free(struct bound *bound)
+{
+	free(bound->sockets);
+	*bound = (struct bound){ 0 };
 }
 
 static struct wanted
@@ -216,11 +272,11 @@ family_is_missing(int error)
 static int
 bind_dual_stack(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
 {
-	if (add_socket(binding, &wanted->addresses[0], true, bound) == 0)
+	if (add_address(binding, &wanted->addresses[0], true, bound) == 0)
 		return 0;
 	if (!family_is_missing(errno))
 		return -1;
-	return add_socket(binding, &wanted->addresses[1], false, bound);
+	return add_address(binding, &wanted->addresses[1], false, bound);
 }
 
 /* "localhost" is whatever of its two addresses the host has, on one port. */
@@ -232,9 +288,9 @@ bind_each(const struct binding *binding, const struct wanted *wanted, struct bou
 
 		if (bound->count > 0)
 			address_set_port(&address, address_port(&bound->sockets[0].address));
-		if (add_socket(binding, &address, false, bound) == -1 &&
+		if (add_address(binding, &address, false, bound) == -1 &&
 		    !(wanted->count > 1 && family_is_missing(errno))) {
-			bind_close(bound);
+			close_beyond(bound, 0);
 			return -1;
 		}
 	}
@@ -247,7 +303,6 @@ bind_wanted(const struct binding *binding, struct bound *bound)
 	const struct wanted wanted = find_wanted(binding->config);
 	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
 
-	bound->count = 0;
 	if (wanted.count == 0) {
 		errno = EADDRNOTAVAIL;
 		return -1;
@@ -261,16 +316,18 @@ bind_wanted(const struct binding *binding, struct bound *bound)
 }
 
 int
-bind_listener(const struct listen_config *config, int socket_buffer, const int *leaving,
-    size_t leaving_count, struct bound *bound, struct faults *faults)
+bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
-	const struct binding binding = { config, socket_buffer, leaving, leaving_count };
+	const struct listen_config *config = binding->config;
 	char uri[URI_HOST_SIZE + 16];
 	int error;
 
-	if (bind_wanted(&binding, bound) == 0)
+	*bound = (struct bound){ .spread = spread_of(binding) };
+	bound->sockets = calloc(ADDRESSES_MAX * bound->spread, sizeof(*bound->sockets));
+	if (bound->sockets != NULL && bind_wanted(binding, bound) == 0)
 		return 0;
 	error = errno;
+	bind_free(bound);
 	uri_format(config->protocol, config->address, config->port, uri, sizeof(uri));
 	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
 	    error == EACCES && config->port != 0 && config->port < 1024

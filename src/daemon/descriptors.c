@@ -11,7 +11,10 @@
 /* Of one worker: its eventfd, libevent's socketpair for signals, and its epoll. */
 #define EACH_WORKER(for_select) ((for_select) ? 3 : 4)
 
-/* "localhost" has two sockets, and a reload may have the new ones beside the old. */
+/*
+ * "localhost" has two addresses, and a reload may have the new sockets beside the old.
+ * Of datagram listeners each worker has sockets of its own.
+ */
 #define EACH_LISTENER 4
 
 /* The control thread's own, standard streams, the log's, the file on a reload, some spare. */
@@ -50,7 +53,7 @@ size_t
 descriptors_make_room(bool for_select, const struct descriptors_need *need)
 {
 	const rlim_t own = RESERVE + EACH_WORKER(for_select) * need->workers +
-	    EACH_LISTENER * need->listeners;
+	    EACH_LISTENER * (need->stream_listeners + need->workers * need->datagram_listeners);
 	struct rlimit limit;
 	size_t room;
 

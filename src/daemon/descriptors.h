@@ -10,7 +10,8 @@
 struct descriptors_need {
 	size_t connections; /* limits.connections */
 	size_t workers;
-	size_t listeners;
+	size_t stream_listeners;
+	size_t datagram_listeners;
 };
 
 /*

@@ -19,17 +19,22 @@
 /* Trouble that lasts is told once in this time: ms. */
 #define COMPLAIN_EVERY 10000
 
+/* What serves one socket. */
+struct door {
+	struct event *acceptable; /* streams */
+	struct udp *udp;          /* datagrams; a worker's once it serves */
+};
+
 struct listener {
 	struct listener_context context;
 	struct listen_config config;
 	struct bound bound;
+	struct door *doors; /* one for each socket of `bound` */
 	struct ledger *ledger;
 	bool paused;
 	bool complained;
 	int64_t last_complaint; /* loop_now() */
 	struct event *retry;
-	struct event *acceptable[BOUND_MAX]; /* streams */
-	struct udp *udp[BOUND_MAX];          /* datagrams; a worker's once it serves */
 };
 
 static void on_acceptable(evutil_socket_t fd, short what, void *arg);
@@ -46,21 +51,27 @@ copy_config(struct listen_config *to, const struct listen_config *from)
 	return to->name != NULL && to->address != NULL;
 }
 
-/* A datagram socket's cell: one listener's sockets go to different workers. */
-static struct traffic *
-traffic_of(struct listener *listener, size_t i)
+/* Whose a datagram socket is: each worker has one for each address. */
+static size_t
+worker_index(const struct listener *listener, size_t i)
 {
-	return &listener->ledger->traffic[i % listener->ledger->worker_count];
+	return i % listener->bound.spread;
+}
+
+static struct worker *
+worker_of(const struct listener *listener, size_t i)
+{
+	return workers_get(listener->context.admission->workers, worker_index(listener, i));
 }
 
 /* Returns NULL when memory ran out. */
 static struct udp *
-make_udp(struct listener *listener, size_t i, int fd)
+make_udp(struct listener *listener, size_t i)
 {
-	struct workers *workers = listener->context.admission->workers;
-	struct batch *batch = worker_batch(workers_get(workers, i % workers_count(workers)));
+	struct traffic *traffic = &listener->ledger->traffic[worker_index(listener, i)];
+	struct batch *batch = worker_batch(worker_of(listener, i));
 
-	return batch != NULL ? udp_new(fd, traffic_of(listener, i), batch) : NULL;
+	return batch != NULL ? udp_new(listener->bound.sockets[i].fd, traffic, batch) : NULL;
 }
 
 static bool
@@ -68,28 +79,30 @@ make_sockets(struct listener *listener)
 {
 	struct event_base *base = listener->context.base;
 
-	for (size_t i = 0; i < listener->bound.count; i++) {
-		const int fd = listener->bound.sockets[i].fd;
+	listener->doors = calloc(listener->bound.count, sizeof(*listener->doors));
+	for (size_t i = 0; listener->doors != NULL && i < listener->bound.count; i++) {
+		struct door *door = &listener->doors[i];
 
 		if (listener->config.protocol == PROTOCOL_TCP)
-			listener->acceptable[i] =
-			    event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+			door->acceptable = event_new(base, listener->bound.sockets[i].fd,
+			    EV_READ | EV_PERSIST, on_acceptable, listener);
 		else
-			listener->udp[i] = make_udp(listener, i, fd);
-		if (listener->acceptable[i] == NULL && listener->udp[i] == NULL)
+			door->udp = make_udp(listener, i);
+		if (door->acceptable == NULL && door->udp == NULL)
 			return false;
 	}
 	listener->retry = evtimer_new(base, on_retry, listener);
-	return listener->retry != NULL;
+	return listener->doors != NULL && listener->retry != NULL;
 }
 
-/* Frees all but the sockets. */
+/* Frees all but the sockets and what a worker may have. */
 static void
 dispose(struct listener *listener)
 {
-	for (size_t i = 0; i < BOUND_MAX; i++)
-		if (listener->acceptable[i] != NULL)
-			event_free(listener->acceptable[i]);
+	for (size_t i = 0; listener->doors != NULL && i < listener->bound.count; i++)
+		if (listener->doors[i].acceptable != NULL)
+			event_free(listener->doors[i].acceptable);
+	free(listener->doors);
 	if (listener->retry != NULL)
 		event_free(listener->retry);
 	ledger_release(listener->ledger);
@@ -101,8 +114,8 @@ dispose(struct listener *listener)
 static void
 free_udp(struct listener *listener)
 {
-	for (size_t i = 0; i < BOUND_MAX; i++)
-		udp_free(listener->udp[i]);
+	for (size_t i = 0; listener->doors != NULL && i < listener->bound.count; i++)
+		udp_free(listener->doors[i].udp);
 }
 
 struct listener *
@@ -129,11 +142,14 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 void
 listener_free(struct listener *listener)
 {
+	struct bound bound;
+
 	if (listener == NULL)
 		return;
-	bind_close(&listener->bound);
+	bound = listener->bound;
 	free_udp(listener);
 	dispose(listener);
+	bind_close(&bound);
 }
 
 /* --- trouble ---------------------------------------------------------------------- */
@@ -155,7 +171,7 @@ pause_accepting(struct listener *listener)
 {
 	listener->paused = true;
 	for (size_t i = 0; i < listener->bound.count; i++)
-		event_del(listener->acceptable[i]);
+		event_del(listener->doors[i].acceptable);
 }
 
 /* No room: the next connection that closes makes some. */
@@ -189,7 +205,7 @@ listener_resume(struct listener *listener)
 	listener->paused = false;
 	event_del(listener->retry);
 	for (size_t i = 0; i < listener->bound.count; i++)
-		if (event_add(listener->acceptable[i], NULL) == -1) {
+		if (event_add(listener->doors[i].acceptable, NULL) == -1) {
 			wait_and_retry(listener, errno);
 			return;
 		}
@@ -269,7 +285,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 /* --- serving ----------------------------------------------------------------------- */
 
-/* "*" is said as it was written: the kernel's name for it is "[::]". */
+/* One line for an address.  "*" is said as it was written: the kernel's name for it is "[::]". */
 static void
 log_listening(const struct listener *listener, size_t i)
 {
@@ -288,13 +304,11 @@ log_listening(const struct listener *listener, size_t i)
 void
 listener_serve(struct listener *listener)
 {
-	struct workers *workers = listener->context.admission->workers;
-
 	for (size_t i = 0; i < listener->bound.count; i++) {
-		log_listening(listener, i);
+		if (worker_index(listener, i) == 0)
+			log_listening(listener, i);
 		if (listener->config.protocol == PROTOCOL_UDP)
-			worker_take_udp(workers_get(workers, i % workers_count(workers)),
-			    listener->udp[i]);
+			worker_take_udp(worker_of(listener, i), listener->doors[i].udp);
 	}
 	if (listener->config.protocol == PROTOCOL_TCP) {
 		listener->paused = true;
@@ -340,19 +354,19 @@ empty_queue(struct listener *listener, int fd)
 void
 listener_close(struct listener *listener)
 {
-	struct workers *workers = listener->context.admission->workers;
+	struct bound bound = listener->bound;
 
-	for (size_t i = 0; i < listener->bound.count; i++) {
+	for (size_t i = 0; i < bound.count; i++) {
 		if (listener->config.protocol == PROTOCOL_TCP) {
-			empty_queue(listener, listener->bound.sockets[i].fd);
-			event_del(listener->acceptable[i]);
-			close(listener->bound.sockets[i].fd);
+			empty_queue(listener, bound.sockets[i].fd);
+			event_del(listener->doors[i].acceptable);
+			close(bound.sockets[i].fd);
 		} else {
-			worker_return_udp(workers_get(workers, i % workers_count(workers)),
-			    listener->udp[i]);
+			worker_return_udp(worker_of(listener, i), listener->doors[i].udp);
 		}
 	}
 	dispose(listener);
+	bind_free(&bound);
 }
 
 /* --- what others may know ------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /*
  * A listener: the sockets of one `listen` section, serving.  Stream listeners
- * accept in the control thread; datagram sockets are given to a worker.
+ * accept in the control thread; each worker is given a datagram socket of its own for each address.
  */
 #ifndef DAEMON_LISTENER_H
 #define DAEMON_LISTENER_H
@@ -22,8 +22,8 @@ struct listener_context {
 };
 
 /*
- * Makes a listener of bound sockets, which it takes over; it serves nobody yet.
- * Returns NULL with errno, the sockets still the caller's.
+ * Makes a listener of *bound, which it takes over; it serves nobody yet.  Returns
+ * NULL with errno, *bound still the caller's.
  */
 struct listener *listener_new(const struct listen_config *config, const struct bound *bound,
     const struct listener_context *context);

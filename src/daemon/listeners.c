@@ -50,6 +50,17 @@ find(const struct set *set, const struct listen_config *config)
 	return NULL;
 }
 
+/* Room for the descriptors of all sockets of `set`, or NULL; for free(). */
+static int *
+make_fds(const struct set *set)
+{
+	size_t count = 1; /* a set without sockets is no lack of memory */
+
+	for (size_t i = 0; i < set->count; i++)
+		count += listener_sockets(set->members[i])->count;
+	return calloc(count, sizeof(int));
+}
+
 /* The sockets of those that do not stay, of one protocol.  Returns how many. */
 static size_t
 find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds)
@@ -73,11 +84,17 @@ static struct listener *
 make(const struct listeners *listeners, const struct listen_config *listen,
     const struct config *config, int *fds, struct faults *faults)
 {
-	const size_t leaving = find_leaving(listeners, listen->protocol, fds);
+	const struct binding binding = {
+		.config = listen,
+		.socket_buffer = config->limits.socket_buffer,
+		.workers = workers_count(listeners->context.admission->workers),
+		.leaving = fds,
+		.leaving_count = find_leaving(listeners, listen->protocol, fds),
+	};
 	struct listener *listener;
 	struct bound bound;
 
-	if (bind_listener(listen, config->limits.socket_buffer, fds, leaving, &bound, faults) == -1)
+	if (bind_listener(&binding, &bound, faults) == -1)
 		return NULL;
 	listener = listener_new(listen, &bound, &listeners->context);
 	if (listener == NULL) {
@@ -99,7 +116,7 @@ int
 listeners_prepare(struct listeners *listeners, const struct config *config, struct faults *faults)
 {
 	const size_t before = faults_count(faults);
-	int *fds = calloc(listeners->now.count * BOUND_MAX + 1, sizeof(*fds));
+	int *fds = make_fds(&listeners->now);
 
 	listeners->next.count = 0;
 	listeners->next.members = calloc(config->listen_count, sizeof(struct listener *));
@@ -135,7 +152,7 @@ listeners_prepared(const struct listeners *listeners, int **fds)
 {
 	size_t count = 0;
 
-	*fds = calloc(listeners->next.count * BOUND_MAX + 1, sizeof(**fds));
+	*fds = make_fds(&listeners->next);
 	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++) {
 		const struct bound *bound = listener_sockets(listeners->next.members[i]);
 

@@ -100,14 +100,19 @@ warn_fixed(const char *option, const char *running, const char *next)
 }
 
 static size_t
-make_room(const struct config *config)
+make_room(const struct config *config, size_t workers)
 {
-	const struct descriptors_need need = {
+	struct descriptors_need need = {
 		.connections = (size_t)config->limits.connections,
-		.workers = workers_wanted(config),
-		.listeners = config->listen_count,
+		.workers = workers,
 	};
 
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (config->listen[i].protocol == PROTOCOL_TCP)
+			need.stream_listeners++;
+		else
+			need.datagram_listeners++;
+	}
 	return descriptors_make_room(config->event_method == EVENT_METHOD_SELECT, &need);
 }
 
@@ -119,7 +124,7 @@ commit(struct server *server, struct config *next)
 
 	config_keep_fixed(next, server->config, warn_fixed);
 	log_open(next->log.target, next->log.facility, next->log.level);
-	server->admission.limit = make_room(next);
+	server->admission.limit = make_room(next, workers_count(server->workers));
 	workers_set_limits(server->workers, next);
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
@@ -440,7 +445,7 @@ server_run(struct config *config, const struct config_source *source)
 	int result;
 
 	event_set_log_callback(on_libevent_message);
-	server.admission.limit = make_room(config);
+	server.admission.limit = make_room(config, workers_wanted(config));
 	result = start(&server);
 	if (result == 0) {
 		log_errors_to_stderr(false);

@@ -17,8 +17,14 @@
 /* What one socket may answer before the connections of its worker have their turn. */
 #define TURN_DATAGRAMS BATCH_SIZE
 
-/* What a socket that closes still answers, so that a flood cannot keep it open. */
-#define LAST_DATAGRAMS 1024
+/*
+ * What a socket that closes still answers: more than the largest buffer holds, and no
+ * more, so that a flood cannot keep it open.
+ */
+#define LAST_DATAGRAMS 262144
+
+/* Nothing comes from here: the port of discard (RFC 863), which answers nobody. */
+#define DISCARD_PORT 9
 
 struct udp {
 	struct event readable;
@@ -178,9 +184,31 @@ udp_open(struct udp *udp, struct loop *loop)
 	watch(udp);
 }
 
+/*
+ * A connected socket gets the datagrams of its peer alone (udp(7)): further ones go to
+ * the socket that has taken this one's place, or are refused, instead of coming in
+ * between the last answer and close(2), which would throw them away.
+ */
+static void
+stop_arrivals(struct udp *udp)
+{
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	struct address nobody;
+
+	if (getsockname(udp->fd, (struct sockaddr *)&name, &length) == -1)
+		return;
+	address_from_sockaddr(&nobody, (struct sockaddr *)&name, length);
+	address_set_port(&nobody, DISCARD_PORT);
+	if (connect(udp->fd, &nobody.sa, address_length(&nobody)) == -1)
+		log_debug("cannot stop arrivals at %s: %s", udp->traffic->ledger->name,
+		    strerror(errno));
+}
+
 void
 udp_close(struct udp *udp)
 {
+	stop_arrivals(udp);
 	answer(udp, LAST_DATAGRAMS);
 	event_del(&udp->readable);
 	close(udp->fd);
