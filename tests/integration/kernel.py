@@ -49,6 +49,18 @@ def has_syn_sent(port):
     return any(each[3] == SYN_SENT and each[2].endswith(f":{port:04X}") for each in fields)
 
 
+def waiting_datagrams(pid, port):
+    """{inode: bytes} of what waits at each datagram socket of the process with that port."""
+    own = _socket_inodes(pid)
+    found = {}
+    for line in _lines("/proc/net/udp")[1:] + _lines("/proc/net/udp6")[1:]:
+        fields = line.split()
+        inode = int(fields[9])
+        if int(fields[1].rpartition(":")[2], 16) == port and inode in own:
+            found[inode] = int(fields[4].rpartition(":")[2], 16)
+    return found
+
+
 def _status(pid, field):
     for line in _lines(f"/proc/{pid}/status"):
         name, _, value = line.partition(":")

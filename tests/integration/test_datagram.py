@@ -1,6 +1,8 @@
 """Datagrams: one out for one in, the same bytes, from the address that was asked."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,8 +11,8 @@ import pytest
 
 import kernel
 import peers
-from echod import listener
-from patience import PATIENCE
+from echod import listener, run
+from patience import PATIENCE, eventually
 
 SIZES = [0, 1, 1472, 65507]
 HOSTS = [
@@ -40,6 +42,15 @@ def sockets():
 
 def start_datagrams(start, back_end, address):
     return start([listener("echo-udp", address, protocol="udp")], options=back_end)
+
+
+@contextlib.contextmanager
+def stopped(daemon):
+    """What is sent meanwhile has arrived as a whole before echod looks."""
+    daemon.signal(signal.SIGSTOP)
+    eventually(lambda: kernel.is_stopped(daemon.pid), "echod is stopped")
+    yield
+    daemon.signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -129,6 +140,151 @@ def test_many_in_flight(start, back_end, sockets):
                 peer.send(data)
         for peer in crowd:
             assert sorted(peer.recv(65536) for _ in batch) == sorted(batch)
+
+
+def test_a_burst_comes_back_whole_and_in_order(start, back_end, sockets):
+    daemon = start_datagrams(start, back_end, "127.0.0.1")
+    peer = sockets("127.0.0.1")
+    peer.connect(("127.0.0.1", daemon.port("echo-udp")))
+    for turn in range(3):
+        burst = [b"%d %d" % (turn, number) for number in range(128)]
+        with stopped(daemon):
+            for data in burst:
+                peer.send(data)
+        assert [peer.recv(65536) for _ in burst] == burst
+    assert peers.is_quiet(peer)
+
+
+def test_a_burst_of_all_sizes(start, back_end, sockets):
+    """One that is shorter or longer than the one before in its place leaves no trace in it."""
+    daemon = start_datagrams(start, back_end, "127.0.0.1")
+    peer = sockets("127.0.0.1")
+    peer.connect(("127.0.0.1", daemon.port("echo-udp")))
+    sizes = [1, 65507, 0, 1400, 3, 65507, 1400, 0, 1]
+    for turn in range(len(sizes)):
+        burst = [
+            peers.payload(size, seed=turn * len(sizes) + place)
+            for place, size in enumerate(sizes[turn:] + sizes[:turn])
+        ]
+        with stopped(daemon):
+            for data in burst:
+                peer.send(data)
+        for data in burst:
+            peers.assert_same(peer.recv(65536), data)
+
+
+@pytest.mark.parametrize("address", ["*", "0.0.0.0"])
+def test_a_burst_is_answered_from_the_addresses_that_were_asked(
+    start, back_end, sockets, address
+):
+    """Datagrams of one batch to different addresses, of both families where the socket has them."""
+    daemon = start([listener("echo-udp", address, protocol="udp")], {**back_end, "workers": 1})
+    port = daemon.port("echo-udp")
+    asking = {host: sockets(host) for host in ("127.0.0.1", "127.0.0.2", "127.3.4.5")}
+    if address == "*" and kernel.has_ipv6():
+        asking["::1"] = sockets("::1")
+    for turn in range(1, 4):
+        with stopped(daemon):
+            for number in range(8):
+                # the families change places, in the batch and from one batch to the next
+                for host in sorted(asking, reverse=turn % 2 == 0):
+                    asking[host].sendto(b"%d" % number, (host, port))
+        for host, peer in asking.items():
+            answers = [peer.recvfrom(65536) for _ in range(8)]
+            assert [data for data, _ in answers] == [b"%d" % number for number in range(8)]
+            assert {source[:2] for _, source in answers} == {(host, port)}
+
+
+def test_sources_are_spread_over_the_workers(start, back_end, sockets):
+    """A socket for each worker, each with some of the sources; one source has always the same."""
+    workers = 4
+    daemon = start(
+        [listener("echo-udp", "127.0.0.1", protocol="udp")], {**back_end, "workers": workers}
+    )
+    port = daemon.port("echo-udp")
+    assert len(daemon.log.matching("^notice: listening on ")) == 1
+    crowd = [sockets("127.0.0.1") for _ in range(128)]
+    for peer in crowd:
+        peer.connect(("127.0.0.1", port))
+    with stopped(daemon):
+        for peer in crowd:
+            peer.send(b"which one?")
+        waiting = kernel.waiting_datagrams(daemon.pid, port)
+        assert len(waiting) == workers
+        assert all(waiting.values()), "a worker has no source"
+        before = set(waiting.items())
+        crowd[0].send(b"the same one")
+        crowd[0].send(b"the same one")
+        grown = set(kernel.waiting_datagrams(daemon.pid, port).items()) - before
+        assert len(grown) == 1
+    for peer in crowd:
+        assert peer.recv(65536) == b"which one?"
+    daemon.wait_counter("echod_datagrams_sent_total", len(crowd) + 2)
+
+
+def test_one_worker_has_one_socket(start):
+    daemon = start([listener("echo-udp", "127.0.0.1", protocol="udp")], {"workers": 1})
+    assert len(kernel.waiting_datagrams(daemon.pid, daemon.port("echo-udp"))) == 1
+
+
+def test_localhost_is_spread_on_both_addresses(start, sockets):
+    daemon = start([listener("echo-udp", "localhost", protocol="udp")], {"workers": 3})
+    hosts = ["127.0.0.1", "::1"] if kernel.has_ipv6() else ["127.0.0.1"]
+    port = daemon.port("echo-udp")
+    assert len(daemon.log.matching("^notice: listening on ")) == len(hosts)
+    assert len(kernel.waiting_datagrams(daemon.pid, port)) == 3 * len(hosts)
+    for host in hosts:
+        for number in range(32):
+            peer = sockets(host)
+            peer.sendto(b"%d" % number, (host, port))
+            assert peer.recvfrom(65536)[0] == b"%d" % number
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_taken_port_is_told(start, sockets, workers):
+    """By a second echod too, of the same user and with as many sockets."""
+    arguments = ["-f", "-o", f"workers={workers}", "-l"]
+    taken = sockets("127.0.0.1")
+    taken.bind(("127.0.0.1", 0))
+    daemon = start([listener("echo-udp", protocol="udp")], {"workers": workers})
+    for port in taken.getsockname()[1], daemon.port("echo-udp"):
+        for host in "127.0.0.1", "*":
+            uri = f"udp://{host}:{port}"
+            result = run(*arguments, uri)
+            assert result.returncode == 1
+            assert f"cannot listen on {uri} (udp-1): Address already in use" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_join(start):
+    daemon = start([listener("echo-udp", protocol="udp")], {"workers": 3})
+    join = f"""if True:
+        import socket
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        peer.bind(("127.0.0.1", {daemon.port("echo-udp")}))"""
+    result = subprocess.run(
+        ["setpriv", "--reuid", "nobody", "--clear-groups", sys.executable, "-c", join],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Address already in use" in result.stderr
+
+
+def test_a_drain_answers_what_has_arrived(start, back_end, sockets):
+    daemon = start_datagrams(start, back_end, "127.0.0.1")
+    crowd = [sockets("127.0.0.1") for _ in range(32)]
+    for peer in crowd:
+        peer.connect(("127.0.0.1", daemon.port("echo-udp")))
+    with stopped(daemon):
+        for number in range(8):
+            for peer in crowd:
+                peer.send(b"%d" % number)
+        daemon.signal(signal.SIGTERM)
+    assert daemon.wait_exit() == 0
+    for peer in crowd:
+        assert [peer.recv(65536) for _ in range(8)] == [b"%d" % number for number in range(8)]
 
 
 def test_an_answer_that_cannot_be_delivered_harms_nobody(start, back_end, sockets):

@@ -1,5 +1,6 @@
 """A reload is a transaction: it happens whole, or not at all and says why."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -71,14 +72,68 @@ def test_a_datagram_listener_is_added_and_removed(start):
         daemon.configure([listener("stream")])
         assert daemon.reload()[-1].endswith(": 0 listeners added, 1 removed, 1 kept")
 
+        peer.settimeout(within(0.1))
+
         def is_gone():
             try:
                 peer.send(b"anybody?")
                 return not peer.recv(100)
+            except TimeoutError:  # it came in the moment before the socket was closed
+                return False
             except ConnectionRefusedError:
                 return True
 
         eventually(is_gone, "the datagram socket is closed")
+
+
+def test_a_kept_datagram_listener_keeps_its_sockets(start):
+    daemon = start([listener("kept", protocol="udp")])
+    sockets = kernel.waiting_datagrams(daemon.pid, daemon.port("kept"))
+    assert len(sockets) == 2
+    daemon.configure([listener("kept", protocol="udp"), listener("new")])
+    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    assert kernel.waiting_datagrams(daemon.pid, daemon.port("kept")) == sockets
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_datagrams_from_one_address_to_all_and_back(start, workers):
+    """Sources that ask while the sockets change hands are all answered."""
+    port = kernel.free_port()
+    options = {"workers": workers}
+    daemon = start([listener("turn", port=port, protocol="udp")], options)
+    with contextlib.ExitStack() as stack:
+        crowd = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            for _ in range(32)
+        ]
+        for turn, address in enumerate(["*", "127.0.0.1", "127.0.0.1", "0.0.0.0", "*"]):
+            # a name of its own, since an address that only changes its name changes hands too
+            listening = listener(f"turn-{turn}", address, port, protocol="udp")
+            daemon.configure([listening], options)
+            after = daemon.log.mark()
+            daemon.signal(signal.SIGHUP)
+            while not daemon.log.matching("^notice: reloaded |^err: ", after):
+                for peer in crowd:
+                    peer.settimeout(within(5))
+                    peer.sendto(b"%d" % turn, ("127.0.0.1", port))
+                for peer in crowd:
+                    assert peer.recv(100) == b"%d" % turn
+            assert not daemon.log.matching("^err: ", after)
+            assert len(kernel.waiting_datagrams(daemon.pid, port)) >= workers
+
+
+def test_a_datagram_listener_that_leaves_answers_what_has_arrived(start):
+    daemon = start([listener("stream"), listener("datagrams", protocol="udp")])
+    daemon.configure([listener("stream")])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(within(5))
+        peer.connect(("127.0.0.1", daemon.port("datagrams")))
+        daemon.signal(signal.SIGSTOP)
+        for number in range(100):
+            peer.send(b"%d" % number)
+        daemon.signal(signal.SIGHUP)
+        daemon.signal(signal.SIGCONT)
+        assert [peer.recv(100) for _ in range(100)] == [b"%d" % n for n in range(100)]
 
 
 def test_a_kept_listener_keeps_its_socket_and_its_queue(start):
