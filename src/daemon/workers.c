@@ -2,9 +2,10 @@
 #include "daemon/workers.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "daemon/cpus.h"
 
 /* A heartbeat older than this tells of a worker that hangs: ms. */
 #define STALE 3000
@@ -17,32 +18,10 @@ struct workers {
 	} members[];
 };
 
-static size_t
-usable_cpus(void)
-{
-	cpu_set_t *set;
-	size_t size;
-	int count = 0;
-
-	/* The kernel refuses a set that is too small for its CPUs. */
-	for (int cpus = CPU_SETSIZE; cpus <= CPU_SETSIZE * 64; cpus *= 2) {
-		set = CPU_ALLOC((size_t)cpus);
-		if (set == NULL)
-			break;
-		size = CPU_ALLOC_SIZE((size_t)cpus);
-		if (sched_getaffinity(0, size, set) == 0)
-			count = CPU_COUNT_S(size, set);
-		CPU_FREE(set);
-		if (count > 0)
-			return (size_t)count;
-	}
-	return 1;
-}
-
 size_t
 workers_wanted(const struct config *config)
 {
-	return config->workers > 0 ? (size_t)config->workers : usable_cpus();
+	return config->workers > 0 ? (size_t)config->workers : cpus_usable();
 }
 
 struct workers *

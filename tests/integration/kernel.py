@@ -194,6 +194,28 @@ def has_ipv6():
         return False
 
 
+def cpu_groups(kind):
+    """The folders where hierarchies of control groups are mounted that may have CPU quotas.
+
+    kind    "cgroup", version 1 with its "cpu" controller, or "cgroup2"
+    """
+    for line in _lines("/proc/self/mountinfo"):
+        before, _, after = line.partition(" - ")
+        fstype, _, options = after.split()
+        if fstype == kind and (kind == "cgroup2" or "cpu" in options.split(",")):
+            yield before.split()[4]
+
+
+def write_file(path, text):
+    """True when the kernel takes it."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        return True
+    except OSError:
+        return False
+
+
 def first_unprivileged_port():
     return int((_lines("/proc/sys/net/ipv4/ip_unprivileged_port_start") or ["1024"])[0])
 

@@ -1,0 +1,73 @@
+"""How many workers there are where the configuration leaves it to echod."""
+
+import contextlib
+import os
+
+import pytest
+
+import kernel
+
+SERVING = r"^notice: echod \S+ serving: (\d+) workers,"
+
+
+def workers_of(daemon):
+    return int(daemon.wait_log(SERVING).group(1))
+
+
+def in_group(folder):
+    """A prefix that executes echod in a control group."""
+    return ["sh", "-c", f'echo $$ >"{folder}/cgroup.procs" && exec "$@"', "sh"]
+
+
+@contextlib.contextmanager
+def group_with_quota(parent, name, quota):
+    """A control group below `parent` whose file `name` says `quota`; yields its folder or None."""
+    folder = os.path.join(parent, f"echod-test-{os.getpid()}")
+    try:
+        os.mkdir(folder)
+    except OSError:
+        yield None
+        return
+    try:
+        yield folder if kernel.write_file(os.path.join(folder, name), quota) else None
+    finally:
+        os.rmdir(folder)
+
+
+@pytest.fixture
+def half_a_cpu():
+    """A control group that may use half a CPU, of either version.  A daemon in it ends before it."""
+    with contextlib.ExitStack() as stack:
+        for kind, name, quota in (
+            ("cgroup", "cpu.cfs_quota_us", "50000"),
+            ("cgroup2", "cpu.max", "50000 100000"),
+        ):
+            for parent in kernel.cpu_groups(kind):
+                folder = stack.enter_context(group_with_quota(parent, name, quota))
+                if folder:
+                    yield folder
+                    return
+        pytest.skip("no control group with a CPU quota can be made here")
+
+
+def test_one_for_each_cpu_of_the_affinity_mask(launch):
+    cpus = os.sched_getaffinity(0)
+    for mask in {min(cpus)}, cpus:
+        daemon = launch(
+            options={"workers": 0},
+            prefix=["taskset", "--cpu-list", ",".join(map(str, sorted(mask)))],
+        )
+        assert workers_of(daemon) <= len(mask)
+        assert kernel.threads(daemon.pid) == workers_of(daemon) + 2  # control and log
+        daemon.stop()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one CPU in any case")
+def test_no_more_than_the_quota_of_the_control_group(half_a_cpu, launch):
+    daemon = launch(options={"workers": 0}, prefix=in_group(half_a_cpu))
+    assert workers_of(daemon) == 1
+
+
+def test_a_number_of_workers_counts_whatever_the_quota(half_a_cpu, launch):
+    daemon = launch(options={"workers": 2}, prefix=in_group(half_a_cpu))
+    assert workers_of(daemon) == 2
