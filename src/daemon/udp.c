@@ -28,6 +28,7 @@
 
 struct udp {
 	struct event readable;
+	struct event again; /* pending while busy, and then `readable` is not */
 	struct message opening, closing;
 	struct loop *loop;
 	struct traffic *traffic;
@@ -160,6 +161,35 @@ watch(struct udp *udp)
 		    strerror(errno));
 }
 
+/*
+ * A busy socket is asked turn by turn instead of being watched: who watches it is woken
+ * by each datagram that comes, and by each answer that has left its send buffer.
+ */
+static void
+ask_again(struct udp *udp)
+{
+	static const struct timeval at_once = { 0, 0 };
+
+	if (event_add(&udp->again, &at_once) == 0)
+		event_del(&udp->readable);
+	else
+		watch(udp);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct udp *udp = arg;
+
+	(void)fd;
+	(void)what;
+	if (answer_batch(udp, TURN_DATAGRAMS) > 0)
+		ask_again(udp);
+	else
+		watch(udp);
+}
+
+/* By level what is left is told again; by edge it is not. */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -167,12 +197,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!udp->loop->edge_triggered) {
-		answer_batch(udp, TURN_DATAGRAMS); /* what it leaves is told again */
-	} else if (answer(udp, TURN_DATAGRAMS)) {
-		event_del(&udp->readable);
-		watch(udp);
-	}
+	if (udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
+				      : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS)
+		ask_again(udp);
 }
 
 void
@@ -181,6 +208,7 @@ udp_open(struct udp *udp, struct loop *loop)
 	udp->loop = loop;
 	event_assign(&udp->readable, loop->base, udp->fd,
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, udp);
+	event_assign(&udp->again, loop->base, -1, 0, on_again, udp);
 	watch(udp);
 }
 
@@ -211,6 +239,7 @@ udp_close(struct udp *udp)
 	stop_arrivals(udp);
 	answer(udp, LAST_DATAGRAMS);
 	event_del(&udp->readable);
+	event_del(&udp->again);
 	close(udp->fd);
 	inbox_post(udp->loop->reports.inbox, &udp->closing, udp->loop->reports.udp_closed);
 }
