@@ -102,6 +102,10 @@ def thread_ids(pid):
     return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
 
 
+def thread_names(pid):
+    return [_lines(f"/proc/{pid}/task/{thread}/comm")[0] for thread in thread_ids(pid)]
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 

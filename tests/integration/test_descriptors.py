@@ -6,7 +6,7 @@ import pytest
 
 import kernel
 import peers
-from echod import without_capabilities
+from echod import listener, without_capabilities
 from patience import eventually, within
 
 WATCHED = 2  # seconds in which a starved echod's use of the CPU is measured
@@ -110,6 +110,20 @@ def test_a_low_hard_limit_is_said_and_lived_within(start):
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     served[0].close()
     assert len(peers.readable(waiting, within(1))) == 1
+
+
+def test_the_sockets_of_all_workers_have_their_descriptors(start):
+    """With all the connections that there is room for, a reload changes the datagram listener."""
+    options = {"workers": 8}
+    daemon = start(
+        [listener(), listener("old", "localhost", protocol="udp")],
+        options,
+        prefix=["prlimit", "--nofile=160:160", *without_capabilities("sys_resource")],
+    )
+    room = room_said(daemon, "RLIMIT_NOFILE has room for 160 descriptors")
+    connect_and_count(daemon, room + 1, room)
+    daemon.configure([listener(), listener("new", "localhost", protocol="udp")], options)
+    assert daemon.reload()[-1].endswith(": 1 listeners added, 1 removed, 1 kept")
 
 
 @pytest.mark.skipif(
