@@ -17,6 +17,12 @@
 /* A beat that comes this late tells that the process was stopped or starved: ms. */
 #define LATE 1000
 
+/* A heartbeat older than this tells of a worker that hangs: ms. */
+#define STALE 3000
+
+/* So does one that leaves what it was given for this long: ms. */
+#define BEHIND 200
+
 struct worker {
 	struct loop *loop;
 	struct inbox *inbox;
@@ -25,6 +31,13 @@ struct worker {
 	int64_t next_beat;          /* loop_now() */
 	bool skipped;               /* the last beat came late and swept nothing */
 	_Atomic int64_t heartbeat;  /* loop_now() */
+	_Atomic uint64_t taken;     /* connections that it has taken */
+
+	/* The control thread's alone. */
+	uint64_t given; /* connections */
+	uint64_t seen;  /* `taken` when that was last looked at */
+	int64_t moved;  /* loop_now() when it was last seen to take some, or owed nothing */
+
 	struct message drain, finish, stop;
 	pthread_t thread;
 };
@@ -132,6 +145,7 @@ take_conn(void *owner, struct message *message)
 {
 	struct worker *worker = owner;
 
+	atomic_fetch_add(&worker->taken, 1);
 	conn_open(conn_from_message(message), worker->loop);
 }
 
@@ -192,6 +206,9 @@ worker_batch(struct worker *worker)
 void
 worker_take_conn(struct worker *worker, struct conn *conn)
 {
+	if (atomic_load(&worker->taken) == worker->given)
+		worker->moved = loop_now();
+	worker->given++;
 	inbox_post(worker->inbox, conn_message(conn), take_conn);
 }
 
@@ -231,10 +248,16 @@ worker_stop(struct worker *worker)
 	inbox_post(worker->inbox, &worker->stop, stop);
 }
 
-int64_t
-worker_heartbeat(const struct worker *worker)
+bool
+worker_is_fresh(struct worker *worker, int64_t now)
 {
-	return atomic_load(&worker->heartbeat);
+	const uint64_t taken = atomic_load(&worker->taken);
+
+	if (taken != worker->seen)
+		worker->moved = now;
+	worker->seen = taken;
+	return now - atomic_load(&worker->heartbeat) <= STALE &&
+	    (taken == worker->given || now - worker->moved <= BEHIND);
 }
 
 const struct datagram_counters *

@@ -8,6 +8,7 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/conn.h"
@@ -56,8 +57,11 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end, after worker_stop(). */
 void worker_join(struct worker *worker);
 
-/* When the worker's loop last showed that it lives: loop_now(). */
-int64_t worker_heartbeat(const struct worker *worker);
+/*
+ * False for a worker that hangs at `now` (loop_now()): its heart has not beaten for 3 s,
+ * or it has not taken what was given to it for 0.2 s.
+ */
+bool worker_is_fresh(struct worker *worker, int64_t now);
 
 const struct datagram_counters *worker_datagrams(const struct worker *worker);
 

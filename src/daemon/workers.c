@@ -7,9 +7,6 @@
 
 #include "daemon/cpus.h"
 
-/* A heartbeat older than this tells of a worker that hangs: ms. */
-#define STALE 3000
-
 struct workers {
 	size_t count, started;
 	struct member {
@@ -89,7 +86,7 @@ workers_pick(const struct workers *workers)
 
 	for (size_t i = 0; i < workers->count; i++) {
 		const struct member *member = &workers->members[i];
-		const bool stale = now - worker_heartbeat(member->worker) > STALE;
+		const bool stale = !worker_is_fresh(member->worker, now);
 		/* Any fresh one comes before any stale one. */
 		const size_t load = member->open + (stale ? SIZE_MAX / 2 : 0);
 

@@ -1,5 +1,6 @@
 """What the kernel says of a process and its sockets, by /proc and pidfd_getfd(2)."""
 
+import contextlib
 import ctypes
 import glob
 import os
@@ -238,3 +239,27 @@ def free_port():
                 return port
             except OSError:
                 continue
+
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WAIT_FOR_THREADS = 0x40000000  # __WALL
+
+
+def _ptrace(request, thread):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(request, thread, None, None) == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, f"ptrace({request:#x}): {os.strerror(error)}")
+
+
+@contextlib.contextmanager
+def hung_thread(pid, name):
+    """One thread of the process does nothing for the time of the block; its others go on."""
+    thread = next(t for t in thread_ids(pid) if _lines(f"/proc/{pid}/task/{t}/comm") == [name])
+    _ptrace(PTRACE_SEIZE, thread)
+    try:
+        _ptrace(PTRACE_INTERRUPT, thread)
+        os.waitpid(thread, WAIT_FOR_THREADS)
+        yield
+    finally:
+        _ptrace(PTRACE_DETACH, thread)

@@ -1,11 +1,14 @@
-"""How many workers there are where the configuration leaves it to echod."""
+"""How many workers there are, and that one of them can hang."""
 
 import contextlib
 import os
+import socket
 
 import pytest
 
 import kernel
+import peers
+from patience import PATIENCE, within
 
 SERVING = r"^notice: echod \S+ serving: (\d+) workers,"
 
@@ -72,3 +75,33 @@ def test_no_more_than_the_quota_of_the_control_group(half_a_cpu, launch):
 def test_a_number_of_workers_counts_whatever_the_quota(half_a_cpu, launch):
     daemon = launch(options={"workers": 2}, prefix=in_group(half_a_cpu))
     assert workers_of(daemon) == 2
+
+
+def test_a_worker_that_hangs_keeps_nobody_else_from_being_served(start):
+    """Who was given to it before that showed waits for it; who comes later does not."""
+    daemon = start(options={"workers": 2})
+    with contextlib.ExitStack() as stack:
+
+        def connect():
+            peer = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port())))
+            peer.settimeout(within(0.5))
+            peer.sendall(b"echo")
+            return peer
+
+        before = [connect(), connect()]
+        for peer in before:
+            assert peers.receive(peer, 4) == b"echo"
+        stuck = []
+        with kernel.hung_thread(daemon.pid, "worker-0"):
+            for _ in range(12):
+                peer = connect()
+                try:
+                    assert peers.receive(peer, 4) == b"echo"
+                except TimeoutError:
+                    stuck.append(peer)
+        assert len(stuck) <= 1
+        for peer in before:
+            peer.sendall(b"echo")
+        for peer in before + stuck:
+            peer.settimeout(PATIENCE)
+            assert peers.receive(peer, 4) == b"echo"
