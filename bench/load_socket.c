@@ -1,0 +1,98 @@
+/* Sockets of the load generator, and the connections that it only holds: see load.h. */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define SOURCES 16
+#define HELD_SIZE 64 /* what goes once over a connection that is then held */
+
+static int
+set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+/* Which port, the kernel says in connect(2): it then need be free for this peer only. */
+static int
+bind_source(int fd, unsigned int number)
+{
+	const struct sockaddr_in from = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + number % SOURCES),
+	};
+
+	set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	return bind(fd, (const struct sockaddr *)&from, sizeof(from));
+}
+
+int
+load_connect(int type, unsigned int number)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)options.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd == -1)
+		return -1;
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* fails for datagrams, which need none */
+	if (bind_source(fd, number) == 0 &&
+	    (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0 || errno == EINPROGRESS))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+void
+load_reset(int fd)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+}
+
+/* One message there and back, on a socket that blocks. */
+static void
+echo_once(int fd, unsigned int id)
+{
+	const unsigned char *message = load_message(id, 0);
+	unsigned char answer[HELD_SIZE];
+	ssize_t n;
+
+	errno = 0;
+	if (send(fd, message, HELD_SIZE, MSG_NOSIGNAL) != HELD_SIZE)
+		load_die("send on a connection to be held");
+	n = recv(fd, answer, HELD_SIZE, MSG_WAITALL);
+	if (n != HELD_SIZE || memcmp(answer, message, HELD_SIZE) != 0)
+		load_die("a connection to be held got something else than its echo");
+}
+
+void
+load_hold(int count)
+{
+	const struct timeval patience = { .tv_sec = 10 };
+
+	for (int i = 0; i < count; i++) {
+		const int fd = load_connect(SOCK_STREAM, (unsigned int)i);
+		const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+		if (fd == -1)
+			load_die("connect");
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		echo_once(fd, (unsigned int)i); /* stays open until the process ends */
+	}
+}

@@ -1,0 +1,98 @@
+/*
+ * A peer: the textbook echo on libevent's bufferevents.  It exists to show what the
+ * way that echod did not take would cost: the read callback moves the input buffer
+ * to the output buffer.  As in the textbook, a reader that does not read makes the
+ * output buffer grow without end.
+ *
+ *   libevent PORT
+ */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "peer.h"
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	bufferevent_write_buffer(bev, bufferevent_get_input(bev));
+}
+
+/* The end of stream came before, and now all has been sent. */
+static void
+on_drained(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	bufferevent_free(bev);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)arg;
+	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
+		return;
+	if (!(what & BEV_EVENT_EOF) ||
+	    evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+		bufferevent_free(bev);
+		return;
+	}
+	bufferevent_disable(bev, EV_READ);
+	bufferevent_setcb(bev, NULL, on_drained, on_event, NULL);
+}
+
+static void
+on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size,
+    void *arg)
+{
+	struct bufferevent *bev = bufferevent_socket_new(arg, fd, BEV_OPT_CLOSE_ON_FREE);
+
+	(void)listener;
+	(void)address;
+	(void)size;
+	if (bev == NULL) {
+		evutil_closesocket(fd);
+		return;
+	}
+	bufferevent_setcb(bev, on_read, NULL, on_event, NULL);
+	if (bufferevent_enable(bev, EV_READ | EV_WRITE) == -1)
+		bufferevent_free(bev);
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *base)
+{
+	(void)number;
+	(void)what;
+	event_base_loopbreak(base);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct event_base *base = event_base_new();
+	struct evconnlistener *listener = NULL;
+	struct event *term = NULL;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (base == NULL)
+		peer_die("event_base_new");
+	fd = peer_socket(SOCK_STREAM | SOCK_NONBLOCK, argc > 1 ? peer_number(argv[1]) : 0);
+	peer_tune(fd, 0); /* what is accepted inherits it */
+	listener = evconnlistener_new(base, on_accept, base, LEV_OPT_CLOSE_ON_FREE, 0, fd);
+	term = evsignal_new(base, SIGTERM, on_signal, base);
+	if (listener == NULL || term == NULL || event_add(term, NULL) == -1)
+		peer_die("libevent");
+	peer_ready(fd);
+	event_base_dispatch(base);
+	event_free(term);
+	evconnlistener_free(listener);
+	event_base_free(base);
+	libevent_global_shutdown();
+	return EXIT_SUCCESS;
+}
