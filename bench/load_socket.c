@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define SOURCES 16
+#define GROUPS 50    /* that connections to be held are opened in */
+#define GROUP_MAX 1000
 #define HELD_SIZE 64 /* what goes once over a connection that is then held */
 
 static int
@@ -64,35 +66,57 @@ load_reset(int fd)
 	close(fd);
 }
 
-/* One message there and back, on a socket that blocks. */
-static void
-echo_once(int fd, unsigned int id)
+static int
+open_held(unsigned int id)
 {
-	const unsigned char *message = load_message(id, 0);
+	const struct timeval patience = { .tv_sec = 10 };
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	const int fd = load_connect(SOCK_STREAM, id);
+
+	if (fd == -1)
+		load_die("connect");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	return fd; /* stays open until the process ends */
+}
+
+static void
+send_once(int fd, unsigned int id)
+{
+	if (send(fd, load_message(id, 0), HELD_SIZE, MSG_NOSIGNAL) != HELD_SIZE)
+		load_die("send on a connection to be held");
+}
+
+static void
+receive_once(int fd, unsigned int id)
+{
 	unsigned char answer[HELD_SIZE];
-	ssize_t n;
 
 	errno = 0;
-	if (send(fd, message, HELD_SIZE, MSG_NOSIGNAL) != HELD_SIZE)
-		load_die("send on a connection to be held");
-	n = recv(fd, answer, HELD_SIZE, MSG_WAITALL);
-	if (n != HELD_SIZE || memcmp(answer, message, HELD_SIZE) != 0)
+	if (recv(fd, answer, HELD_SIZE, MSG_WAITALL) != HELD_SIZE ||
+	    memcmp(answer, load_message(id, 0), HELD_SIZE) != 0)
 		load_die("a connection to be held got something else than its echo");
 }
 
+/*
+ * In groups: one by one, a server that looks at all connections each time would need
+ * minutes for thousands.  Their size keeps within a short backlog where there are few.
+ */
 void
 load_hold(int count)
 {
-	const struct timeval patience = { .tv_sec = 10 };
+	int fds[GROUP_MAX];
+	const int group =
+	    count < GROUPS ? 1 : count / GROUPS < GROUP_MAX ? count / GROUPS : GROUP_MAX;
 
-	for (int i = 0; i < count; i++) {
-		const int fd = load_connect(SOCK_STREAM, (unsigned int)i);
-		const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	for (int first = 0; first < count; first += group) {
+		const int n = count - first < group ? count - first : group;
 
-		if (fd == -1)
-			load_die("connect");
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-		echo_once(fd, (unsigned int)i); /* stays open until the process ends */
+		for (int i = 0; i < n; i++)
+			fds[i] = open_held((unsigned int)(first + i));
+		for (int i = 0; i < n; i++)
+			send_once(fds[i], (unsigned int)(first + i));
+		for (int i = 0; i < n; i++)
+			receive_once(fds[i], (unsigned int)(first + i));
 	}
 }

@@ -120,8 +120,12 @@ def ratios(comparison, figure):
     return [ours / theirs for ours, theirs in both if ours is not None and theirs]
 
 
+def shown(value):
+    return f"{value:.2f}" if 0.1 <= value < 100 else f"{value:.2g}" if value < 1 else f"{value:.0f}"
+
+
 def median(values):
-    return f"{statistics.median(values):.2f}" if values else "-"
+    return shown(statistics.median(values)) if values else "-"
 
 
 def spread(values):
@@ -129,7 +133,7 @@ def spread(values):
     if len(values) < 2:
         return ""
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{low:.2f}-{high:.2f}"
+    return f"{shown(low)}-{shown(high)}"
 
 
 def busy(runs):

@@ -209,7 +209,8 @@ def ncat(context):
 
 
 # inetd's internal services have their names' ports, so it gets an /etc/services of its own,
-# and a /run, where it leaves its pid.
+# and a /run, where it leaves its pid. Datagrams from the loopback it reads and drops, so they
+# cannot be compared here.
 INETD = 'mount --bind "$1" /etc/services && mount -t tmpfs tmpfs /run && exec "$2" -i -q 4096 ' \
     '-R 100000000 "$3"'
 
@@ -236,7 +237,7 @@ KINDS = {
     "recvmsg": Kind(own("udp", "recvmsg", DATAGRAM_BUFFER), "udp"),
     "recvmmsg": Kind(own("udp", "recvmmsg", DATAGRAM_BUFFER), "udp"),
     "select.py": Kind(select_loop, slow=True, most=900),
-    "inetd": Kind(inetd, "tcp udp", forks=True, slow=True, most=200, port=True),
+    "inetd": Kind(inetd, forks=True, slow=True, most=200, port=True),
     "socat": Kind(socat, forks=True, slow=True, most=200, port=True),
     "ncat": Kind(ncat, forks=True, slow=True, most=200, port=True),
 }
