@@ -82,7 +82,8 @@ receive(struct cycle *cycle)
 	} else {
 		errno = 0;
 		if (cycle->in + (size_t)n > cycle->out ||
-		    memcmp(load_message(cycle->id, cycle->number) + cycle->in, buffer, (size_t)n))
+		    memcmp(load_message(cycle->id, cycle->number) + cycle->in, buffer,
+		    (size_t)n) != 0)
 			load_die("what came back is not what was sent");
 		cycle->in += (size_t)n;
 		if (cycle->in == options.size && shutdown(cycle->fd, SHUT_WR) == -1)

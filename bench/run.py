@@ -77,7 +77,8 @@ class Comparison:
         self.pairs.append((runs["echod"], runs[self.peer]))
 
     def _run_one(self, name, chosen, most):
-        arguments = dict(self.workload.arguments, seconds=chosen.seconds, warmup=WARMUP)
+        arguments = dict(self.workload.arguments, seconds=chosen.seconds)
+        arguments["warmup"] = min(WARMUP, chosen.seconds)
         if self.workload.idle:
             arguments = {"idle": min(most, KINDS[self.peer].most or most)}
         with Server(chosen.build, name, self.workload.protocol) as server:

@@ -57,7 +57,7 @@ peer_socket(int type, int port)
 void
 peer_ready(int fd)
 {
-	struct sockaddr_in address;
+	struct sockaddr_in address = { .sin_port = 0 };
 	socklen_t size = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &size) == -1)
