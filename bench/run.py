@@ -14,6 +14,7 @@ import os
 import platform
 import statistics
 import sys
+import textwrap
 import time
 
 from servers import KINDS, LOAD_CPU, SERVER_CPU, Server, Unavailable, pin, raise_descriptors
@@ -201,13 +202,13 @@ def print_workload(comparisons):
     }
     for name, count in lost.items():
         if count:
-            print(f"  lost, and sent again after 0.2 s: {count} datagrams to {name}")
+            print_note(f"lost, and sent again after 0.2 s: {count} datagrams to {name}")
     for comparison in comparisons:
         if comparison.reason is not None:
-            print(f"  - {comparison.reason}")
+            print_note(comparison.reason)
     forking = [c.peer for c in comparisons if KINDS[c.peer].forks and c.pairs]
     if forking and not workload.idle:
-        print(f"  - peak of {', '.join(forking)}: a process for each connection, and shared pages")
+        print_note(f"peak of {', '.join(forking)}: many processes, which share pages")
     sys.stdout.flush()
 
 
@@ -221,14 +222,18 @@ def machine():
 
 
 def print_heading(chosen):
-    print("Ratios echod / peer, medians over pairs of runs. Below 1 echod needs less CPU time")
-    print("(all of user and system), waits less, has less memory; above 1 it echoes more.")
-    print('busy: CPU time of server/load generator in per cent of the time that passed.')
-    print(f"{platform.platform()}, {chosen.seconds} s for each run", end="; ")
+    print("Ratios echod / peer, medians over pairs of runs. Below 1 echod needs less CPU")
+    print("time (user and system), waits less, has less memory; above 1 it echoes more.")
+    print("busy: CPU time of server/load generator, in per cent of the time that passed.")
+    print(f"{platform.platform()}, runs of {chosen.seconds} s,")
     if SERVER_CPU is None:
-        print("ONE CPU for both sides: no\nthroughput or latency here means anything.")
+        print("ONE CPU for both sides: no throughput or latency here means anything.")
     else:
-        print(f"\nserver on CPU {SERVER_CPU}, load on CPU {LOAD_CPU}.")
+        print(f"server on CPU {SERVER_CPU}, load on CPU {LOAD_CPU}.")
+
+
+def print_note(text):
+    print(textwrap.fill(text, 79, initial_indent="  - ", subsequent_indent="    "))
 
 
 def write_json(path, chosen, results):
