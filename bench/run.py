@@ -146,14 +146,14 @@ def busy(runs):
 
 
 def print_times(comparisons):
-    print(f"{'':11}{'CPU/echo':>9} {'its middle half':>15}", end="")
+    print(f"{'':11}{'CPU/echo':>9} {'middle half':>12}", end="")
     print("".join(f"{name:>{width}}" for name, width in WIDTHS.items()), f"{'busy':>8}")
     for comparison in comparisons:
         if not comparison.pairs:
             print(f"{comparison.peer:<11}{'-':>9}")
             continue
         cpu = ratios(comparison, FIGURES["CPU/echo"])
-        print(f"{comparison.peer:<11}{median(cpu):>9} {spread(cpu):>15}", end="")
+        print(f"{comparison.peer:<11}{median(cpu):>9} {spread(cpu):>12}", end="")
         for name, width in WIDTHS.items():
             print(f"{median(ratios(comparison, FIGURES[name])):>{width}}", end="")
         print(f" {busy([theirs for _, theirs in comparison.pairs]):>8}")
