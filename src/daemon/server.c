@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -378,6 +379,20 @@ trigger(const struct config *config, const char *method)
 }
 
 /* Binds while still root; starts threads only after root is gone. */
+/*
+ * Where a CPU has more to do than time, this thread waits for a worker's pause and then
+ * accepts all at once; by default each new connection stops a worker in its tracks
+ * (sched(7)).  A policy that somebody chose stays, and so do the workers' own.
+ */
+static void
+yield_to_workers(void)
+{
+	const struct sched_param none = { 0 };
+
+	if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) == -1)
+		log_debug("sched_setscheduler(SCHED_BATCH): %s", strerror(errno));
+}
+
 static int
 start(struct server *server)
 {
@@ -399,6 +414,7 @@ start(struct server *server)
 		listeners_roll_back(server->listeners);
 		return -1;
 	}
+	yield_to_workers();
 	listeners_commit(server->listeners, server->config);
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,

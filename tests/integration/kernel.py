@@ -103,8 +103,12 @@ def thread_ids(pid):
     return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
 
 
+def thread_name(pid, thread):
+    return _lines(f"/proc/{pid}/task/{thread}/comm")[0]
+
+
 def thread_names(pid):
-    return [_lines(f"/proc/{pid}/task/{thread}/comm")[0] for thread in thread_ids(pid)]
+    return [thread_name(pid, thread) for thread in thread_ids(pid)]
 
 
 def resident_bytes(pid):
@@ -255,7 +259,7 @@ def _ptrace(request, thread):
 @contextlib.contextmanager
 def hung_thread(pid, name):
     """One thread of the process does nothing for the time of the block; its others go on."""
-    thread = next(t for t in thread_ids(pid) if _lines(f"/proc/{pid}/task/{t}/comm") == [name])
+    thread = next(t for t in thread_ids(pid) if thread_name(pid, t) == name)
     _ptrace(PTRACE_SEIZE, thread)
     try:
         _ptrace(PTRACE_INTERRUPT, thread)

@@ -105,3 +105,19 @@ def test_a_worker_that_hangs_keeps_nobody_else_from_being_served(start):
         for peer in before + stuck:
             peer.settimeout(PATIENCE)
             assert peers.receive(peer, 4) == b"echo"
+
+
+def test_accepting_waits_for_the_workers_and_no_worker_for_it(start):
+    """On a CPU that they share: else each new connection takes the time of those that are there."""
+    daemon = start(options={"workers": 2})
+    policies = {
+        kernel.thread_name(daemon.pid, thread): os.sched_getscheduler(thread)
+        for thread in kernel.thread_ids(daemon.pid)
+    }
+    assert policies["echod"] == os.SCHED_BATCH
+    assert policies["worker-0"] == policies["worker-1"] == os.SCHED_OTHER
+
+
+def test_a_scheduling_policy_that_somebody_chose_stays(start):
+    daemon = start(prefix=["chrt", "--idle", "0"])
+    assert os.sched_getscheduler(daemon.pid) == os.SCHED_IDLE
