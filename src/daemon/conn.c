@@ -11,20 +11,31 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/escape.h"
 #include "common/log.h"
+#include "daemon/ratelimit.h"
 
 /* What one connection may receive before the others of its worker have their turn. */
 #define TURN_RECEIVES 16
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
+/* With limits.bandwidth_per_connection, into how many pieces a second's bytes are cut. */
+#define PIECES_PER_SECOND 10
+
+/* How often paced connections are looked at: ms. */
+#define PACE 10
+
+/* How far ahead of its time a connection may be before it waits: ms. */
+#define PAID_AHEAD 20
+
 /*
  * There are as many as there are peers, idle ones most of them, so its size counts: with
- * the allocator's own 8 bytes 240, of which libevent's event takes 128.
+ * the allocator's own 8 bytes 256, of which libevent's event takes 128.
  */
 struct conn {
 	struct event readable;
@@ -36,16 +47,20 @@ struct conn {
 	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened, active;      /* loop_now() */
+	int64_t paid_until;          /* loop_now(), in microseconds: limits.bandwidth_per_connection */
 	struct address peer;
 	int fd;
-	int untaken; /* lingering: bytes that the peer had not taken from the kernel yet */
-	uint8_t state;  /* enum conn_state */
-	uint8_t reason; /* enum close_reason */
+	int untaken;           /* bytes that the peer had not taken when that was last looked at */
+	uint32_t blocked_since; /* loop_now(), in seconds */
+	uint8_t state;          /* enum conn_state */
+	uint8_t reason;         /* enum close_reason */
+	bool stalled;           /* counted in loop->stalled */
 };
-static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
+static_assert(sizeof(struct conn) <= 248, "a connection grew into the allocator's next size");
 static_assert(CLOSE_REASON_COUNT <= UINT8_MAX, "a reason has 8 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void read_on(struct conn *conn);
 
 /* --- life ------------------------------------------------------------------- */
 
@@ -80,11 +95,18 @@ loop_of(const struct conn *conn)
 	return conn->traffic->loop;
 }
 
-/* A lingering connection is in its own list; the others are ordered by activity. */
 static struct conn_list *
 list_of(const struct conn *conn)
 {
-	return conn->state == CONN_LINGERING ? &loop_of(conn)->lingering : &loop_of(conn)->active;
+	return &loop_of(conn)->lists[conn->state];
+}
+
+/* It has moved: whatever it waited for, it is not stalled. */
+static void
+unmark_stalled(struct conn *conn)
+{
+	loop_of(conn)->stalled -= conn->stalled;
+	conn->stalled = false;
 }
 
 static void
@@ -94,6 +116,8 @@ set_state(struct conn *conn, enum conn_state state)
 	conn->state = (uint8_t)state;
 	conn->active = loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
+	if (conn->stalled)
+		unmark_stalled(conn);
 }
 
 /* Something moved: the connection goes to the end of those that may be silent. */
@@ -111,7 +135,7 @@ conn_open(struct conn *conn, struct loop *loop)
 	conn->traffic->loop = loop;
 	conn->state = CONN_READING;
 	conn->opened = conn->active = loop_now();
-	TAILQ_INSERT_TAIL(&loop->active, conn, neighbours);
+	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, conn->fd, EV_READ | EV_PERSIST | edge,
 	    on_readable, conn);
 	if (event_add(&conn->readable, NULL) == -1)
@@ -128,6 +152,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	    close_reason_name(reason), (unsigned long long)conn->received,
 	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
 	conn->reason = (uint8_t)reason;
+	unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
 	if (conn->waiting != NULL)
@@ -149,41 +174,69 @@ conn_abort(struct conn *conn, enum close_reason reason)
 
 /* --- errors ------------------------------------------------------------------- */
 
-static enum close_reason
-reason_of(int error)
-{
-	switch (error) {
-	case ECONNRESET:
-	case EPIPE:
-	case ENOTCONN: /* shutdown(2) after a reset */
-		return CLOSE_RESET;
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		return CLOSE_VANISHED;
-	case ENOMEM:
-	case ENOBUFS:
-		return CLOSE_MEMORY;
-	default:
-		return CLOSE_ERROR;
-	}
-}
-
 /* A socket error on recv or send.  A connection that was ending keeps its reason. */
 static void
 fail(struct conn *conn, int error)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	const bool ending = conn->state == CONN_FLUSHING || conn->state == CONN_LINGERING;
+	const bool ending = conn->state >= CONN_FLUSHING;
 
 	log_debug("handling exceptional condition for %s", address_format(&conn->peer, peer));
-	conn_close(conn, ending ? conn->reason : reason_of(error));
+	conn_close(conn, ending ? conn->reason : close_reason_of(error));
 }
 
 static bool
 is_temporary(int error)
 {
 	return error == EAGAIN || error == EINTR;
+}
+
+/* --- bandwidth ---------------------------------------------------------------- */
+
+static int64_t
+bandwidth_of(const struct conn *conn)
+{
+	return atomic_load_explicit(&loop_of(conn)->limits.bandwidth, memory_order_relaxed);
+}
+
+/* True while more was received than its bandwidth allows by now. */
+static bool
+is_ahead(const struct conn *conn)
+{
+	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
+	    ratelimit_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
+}
+
+static void on_pace(evutil_socket_t fd, short what, void *arg);
+
+/* Looks at the paced connections of a loop again, soon.  Returns false where memory lacks. */
+static bool
+arm_pacer(struct loop *loop)
+{
+	const struct timeval delay = { 0, PACE * 1000 };
+
+	if (loop->pacer == NULL)
+		loop->pacer = evtimer_new(loop->base, on_pace, loop);
+	return loop->pacer != NULL && (event_pending(loop->pacer, EV_TIMEOUT, NULL) ||
+	    event_add(loop->pacer, &delay) == 0);
+}
+
+/* Lets those read on whose time has come. */
+static void
+on_pace(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	struct conn *conn, *next;
+
+	(void)fd;
+	(void)what;
+	for (conn = TAILQ_FIRST(&loop->lists[CONN_PACED]); conn != NULL; conn = next) {
+		next = conn_next(conn);
+		if (!is_ahead(conn))
+			read_on(conn);
+	}
+	if (!TAILQ_EMPTY(&loop->lists[CONN_PACED]))
+		arm_pacer(loop);
 }
 
 /* --- sending ------------------------------------------------------------------ */
@@ -197,30 +250,59 @@ count_sent(struct conn *conn, size_t size)
 	touch(conn);
 }
 
-/* Bytes in the kernel that the peer has not acknowledged, our FIN among them: tcp(7). */
+/*
+ * Bytes in the kernel that the peer has not acknowledged, our FIN among them (tcp(7)), and
+ * those that wait for room there.
+ */
 static int
 untaken(const struct conn *conn)
 {
 	int bytes = 0;
 
-	if (ioctl(conn->fd, TIOCOUTQ, &bytes) == -1)
+	if (ioctl(conn->fd, SIOCOUTQ, &bytes) == -1)
 		return 0;
+	if (conn->waiting != NULL)
+		bytes += (int)evbuffer_get_length(bufferevent_get_output(conn->waiting));
 	return bytes;
 }
 
-void
-conn_end_lingering(struct conn *conn)
+/* From here on it is seen what the peer takes. */
+static void
+wait_for_peer(struct conn *conn)
 {
-	const int left = untaken(conn);
+	conn->blocked_since = (uint32_t)(conn->active / 1000);
+	conn->untaken = untaken(conn);
+}
 
-	if (left == 0) {
-		conn_close(conn, conn->reason);
-	} else if (left < conn->untaken) {
-		conn->untaken = left;
-		touch(conn);
-	} else {
-		conn_abort(conn, conn->reason);
-	}
+bool
+conn_took_bytes(struct conn *conn)
+{
+	const int left = untaken(conn), before = conn->untaken;
+
+	conn->untaken = left;
+	if (left >= before && before > 0)
+		return false;
+	touch(conn);
+	return true;
+}
+
+bool
+conn_is_taken(const struct conn *conn)
+{
+	return untaken(conn) == 0;
+}
+
+void
+conn_mark_stalled(struct conn *conn)
+{
+	loop_of(conn)->stalled += !conn->stalled;
+	conn->stalled = true;
+}
+
+bool
+conn_is_stalled(const struct conn *conn)
+{
+	return conn->stalled;
 }
 
 /* Our side is done: all that was read has been given to the kernel. */
@@ -259,6 +341,17 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 		count_sent(conn, info->n_deleted);
 }
 
+/* Begins to read again, now or when its bandwidth allows it. */
+static void
+read_on(struct conn *conn)
+{
+	const bool waits = is_ahead(conn);
+
+	set_state(conn, waits ? CONN_PACED : CONN_READING);
+	if (!(waits ? arm_pacer(loop_of(conn)) : event_add(&conn->readable, NULL) == 0))
+		conn_abort(conn, CLOSE_MEMORY);
+}
+
 /* Nothing waits any more. */
 static void
 on_drained(struct bufferevent *waiting, void *arg)
@@ -272,9 +365,7 @@ on_drained(struct bufferevent *waiting, void *arg)
 		shut_down(conn);
 		return;
 	}
-	set_state(conn, CONN_READING);
-	if (event_add(&conn->readable, NULL) == -1)
-		conn_abort(conn, CLOSE_MEMORY);
+	read_on(conn);
 }
 
 static void
@@ -311,6 +402,7 @@ wait_with(struct conn *conn, const void *data, size_t size)
 		return;
 	}
 	set_state(conn, CONN_BLOCKED);
+	wait_for_peer(conn);
 }
 
 /* Gives back `size` bytes.  Returns true while the connection may go on reading. */
@@ -343,7 +435,8 @@ echo(struct conn *conn, const void *data, size_t size)
 
 /*
  * The peer has shut down its side, so nothing unread is left that would turn our
- * close into a reset: the kernel sends what it holds, then our FIN.
+ * close into a reset.  What it has not taken yet it need never take: the kernel would
+ * hold that for minutes after our close, so it is watched until it is gone.
  */
 static void
 end_of_stream(struct conn *conn)
@@ -351,7 +444,16 @@ end_of_stream(struct conn *conn)
 	char peer[ADDRESS_TEXT_SIZE];
 
 	log_debug("closing %s after reading no data", address_format(&conn->peer, peer));
-	conn_close(conn, conn->state == CONN_LINGERING ? conn->reason : CLOSE_PEER);
+	if (conn->state != CONN_LINGERING)
+		conn->reason = CLOSE_PEER;
+	if (conn_is_taken(conn) ||
+	    (conn->state != CONN_LINGERING && shutdown(conn->fd, SHUT_WR) == -1)) {
+		conn_close(conn, conn->reason);
+		return;
+	}
+	event_del(&conn->readable);
+	set_state(conn, CONN_CLOSING);
+	wait_for_peer(conn);
 }
 
 /* Takes over `size` bytes that recv gave.  Returns true while the connection may go on. */
@@ -366,7 +468,16 @@ received(struct conn *conn, const void *data, size_t size)
 	    address_format(&conn->peer, peer));
 	if (conn->state == CONN_LINGERING)
 		return true; /* too late to go back: our side is shut down */
-	return echo(conn, data, size);
+	if (bandwidth_of(conn) != 0)
+		conn->paid_until = ratelimit_pay(conn->paid_until, size, bandwidth_of(conn),
+		    loop_now() * 1000);
+	if (!echo(conn, data, size))
+		return false;
+	if (!is_ahead(conn))
+		return true;
+	event_del(&conn->readable);
+	read_on(conn);
+	return false;
 }
 
 /*
@@ -383,16 +494,29 @@ take_another_turn(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
+/* What one recv may take. */
+static size_t
+most_to_receive(const struct conn *conn)
+{
+	const int64_t bandwidth = bandwidth_of(conn);
+	const int64_t most = bandwidth / PIECES_PER_SECOND;
+
+	if (bandwidth == 0 || most >= SCRATCH_SIZE)
+		return SCRATCH_SIZE;
+	return most > 0 ? (size_t)most : 1;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct loop *loop = loop_of(conn);
+	const size_t most = most_to_receive(conn);
 	size_t bytes = 0;
 
 	(void)what;
 	for (int i = 0; i < TURN_RECEIVES && bytes < TURN_BYTES; i++) {
-		const ssize_t n = recv(fd, loop->scratch, SCRATCH_SIZE, 0);
+		const ssize_t n = recv(fd, loop->scratch, most, 0);
 
 		if (n == 0) {
 			end_of_stream(conn);
@@ -408,7 +532,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		if (!received(conn, loop->scratch, (size_t)n))
 			return;
 		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */
-		if (n < SCRATCH_SIZE && !loop->edge_triggered)
+		if ((size_t)n < most && !loop->edge_triggered)
 			return;
 		bytes += (size_t)n;
 	}
@@ -422,6 +546,7 @@ conn_finish(struct conn *conn, enum close_reason reason)
 {
 	switch ((enum conn_state)conn->state) {
 	case CONN_READING:
+	case CONN_PACED:
 		conn->reason = (uint8_t)reason;
 		shut_down(conn);
 		break;
@@ -431,6 +556,8 @@ conn_finish(struct conn *conn, enum close_reason reason)
 		break;
 	case CONN_FLUSHING:
 	case CONN_LINGERING:
+	case CONN_CLOSING:
+	case CONN_STATE_COUNT:
 		break; /* on its way out */
 	}
 }
@@ -471,6 +598,18 @@ int64_t
 conn_silence(const struct conn *conn, int64_t now)
 {
 	return now - conn->active;
+}
+
+int64_t
+conn_age(const struct conn *conn, int64_t now)
+{
+	return now - conn->opened;
+}
+
+int64_t
+conn_blocked_for(const struct conn *conn, int64_t now)
+{
+	return now - conn->blocked_since * INT64_C(1000);
 }
 
 struct conn *

@@ -19,13 +19,6 @@
 #include "daemon/ledger.h"
 #include "daemon/loop.h"
 
-enum conn_state {
-	CONN_READING,   /* waits for bytes; none of its own wait */
-	CONN_BLOCKED,   /* bytes wait in the bufferevent; nothing is read */
-	CONN_FLUSHING,  /* the same, and our side is shut down once they are sent */
-	CONN_LINGERING, /* our side is shut down; waits for the peer's, reading nothing back */
-};
-
 /*
  * Takes over `fd`, a connected non-blocking socket.  `traffic` is the cell of its
  * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
@@ -63,14 +56,25 @@ struct traffic *conn_traffic(const struct conn *conn);
 enum close_reason conn_reason(const struct conn *conn);
 
 /*
- * For a lingering connection whose time is up: closes it where the peer has all its
- * bytes, aborts it where the peer takes none; where it took some since this was last
- * asked, gives it that time again.
+ * True where the peer has taken bytes since this was last asked, or since they began to
+ * wait: by what the kernel holds (tcp(7), SIOCOUTQ), where echod itself sees none move.
+ * The connection then counts as active now, and goes to the end of its list.
  */
-void conn_end_lingering(struct conn *conn);
+bool conn_took_bytes(struct conn *conn);
 
-/* How long nothing has moved either way (lingering: since the peer was seen to take bytes): ms. */
+/* True where the kernel holds nothing that the peer has not taken. */
+bool conn_is_taken(const struct conn *conn);
+
+/* Counts it among its loop's stalled ones, until it moves or ends. */
+void conn_mark_stalled(struct conn *conn);
+bool conn_is_stalled(const struct conn *conn);
+
+/* How long nothing has moved either way, as far as is known: ms. */
 int64_t conn_silence(const struct conn *conn, int64_t now);
+
+/* How long it has been open, and, while it is blocked, how long it has been so: ms. */
+int64_t conn_age(const struct conn *conn, int64_t now);
+int64_t conn_blocked_for(const struct conn *conn, int64_t now);
 
 /* The one after it in its list, or NULL. */
 struct conn *conn_next(const struct conn *conn);

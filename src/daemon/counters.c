@@ -1,6 +1,8 @@
 /* The counters' names: see counters.h. */
 #include "daemon/counters.h"
 
+#include <errno.h>
+
 #define REASON_NAME(id, name) name,
 
 const char *
@@ -9,6 +11,26 @@ close_reason_name(enum close_reason reason)
 	static const char *const names[] = { CLOSE_REASONS(REASON_NAME) };
 
 	return names[reason];
+}
+
+enum close_reason
+close_reason_of(int error)
+{
+	switch (error) {
+	case ECONNRESET:
+	case EPIPE:
+	case ENOTCONN: /* shutdown(2) after a reset */
+		return CLOSE_RESET;
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return CLOSE_VANISHED;
+	case ENOMEM:
+	case ENOBUFS:
+		return CLOSE_MEMORY;
+	default:
+		return CLOSE_ERROR;
+	}
 }
 
 const char *

@@ -31,6 +31,9 @@ counter_read(const counter *c)
 	X(VANISHED, "vanished") /* the peer or the way to it is gone: no answer */      \
 	X(ERROR, "error")       /* any other error of the socket */                     \
 	X(IDLE, "idle_timeout") /* limits.idle_timeout */                               \
+	X(WRITE, "write_timeout") /* limits.write_timeout */                            \
+	X(STALLED, "stalled")   /* one too many for limits.stalled_connections */       \
+	X(LIFETIME, "lifetime") /* limits.lifetime */                                   \
 	X(DRAIN, "drain")       /* its turn in a drain */                               \
 	X(STOP, "stop")         /* the end of a drain, or the second signal */          \
 	X(MEMORY, "memory")     /* an allocation failed, here or in the kernel */
@@ -56,6 +59,9 @@ enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 
 #define DROP_REASON_ENUM(id, name) DROP_##id,
 enum drop_reason { DROP_REASONS(DROP_REASON_ENUM) DROP_REASON_COUNT };
+
+/* The reason that an errno of a connection's socket stands for. */
+enum close_reason close_reason_of(int error);
 
 /* Their names, as logs and metrics have them. */
 const char *close_reason_name(enum close_reason reason);

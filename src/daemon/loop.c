@@ -45,7 +45,7 @@ loop_run(struct event_base *base)
 }
 
 struct loop *
-loop_new(const struct config *config, const struct loop_reports *reports)
+loop_new(const struct config *config, size_t workers, const struct loop_reports *reports)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 
@@ -58,9 +58,9 @@ loop_new(const struct config *config, const struct loop_reports *reports)
 	}
 	loop->edge_triggered = config->edge_triggered;
 	loop->reports = *reports;
-	loop_set_limits(loop, config);
-	TAILQ_INIT(&loop->active);
-	TAILQ_INIT(&loop->lingering);
+	loop_set_limits(loop, config, workers);
+	for (size_t i = 0; i < CONN_STATE_COUNT; i++)
+		TAILQ_INIT(&loop->lists[i]);
 	return loop;
 }
 
@@ -69,14 +69,23 @@ loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
+	if (loop->pacer != NULL)
+		event_free(loop->pacer);
 	event_base_free(loop->base);
 	free(loop);
 }
 
 void
-loop_set_limits(struct loop *loop, const struct config *config)
+loop_set_limits(struct loop *loop, const struct config *config, size_t workers)
 {
-	atomic_store(&loop->idle_timeout, config->limits.idle_timeout * INT64_C(1000));
+	const size_t stalled = (size_t)config->limits.stalled_connections;
+	struct loop_limits *limits = &loop->limits;
+
+	atomic_store(&limits->idle, config->limits.idle_timeout * INT64_C(1000));
+	atomic_store(&limits->write, config->limits.write_timeout * INT64_C(1000));
+	atomic_store(&limits->lifetime, config->limits.lifetime * INT64_C(1000));
+	atomic_store(&limits->bandwidth, config->limits.bandwidth_per_connection);
+	atomic_store(&limits->stalled, (stalled + workers - 1) / workers);
 }
 
 int64_t

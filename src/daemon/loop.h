@@ -15,9 +15,28 @@
 #include "daemon/inbox.h"
 
 struct conn;
+struct event;
 struct event_base;
 
 TAILQ_HEAD(conn_list, conn);
+
+/* What a connection waits for.  Each state has a list, the longest silent first. */
+enum conn_state {
+	CONN_READING,   /* for bytes; none of its own wait */
+	CONN_PACED,     /* for limits.bandwidth_per_connection to let it read on */
+	CONN_BLOCKED,   /* for its peer: bytes wait in the bufferevent; nothing is read */
+	CONN_FLUSHING,  /* the same, and our side is shut down once they are sent */
+	CONN_LINGERING, /* our side is shut down: for the peer's, reading nothing back */
+	CONN_CLOSING,   /* both sides are: for the peer to take what the kernel holds */
+	CONN_STATE_COUNT,
+};
+
+/* The limits of connections: the control thread writes them, at any time; 0: none. */
+struct loop_limits {
+	_Atomic int64_t idle, write, lifetime; /* milliseconds */
+	_Atomic int64_t bandwidth;             /* bytes per second, of each connection */
+	_Atomic size_t stalled;                /* connections of this worker */
+};
 
 /* What one recv(2) takes at most; a datagram of 65,507 bytes fits. */
 #define SCRATCH_SIZE 65536
@@ -33,10 +52,11 @@ struct loop {
 	struct event_base *base;
 	bool edge_triggered;
 	bool draining; /* silent connections are finished */
-	_Atomic int64_t idle_timeout; /* milliseconds, 0: none; the control thread writes it */
+	struct loop_limits limits;
 
-	struct conn_list active;    /* by their last activity, the longest silent first */
-	struct conn_list lingering; /* by the time at which their wait for the peer began */
+	struct conn_list lists[CONN_STATE_COUNT];
+	size_t stalled;      /* connections that are blocked and took nothing lately */
+	struct event *pacer; /* NULL until a connection is paced; pending while one is */
 
 	struct loop_reports reports;
 
@@ -60,11 +80,15 @@ void loop_run(struct event_base *base);
  * Returns a loop without connections, or NULL; loop_free() frees it, once it has
  * none again.
  */
-struct loop *loop_new(const struct config *config, const struct loop_reports *reports);
+struct loop *loop_new(const struct config *config, size_t workers,
+    const struct loop_reports *reports);
 void loop_free(struct loop *loop);
 
-/* From the control thread, at any time: takes over the limits of connections. */
-void loop_set_limits(struct loop *loop, const struct config *config);
+/*
+ * From the control thread, at any time: takes over the limits of connections.  There are
+ * `workers` loops, which share limits.stalled_connections.
+ */
+void loop_set_limits(struct loop *loop, const struct config *config, size_t workers);
 
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);

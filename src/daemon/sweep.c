@@ -9,53 +9,144 @@
 /* How long a peer may take to shut down its side after ours, taking no byte: ms. */
 #define LINGER 5000
 
+/* How often those are looked at that only wait for their peers to take what is left: ms. */
+#define CLOSING_LOOK 200
+
+/* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
+#define STALL 2000
+
+/*
+ * How many times limits.write_timeout a connection may be blocked without a break, however
+ * steadily its peer takes a byte now and then.
+ */
+#define BLOCKED_MOST 10
+
 /* No sweep is nearer than this: ms, longer than a tick of the coarse clock. */
 #define NEAREST 10
 
-static void
-end_lingering(struct loop *loop, int64_t now)
+static int64_t
+limit_of(const _Atomic int64_t *limit)
 {
+	return atomic_load_explicit(limit, memory_order_relaxed);
+}
+
+/*
+ * Calls `look` for the connections of `state` that have been silent for `limit`, which it
+ * may end or move to the end of the list.
+ */
+static void
+each_silent(struct loop *loop, enum conn_state state, int64_t now, int64_t limit,
+    void (*look)(struct loop *loop, struct conn *conn, int64_t now))
+{
+	struct conn *conn = TAILQ_FIRST(&loop->lists[state]), *next;
+	const struct conn *last = TAILQ_LAST(&loop->lists[state], conn_list);
+
+	for (; conn != NULL && conn_silence(conn, now) >= limit; conn = next) {
+		next = conn != last ? conn_next(conn) : NULL;
+		look(loop, conn, now);
+	}
+}
+
+/* --- what each of them is due ------------------------------------------------------- */
+
+/* Our side is shut down.  A peer that takes what is left may shut down its own later. */
+static void
+look_at_lingering(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	if (conn_is_taken(conn))
+		conn_close(conn, conn_reason(conn));
+	else if (!conn_took_bytes(conn))
+		conn_abort(conn, conn_reason(conn));
+}
+
+/* It gets our FIN, unless its peer is busy with what the kernel holds. */
+static void
+look_at_idle(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	if (conn_is_taken(conn) || !conn_took_bytes(conn))
+		conn_finish(conn, CLOSE_IDLE);
+}
+
+static void
+look_at_silent_in_drain(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	conn_finish(conn, CLOSE_DRAIN);
+}
+
+/* For one that does not take its bytes our FIN is too late. */
+static void
+look_at_blocked(struct loop *loop, struct conn *conn, int64_t now)
+{
+	const int64_t write = limit_of(&loop->limits.write), idle = limit_of(&loop->limits.idle);
+	const bool took = conn_took_bytes(conn);
+
+	if (!took)
+		conn_mark_stalled(conn);
+	if (write > 0 && (conn_silence(conn, now) >= write ||
+	    conn_blocked_for(conn, now) >= write * BLOCKED_MOST))
+		conn_abort(conn, CLOSE_WRITE);
+	else if (idle > 0 && conn_silence(conn, now) >= idle)
+		conn_abort(conn, CLOSE_IDLE);
+}
+
+/* Both sides are shut down: all that is left is the peer's to take. */
+static void
+look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
+{
+	if (conn_is_taken(conn))
+		conn_close(conn, conn_reason(conn));
+	else if (conn_silence(conn, now) >= STALL)
+		look_at_blocked(loop, conn, now);
+}
+
+static void
+look_at_age(struct loop *loop, struct conn *conn, int64_t now)
+{
+	if (conn_age(conn, now) >= limit_of(&loop->limits.lifetime))
+		conn_finish(conn, CLOSE_LIFETIME);
+}
+
+/* Of each list the longest silent is the longest stalled, if any is. */
+static struct conn *
+longest_stalled(struct loop *loop, int64_t now)
+{
+	static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
+	struct conn *longest = NULL;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct conn *conn = TAILQ_FIRST(&loop->lists[states[i]]);
+
+		if (conn != NULL && conn_is_stalled(conn) && (longest == NULL ||
+		    conn_silence(conn, now) > conn_silence(longest, now)))
+			longest = conn;
+	}
+	return longest;
+}
+
+static void
+end_stalled(struct loop *loop, int64_t now)
+{
+	const size_t most = atomic_load_explicit(&loop->limits.stalled, memory_order_relaxed);
+
 	struct conn *conn;
 
-	while ((conn = TAILQ_FIRST(&loop->lingering)) != NULL && conn_silence(conn, now) >= LINGER)
-		conn_end_lingering(conn);
+	while (most > 0 && loop->stalled > most && (conn = longest_stalled(loop, now)) != NULL)
+		conn_abort(conn, CLOSE_STALLED);
 }
 
-/* One that has nothing waiting gets our FIN; for one that does not take its bytes it is too late. */
-static void
-end_idle(struct loop *loop, int64_t now, int64_t limit)
-{
-	struct conn *conn, *next;
+/* --- all of them ---------------------------------------------------------------------- */
 
-	for (conn = TAILQ_FIRST(&loop->active); conn != NULL && conn_silence(conn, now) >= limit;
-	     conn = next) {
-		next = conn_next(conn);
-		if (conn_state(conn) == CONN_READING)
-			conn_finish(conn, CLOSE_IDLE);
-		else
-			conn_abort(conn, CLOSE_IDLE);
-	}
-}
-
-/* A blocked one is not silent: what its peer has sent may still wait to be read. */
-static void
-end_silent(struct loop *loop, int64_t now)
-{
-	struct conn *conn, *next;
-
-	for (conn = TAILQ_FIRST(&loop->active);
-	     conn != NULL && conn_silence(conn, now) >= DRAIN_SILENCE; conn = next) {
-		next = conn_next(conn);
-		if (conn_state(conn) == CONN_READING)
-			conn_finish(conn, CLOSE_DRAIN);
-	}
-}
-
-/* In how many milliseconds the head of `list` will have been silent for `limit`. */
+/* In how many milliseconds the head of a list will have been silent for `limit`. */
 static int64_t
-time_left(const struct conn_list *list, int64_t now, int64_t limit, int64_t most)
+time_left(const struct loop *loop, enum conn_state state, int64_t now, int64_t limit, int64_t most)
 {
-	const struct conn *conn = TAILQ_FIRST(list);
+	const struct conn *conn = TAILQ_FIRST(&loop->lists[state]);
 	int64_t left;
 
 	if (conn == NULL || limit == 0)
@@ -64,19 +155,37 @@ time_left(const struct conn_list *list, int64_t now, int64_t limit, int64_t most
 	return left < NEAREST ? NEAREST : left < most ? left : most;
 }
 
+static void
+end_due(struct loop *loop, int64_t now)
+{
+	const int64_t idle = limit_of(&loop->limits.idle);
+
+	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
+	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
+	each_silent(loop, CONN_BLOCKED, now, STALL, look_at_blocked);
+	each_silent(loop, CONN_FLUSHING, now, STALL, look_at_blocked);
+	end_stalled(loop, now);
+	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
+	if (loop->draining)
+		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent_in_drain);
+	else if (idle > 0)
+		each_silent(loop, CONN_READING, now, idle, look_at_idle);
+	if (limit_of(&loop->limits.lifetime) > 0)
+		for (enum conn_state state = CONN_READING; state <= CONN_BLOCKED; state++)
+			each_silent(loop, state, now, 0, look_at_age);
+}
+
 int64_t
 sweep_due(struct loop *loop, int64_t now, int64_t most)
 {
-	const int64_t idle = atomic_load(&loop->idle_timeout);
-
-	end_lingering(loop, now);
-	if (loop->draining)
-		end_silent(loop, now);
-	else if (idle > 0)
-		end_idle(loop, now, idle);
-	most = time_left(&loop->lingering, now, LINGER, most);
-	/* A blocked connection has no time of its own in a drain: `most` is short then. */
-	return loop->draining ? most : time_left(&loop->active, now, idle, most);
+	end_due(loop, now);
+	if (!TAILQ_EMPTY(&loop->lists[CONN_CLOSING]) && most > CLOSING_LOOK)
+		most = CLOSING_LOOK;
+	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
+	most = time_left(loop, CONN_BLOCKED, now, STALL, most);
+	/* In a drain `most` is short, and a silent connection needs no time of its own. */
+	return loop->draining ? most
+	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);
 }
 
 void
@@ -84,10 +193,11 @@ sweep_finish_all(struct loop *loop, enum close_reason reason)
 {
 	struct conn *conn, *next;
 
-	for (conn = TAILQ_FIRST(&loop->active); conn != NULL; conn = next) {
-		next = conn_next(conn);
-		conn_finish(conn, reason);
-	}
+	for (enum conn_state state = CONN_READING; state < CONN_FLUSHING; state++)
+		for (conn = TAILQ_FIRST(&loop->lists[state]); conn != NULL; conn = next) {
+			next = conn_next(conn);
+			conn_finish(conn, reason);
+		}
 }
 
 void
@@ -95,8 +205,7 @@ sweep_abort_all(struct loop *loop, enum close_reason reason)
 {
 	struct conn *conn;
 
-	while ((conn = TAILQ_FIRST(&loop->active)) != NULL)
-		conn_abort(conn, reason);
-	while ((conn = TAILQ_FIRST(&loop->lingering)) != NULL)
-		conn_abort(conn, conn_reason(conn));
+	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
+		while ((conn = TAILQ_FIRST(&loop->lists[state])) != NULL)
+			conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
 }

@@ -1,6 +1,6 @@
 /*
- * Ends the connections of a loop whose time is up: idle ones, silent ones in a
- * drain, those that linger for a peer.
+ * Ends the connections of a loop whose time is up: idle and old ones, blocked ones whose
+ * peers take nothing, silent ones in a drain, those that linger for a peer.
  */
 #ifndef DAEMON_SWEEP_H
 #define DAEMON_SWEEP_H

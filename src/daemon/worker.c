@@ -72,13 +72,13 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 }
 
 struct worker *
-worker_new(const struct config *config, const struct loop_reports *reports)
+worker_new(const struct config *config, size_t workers, const struct loop_reports *reports)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
 		return NULL;
-	worker->loop = loop_new(config, reports);
+	worker->loop = loop_new(config, workers, reports);
 	if (worker->loop != NULL)
 		worker->inbox = inbox_new(worker->loop->base, worker);
 	if (worker->inbox != NULL)
@@ -225,9 +225,9 @@ worker_return_udp(struct worker *worker, struct udp *udp)
 }
 
 void
-worker_set_limits(struct worker *worker, const struct config *config)
+worker_set_limits(struct worker *worker, const struct config *config, size_t workers)
 {
-	loop_set_limits(worker->loop, config);
+	loop_set_limits(worker->loop, config, workers);
 }
 
 void

@@ -19,9 +19,11 @@ struct worker;
 
 /*
  * Makes a worker whose thread does not run yet: worker_start() starts it.  Returns
- * NULL with errno.  `reports` is where closed connections and sockets go.
+ * NULL with errno.  There are `workers` of them; `reports` is where closed connections and
+ * sockets go.
  */
-struct worker *worker_new(const struct config *config, const struct loop_reports *reports);
+struct worker *worker_new(const struct config *config, size_t workers,
+    const struct loop_reports *reports);
 
 /* Frees a worker that was never started and given no orders, or has been joined. */
 void worker_free(struct worker *worker);
@@ -43,7 +45,7 @@ void worker_take_udp(struct worker *worker, struct udp *udp);
 void worker_return_udp(struct worker *worker, struct udp *udp);
 
 /* Takes over the limits of connections, within a second. */
-void worker_set_limits(struct worker *worker, const struct config *config);
+void worker_set_limits(struct worker *worker, const struct config *config, size_t workers);
 
 /*
  * The three steps of a drain, each given at most once: connections that fall

@@ -30,7 +30,7 @@ workers_new(const struct config *config, const struct loop_reports *reports)
 	if (workers == NULL)
 		return NULL;
 	for (; workers->count < count; workers->count++) {
-		workers->members[workers->count].worker = worker_new(config, reports);
+		workers->members[workers->count].worker = worker_new(config, count, reports);
 		if (workers->members[workers->count].worker == NULL) {
 			const int error = errno;
 
@@ -114,7 +114,7 @@ void
 workers_set_limits(struct workers *workers, const struct config *config)
 {
 	for (size_t i = 0; i < workers->count; i++)
-		worker_set_limits(workers->members[i].worker, config);
+		worker_set_limits(workers->members[i].worker, config, workers->count);
 }
 
 void

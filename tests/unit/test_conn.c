@@ -1,13 +1,16 @@
 /*
- * A connection over a socketpair: back-pressure, its states, its ends, and the
+ * A connection over the loopback: back-pressure, its states, its ends, and the
  * deadlines that a sweep keeps.  Each test runs over each back end.
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +44,34 @@ on_closed(void *owner, struct message *message)
 	conn_free(conn_from_message(message));
 }
 
+/* Both ends of a TCP connection with the segments of an Ethernet and small buffers. */
+static void
+connect_pair(int pair[2])
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(name);
+	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int segment = 1460, buffer = 65536, on = 1;
+
+	pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (int i = 0; i < 2; i++) {
+		const int fd = i == 0 ? listener : pair[1];
+
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	}
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, length), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&name, &length), 0);
+	ck_assert_int_eq(connect(pair[1], (struct sockaddr *)&name, length), 0);
+	pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	ck_assert_int_ne(pair[0], -1);
+	ck_assert_int_eq(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	close(listener);
+}
+
 static void
 set_up(const struct config *config)
 {
@@ -51,12 +82,12 @@ set_up(const struct config *config)
 	control = event_base_new();
 	reports = inbox_new(control, NULL);
 	home.inbox = reports;
-	loop = loop_new(config, &home);
+	loop = loop_new(config, 1, &home);
 	ledger = ledger_new("test", 1);
 	ck_assert_ptr_nonnull(reports);
 	ck_assert_ptr_nonnull(loop);
 	ck_assert_ptr_nonnull(ledger);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	connect_pair(pair);
 	peer = pair[1];
 	conn = conn_new(pair[0], &nobody, &ledger->traffic[0]);
 	ck_assert_ptr_nonnull(conn);
@@ -78,7 +109,9 @@ tear_down(void)
 		conn_abort(conn, CLOSE_STOP);
 	turn();
 	ck_assert(closed);
-	ck_assert(TAILQ_EMPTY(&loop->active) && TAILQ_EMPTY(&loop->lingering));
+	for (size_t i = 0; i < CONN_STATE_COUNT; i++)
+		ck_assert(TAILQ_EMPTY(&loop->lists[i]));
+	ck_assert_uint_eq(loop->stalled, 0);
 	close(peer);
 	ck_assert_uint_eq(ledger->holders, 1);
 	ledger_release(ledger);
@@ -213,6 +246,8 @@ START_TEST(half_close_loses_nothing)
 		turn();
 	}
 	ck_assert_uint_eq(seen, sent);
+	sweep_due(loop, loop_now(), 1000);
+	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_PEER);
 	tear_down();
@@ -304,7 +339,7 @@ START_TEST(idle_ends_by_the_clock_alone)
 	int64_t now;
 
 	set_up(&configs[_i]);
-	atomic_store(&loop->idle_timeout, 60000);
+	atomic_store(&loop->limits.idle, 60000);
 	now = loop_now();
 	ck_assert_int_le(sweep_due(loop, now, 100000), 60000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
@@ -335,12 +370,173 @@ END_TEST
 START_TEST(idle_while_blocked_is_aborted)
 {
 	set_up(&configs[_i]);
-	atomic_store(&loop->idle_timeout, 60000);
+	atomic_store(&loop->limits.idle, 60000);
 	fill();
 	sweep_due(loop, loop_now() + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_IDLE);
+	tear_down();
+}
+END_TEST
+
+/* Takes `size` bytes of what waits for the peer. */
+static void
+peer_take(size_t size)
+{
+	unsigned char chunk[4096];
+
+	for (; size > 0; size -= sizeof(chunk) < size ? sizeof(chunk) : size)
+		ck_assert_int_gt(recv(peer, chunk, sizeof(chunk) < size ? sizeof(chunk) : size, 0), 0);
+}
+
+START_TEST(a_peer_that_takes_nothing_is_aborted)
+{
+	int64_t now;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	fill();
+	now = loop_now();
+	sweep_due(loop, now + 59000, 1000);
+	turn();
+	ck_assert(!closed);
+	sweep_due(loop, now + 60100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+/* A byte that the kernel's buffers lost is one that the peer took, though echod moved none. */
+START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
+{
+	int64_t now;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	fill();
+	now = loop_now();
+	for (int i = 1; i < 9; i++) {
+		peer_take(12000);
+		sweep_due(loop, now + i * INT64_C(60100), 1000);
+		ck_assert(!closed);
+		ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
+	}
+	peer_take(12000);
+	sweep_due(loop, now + 601000, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+START_TEST(one_stalled_too_many_is_aborted)
+{
+	int64_t now;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.stalled, 1);
+	fill();
+	now = loop_now();
+	sweep_due(loop, now + 1900, 1000);
+	ck_assert_uint_eq(loop->stalled, 0);
+	sweep_due(loop, now + 2100, 1000);
+	ck_assert_uint_eq(loop->stalled, 1);
+	peer_take(40000); /* it moves: stalled no more */
+	sweep_due(loop, now + 2200, 1000);
+	ck_assert_uint_eq(loop->stalled, 0);
+	ck_assert(!closed);
+	loop->stalled = 1; /* as if another one were */
+	sweep_due(loop, loop_now() + 2100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_STALLED);
+	loop->stalled = 0;
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_lifetime_ends_whoever_is_busy)
+{
+	bool eof;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.lifetime, 60000);
+	sweep_due(loop, loop_now() + 59000, 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	ck_assert_uint_eq(peer_send(0, 100), 100);
+	turn();
+	sweep_due(loop, loop_now() + 60100, 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
+	ck_assert_uint_eq(peer_receive(0, &eof), 100);
+	sweep_abort_all(loop, CLOSE_STOP);
+	turn();
+	tear_down();
+	ck_assert_int_eq(reason, CLOSE_LIFETIME);
+}
+END_TEST
+
+/* Of what was sent to a peer that has read nothing yet. */
+static uint64_t
+held_by_our_kernel(void)
+{
+	int at_peer = 0;
+
+	ck_assert_int_eq(ioctl(peer, FIONREAD, &at_peer), 0);
+	return ledger_sent_bytes(ledger) - (uint64_t)at_peer;
+}
+
+/* It has ended its side; the kernel would hold its echo for minutes after a close. */
+START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
+{
+	size_t sent = 0;
+	int64_t now;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	while (held_by_our_kernel() < 20000) {
+		sent = peer_send(sent, sent + 10000);
+		turn();
+	}
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+	turn();
+	ck_assert(!closed);
+	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
+	now = loop_now();
+	ck_assert_int_le(sweep_due(loop, now, 1000), 200);
+	peer_take(60000);
+	sweep_due(loop, now + 60100, 1000);
+	ck_assert(!closed);
+	sweep_due(loop, loop_now() + 60100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_bandwidth_paces_what_is_read)
+{
+	const int64_t begun = loop_now();
+	size_t seen = 0;
+	bool eof;
+
+	set_up(&configs[_i]);
+	atomic_store(&loop->limits.bandwidth, 100000);
+	ck_assert_uint_eq(peer_send(0, 30000), 30000);
+	turn();
+	turn();
+	ck_assert_int_eq(conn_state(conn), CONN_PACED);
+	ck_assert_uint_eq(ledger_received_bytes(ledger), 10000); /* a tenth of a second's */
+	while (seen < 30000) {
+		event_base_loop(loop->base, EVLOOP_ONCE);
+		seen = peer_receive(seen, &eof);
+	}
+	ck_assert_int_ge(loop_now() - begun, 150); /* two of three pieces were paid for */
 	tear_down();
 }
 END_TEST
@@ -393,6 +589,12 @@ main(void)
 	tcase_add_loop_test(tests, idle_ends_by_the_clock_alone, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, no_idle_timeout_ends_nobody, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, idle_while_blocked_is_aborted, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, a_peer_that_takes_nothing_is_aborted, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, a_peer_that_takes_a_little_is_given_time_but_not_for_ever, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, one_stalled_too_many_is_aborted, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, all_are_finished_then_aborted, 0, CONFIG_COUNT);
 	suite_add_tcase(suite, tests);

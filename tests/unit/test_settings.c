@@ -10,6 +10,8 @@
 #define UNKNOWN                                                                          \
 	": give one of user, group, workers, event_method, edge_triggered, drain_timeout," \
 	" log.target, log.facility, log.level, limits.connections, limits.idle_timeout,"   \
+	" limits.write_timeout, limits.stalled_connections, limits.lifetime,"              \
+	" limits.bandwidth_per_connection,"                                                \
 	" limits.socket_buffer\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 

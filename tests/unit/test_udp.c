@@ -110,7 +110,7 @@ set_up(const struct config *config)
 	control = event_base_new();
 	reports = inbox_new(control, NULL);
 	home.inbox = reports;
-	loop = loop_new(config, &home);
+	loop = loop_new(config, 1, &home);
 	ledger = ledger_new("test", 1);
 	batch = batch_new();
 	ck_assert_ptr_nonnull(reports);

@@ -1,0 +1,127 @@
+"""Peers that do not take what they are sent: none holds the daemon's or the kernel's memory."""
+
+import socket
+import time
+
+import peers
+from patience import PATIENCE, within
+
+MIB = 1 << 20
+SMALL = {"limits.socket_buffer": 16384}
+
+
+def stall(daemon, size=2 * MIB):
+    """A peer that sends until it is blocked, and reads nothing."""
+    peer = daemon.connect(receive_buffer=16384)
+    daemon.wait_opened(peer)
+    peers.fill(peer, peers.payload(size))
+    return peer
+
+
+def reason(daemon, peer):
+    return daemon.wait_closed(peers.name_of(peer))["reason"]
+
+
+def wait_while_served(peer, seconds):
+    """Lets time go by, in which an honest peer is served."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        peers.echo(peer, b"undisturbed")
+        peers.is_quiet(peer, 0.05)
+
+
+def test_a_peer_that_takes_nothing_is_aborted(start, back_end):
+    daemon = start(options={**back_end, **SMALL, "limits.write_timeout": 3})
+    blocked, honest = stall(daemon), daemon.connect()
+    begun = time.monotonic()
+    wait_while_served(honest, 2)
+    assert reason(daemon, blocked) == "write_timeout"
+    assert 2.5 < time.monotonic() - begun < within(6)
+    peers.echo(honest, b"undisturbed")
+
+
+def test_beyond_the_limit_the_longest_stalled_is_aborted(start):
+    daemon = start(
+        options={**SMALL, "workers": 1, "limits.stalled_connections": 2, "limits.write_timeout": 0}
+    )
+    stalled = [stall(daemon) for _ in range(2)]
+    honest = daemon.connect()
+    wait_while_served(honest, 3)
+    assert not daemon.log.matching("connection closed")
+    stalled.append(stall(daemon))
+    assert reason(daemon, stalled[0]) == "stalled"
+    peers.echo(honest, b"undisturbed")
+    assert len(daemon.log.matching("connection closed")) == 1
+
+
+def test_a_slow_reader_is_not_stalled(start):
+    """It takes its bytes bit by bit: whoever moves is left alone, and loses nothing."""
+    daemon = start(
+        options={**SMALL, "workers": 1, "limits.stalled_connections": 1, "limits.write_timeout": 2}
+    )
+    data = peers.payload(MIB)
+    slow, honest = daemon.connect(receive_buffer=16384), daemon.connect()
+    sent, received = peers.fill(slow, data), bytearray()
+    other = stall(daemon)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 5:
+        received += peers.receive(slow, min(8192, sent - len(received)))
+        sent += peers.fill(slow, data[sent : sent + 8192])
+        wait_while_served(honest, 0.1)
+    assert reason(daemon, other) == "write_timeout"
+    assert len(daemon.log.matching("connection closed")) == 1
+    received += peers.receive(slow, sent - len(received))
+    peers.assert_same(received, data[:sent])
+
+
+def test_a_peer_that_ends_its_side_and_never_reads(start):
+    """The kernel would keep its echo for minutes; it is neither forgotten nor kept for long."""
+    daemon = start(options={**SMALL, "limits.write_timeout": 2})
+    peer = daemon.connect(receive_buffer=16384)
+    peer.sendall(peers.payload(40000))
+    peer.shutdown(socket.SHUT_WR)
+    assert reason(daemon, peer) == "write_timeout"
+
+
+def test_a_lifetime(start, back_end):
+    daemon = start(options={**back_end, "limits.lifetime": 2})
+    peer = daemon.connect()
+    begun = time.monotonic()
+    while peers.is_quiet(peer, 0.05):
+        peers.echo(peer, b"busy")
+        assert time.monotonic() - begun < within(6)
+    assert peers.ends(peer) == "eof"
+    assert time.monotonic() - begun >= 1.5
+    name = peers.name_of(peer)
+    peer.close()
+    assert daemon.wait_closed(name)["reason"] == "lifetime"
+
+
+def test_a_bandwidth_is_kept_and_smooth(start, back_end):
+    rate = 400000
+    daemon = start(options={**back_end, "limits.bandwidth_per_connection": rate})
+    peer, other = daemon.connect(), daemon.connect()
+    data = peers.payload(rate)
+    peer.sendall(data)
+    begun = time.monotonic()
+    received, times = b"", []
+    while len(received) < len(data):
+        peer.settimeout(PATIENCE)
+        piece = peer.recv(65536)
+        received += piece
+        times.append((time.monotonic() - begun, len(received)))
+    peers.echo(other, b"undisturbed")
+    assert received == data
+    assert 0.8 < times[-1][0] < within(2)
+    # A tenth of a second's bytes at once, and what came in 0.1 s more: never a burst.
+    assert all(count <= rate * (when + 0.25) for when, count in times)
+
+
+def test_limits_change_by_a_reload(start):
+    daemon = start(options={**SMALL, "limits.write_timeout": 0, "limits.stalled_connections": 0})
+    peer, honest = stall(daemon), daemon.connect()
+    wait_while_served(honest, 3)
+    assert not daemon.log.matching("connection closed")
+    daemon.configure(options={**SMALL, "limits.write_timeout": 2})
+    daemon.reload()
+    assert reason(daemon, peer) == "write_timeout"
