@@ -33,36 +33,56 @@
 /* How far ahead of its time a connection may be before it waits: ms. */
 #define PAID_AHEAD 20
 
+/* How much younger than `now` an activity may be: ms. */
+#define RECENT 60000
+
+/* The unit of blocked_since: ms. */
+#define BLOCKED_UNIT 16000
+
 /*
  * There are as many as there are peers, idle ones most of them, so its size counts: with
- * the allocator's own 8 bytes 256, of which libevent's event takes 128.
+ * the allocator's own 8 bytes 240, of which libevent's event takes 128.  Times that are
+ * only compared with limits are kept modulo their type.
  */
 struct conn {
-	struct event readable;
+	struct event readable; /* it knows the descriptor: fd_of() */
 	union {
-		TAILQ_ENTRY(conn) neighbours; /* open: in loop->active or loop->lingering */
+		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
 		struct message message;       /* before and after: carries it between the threads */
 	};
 	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
 	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
 	uint64_t received, sent;     /* bytes */
-	int64_t opened, active;      /* loop_now() */
-	int64_t paid_until;          /* loop_now(), in microseconds: limits.bandwidth_per_connection */
+	int64_t opened;              /* loop_now() */
+	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
 	struct address peer;
-	int fd;
-	int untaken;           /* bytes that the peer had not taken when that was last looked at */
-	uint32_t blocked_since; /* loop_now(), in seconds */
-	uint8_t state;          /* enum conn_state */
+	int untaken;            /* bytes that the peer had not taken when that was last looked at */
+	uint32_t active;        /* loop_now(), modulo 49 days */
+	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason;         /* enum close_reason */
-	bool stalled;           /* counted in loop->stalled */
+	uint8_t state : 7;      /* enum conn_state */
+	uint8_t stalled : 1;    /* counted in loop->stalled */
 };
-static_assert(sizeof(struct conn) <= 248, "a connection grew into the allocator's next size");
+static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
 static_assert(CLOSE_REASON_COUNT <= UINT8_MAX, "a reason has 8 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void read_on(struct conn *conn);
 
 /* --- life ------------------------------------------------------------------- */
+
+static int
+fd_of(const struct conn *conn)
+{
+	return event_get_fd(&conn->readable);
+}
+
+/* While it is not open its event is good for this alone. */
+static void
+keep_fd(struct conn *conn, int fd)
+{
+	event_assign(&conn->readable, NULL, fd, 0, on_readable, conn);
+}
 
 struct conn *
 conn_new(int fd, const struct address *peer, struct traffic *traffic)
@@ -71,7 +91,7 @@ conn_new(int fd, const struct address *peer, struct traffic *traffic)
 
 	if (conn == NULL)
 		return NULL;
-	conn->fd = fd;
+	keep_fd(conn, fd);
 	conn->peer = *peer;
 	conn->traffic = traffic;
 	ledger_hold(traffic->ledger);
@@ -83,8 +103,8 @@ conn_free(struct conn *conn)
 {
 	if (conn == NULL)
 		return;
-	if (conn->fd != -1)
-		close(conn->fd);
+	if (fd_of(conn) != -1)
+		close(fd_of(conn));
 	ledger_release(conn->traffic->ledger);
 	free(conn);
 }
@@ -106,15 +126,15 @@ static void
 unmark_stalled(struct conn *conn)
 {
 	loop_of(conn)->stalled -= conn->stalled;
-	conn->stalled = false;
+	conn->stalled = 0;
 }
 
 static void
 set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state;
-	conn->active = loop_now();
+	conn->state = (uint8_t)state & 0x7f;
+	conn->active = (uint32_t)loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
 		unmark_stalled(conn);
@@ -124,7 +144,7 @@ set_state(struct conn *conn, enum conn_state state)
 static void
 touch(struct conn *conn)
 {
-	set_state(conn, conn->state);
+	set_state(conn, (enum conn_state)conn->state);
 }
 
 void
@@ -134,9 +154,10 @@ conn_open(struct conn *conn, struct loop *loop)
 
 	conn->traffic->loop = loop;
 	conn->state = CONN_READING;
-	conn->opened = conn->active = loop_now();
+	conn->opened = loop_now();
+	conn->active = (uint32_t)conn->opened;
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
-	event_assign(&conn->readable, loop->base, conn->fd, EV_READ | EV_PERSIST | edge,
+	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
 	    on_readable, conn);
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
@@ -158,8 +179,8 @@ conn_close(struct conn *conn, enum close_reason reason)
 	if (conn->waiting != NULL)
 		bufferevent_free(conn->waiting);
 	conn->waiting = NULL;
-	close(conn->fd);
-	conn->fd = -1;
+	close(fd_of(conn));
+	keep_fd(conn, -1);
 	inbox_post(loop_of(conn)->reports.inbox, &conn->message, loop_of(conn)->reports.conn_closed);
 }
 
@@ -168,7 +189,7 @@ conn_abort(struct conn *conn, enum close_reason reason)
 {
 	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	setsockopt(fd_of(conn), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	conn_close(conn, reason);
 }
 
@@ -259,7 +280,7 @@ untaken(const struct conn *conn)
 {
 	int bytes = 0;
 
-	if (ioctl(conn->fd, SIOCOUTQ, &bytes) == -1)
+	if (ioctl(fd_of(conn), SIOCOUTQ, &bytes) == -1)
 		return 0;
 	if (conn->waiting != NULL)
 		bytes += (int)evbuffer_get_length(bufferevent_get_output(conn->waiting));
@@ -270,7 +291,7 @@ untaken(const struct conn *conn)
 static void
 wait_for_peer(struct conn *conn)
 {
-	conn->blocked_since = (uint32_t)(conn->active / 1000);
+	conn->blocked_since = (uint16_t)(loop_now() / BLOCKED_UNIT);
 	conn->untaken = untaken(conn);
 }
 
@@ -296,7 +317,7 @@ void
 conn_mark_stalled(struct conn *conn)
 {
 	loop_of(conn)->stalled += !conn->stalled;
-	conn->stalled = true;
+	conn->stalled = 1;
 }
 
 bool
@@ -309,7 +330,7 @@ conn_is_stalled(const struct conn *conn)
 static void
 shut_down(struct conn *conn)
 {
-	if (shutdown(conn->fd, SHUT_WR) == -1) {
+	if (shutdown(fd_of(conn), SHUT_WR) == -1) {
 		fail(conn, errno);
 		return;
 	}
@@ -387,7 +408,7 @@ wait_with(struct conn *conn, const void *data, size_t size)
 	struct bufferevent *waiting;
 
 	event_del(&conn->readable);
-	waiting = bufferevent_socket_new(loop_of(conn)->base, conn->fd, 0);
+	waiting = bufferevent_socket_new(loop_of(conn)->base, fd_of(conn), 0);
 	if (waiting == NULL) {
 		conn_abort(conn, CLOSE_MEMORY);
 		return;
@@ -414,7 +435,7 @@ echo(struct conn *conn, const void *data, size_t size)
 
 	log_debug("sending %s to %s", escape_payload(data, size, payload),
 	    address_format(&conn->peer, peer));
-	n = send(conn->fd, data, size, MSG_NOSIGNAL);
+	n = send(fd_of(conn), data, size, MSG_NOSIGNAL);
 	if (n == -1 && !is_temporary(errno)) {
 		fail(conn, errno);
 		return false;
@@ -447,7 +468,7 @@ end_of_stream(struct conn *conn)
 	if (conn->state != CONN_LINGERING)
 		conn->reason = CLOSE_PEER;
 	if (conn_is_taken(conn) ||
-	    (conn->state != CONN_LINGERING && shutdown(conn->fd, SHUT_WR) == -1)) {
+	    (conn->state != CONN_LINGERING && shutdown(fd_of(conn), SHUT_WR) == -1)) {
 		conn_close(conn, conn->reason);
 		return;
 	}
@@ -597,7 +618,10 @@ conn_reason(const struct conn *conn)
 int64_t
 conn_silence(const struct conn *conn, int64_t now)
 {
-	return now - conn->active;
+	const uint32_t silence = (uint32_t)now - conn->active;
+
+	/* It may have moved since `now`. */
+	return silence > UINT32_MAX - RECENT ? 0 : silence;
 }
 
 int64_t
@@ -609,7 +633,7 @@ conn_age(const struct conn *conn, int64_t now)
 int64_t
 conn_blocked_for(const struct conn *conn, int64_t now)
 {
-	return now - conn->blocked_since * INT64_C(1000);
+	return (uint16_t)(now / BLOCKED_UNIT - conn->blocked_since) * (int64_t)BLOCKED_UNIT;
 }
 
 struct conn *

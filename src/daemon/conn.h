@@ -72,7 +72,7 @@ bool conn_is_stalled(const struct conn *conn);
 /* How long nothing has moved either way, as far as is known: ms. */
 int64_t conn_silence(const struct conn *conn, int64_t now);
 
-/* How long it has been open, and, while it is blocked, how long it has been so: ms. */
+/* How long it has been open, and, while it is blocked, how long it has been so, to 16 s: ms. */
 int64_t conn_age(const struct conn *conn, int64_t now);
 int64_t conn_blocked_for(const struct conn *conn, int64_t now);
 

@@ -425,7 +425,7 @@ START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
 		ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
 	}
 	peer_take(12000);
-	sweep_due(loop, now + 601000, 1000);
+	sweep_due(loop, now + 620000, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
