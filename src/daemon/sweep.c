@@ -63,20 +63,11 @@ look_at_lingering(struct loop *loop, struct conn *conn, int64_t now)
 
 /* It gets our FIN, unless its peer is busy with what the kernel holds. */
 static void
-look_at_idle(struct loop *loop, struct conn *conn, int64_t now)
+look_at_silent(struct loop *loop, struct conn *conn, int64_t now)
 {
-	(void)loop;
 	(void)now;
 	if (conn_is_taken(conn) || !conn_took_bytes(conn))
-		conn_finish(conn, CLOSE_IDLE);
-}
-
-static void
-look_at_silent_in_drain(struct loop *loop, struct conn *conn, int64_t now)
-{
-	(void)loop;
-	(void)now;
-	conn_finish(conn, CLOSE_DRAIN);
+		conn_finish(conn, loop->draining ? CLOSE_DRAIN : CLOSE_IDLE);
 }
 
 /* For one that does not take its bytes our FIN is too late. */
@@ -167,9 +158,9 @@ end_due(struct loop *loop, int64_t now)
 	end_stalled(loop, now);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (loop->draining)
-		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent_in_drain);
+		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
 	else if (idle > 0)
-		each_silent(loop, CONN_READING, now, idle, look_at_idle);
+		each_silent(loop, CONN_READING, now, idle, look_at_silent);
 	if (limit_of(&loop->limits.lifetime) > 0)
 		for (enum conn_state state = CONN_READING; state <= CONN_BLOCKED; state++)
 			each_silent(loop, state, now, 0, look_at_age);
