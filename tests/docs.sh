@@ -40,7 +40,7 @@ options_of_file() {
 options_of_manual() {
 	awk '/^\.Ss/ { section = $3 == "The" || $2 == "The" ? $3 "." : "" }
 	/^\.It Ic .* No = / { option = section $3 }
-	after { print option "\t" $2 }
+	after { sub(/^\.Li /, ""); sub(/ \.$/, ""); print option "\t" $0 }
 	/^There is no default\.$/ { print option "\t-" }
 	{ after = $0 == "The default is" }' "$man5" | sed 's/\\(dq/"/g' | sort
 }

@@ -9,6 +9,7 @@
 #include "common/escape.h"
 #include "daemon/config_check.h"
 #include "daemon/config_file.h"
+#include "daemon/list_text.h"
 #include "daemon/options.h"
 
 /* The longest name of a listener: it goes into log lines and counters. */
@@ -123,6 +124,90 @@ is_listen(const struct config_section *section)
 	return section->title != NULL;
 }
 
+/* The value of an option that is being set. */
+struct setting {
+	const struct config_entry *entry;
+	const char *subject; /* what it is called there; NULL: its place says it */
+	struct place place;
+	void *base; /* the struct that it goes to */
+};
+
+/* "limits.connections = x: give ...", or, where the place shows all of it, "give ...". */
+static void
+add_value_fault(struct loading *loading, const struct setting *setting, const char *value,
+    const char *right)
+{
+	char shown[ESCAPE_TEXT_SIZE];
+
+	if (setting->subject != NULL)
+		faults_add_at(loading->faults, setting->place, "%s = %s: %s", setting->subject,
+		    show(value, shown), right);
+	else if (setting->entry->is_list)
+		faults_add_at(loading->faults, setting->place, "%s: %s", show(value, shown), right);
+	else
+		faults_add_at(loading->faults, setting->place, "%s", right);
+}
+
+static bool
+apply_element(struct loading *loading, const struct setting *setting,
+    const struct list_element *element)
+{
+	char *text = strndup(element->text, element->length);
+	char right[OPTION_RIGHT_SIZE];
+	bool taken;
+
+	if (text == NULL) {
+		out_of_memory(loading);
+		return false;
+	}
+	taken = option_parse(setting->entry->row, text, setting->base, right);
+	if (!taken)
+		add_value_fault(loading, setting, text, right);
+	free(text);
+	return taken;
+}
+
+/* Each element that is wrong is told with its own line. */
+static bool
+apply_list(struct loading *loading, const struct setting *setting)
+{
+	struct setting part = *setting;
+	struct list_element element;
+	struct list_text list;
+	bool taken = true;
+	int got;
+
+	list_text_begin(&list, setting->entry->value, setting->entry->line);
+	while ((got = list_text_next(&list, &element)) == 1) {
+		part.place.line = setting->place.line != 0 ? element.line : 0;
+		taken = apply_element(loading, &part, &element) && taken;
+	}
+	if (got == 0)
+		return taken;
+	part.place.line = setting->place.line != 0 ? list.line : 0;
+	faults_add_at(loading->faults, part.place, "%s%s%s",
+	    setting->subject != NULL ? setting->subject : "",
+	    setting->subject != NULL ? ": " : "", list.fault);
+	return false;
+}
+
+/* Adds what is wrong, and returns false then. */
+static bool
+apply_value(struct loading *loading, const struct setting *setting)
+{
+	const struct config_entry *entry = setting->entry;
+	char right[OPTION_RIGHT_SIZE] = "give one value, not a list";
+
+	if (option_is_list(entry->row))
+		option_clear(entry->row, setting->base);
+	if (entry->is_list && option_is_list(entry->row))
+		return apply_list(loading, setting);
+	if (!entry->is_list && option_parse(entry->row, entry->value, setting->base, right))
+		return true;
+	add_value_fault(loading, setting, entry->value, right);
+	return false;
+}
+
 /* A listener, or all that is outside of listeners, and how far the file has set it. */
 struct target {
 	void *base;          /* the struct that the options go to */
@@ -148,7 +233,8 @@ apply_entry(struct loading *loading, const struct target *target, const struct c
 {
 	const struct place place = at_line(loading, entry->line);
 	const size_t index = (size_t)(entry->row - option_rows);
-	char subject[SUBJECT_SIZE], shown[ESCAPE_TEXT_SIZE], right[OPTION_RIGHT_SIZE];
+	char subject[SUBJECT_SIZE];
+	const struct setting setting = { entry, subject, place, target->base };
 
 	subject_of(target, entry->row, subject);
 	if (target->first_lines[index] != 0)
@@ -158,11 +244,7 @@ apply_entry(struct loading *loading, const struct target *target, const struct c
 		target->first_lines[index] = entry->line;
 	if (target->title == NULL)
 		loading->places.options[index] = place;
-	if (option_parse(entry->row, entry->value, target->base, right))
-		return;
-	faults_add_at(loading->faults, place, "%s = %s: %s", subject, show(entry->value, shown),
-	    right);
-	if (target->place != NULL)
+	if (!apply_value(loading, &setting) && target->place != NULL)
 		target->place->name = NULL;
 }
 
@@ -330,18 +412,16 @@ apply_setting(struct loading *loading, const char *text)
 {
 	const struct place place = keep_argument(loading, 'o', text);
 	const struct option_row *row = find_setting(loading, text, place);
-	char right[OPTION_RIGHT_SIZE], *value;
+	struct config_entry entry;
+	const struct setting setting = { &entry, NULL, place, loading->config };
 
-	if (row == NULL)
+	if (row == NULL ||
+	    !config_value_read(&entry, strchr(text, '=') + 1, place, loading->faults))
 		return;
-	value = config_value_read(strchr(text, '=') + 1, place, loading->faults);
-	if (value == NULL)
-		return;
-	if (option_parse(row, value, loading->config, right))
+	entry.row = row;
+	if (apply_value(loading, &setting))
 		loading->places.options[row - option_rows] = place;
-	else
-		faults_add_at(loading->faults, place, "%s", right);
-	free(value);
+	free(entry.value);
 }
 
 static void
@@ -430,10 +510,9 @@ config_keep_fixed(struct config *next, struct config *running,
 	OPTION_FOR_EACH(row) {
 		if (row->reloadable)
 			continue;
-		option_format(row, running, before);
-		option_format(row, next, after);
-		if (strcmp(before, after) != 0)
-			changed(option_label(row, label), before, after);
+		if (!option_equal(row, running, next))
+			changed(option_label(row, label), option_format(row, running, before),
+			    option_format(row, next, after));
 		option_swap(row, next, running);
 	}
 }

@@ -12,10 +12,9 @@
 static void
 dump_option(const struct option_row *row, const void *base, bool indent, FILE *out)
 {
-	char text[OPTION_TEXT_SIZE];
-	const char *value = option_format(row, base, text);
 	const int start = indent && fputc('\t', out) != EOF ? TAB_WIDTH : 0;
-	const int used = start + fprintf(out, "%s = %s", row->name, value);
+	const int name = start + fprintf(out, "%s = ", row->name);
+	const int used = name + option_print(row, base, out);
 	const int gap = used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 0;
 
 	fprintf(out, "%*s # %s\n", gap, "", row->help);

@@ -22,6 +22,7 @@ struct parse {
 	struct faults *faults;
 	const char *path;
 	struct config_scan scan;
+	size_t assignments, lists; /* how many of them it has passed */
 	cfg_t *root;
 	const cfg_t *section; /* the last that was entered */
 	bool cut;             /* the text was cut at a fault: that it ends early is known */
@@ -82,9 +83,24 @@ note_section(struct parse *parse, const cfg_t *section, const char *name)
 	return 0;
 }
 
+/* The list that was written where libconfuse has read this value, or NULL. */
+static const struct config_list *
+next_list(struct parse *parse)
+{
+	const struct config_scan *scan = &parse->scan;
+
+	/* So far libconfuse found no fault: there was a value for each "=". */
+	parse->assignments++;
+	if (parse->lists == scan->list_count ||
+	    scan->lists[parse->lists].assignment != parse->assignments)
+		return NULL;
+	return &scan->lists[parse->lists++];
+}
+
 static int
 note_entry(struct parse *parse, const struct option_row *row, const char *text, int line)
 {
+	const struct config_list *list = next_list(parse);
 	struct config_file *file = parse->file;
 	char *value;
 
@@ -97,10 +113,10 @@ note_entry(struct parse *parse, const struct option_row *row, const char *text, 
 		file->entries = entries;
 		file->entry_room = room;
 	}
-	if ((value = strdup(text)) == NULL)
+	if ((value = strdup(list != NULL ? list->text : text)) == NULL)
 		return out_of_memory(parse);
 	file->entries[file->entry_count++] = (struct config_entry){
-		.row = row, .value = value, .line = line,
+		.row = row, .value = value, .is_list = list != NULL, .line = line,
 	};
 	if (row != NULL && *row->section != '\0')
 		file->sections[file->section_count - 1].entry_count++;
@@ -183,7 +199,7 @@ static const struct {
 	{ "unexpected closing brace", "unexpected \"}\": no section is open here%s", false },
 	{ "unexpected token '%s'", "unexpected %s: write NAME = VALUE, or SECTION { ... }", true },
 	{ "attempt to append to non-list option '%s'",
-	    "%s takes one value: write \"=\", not \"+=\"", false },
+	    "nothing can be added to %s: write \"=\", not \"+=\"", false },
 	{ "missing equal sign after option '%s'", "\"=\" is missing after %s", false },
 	{ "missing opening brace for section '%s'", "\"{\" is missing after %s", false },
 	{ "missing title for section '%s'", "the name is missing: write %s NAME { ... }", false },
@@ -391,6 +407,7 @@ config_file_read(struct config_file *file, const char *path, bool may_be_missing
 		faults_add_at(faults, place, "%s", failure);
 	else
 		scan_and_parse(&parse, text, size);
+	config_scan_free(&parse.scan);
 	free(text);
 }
 
@@ -407,8 +424,9 @@ config_file_free(struct config_file *file)
 
 /* --- one value -------------------------------------------------------------------- */
 
-char *
-config_value_read(const char *text, struct place place, struct faults *faults)
+bool
+config_value_read(struct config_entry *entry, const char *text, struct place place,
+    struct faults *faults)
 {
 	struct config_file file = { .complete = false };
 	struct parse parse = { .file = &file, .faults = faults, .path = place.name, .told = true };
@@ -418,23 +436,25 @@ config_value_read(const char *text, struct place place, struct faults *faults)
 		    .simple_value.ptr = &slot.value },
 		CFG_END(),
 	};
-	char *line, *value = NULL;
+	char *line;
 	int length = asprintf(&line, "value = %s", text);
 
+	*entry = (struct config_entry){ .value = NULL };
 	if (length < 0) {
 		faults_add_at(faults, place, "%s", strerror(ENOMEM));
-		return NULL;
+		return false;
 	}
 	if (!config_scan(line, (size_t)length, &parse.scan)) {
 		faults_add_at(faults, place, "%s", parse.scan.fault);
 	} else if (run(&parse, opts, line, (size_t)length) && file.entry_count == 1) {
-		value = file.entries[0].value;
+		*entry = file.entries[0];
 		file.entries[0].value = NULL;
 	} else {
 		faults_add_at(faults, place,
 		    "give one value, in quotes where it is empty or holds more than a word");
 	}
 	free(line);
+	config_scan_free(&parse.scan);
 	config_file_free(&file);
-	return value;
+	return entry->value != NULL;
 }

@@ -24,7 +24,8 @@ struct config_section {
 /* One NAME = VALUE, in the order of the file. */
 struct config_entry {
 	const struct option_row *row;
-	char *value;
+	char *value;  /* of a list all its text, for list_text_begin() */
+	bool is_list; /* written in braces */
 	int line;
 };
 
@@ -47,8 +48,10 @@ void config_file_free(struct config_file *file);
 
 /*
  * Reads `text`, the value of a -o, in the file's syntax; `place` is that -o.  Returns
- * the value, for free(), or NULL with a fault added.
+ * true with value and is_list in *entry, the value for free(), or false with a fault
+ * added.
  */
-char *config_value_read(const char *text, struct place place, struct faults *faults);
+bool config_value_read(struct config_entry *entry, const char *text, struct place place,
+    struct faults *faults);
 
 #endif

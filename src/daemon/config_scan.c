@@ -1,6 +1,7 @@
 /* The pass over a configuration file's raw text: see config_scan.h. */
 #include "daemon/config_scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct scan {
@@ -8,6 +9,8 @@ struct scan {
 	const char *word; /* the one that ends at `at`; NULL: none does */
 	int line;
 	int depth;           /* of "{" */
+	size_t assignments;  /* how many "=" were passed */
+	bool after_equals;   /* nothing but blanks and comments since one */
 	const char *message; /* what is wrong on `line`; NULL: nothing */
 	struct config_scan *result;
 };
@@ -24,6 +27,9 @@ static const char bad_escape[] =
 
 static const char string_too_long[] = "this string is longer than 4096 bytes";
 _Static_assert(STRING_MAX == 4096, "as the message says");
+
+static const char list_open[] =
+    "this list has no end: \"}\" is missing; or it is a section, which has no \"=\"";
 
 static const char too_many_sections[] = "more than 1024 sections";
 _Static_assert(CONFIG_SECTIONS_MAX == 1024, "as the message says");
@@ -174,6 +180,8 @@ skip_mark(struct scan *scan)
 
 	if (mark == '\n')
 		scan->line++;
+	else if (mark == '=')
+		scan->assignments++;
 	else if (mark == '{')
 		open_section(scan);
 	else if (mark == '}' && scan->depth > 0)
@@ -181,7 +189,7 @@ skip_mark(struct scan *scan)
 }
 
 static void
-skip_token(struct scan *scan)
+skip_token_alone(struct scan *scan)
 {
 	if (*scan->at == '#' || next_is(scan, "//"))
 		blank_line_comment(scan);
@@ -190,7 +198,7 @@ skip_token(struct scan *scan)
 	else if (*scan->at == '"' || *scan->at == '\'')
 		skip_string(scan);
 	else if (next_is(scan, "+="))
-		scan->at += 2;
+		scan->at++;
 	else if (*scan->at == '*')
 		scan->message = "unexpected \"*\": write it in quotes";
 	else if (*scan->at == '+')
@@ -199,6 +207,76 @@ skip_token(struct scan *scan)
 		skip_mark(scan);
 	else
 		skip_word(scan);
+}
+
+static bool
+keep_list(struct scan *scan, const char *begin, int line)
+{
+	struct config_scan *result = scan->result;
+	struct config_list *list;
+
+	if (result->list_count == result->list_room) {
+		const size_t room = result->list_room == 0 ? 4 : result->list_room * 2;
+		struct config_list *lists = reallocarray(result->lists, room, sizeof(*lists));
+
+		if (lists == NULL)
+			return false;
+		result->lists = lists;
+		result->list_room = room;
+	}
+	list = &result->lists[result->list_count];
+	*list = (struct config_list){ .line = line, .assignment = scan->assignments };
+	list->text = strndup(begin, (size_t)(scan->at - begin));
+	if (list->text == NULL)
+		return false;
+	result->list_count++;
+	return true;
+}
+
+/* At the "{" behind a "=". */
+static void
+take_list(struct scan *scan)
+{
+	char *begin = scan->at++;
+	const int line = scan->line;
+
+	while (scan->message == NULL && scan->at < scan->end && strchr("{}=", *scan->at) == NULL)
+		skip_token_alone(scan);
+	scan->word = NULL;
+	if (scan->message != NULL)
+		return;
+	if (scan->at == scan->end || *scan->at != '}') {
+		scan->message = list_open;
+		scan->line = line;
+		return;
+	}
+	scan->at++;
+	if (!keep_list(scan, begin, line)) {
+		scan->message = "out of memory";
+		return;
+	}
+	for (char *c = begin; c < scan->at; c++)
+		if (*c != '\n')
+			*c = ' ';
+	*begin = '0'; /* any word will do */
+}
+
+static void
+skip_token(struct scan *scan)
+{
+	const size_t assignments = scan->assignments;
+	const char *token = scan->at;
+
+	if (scan->after_equals && *token == '{') {
+		take_list(scan);
+		scan->after_equals = false;
+		return;
+	}
+	skip_token_alone(scan);
+	if (scan->assignments != assignments)
+		scan->after_equals = true;
+	else if (strchr(" \t\r\n", *token) == NULL) /* as a comment is by now */
+		scan->after_equals = false;
 }
 
 static int
@@ -251,4 +329,12 @@ config_scan(char *text, size_t size, struct config_scan *result)
 	result->fault = scan.message;
 	result->fault_line = scan.line;
 	return scan.message == NULL;
+}
+
+void
+config_scan_free(struct config_scan *result)
+{
+	for (size_t i = 0; i < result->list_count; i++)
+		free(result->lists[i].text);
+	free(result->lists);
 }

@@ -9,6 +9,8 @@
 
 #include "common/address.h"
 #include "daemon/config.h"
+#include "daemon/list_text.h"
+#include "daemon/lists.h"
 
 static const struct option_choice event_methods[] = {
 	{ "auto", EVENT_METHOD_AUTO },
@@ -128,6 +130,18 @@ static bool
 holds_string(const struct option_row *row)
 {
 	return row->type == OPTION_STRING || row->type == OPTION_ADDRESS;
+}
+
+bool
+option_is_list(const struct option_row *row)
+{
+	return row->type == OPTION_PREFIXES || row->type == OPTION_PORTS;
+}
+
+static enum list_kind
+list_kind(const struct option_row *row)
+{
+	return row->type == OPTION_PREFIXES ? LIST_OF_PREFIXES : LIST_OF_PORTS;
 }
 
 bool
@@ -259,10 +273,37 @@ option_parse(const struct option_row *row, const char *text, void *base,
 		return parse_choice(row, text, place, right);
 	case OPTION_ADDRESS:
 		return parse_address(text, place, right);
+	case OPTION_PREFIXES:
+	case OPTION_PORTS:
+		return list_append(list_kind(row), place, text, right);
 	case OPTION_STRING:
 		break;
 	}
 	return parse_string(text, place, right);
+}
+
+void
+option_clear(const struct option_row *row, void *base)
+{
+	list_clear(place_of(row, base));
+}
+
+/* A list that is in the table itself has no fault, and its elements are short. */
+static bool
+parse_list(const struct option_row *row, const char *text, void *base,
+    char right[OPTION_RIGHT_SIZE])
+{
+	char copy[OPTION_STRING_MAX + 1];
+	struct list_element element;
+	struct list_text list;
+
+	list_text_begin(&list, text, 1);
+	while (list_text_next(&list, &element) == 1) {
+		snprintf(copy, sizeof(copy), "%.*s", (int)element.length, element.text);
+		if (!option_parse(row, copy, base, right))
+			return false;
+	}
+	return true;
 }
 
 int
@@ -270,19 +311,28 @@ option_set_defaults(void *base, bool listen)
 {
 	char right[OPTION_RIGHT_SIZE];
 
-	OPTION_FOR_EACH(row)
+	OPTION_FOR_EACH(row) {
+		bool (*const parse)(const struct option_row *, const char *, void *, char *) =
+		    option_is_list(row) ? parse_list : option_parse;
+
 		if (option_is_of_listener(row) == listen && row->fallback != NULL &&
-		    !option_parse(row, row->fallback, base, right))
+		    !parse(row, row->fallback, base, right))
 			return -1;
+	}
 	return 0;
 }
 
 void
 option_free_values(void *base, bool listen)
 {
-	OPTION_FOR_EACH(row)
-		if (option_is_of_listener(row) == listen && holds_string(row))
+	OPTION_FOR_EACH(row) {
+		if (option_is_of_listener(row) != listen)
+			continue;
+		if (holds_string(row))
 			free(*(char **)place_of(row, base));
+		else if (option_is_list(row))
+			option_clear(row, base);
+	}
 }
 
 void
@@ -295,9 +345,11 @@ option_swap(const struct option_row *row, void *a, void *b)
 		[OPTION_STRING] = sizeof(char *),
 		[OPTION_ADDRESS] = sizeof(char *),
 		[OPTION_CHOICE] = sizeof(int),
+		[OPTION_PREFIXES] = LIST_SIZE,
+		[OPTION_PORTS] = LIST_SIZE,
 	};
 	const size_t size = sizes[row->type];
-	char kept[sizeof(char *)];
+	char kept[LIST_SIZE];
 
 	memcpy(kept, place_of(row, a), size);
 	memcpy(place_of(row, a), place_of(row, b), size);
@@ -338,6 +390,23 @@ format_choice(const struct option_row *row, int value, char text[OPTION_TEXT_SIZ
 	snprintf(text, OPTION_TEXT_SIZE, "\"%s\"", choice->name != NULL ? choice->name : "");
 }
 
+/* As far as it fits. */
+static void
+format_list(const struct option_row *row, const void *list, char text[OPTION_TEXT_SIZE])
+{
+	/* What may follow an element: a comma, the next one in quotes, and the end. */
+	const size_t room = OPTION_TEXT_SIZE - LIST_ELEMENT_SIZE - sizeof(", \"\", ...}");
+	const size_t count = list_count(list);
+	char element[LIST_ELEMENT_SIZE];
+	size_t used = 1, i;
+
+	*text = '{';
+	for (i = 0; i < count && used < room; i++)
+		used += (size_t)snprintf(text + used, OPTION_TEXT_SIZE - used, "%s\"%s\"",
+		    i == 0 ? "" : ", ", list_format(list_kind(row), list, i, element));
+	snprintf(text + used, OPTION_TEXT_SIZE - used, i < count ? ", ...}" : "}");
+}
+
 const char *
 option_format(const struct option_row *row, const void *base, char text[OPTION_TEXT_SIZE])
 {
@@ -362,8 +431,39 @@ option_format(const struct option_row *row, const void *base, char text[OPTION_T
 	case OPTION_ADDRESS:
 		format_string(*(char *const *)place, text);
 		break;
+	case OPTION_PREFIXES:
+	case OPTION_PORTS:
+		format_list(row, place, text);
+		break;
 	}
 	return text;
+}
+
+int
+option_print(const struct option_row *row, const void *base, FILE *out)
+{
+	const void *place = const_place_of(row, base);
+	char text[OPTION_TEXT_SIZE];
+	int used = 2;
+
+	if (!option_is_list(row))
+		return fprintf(out, "%s", option_format(row, base, text));
+	fputc('{', out);
+	for (size_t i = 0; i < list_count(place); i++)
+		used += fprintf(out, "%s\"%s\"", i == 0 ? "" : ", ",
+		    list_format(list_kind(row), place, i, text));
+	fputc('}', out);
+	return used;
+}
+
+bool
+option_equal(const struct option_row *row, const void *a, const void *b)
+{
+	char text[OPTION_TEXT_SIZE], other[OPTION_TEXT_SIZE];
+
+	if (option_is_list(row))
+		return list_equal(list_kind(row), const_place_of(row, a), const_place_of(row, b));
+	return strcmp(option_format(row, a, text), option_format(row, b, other)) == 0;
 }
 
 const char *

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum option_type {
 	OPTION_NUMBER,  /* int */
@@ -16,6 +17,9 @@ enum option_type {
 	OPTION_STRING,  /* char * */
 	OPTION_ADDRESS, /* char *: numeric, "*" or "localhost" */
 	OPTION_CHOICE,  /* an int or an enum, by a name of `choices` */
+	/* Lists, each with its own element: see lists.h. */
+	OPTION_PREFIXES, /* struct prefix_list: "10.0.0.0/8" */
+	OPTION_PORTS,    /* struct port_list: "0-1023" */
 };
 
 struct option_choice {
@@ -28,7 +32,8 @@ struct option_row {
 	const char *name;
 	enum option_type type;
 	bool reloadable;      /* false: only a restart changes it */
-	const char *fallback; /* the default as text; NULL: the option must be given */
+	const char *fallback; /* the default as text, of a list as the file writes it;
+	                       * NULL: the option must be given */
 	size_t offset;        /* in its struct */
 	int min, max;         /* OPTION_NUMBER, OPTION_PORT */
 	const char *unit;     /* the same: " seconds", "" */
@@ -58,24 +63,40 @@ extern const size_t option_row_count;
 
 /*
  * Reads `text` into the option's place in `base`, the struct that its section
- * names; a string is copied, and the one before freed.  Returns true, or false with
- * *base unchanged and what would be right in `right`.
+ * names; a string is copied, and the one before freed; of a list it is one element,
+ * which comes after those that it has.  Returns true, or false with *base unchanged and
+ * what would be right in `right`.
  */
 bool option_parse(const struct option_row *row, const char *text, void *base,
     char right[OPTION_RIGHT_SIZE]);
 
-/* Writes the value in `base` to `text`, as the file would write it, and returns it. */
+/* True where the value is a list.  Lists are empty before the first option_parse(). */
+bool option_is_list(const struct option_row *row);
+
+/* Makes a list empty. */
+void option_clear(const struct option_row *row, void *base);
+
+/*
+ * Writes the value in `base` to `text`, as the file would write it, and returns it; a
+ * list that does not fit is cut short and ends with "...".
+ */
 const char *option_format(const struct option_row *row, const void *base,
     char text[OPTION_TEXT_SIZE]);
 
+/* Prints the same to `out`, lists in full; returns how many characters it was. */
+int option_print(const struct option_row *row, const void *base, FILE *out);
+
+/* True when the values in `a` and `b` are the same. */
+bool option_equal(const struct option_row *row, const void *a, const void *b);
+
 /*
  * Sets each option of the struct `base` to its default: those of "listen" when
- * `listen` is true, else all others.  Strings must be NULL before.  Returns 0, or -1
+ * `listen` is true, else all others.  *base must be zeroed before.  Returns 0, or -1
  * when memory ran out.
  */
 int option_set_defaults(void *base, bool listen);
 
-/* Frees the strings among the same options. */
+/* Frees the strings and lists among the same options. */
 void option_free_values(void *base, bool listen);
 
 /* Exchanges the option's values in `a` and `b`. */

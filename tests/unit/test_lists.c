@@ -1,0 +1,293 @@
+/*
+ * Lists as values of options: their text, their elements, and the options of these
+ * types, by a table and a struct of their own.
+ */
+#include <string.h>
+
+#include "common/prefix.h"
+#include "daemon/config_scan.h"
+#include "daemon/list_text.h"
+#include "daemon/lists.h"
+#include "daemon/options.h"
+#include "runner.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+struct values {
+	struct prefix_list prefixes;
+	struct port_list ports;
+};
+
+static const struct option_row prefixes = { "", "prefixes", OPTION_PREFIXES, true, "{}",
+	.offset = offsetof(struct values, prefixes) };
+static const struct option_row ports = { "", "ports", OPTION_PORTS, true, "{}",
+	.offset = offsetof(struct values, ports) };
+
+/* --- elements -------------------------------------------------------------------- */
+
+#define ADDRESS_WANTED "give an address or a prefix, such as 192.0.2.1, 192.0.2.0/24 or" \
+	" 2001:db8::/32"
+#define PORT_WANTED "give a port of 0 to 65535, or a range of them, such as 0-1023"
+
+static const struct {
+	const struct option_row *row;
+	const char *text;
+	const char *printed; /* NULL: refused */
+	const char *right;
+} elements[] = {
+	{ &prefixes, "192.0.2.0/24", "{\"192.0.2.0/24\"}", NULL },
+	{ &prefixes, "192.0.2.1", "{\"192.0.2.1\"}", NULL },
+	{ &prefixes, "192.0.2.1/32", "{\"192.0.2.1\"}", NULL },
+	{ &prefixes, "0.0.0.0/0", "{\"0.0.0.0/0\"}", NULL },
+	{ &prefixes, "128.0.0.0/1", "{\"128.0.0.0/1\"}", NULL },
+	{ &prefixes, "::/0", "{\"::/0\"}", NULL },
+	{ &prefixes, "2001:DB8:0::/32", "{\"2001:db8::/32\"}", NULL },
+	{ &prefixes, "2001:db8::1", "{\"2001:db8::1\"}", NULL },
+	{ &prefixes, "::ffff:0:0/95", NULL, "bits behind the prefix are set: give ::fffe:0:0/95,"
+	    " or ::ffff:0:0 alone" },
+	{ &prefixes, "10.1.2.3/8", NULL,
+	    "bits behind the prefix are set: give 10.0.0.0/8, or 10.1.2.3 alone" },
+	{ &prefixes, "192.0.2.1/31", NULL,
+	    "bits behind the prefix are set: give 192.0.2.0/31, or 192.0.2.1 alone" },
+	{ &prefixes, "2001:db8::1/64", NULL,
+	    "bits behind the prefix are set: give 2001:db8::/64, or 2001:db8::1 alone" },
+	{ &prefixes, "::ffff:192.0.2.1", NULL,
+	    "IPv4 is written without ::ffff: here: give 192.0.2.1" },
+	{ &prefixes, "::ffff:192.0.2.0/120", NULL,
+	    "IPv4 is written without ::ffff: here: give 192.0.2.0/24" },
+	{ &prefixes, "::ffff:0:0/96", NULL, "IPv4 is written without ::ffff: here: give 0.0.0.0/0" },
+	{ &prefixes, "192.0.2.0/33", NULL, "give a length of 0 to 32 behind the \"/\"" },
+	{ &prefixes, "192.0.2.0/024", NULL, "give a length of 0 to 32 behind the \"/\"" },
+	{ &prefixes, "192.0.2.0/", NULL, "give a length of 0 to 32 behind the \"/\"" },
+	{ &prefixes, "192.0.2.0/-1", NULL, "give a length of 0 to 32 behind the \"/\"" },
+	{ &prefixes, "192.0.2.0/4294967320", NULL, "give a length of 0 to 32 behind the \"/\"" },
+	{ &prefixes, "::/129", NULL, "give a length of 0 to 128 behind the \"/\"" },
+	{ &prefixes, "10/8", NULL, ADDRESS_WANTED },
+	{ &prefixes, "010.0.0.0/8", NULL, ADDRESS_WANTED },
+	{ &prefixes, "fe80::1%lo", NULL, ADDRESS_WANTED },
+	{ &prefixes, "localhost", NULL, ADDRESS_WANTED },
+	{ &prefixes, "*", NULL, ADDRESS_WANTED },
+	{ &prefixes, "", NULL, ADDRESS_WANTED },
+	{ &prefixes, "/8", NULL, ADDRESS_WANTED },
+	{ &prefixes, "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111", NULL, ADDRESS_WANTED },
+	{ &ports, "0-1023", "{\"0-1023\"}", NULL },
+	{ &ports, "0-65535", "{\"0-65535\"}", NULL },
+	{ &ports, "2049", "{\"2049\"}", NULL },
+	{ &ports, "0", "{\"0\"}", NULL },
+	{ &ports, "7-7", "{\"7\"}", NULL },
+	{ &ports, "9-7", NULL, "give the lower port first: 7-9" },
+	{ &ports, "65536", NULL, PORT_WANTED },
+	{ &ports, "4294967303", NULL, PORT_WANTED },
+	{ &ports, "0-65536", NULL, PORT_WANTED },
+	{ &ports, "007", NULL, PORT_WANTED },
+	{ &ports, "-7", NULL, PORT_WANTED },
+	{ &ports, "7-", NULL, PORT_WANTED },
+	{ &ports, "7 - 9", NULL, PORT_WANTED },
+	{ &ports, "7-9-11", NULL, PORT_WANTED },
+	{ &ports, "echo", NULL, PORT_WANTED },
+	{ &ports, "", NULL, PORT_WANTED },
+};
+
+static char *
+print(const struct option_row *row, const struct values *values)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(out);
+	ck_assert_int_ge(option_print(row, values, out), 2);
+	fclose(out);
+	return text;
+}
+
+START_TEST(element_alone)
+{
+	char right[OPTION_RIGHT_SIZE] = "", text[OPTION_TEXT_SIZE], *printed;
+	const struct option_row *row = elements[_i].row;
+	struct values values = { .prefixes.count = 0 };
+	const bool taken = option_parse(row, elements[_i].text, &values, right);
+
+	ck_assert_msg(taken == (elements[_i].printed != NULL), "%s: %s", elements[_i].text, right);
+	if (taken) {
+		printed = print(row, &values);
+		ck_assert_str_eq(printed, elements[_i].printed);
+		ck_assert_str_eq(option_format(row, &values, text), elements[_i].printed);
+		free(printed);
+	} else {
+		ck_assert_str_eq(right, elements[_i].right);
+		ck_assert_uint_eq(values.prefixes.count + values.ports.count, 0);
+	}
+	option_clear(row, &values);
+}
+END_TEST
+
+/* --- lists ------------------------------------------------------------------------- */
+
+START_TEST(twice)
+{
+	char right[OPTION_RIGHT_SIZE];
+	struct values values = { .prefixes.count = 0 };
+
+	ck_assert(option_parse(&prefixes, "192.0.2.1", &values, right));
+	ck_assert(option_parse(&prefixes, "::1", &values, right));
+	ck_assert(!option_parse(&prefixes, "192.0.2.1/32", &values, right));
+	ck_assert_str_eq(right, "it is in the list twice: give it once");
+	ck_assert_uint_eq(values.prefixes.count, 2);
+	option_clear(&prefixes, &values);
+	/* The same bits are another prefix in the other family. */
+	ck_assert(option_parse(&prefixes, "0.0.0.0/0", &values, right));
+	ck_assert(option_parse(&prefixes, "::/0", &values, right));
+	option_clear(&prefixes, &values);
+	ck_assert(option_parse(&ports, "7-9", &values, right));
+	ck_assert(option_parse(&ports, "7", &values, right));
+	ck_assert(!option_parse(&ports, "7-9", &values, right));
+	option_clear(&ports, &values);
+}
+END_TEST
+
+START_TEST(the_most)
+{
+	char right[OPTION_RIGHT_SIZE], text[OPTION_TEXT_SIZE], *printed;
+	struct values values = { .prefixes.count = 0 };
+
+	for (int i = 0; i < LIST_MAX; i++) {
+		snprintf(text, sizeof(text), "2001:db8:1234:5678:9abc:def0:1234:%x", i);
+		ck_assert(option_parse(&prefixes, text, &values, right));
+	}
+	ck_assert(!option_parse(&prefixes, "::1", &values, right));
+	ck_assert_str_eq(right, "give at most 4096 elements");
+	printed = print(&prefixes, &values);
+	ck_assert_ptr_nonnull(strstr(printed, ":1234:fff\"}"));
+	option_format(&prefixes, &values, text);
+	ck_assert_uint_gt(strlen(text), OPTION_TEXT_SIZE / 2);
+	ck_assert_str_eq(text + strlen(text) - strlen("\", ...}"), "\", ...}");
+	ck_assert_int_eq(strncmp(text, printed, strlen(text) - strlen("...}")), 0);
+	free(printed);
+	option_clear(&prefixes, &values);
+	ck_assert_str_eq(option_format(&prefixes, &values, text), "{}");
+}
+END_TEST
+
+START_TEST(comparing_and_swapping)
+{
+	char right[OPTION_RIGHT_SIZE], text[OPTION_TEXT_SIZE];
+	struct values a = { .ports.count = 0 }, b = { .ports.count = 0 };
+
+	ck_assert(option_equal(&ports, &a, &b));
+	ck_assert(option_parse(&ports, "7", &a, right));
+	ck_assert(!option_equal(&ports, &a, &b));
+	ck_assert(option_parse(&ports, "9", &b, right));
+	ck_assert(!option_equal(&ports, &a, &b));
+	ck_assert(option_parse(&ports, "10-11", &b, right));
+	option_swap(&ports, &a, &b);
+	ck_assert_str_eq(option_format(&ports, &a, text), "{\"9\", \"10-11\"}");
+	ck_assert_str_eq(option_format(&ports, &b, text), "{\"7\"}");
+	option_clear(&ports, &b);
+	ck_assert(option_parse(&ports, "9", &b, right));
+	ck_assert(option_parse(&ports, "10-11", &b, right));
+	ck_assert(option_equal(&ports, &a, &b));
+	option_clear(&ports, &a);
+	option_clear(&ports, &b);
+}
+END_TEST
+
+/* --- their text ----------------------------------------------------------------------- */
+
+static const struct {
+	const char *text;
+	const char *told; /* each element with its line, then the fault with its line */
+} texts[] = {
+	{ "{}", "" },
+	{ "{ \n }", "" },
+	{ "{a}", "1 a\n" },
+	{ "{ \"a\" , 'b' ,c\n,\"d\" }", "1 a\n1 b\n1 c\n2 d\n" },
+	{ "{ a, }", "1 a\n" },
+	{ "{ \"\", '}', \"{,\" }", "1 \n1 }\n1 {,\n" },
+	{ "{ \"\\\"\", '\\'' }", "1 \\\"\n1 \\'\n" },
+	{ "{\n\"a\nb\",\n c\n}", "2 a\nb\n4 c\n" },
+	{ "{ a b }", "1: \",\" is missing between two elements\n" },
+	{ "{ \"a\"\n'b' }", "2: \",\" is missing between two elements\n" },
+	{ "{ , }", "1: an element is missing: write { \"...\", \"...\" }\n" },
+	{ "{ a,\n, b }", "1 a\n2: an element is missing: write { \"...\", \"...\" }\n" },
+	{ "{ (a) }", "1: an element is missing: write { \"...\", \"...\" }\n" },
+};
+
+START_TEST(text_of_a_list)
+{
+	struct list_element element;
+	struct list_text list;
+	char told[256] = "";
+	size_t used = 0;
+	int got;
+
+	list_text_begin(&list, texts[_i].text, 1);
+	while ((got = list_text_next(&list, &element)) == 1)
+		used += (size_t)snprintf(told + used, sizeof(told) - used, "%d %.*s\n", element.line,
+		    (int)element.length, element.text);
+	if (got == -1)
+		snprintf(told + used, sizeof(told) - used, "%d: %s\n", list.line, list.fault);
+	ck_assert_str_eq(told, texts[_i].told);
+}
+END_TEST
+
+/* --- what libconfuse sees of them ------------------------------------------------------- */
+
+START_TEST(scan)
+{
+	char file[] = "a = {}\nb /* = { */ = # {\n { x, # y }\n\"}\" }\n"
+	              "c += {z}d = 1 listen l { e = {\n} }";
+	static const char seen[] = "a = 0 \nb           =    \n 0         \n     \nc += 0  d = 1"
+	                           " listen l { e = 0\n  }";
+	struct config_scan found;
+
+	ck_assert(config_scan(file, strlen(file), &found));
+	ck_assert_str_eq(file, seen);
+	ck_assert_uint_eq(found.list_count, 4);
+	ck_assert_str_eq(found.lists[0].text, "{}");
+	ck_assert_str_eq(found.lists[1].text, "{ x,      \n\"}\" }");
+	ck_assert_int_eq(found.lists[1].line, 3);
+	ck_assert_uint_eq(found.lists[1].assignment, 2);
+	ck_assert_uint_eq(found.lists[2].assignment, 3);
+	ck_assert_str_eq(found.lists[3].text, "{\n}");
+	ck_assert_int_eq(found.lists[3].line, 5);
+	ck_assert_uint_eq(found.lists[3].assignment, 5);
+	ck_assert_uint_eq(found.section_count, 1);
+	config_scan_free(&found);
+}
+END_TEST
+
+START_TEST(open_list)
+{
+	static const char *const endings[] = { "", "x, ", "x\nb = 5", "b {\n}", "\"}\"" };
+	char file[64];
+
+	for (int i = 0; i < COUNT(endings); i++) {
+		struct config_scan found;
+
+		snprintf(file, sizeof(file), "\na = { %s", endings[i]);
+		ck_assert(!config_scan(file, strlen(file), &found));
+		ck_assert_int_eq(found.fault_line, 2);
+		ck_assert_uint_eq(found.good, strlen("\na = "));
+		ck_assert_ptr_nonnull(strstr(found.fault, "this list has no end"));
+		config_scan_free(&found);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("lists");
+	TCase *tcase = tcase_create("lists");
+
+	tcase_add_loop_test(tcase, element_alone, 0, COUNT(elements));
+	tcase_add_test(tcase, twice);
+	tcase_add_test(tcase, the_most);
+	tcase_add_test(tcase, comparing_and_swapping);
+	tcase_add_loop_test(tcase, text_of_a_list, 0, COUNT(texts));
+	tcase_add_test(tcase, scan);
+	tcase_add_test(tcase, open_list);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
