@@ -1,6 +1,8 @@
 /* The one door in: see admission.h. */
 #include "daemon/admission.h"
 
+#include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -11,18 +13,54 @@ admission_has_room(const struct admission *admission)
 	return admission->open < admission->limit;
 }
 
+/* --- refusing ---------------------------------------------------------------------- */
+
+static void
+tell_refusal(struct ledger *ledger, enum refuse_reason reason, const struct address *peer)
+{
+	struct refusal_note *note = &ledger->notes[reason];
+	char text[ADDRESS_TEXT_SIZE], suppressed[64] = "";
+	uint64_t untold;
+
+	if (!refusal_is_told(note, loop_now(), &untold))
+		return;
+	if (untold > 0)
+		snprintf(suppressed, sizeof(suppressed), " (%llu like it suppressed)",
+		    (unsigned long long)untold);
+	log_notice("connection refused: peer=%s listener=%s reason=%s%s",
+	    address_format(peer, text), ledger->name, refuse_reason_name(reason), suppressed);
+}
+
+/* With a reset: neither we nor the kernel keep anything for this peer. */
+static void
+refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+	ledger->refused[reason]++;
+	tell_refusal(ledger, reason, peer);
+}
+
+/* --- admitting and settling ------------------------------------------------------------ */
+
 void
 admission_admit(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *peer)
 {
 	const size_t worker = workers_pick(admission->workers);
-	struct conn *conn = conn_new(fd, peer, &ledger->traffic[worker]);
 	char text[ADDRESS_TEXT_SIZE];
+	struct conn *conn;
 
+	if (!acl_allows(admission->acl, peer)) {
+		refuse(ledger, REFUSE_DENIED, fd, peer);
+		return;
+	}
 	ledger->accepted++;
+	conn = conn_new(fd, peer, &ledger->traffic[worker]);
 	if (conn == NULL) {
-		ledger->refused[REFUSE_MEMORY]++;
-		close(fd);
+		refuse(ledger, REFUSE_MEMORY, fd, peer);
 		return;
 	}
 	ledger->open++;

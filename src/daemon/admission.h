@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "daemon/acl.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
 #include "daemon/workers.h"
@@ -16,6 +17,7 @@
 struct admission {
 	struct workers *workers;
 	uint64_t limit; /* limits.connections, or fewer where descriptors lack */
+	struct acl *acl; /* held */
 	uint64_t open;
 	uint64_t closed[CLOSE_REASON_COUNT];
 };
@@ -25,7 +27,8 @@ bool admission_has_room(const struct admission *admission);
 
 /*
  * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a
- * connection to a worker.  Where that fails, closes it and counts the refusal.
+ * connection to a worker.  Where that fails, or the peer is not to be served, closes it
+ * with a reset, counts the refusal and tells it in the log at a limited rate.
  */
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *peer);

@@ -142,7 +142,7 @@ add_value_fault(struct loading *loading, const struct setting *setting, const ch
 	if (setting->subject != NULL)
 		faults_add_at(loading->faults, setting->place, "%s = %s: %s", setting->subject,
 		    show(value, shown), right);
-	else if (setting->entry->is_list)
+	else if (setting->entry->is_list && option_is_list(setting->entry->row))
 		faults_add_at(loading->faults, setting->place, "%s: %s", show(value, shown), right);
 	else
 		faults_add_at(loading->faults, setting->place, "%s", right);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/uri.h"
 #include "daemon/faults.h"
+#include "daemon/lists.h"
 
 enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
 
@@ -52,6 +53,10 @@ struct config {
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
 	} limits;
+
+	struct {
+		struct prefix_list allow, deny;
+	} access;
 };
 
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */

@@ -179,6 +179,24 @@ check_overlaps(const struct config *config, const struct config_places *places,
 		}
 }
 
+/* --- access lists ------------------------------------------------------------------ */
+
+static void
+check_access(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct prefix_list *allow = &config->access.allow, *deny = &config->access.deny;
+	const struct place place = places->options[option_find("access", "deny") - option_rows];
+	char text[PREFIX_TEXT_SIZE];
+
+	for (size_t i = 0; i < deny->count; i++)
+		for (size_t j = 0; j < allow->count; j++)
+			if (prefix_equal(&deny->items[i], &allow->items[j]))
+				faults_add_at(faults, place, "access.deny = %s: access.allow has it"
+				    " too: give it in one of them",
+				    prefix_format(&deny->items[i], text));
+}
+
 void
 config_check(const struct config *config, const struct config_places *places,
     struct faults *faults)
@@ -195,5 +213,6 @@ config_check(const struct config *config, const struct config_places *places,
 		faults_add_at(faults, place_of(places, "edge_triggered"),
 		    "edge_triggered = true: event_method \"%s\" has no edges: give \"epoll\", or"
 		    " edge_triggered = false", event_method_name(method));
+	check_access(config, places, faults);
 	check_overlaps(config, places, faults);
 }

@@ -45,6 +45,7 @@ enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
 #define REFUSE_REASONS(X)                                           \
 	X(ABORTED, "aborted") /* gone before accept(2) returned it */ \
 	X(MEMORY, "memory")   /* an allocation failed */              \
+	X(DENIED, "denied")   /* the access list */                   \
 	X(DRAIN, "drain")     /* in the queue of a listener that closed, with no room left */
 
 #define REFUSE_REASON_ENUM(id, name) REFUSE_##id,

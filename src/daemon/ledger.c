@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A reason to refuse connections to a listener is told once in this time: ms. */
+#define TELL_EVERY 10000
+
 struct ledger *
 ledger_new(const char *name, size_t worker_count)
 {
@@ -42,6 +45,18 @@ ledger_release(struct ledger *ledger)
 	free(ledger->traffic);
 	free(ledger->name);
 	free(ledger);
+}
+
+bool
+refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold)
+{
+	if (note->told && now - note->last < TELL_EVERY) {
+		note->untold++;
+		return false;
+	}
+	*untold = note->untold;
+	*note = (struct refusal_note){ .told = true, .last = now };
+	return true;
 }
 
 size_t

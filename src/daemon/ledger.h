@@ -6,6 +6,7 @@
 #define DAEMON_LEDGER_H
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/counters.h"
@@ -21,6 +22,13 @@ struct traffic {
 	counter sent_bytes;
 };
 
+/* How a reason to refuse connections is told in the log: not for each of them. */
+struct refusal_note {
+	bool told;           /* once at least */
+	int64_t last;        /* when: loop_now() */
+	uint64_t untold;     /* since then */
+};
+
 struct ledger {
 	char *name; /* the listener's; never changes */
 	unsigned holders;
@@ -30,6 +38,7 @@ struct ledger {
 	uint64_t accepted;
 	uint64_t open;
 	uint64_t refused[REFUSE_REASON_COUNT];
+	struct refusal_note notes[REFUSE_REASON_COUNT];
 
 	struct traffic *traffic; /* one for each worker */
 };
@@ -40,6 +49,12 @@ struct ledger *ledger_new(const char *name, size_t worker_count);
 /* The control thread's alone; the last release frees it. */
 void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
+
+/*
+ * Whether a refusal at `now` (loop_now()) is told: one in 10 s.  Then sets *untold to how
+ * many before it were not.
+ */
+bool refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct traffic *traffic);

@@ -117,14 +117,16 @@ make_room(const struct config *config, size_t workers)
 	return descriptors_make_room(config->event_method == EVENT_METHOD_SELECT, &need);
 }
 
-/* All is bound and allocated: nothing from here on can fail. */
+/* All is bound and allocated: nothing from here on can fail.  Takes over both. */
 static void
-commit(struct server *server, struct config *next)
+commit(struct server *server, struct config *next, struct acl *acl)
 {
 	struct listeners_change change;
 
 	config_keep_fixed(next, server->config, warn_fixed);
 	log_open(next->log.target, next->log.facility, next->log.level);
+	acl_release(server->admission.acl);
+	server->admission.acl = acl;
 	server->admission.limit = make_room(next, workers_count(server->workers));
 	workers_set_limits(server->workers, next);
 	change = listeners_commit(server->listeners, next);
@@ -141,17 +143,22 @@ try_reload(struct server *server, struct faults *faults)
 {
 	struct config_source source = *server->source;
 	struct config *next;
+	struct acl *acl;
 
 	/* An editor's rename must never close the listeners. */
 	source.may_be_missing = false;
 	next = config_load(&source, faults);
 	if (next == NULL)
 		return false;
-	if (listeners_prepare(server->listeners, next, faults) == -1) {
+	acl = acl_new(&next->access.allow, &next->access.deny);
+	if (acl == NULL)
+		faults_add(faults, "%s", strerror(errno));
+	if (acl == NULL || listeners_prepare(server->listeners, next, faults) == -1) {
+		acl_release(acl);
 		config_free(next);
 		return false;
 	}
-	commit(server, next);
+	commit(server, next, acl);
 	return true;
 }
 
@@ -328,7 +335,8 @@ make_server(struct server *server)
 {
 	struct listener_context context = { .admission = &server->admission };
 
-	if (make_workers(server) == -1)
+	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
+	if (server->admission.acl == NULL || make_workers(server) == -1)
 		return -1;
 	server->admission.workers = server->workers;
 	context.base = server->base;
@@ -451,6 +459,7 @@ dispose(struct server *server)
 		event_free(server->drain_stop);
 	if (server->base != NULL)
 		event_base_free(server->base);
+	acl_release(server->admission.acl);
 	config_free(server->config);
 }
 

@@ -23,6 +23,8 @@ def listener(name="echo-tcp", address="127.0.0.1", port=0, protocol="tcp"):
 def _in_file_syntax(value):
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "{" + ", ".join(map(_in_file_syntax, value)) + "}"
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 

@@ -27,8 +27,11 @@ def odd_sizes(seed=1, largest=70001):
         yield source.choice((1, 2, 3, 7, 1447, 4095, 4097, source.randrange(1, largest)))
 
 
-def connect(host, port, receive_buffer=0, send_buffer=0):
-    """A connected stream socket; buffers in bytes, 0 leaves them to the kernel."""
+def connect(host, port, receive_buffer=0, send_buffer=0, source=None):
+    """A connected stream socket, from the address `source` if any.
+
+    Buffers are in bytes, 0 leaves them to the kernel.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     peer = socket.socket(family, socket.SOCK_STREAM)
     if receive_buffer:
@@ -37,6 +40,8 @@ def connect(host, port, receive_buffer=0, send_buffer=0):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     peer.settimeout(PATIENCE)
     try:
+        if source:
+            peer.bind((source, 0))
         peer.connect((host, port))
     except OSError:
         peer.close()

@@ -12,7 +12,7 @@
 	" log.target, log.facility, log.level, limits.connections, limits.idle_timeout,"   \
 	" limits.write_timeout, limits.stalled_connections, limits.lifetime,"              \
 	" limits.bandwidth_per_connection,"                                                \
-	" limits.socket_buffer\n"
+	" limits.socket_buffer, access.allow, access.deny\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 
 static const struct {
@@ -24,6 +24,20 @@ static const struct {
 	{ "limits.idle_timeout= '5' # as in the file", NULL },
 	{ "log.level=debug", NULL },
 	{ "user=\"\"", NULL },
+	{ "access.allow={}", NULL },
+	{ "access.allow={ \"192.0.2.0/24\", ::1 }", NULL },
+	{ "access.allow=::1", NULL },
+	{ "access.allow={ 10.1.2.3/8, x }", "-o access.allow={ 10.1.2.3/8, x }: 10.1.2.3/8: bits"
+	    " behind the prefix are set: give 10.0.0.0/8, or 10.1.2.3 alone\n"
+	    "-o access.allow={ 10.1.2.3/8, x }: x: give an address or a prefix, such as"
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	{ "access.allow=x", "-o access.allow=x: give an address or a prefix, such as"
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	{ "access.allow={ ::1 ::2 }", "-o access.allow={ ::1 ::2 }: \",\" is missing between two"
+	    " elements\n" },
+	{ "access.allow={ ::1", "-o access.allow={ ::1: this list has no end: \"}\" is missing; or"
+	    " it is a section, which has no \"=\"\n" },
+	{ "workers={ 4 }", "-o workers={ 4 }: give one value, not a list\n" },
 	{ "workers = 4",
 	    "-o workers = 4: unknown option \"workers \": did you mean \"workers\"?\n" },
 	{ "limits.idle_timeout=x",
@@ -76,6 +90,24 @@ START_TEST(last_setting_wins)
 	ck_assert_int_eq(config->workers, 5);
 	ck_assert_int_eq(config->log.level, LOG_ERR);
 	ck_assert_str_eq(config->user, "");
+	config_free(config);
+}
+END_TEST
+
+START_TEST(setting_replaces_a_list)
+{
+	const char *const set[] = { "access.allow={ ::1, ::2 }", "access.allow=::3",
+		"access.deny={}" };
+	const struct config_source source = { .path = path, .set = set, .set_count = 3 };
+	struct config *config;
+	char *text;
+
+	write_file("access { allow = { 10.0.0.0/8 } deny = { 10.1.0.0/16 } }\n" GOOD);
+	config = load_good(&source);
+	text = dump(config);
+	ck_assert_ptr_nonnull(strstr(text, "\tallow = {\"::3\"} "));
+	ck_assert_ptr_nonnull(strstr(text, "\tdeny = {} "));
+	free(text);
 	config_free(config);
 }
 END_TEST
@@ -264,6 +296,7 @@ add_tests(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, sets, 0, (int)(sizeof(settings) / sizeof(settings[0])));
 	tcase_add_test(tcase, last_setting_wins);
+	tcase_add_test(tcase, setting_replaces_a_list);
 	tcase_add_test(tcase, faults_between_file_and_setting);
 	tcase_add_test(tcase, uris_replace_listeners);
 	tcase_add_test(tcase, uri_faults);
