@@ -1,0 +1,289 @@
+/* The books of sources: their limits, what makes a source, and how many are kept. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "common/siphash.h"
+#include "daemon/sources.h"
+#include "runner.h"
+
+/* A time at which the books begin: loop_now() is any. */
+#define START 123456789
+
+static struct sources *sources;
+
+static void
+make(void)
+{
+	sources = sources_new();
+	ck_assert_ptr_nonnull(sources);
+}
+
+static void
+dispose(void)
+{
+	sources_free(sources);
+}
+
+static struct address
+ipv4(uint32_t host)
+{
+	struct address address = { .in4.sin_family = AF_INET };
+
+	address.in4.sin_addr.s_addr = htonl(host);
+	return address;
+}
+
+static struct address
+parse(const char *text)
+{
+	struct address address;
+
+	ck_assert(address_parse(&address, text, 7));
+	return address;
+}
+
+static enum source_verdict
+enter(const char *text, int64_t now)
+{
+	const struct address peer = parse(text);
+
+	return sources_enter(sources, &peer, now);
+}
+
+static void
+leave(const char *text, int64_t now)
+{
+	const struct address peer = parse(text);
+
+	sources_leave(sources, &peer, now);
+}
+
+/* --- the hash ---------------------------------------------------------------------------- */
+
+/* The vector of nine bytes of the authors: the key 00 to 0f, the bytes 00 to 08. */
+START_TEST(hash_is_siphash)
+{
+	const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+
+	ck_assert_uint_eq(siphash(key, UINT64_C(0x0706050403020100), 8),
+	    UINT64_C(0x9e0082df0ba9e4b0));
+}
+END_TEST
+
+/* --- limits ----------------------------------------------------------------------------- */
+
+START_TEST(no_limits_no_books)
+{
+	for (uint32_t i = 0; i < 1000; i++) {
+		const struct address peer = ipv4(i);
+
+		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_UNLIMITED);
+	}
+	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
+START_TEST(connections)
+{
+	sources_set_limits(sources, 2, 0);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FULL);
+	ck_assert_int_eq(enter("192.0.2.2", START), SOURCE_ENTERED);
+	leave("192.0.2.1", START);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START + 100000), SOURCE_FULL);
+	ck_assert_uint_eq(sources_count(sources), 2);
+	leave("192.0.2.1", START);
+	leave("192.0.2.1", START);
+	leave("192.0.2.2", START);
+	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
+START_TEST(rate)
+{
+	sources_set_limits(sources, 0, 10);
+	/* A second's worth at once, and then one each 100 ms, however short they are. */
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+		leave("192.0.2.1", START);
+	}
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FAST);
+	ck_assert_int_eq(enter("192.0.2.2", START), SOURCE_ENTERED);
+	for (int i = 0; i < 1000; i++) /* those refused cost nothing */
+		ck_assert_int_eq(enter("192.0.2.1", START + 99), SOURCE_FAST);
+	ck_assert_int_eq(enter("192.0.2.1", START + 100), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START + 100), SOURCE_FAST);
+	ck_assert_int_eq(enter("192.0.2.1", START + 300), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START + 300), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START + 300), SOURCE_FAST);
+	/* An hour of silence is worth no more than a second. */
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(enter("192.0.2.1", START + 3600000), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START + 3600000), SOURCE_FAST);
+}
+END_TEST
+
+START_TEST(every_rate_has_its_burst)
+{
+	static const int rates[] = { 1, 2, 3, 7, 60, 999, 1000, 1001, 30000, 1000000 };
+
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		const struct address peer = ipv4((uint32_t)i);
+		int entered = 0;
+
+		sources_set_limits(sources, 0, rates[i]);
+		while (sources_enter(sources, &peer, START) == SOURCE_ENTERED)
+			entered++;
+		ck_assert_int_eq(entered, rates[i]);
+	}
+}
+END_TEST
+
+START_TEST(new_limits_hold_at_once)
+{
+	sources_set_limits(sources, 5, 0);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	sources_set_limits(sources, 3, 0);
+	leave("192.0.2.1", START);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FULL);
+	sources_set_limits(sources, 6, 2);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FULL);
+	sources_set_limits(sources, 0, 2);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FAST);
+	sources_set_limits(sources, 0, 0);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_UNLIMITED);
+	/* Those in the books leave them all the same. */
+	for (int i = 0; i < 6; i++)
+		leave("192.0.2.1", START);
+	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
+/* --- what a source is -------------------------------------------------------------------- */
+
+START_TEST(a_source_is_a_64_of_ipv6)
+{
+	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6 };
+	struct address peer;
+
+	sources_set_limits(sources, 1, 0);
+	ck_assert_int_eq(enter("2001:db8:0:1::1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("2001:db8:0:1:ffff:ffff:ffff:ffff", START), SOURCE_FULL);
+	ck_assert_int_eq(enter("2001:db8:0:2::1", START), SOURCE_ENTERED);
+	/* The same bits are another source in the other family. */
+	ck_assert_int_eq(enter("::1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("0.0.0.0", START), SOURCE_ENTERED);
+	/* What a listener of both gives for IPv4 is not all one /64. */
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:192.0.2.1", &mapped.sin6_addr), 1);
+	address_from_sockaddr(&peer, (struct sockaddr *)&mapped, sizeof(mapped));
+	ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_FULL);
+	ck_assert_int_eq(enter("::ffff:192.0.2.2", START), SOURCE_ENTERED);
+}
+END_TEST
+
+/* --- how many are kept ---------------------------------------------------------------------- */
+
+START_TEST(open_ones_are_all_kept)
+{
+	const uint32_t count = 50000;
+
+	sources_set_limits(sources, 1, 5);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct address peer = ipv4(i);
+
+		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_ENTERED);
+	}
+	ck_assert_uint_eq(sources_count(sources), count);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct address peer = ipv4(i);
+
+		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_FULL);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct address peer = ipv4(i);
+
+		sources_leave(sources, &peer, START + 1000);
+	}
+	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
+static void
+visit(uint32_t host, int64_t now)
+{
+	const struct address peer = ipv4(host);
+
+	ck_assert_int_eq(sources_enter(sources, &peer, now), SOURCE_ENTERED);
+	sources_leave(sources, &peer, now);
+}
+
+START_TEST(the_least_recent_is_forgotten_first)
+{
+	const uint32_t count = 1000000;
+	struct address peer;
+
+	sources_set_limits(sources, 1, 1);
+	for (uint32_t i = 0; i < count; i++) {
+		visit(i, START);
+		ck_assert_uint_le(sources_count(sources), SOURCES_IDLE_MAX + 1);
+	}
+	ck_assert_uint_eq(sources_count(sources), SOURCES_IDLE_MAX);
+	/* The last are remembered, up to the bound; those before are not. */
+	for (uint32_t i = count - SOURCES_IDLE_MAX; i < count; i++) {
+		peer = ipv4(i);
+		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_FAST);
+	}
+	visit(count - SOURCES_IDLE_MAX - 1, START);
+	/* An open one is never forgotten. */
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	for (uint32_t i = 0; i < 2 * SOURCES_IDLE_MAX; i++)
+		visit(i, START + 1);
+	ck_assert_int_eq(enter("192.0.2.1", START + 1), SOURCE_FULL);
+}
+END_TEST
+
+START_TEST(after_a_second_nothing_is_kept)
+{
+	sources_set_limits(sources, 0, 1);
+	for (uint32_t i = 0; i < 10000; i++)
+		visit(i, START);
+	ck_assert_uint_eq(sources_count(sources), 10000);
+	for (uint32_t i = 0; i < 10000; i++)
+		visit(10000, START + 1000 + (int64_t)i * 1000);
+	ck_assert_uint_le(sources_count(sources), 1);
+}
+END_TEST
+
+static void
+add_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, hash_is_siphash);
+	tcase_add_test(tcase, no_limits_no_books);
+	tcase_add_test(tcase, connections);
+	tcase_add_test(tcase, rate);
+	tcase_add_test(tcase, every_rate_has_its_burst);
+	tcase_add_test(tcase, new_limits_hold_at_once);
+	tcase_add_test(tcase, a_source_is_a_64_of_ipv6);
+	tcase_add_test(tcase, open_ones_are_all_kept);
+	tcase_add_test(tcase, the_least_recent_is_forgotten_first);
+	tcase_add_test(tcase, after_a_second_nothing_is_kept);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sources");
+	TCase *tcase = tcase_create("sources");
+
+	tcase_add_checked_fixture(tcase, make, dispose);
+	tcase_set_timeout(tcase, 60);
+	add_tests(tcase);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
