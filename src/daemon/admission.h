@@ -12,12 +12,14 @@
 #include "daemon/acl.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "daemon/sources.h"
 #include "daemon/workers.h"
 
 struct admission {
 	struct workers *workers;
 	uint64_t limit; /* limits.connections, or fewer where descriptors lack */
 	struct acl *acl; /* held */
+	struct sources *sources;
 	uint64_t open;
 	uint64_t closed[CLOSE_REASON_COUNT];
 };

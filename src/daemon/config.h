@@ -52,6 +52,8 @@ struct config {
 		int lifetime;                 /* seconds; 0: none */
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
+		int connections_per_source;     /* 0: no limit */
+		int connection_rate_per_source; /* a second; 0: no limit */
 	} limits;
 
 	struct {

@@ -59,12 +59,13 @@ struct conn {
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
 	uint32_t active;        /* loop_now(), modulo 49 days */
 	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
-	uint8_t reason;         /* enum close_reason */
+	uint8_t reason : 7;     /* enum close_reason */
+	uint8_t counted : 1;    /* the control thread's mark */
 	uint8_t state : 7;      /* enum conn_state */
 	uint8_t stalled : 1;    /* counted in loop->stalled */
 };
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
-static_assert(CLOSE_REASON_COUNT <= UINT8_MAX, "a reason has 8 bits");
+static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void read_on(struct conn *conn);
@@ -172,7 +173,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	    "seconds=%.3f", address_format(&conn->peer, peer), conn->traffic->ledger->name,
 	    close_reason_name(reason), (unsigned long long)conn->received,
 	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
-	conn->reason = (uint8_t)reason;
+	conn->reason = (uint8_t)reason & 0x7f;
 	unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
@@ -568,11 +569,11 @@ conn_finish(struct conn *conn, enum close_reason reason)
 	switch ((enum conn_state)conn->state) {
 	case CONN_READING:
 	case CONN_PACED:
-		conn->reason = (uint8_t)reason;
+		conn->reason = (uint8_t)reason & 0x7f;
 		shut_down(conn);
 		break;
 	case CONN_BLOCKED:
-		conn->reason = (uint8_t)reason;
+		conn->reason = (uint8_t)reason & 0x7f;
 		set_state(conn, CONN_FLUSHING);
 		break;
 	case CONN_FLUSHING:
@@ -607,6 +608,24 @@ struct traffic *
 conn_traffic(const struct conn *conn)
 {
 	return conn->traffic;
+}
+
+const struct address *
+conn_peer(const struct conn *conn)
+{
+	return &conn->peer;
+}
+
+void
+conn_set_counted(struct conn *conn, bool counted)
+{
+	conn->counted = counted;
+}
+
+bool
+conn_is_counted(const struct conn *conn)
+{
+	return conn->counted;
 }
 
 enum close_reason

@@ -46,6 +46,8 @@ enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
 	X(ABORTED, "aborted") /* gone before accept(2) returned it */ \
 	X(MEMORY, "memory")   /* an allocation failed */              \
 	X(DENIED, "denied")   /* the access list */                   \
+	X(SOURCE_CONNECTIONS, "source_connections") /* limits.connections_per_source */ \
+	X(SOURCE_RATE, "source_rate")               /* limits.connection_rate_per_source */ \
 	X(DRAIN, "drain")     /* in the queue of a listener that closed, with no room left */
 
 #define REFUSE_REASON_ENUM(id, name) REFUSE_##id,

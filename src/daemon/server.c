@@ -117,6 +117,13 @@ make_room(const struct config *config, size_t workers)
 	return descriptors_make_room(config->event_method == EVENT_METHOD_SELECT, &need);
 }
 
+static void
+limit_sources(struct server *server, const struct config *config)
+{
+	sources_set_limits(server->admission.sources, config->limits.connections_per_source,
+	    config->limits.connection_rate_per_source);
+}
+
 /* All is bound and allocated: nothing from here on can fail.  Takes over both. */
 static void
 commit(struct server *server, struct config *next, struct acl *acl)
@@ -127,6 +134,7 @@ commit(struct server *server, struct config *next, struct acl *acl)
 	log_open(next->log.target, next->log.facility, next->log.level);
 	acl_release(server->admission.acl);
 	server->admission.acl = acl;
+	limit_sources(server, next);
 	server->admission.limit = make_room(next, workers_count(server->workers));
 	workers_set_limits(server->workers, next);
 	change = listeners_commit(server->listeners, next);
@@ -336,8 +344,11 @@ make_server(struct server *server)
 	struct listener_context context = { .admission = &server->admission };
 
 	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
-	if (server->admission.acl == NULL || make_workers(server) == -1)
+	server->admission.sources = sources_new();
+	if (server->admission.acl == NULL || server->admission.sources == NULL ||
+	    make_workers(server) == -1)
 		return -1;
+	limit_sources(server, server->config);
 	server->admission.workers = server->workers;
 	context.base = server->base;
 	server->listeners = listeners_new(&context);
@@ -460,6 +471,7 @@ dispose(struct server *server)
 	if (server->base != NULL)
 		event_base_free(server->base);
 	acl_release(server->admission.acl);
+	sources_free(server->admission.sources);
 	config_free(server->config);
 }
 

@@ -12,7 +12,8 @@
 	" log.target, log.facility, log.level, limits.connections, limits.idle_timeout,"   \
 	" limits.write_timeout, limits.stalled_connections, limits.lifetime,"              \
 	" limits.bandwidth_per_connection,"                                                \
-	" limits.socket_buffer, access.allow, access.deny\n"
+	" limits.socket_buffer, limits.connections_per_source,"                            \
+	" limits.connection_rate_per_source, access.allow, access.deny\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 
 static const struct {
