@@ -46,6 +46,7 @@ static struct {
 	struct sink sink;
 	uint64_t suppressed;      /* messages that found no room, ever */
 	uint64_t suppressed_said; /* of these, how many the log has told */
+	struct log_class *classes; /* those with similar messages to tell of */
 	unsigned start, used;     /* the ring's first byte and how many it holds */
 	char ring[RING_SIZE];
 } queue = {
@@ -86,6 +87,78 @@ ring_take(void *data, unsigned size)
 	memcpy((char *)data + first, queue.ring, size - first);
 	queue.start = (at + size) % RING_SIZE;
 	queue.used -= size;
+}
+
+/* A record that finds no room is counted. */
+static void
+put(const struct record *record, const char *text)
+{
+	if (sizeof(*record) + record->length > RING_SIZE - queue.used) {
+		queue.suppressed++;
+		return;
+	}
+	ring_put(record, sizeof(*record));
+	ring_put(text, record->length);
+	if (queue.running)
+		pthread_cond_signal(&queue.filled);
+}
+
+/* --- classes, under the same lock -------------------------------------------- */
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+put_similar(const struct log_class *class, uint64_t count)
+{
+	struct record record = { .level = class->level };
+	char text[sizeof(class->last) + 64];
+
+	if (count == 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &record.when);
+	record.length = (unsigned)snprintf(text, sizeof(text),
+	    "%llu similar messages suppressed: %s", (unsigned long long)count, class->last);
+	put(&record, text);
+}
+
+static void
+note_suppressed(struct log_class *class, int level, const char *text)
+{
+	class->level = level;
+	snprintf(class->last, sizeof(class->last), "%.*s", (int)sizeof(class->last) - 1, text);
+	if (class->listed)
+		return;
+	class->listed = true;
+	class->next = queue.classes;
+	queue.classes = class;
+	if (queue.running)
+		pthread_cond_signal(&queue.filled); /* a deadline has come up */
+}
+
+/* Tells of the classes whose period is over at `now`; those with nothing left to tell leave. */
+static void
+settle_classes(int64_t now)
+{
+	struct log_class **at = &queue.classes;
+
+	while (*at != NULL) {
+		struct log_class *class = *at;
+
+		put_similar(class, log_limit_settle(&class->limit, now));
+		if (class->limit.suppressed > 0) {
+			at = &class->next;
+			continue;
+		}
+		*at = class->next;
+		class->listed = false;
+	}
 }
 
 /* --- writing out, by the log thread alone ----------------------------------- */
@@ -184,6 +257,24 @@ write_oldest(void)
 	pthread_mutex_lock(&queue.lock);
 }
 
+/* Waits until there is something to write, or a class to settle; the lock is held. */
+static void
+wait_for_more(void)
+{
+	int64_t until = INT64_MAX;
+	struct timespec deadline;
+
+	for (const struct log_class *class = queue.classes; class != NULL; class = class->next)
+		if (class->limit.until < until)
+			until = class->limit.until;
+	if (until == INT64_MAX) {
+		pthread_cond_wait(&queue.filled, &queue.lock);
+		return;
+	}
+	deadline = (struct timespec){ until / 1000, until % 1000 * 1000000 };
+	pthread_cond_timedwait(&queue.filled, &queue.lock, &deadline);
+}
+
 static void *
 run(void *arg)
 {
@@ -191,8 +282,11 @@ run(void *arg)
 	openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
 	pthread_mutex_lock(&queue.lock);
 	for (;;) {
-		while (queue.used == 0 && !queue.ending)
-			pthread_cond_wait(&queue.filled, &queue.lock);
+		settle_classes(now_ms());
+		while (queue.used == 0 && !queue.ending) {
+			wait_for_more();
+			settle_classes(now_ms());
+		}
 		if (queue.used == 0)
 			break;
 		write_oldest();
@@ -232,7 +326,7 @@ log_start(void)
 
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue.filled, NULL);
+	pthread_cond_init(&queue.filled, &monotonic);
 	pthread_cond_init(&queue.ended, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 
@@ -293,19 +387,13 @@ log_suppressed(void)
 	return count;
 }
 
-static void
-enqueue(const struct record *record, const char *text)
+/* Returns the length of what it wrote to `text`, or -1. */
+static int
+format_line(char text[LINE_SIZE], const char *format, va_list args)
 {
-	pthread_mutex_lock(&queue.lock);
-	if (sizeof(*record) + record->length > RING_SIZE - queue.used) {
-		queue.suppressed++;
-	} else {
-		ring_put(record, sizeof(*record));
-		ring_put(text, record->length);
-		if (queue.running)
-			pthread_cond_signal(&queue.filled);
-	}
-	pthread_mutex_unlock(&queue.lock);
+	const int n = vsnprintf(text, LINE_SIZE, format, args);
+
+	return n < LINE_SIZE ? n : LINE_SIZE - 1;
 }
 
 void
@@ -319,11 +407,56 @@ log_write(int level, const char *format, ...)
 
 	clock_gettime(CLOCK_REALTIME, &record.when);
 	va_start(args, format);
-	n = vsnprintf(text, sizeof(text), format, args);
+	n = format_line(text, format, args);
 	va_end(args);
 	if (n >= 0) {
-		record.length = (unsigned)n < sizeof(text) ? (unsigned)n : sizeof(text) - 1;
-		enqueue(&record, text);
+		record.length = (unsigned)n;
+		pthread_mutex_lock(&queue.lock);
+		put(&record, text);
+		pthread_mutex_unlock(&queue.lock);
 	}
 	errno = saved_errno;
+}
+
+static void
+put_limited(struct log_class *class, const struct record *record, const char *text)
+{
+	uint64_t suppressed;
+
+	if (!log_limit_allows(&class->limit, now_ms(), &suppressed)) {
+		note_suppressed(class, record->level, text);
+		return;
+	}
+	put_similar(class, suppressed);
+	put(record, text);
+}
+
+void
+log_write_limited(struct log_class *class, int level, const char *format, ...)
+{
+	const int saved_errno = errno;
+	struct record record = { .level = LOG_PRI(level) };
+	char text[LINE_SIZE];
+	va_list args;
+	int n;
+
+	clock_gettime(CLOCK_REALTIME, &record.when);
+	va_start(args, format);
+	n = format_line(text, format, args);
+	va_end(args);
+	if (n >= 0) {
+		record.length = (unsigned)n;
+		pthread_mutex_lock(&queue.lock);
+		put_limited(class, &record, text);
+		pthread_mutex_unlock(&queue.lock);
+	}
+	errno = saved_errno;
+}
+
+void
+log_settle(void)
+{
+	pthread_mutex_lock(&queue.lock);
+	settle_classes(INT64_MAX);
+	pthread_mutex_unlock(&queue.lock);
 }

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <syslog.h>
 
+#include "common/log_limit.h"
+
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 /* The level up to which messages are taken, as in syslog.h; read by log_wants(). */
@@ -68,6 +70,37 @@ void log_write(int level, const char *format, ...) __attribute__((format(printf,
 #define log_notice(...) log_at(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/*
+ * The messages of one place in the source where trouble that lasts would log the same
+ * again and again.  Of each place one is taken in a period (log_limit.h); at its end
+ * "N similar messages suppressed" says how many more there were, with the last of them.
+ * Its members are the log's own.
+ */
+struct log_class {
+	struct log_limit limit;
+	struct log_class *next; /* of those that have something to tell */
+	bool listed;
+	int level;
+	char last[256];
+};
+
+/* Call it by the macros below.  A class may be used by all threads. */
+void log_write_limited(struct log_class *class, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_at_limited(level, ...)                                            \
+	do {                                                                  \
+		static struct log_class log_class_here;                       \
+                                                                              \
+		if (log_wants(level))                                         \
+			log_write_limited(&log_class_here, (level), __VA_ARGS__); \
+	} while (0)
+#define log_error_limited(...) log_at_limited(LOG_ERR, __VA_ARGS__)
+#define log_warning_limited(...) log_at_limited(LOG_WARNING, __VA_ARGS__)
+
+/* Says now how many messages of each place were suppressed, not at the end of its period. */
+void log_settle(void);
 
 /* "err", "warning", "notice", "info", "debug", …: the names that syslog.conf(5) has. */
 const char *log_level_name(int level);

@@ -16,9 +16,6 @@
 /* How long a listener waits where descriptors or memory ran out and nothing closes: ms. */
 #define RETRY 250
 
-/* Trouble that lasts is told once in this time: ms. */
-#define COMPLAIN_EVERY 10000
-
 /* What serves one socket. */
 struct door {
 	struct event *acceptable; /* streams */
@@ -32,8 +29,6 @@ struct listener {
 	struct door *doors; /* one for each socket of `bound` */
 	struct ledger *ledger;
 	bool paused;
-	bool complained;
-	int64_t last_complaint; /* loop_now() */
 	struct event *retry;
 };
 
@@ -154,18 +149,6 @@ listener_free(struct listener *listener)
 
 /* --- trouble ---------------------------------------------------------------------- */
 
-static bool
-may_complain(struct listener *listener)
-{
-	const int64_t now = loop_now();
-
-	if (listener->complained && now - listener->last_complaint < COMPLAIN_EVERY)
-		return false;
-	listener->complained = true;
-	listener->last_complaint = now;
-	return true;
-}
-
 static void
 pause_accepting(struct listener *listener)
 {
@@ -178,9 +161,8 @@ pause_accepting(struct listener *listener)
 static void
 wait_for_room(struct listener *listener)
 {
-	if (may_complain(listener))
-		log_warning("%llu connections are open, the most allowed: further ones to %s wait",
-		    (unsigned long long)listener->context.admission->limit, listener->config.name);
+	log_warning_limited("%llu connections are open, the most allowed: further ones to %s wait",
+	    (unsigned long long)listener->context.admission->limit, listener->config.name);
 	pause_accepting(listener);
 }
 
@@ -190,9 +172,8 @@ wait_and_retry(struct listener *listener, int error)
 {
 	const struct timeval delay = { 0, RETRY * 1000 };
 
-	if (may_complain(listener))
-		log_error("cannot accept connections to %s: %s; they wait", listener->config.name,
-		    strerror(error));
+	log_error_limited("cannot accept connections to %s: %s; they wait", listener->config.name,
+	    strerror(error));
 	pause_accepting(listener);
 	event_add(listener->retry, &delay);
 }

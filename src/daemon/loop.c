@@ -39,7 +39,7 @@ loop_run(struct event_base *base)
 	const struct timespec pause = { .tv_nsec = RETRY };
 
 	while (event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) == -1) {
-		log_error("cannot wait for events: %s; trying again", strerror(errno));
+		log_error_limited("cannot wait for events: %s; trying again", strerror(errno));
 		nanosleep(&pause, NULL);
 	}
 }

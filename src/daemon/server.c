@@ -314,7 +314,10 @@ watch_signals(struct server *server)
 static void
 on_libevent_message(int severity, const char *text)
 {
-	log_at(severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "libevent: %s", text);
+	if (severity >= EVENT_LOG_WARN)
+		log_warning_limited("libevent: %s", text);
+	else
+		log_debug("libevent: %s", text);
 }
 
 /* --- start and end ------------------------------------------------------------------- */
@@ -490,6 +493,7 @@ server_run(struct config *config, const struct config_source *source)
 		close_ears();
 	}
 	dispose(&server);
+	log_settle();
 	if (result == 0)
 		log_notice("stopped");
 	return result;

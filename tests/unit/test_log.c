@@ -1,6 +1,7 @@
 /* The log: its lines, its levels, and that nobody ever waits for it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -222,6 +223,57 @@ START_TEST(suppressed_messages_are_told)
 }
 END_TEST
 
+static void
+complain(int number)
+{
+	log_warning_limited("trouble %d", number);
+}
+
+START_TEST(messages_that_repeat_are_counted)
+{
+	char text[4096];
+
+	capture_stderr();
+	ck_assert_int_eq(log_start(), 0);
+	errno = ENOTTY;
+	for (int i = 1; i <= 5; i++)
+		complain(i);
+	ck_assert_int_eq(errno, ENOTTY);
+	log_error_limited("of another kind");
+	log_settle();
+	log_notice("last");
+	log_stop();
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "warning: trouble 1\n" STAMP "err: of another kind\n" STAMP
+	    "warning: 4 similar messages suppressed: trouble 5\n" STAMP "notice: last\n$");
+}
+END_TEST
+
+/* Nothing else is logged meanwhile: the log says it by itself. */
+START_TEST(the_count_is_told_when_the_period_is_over)
+{
+	struct pollfd line = { .events = POLLIN };
+	char text[4096];
+
+	capture_stderr();
+	ck_assert_int_eq(log_start(), 0);
+	complain(1);
+	complain(2);
+	line.fd = log_pipe[0];
+	ck_assert_int_eq(poll(&line, 1, 5000), 1);
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "warning: trouble 1\n$");
+	ck_assert_int_eq(poll(&line, 1, LOG_LIMIT_PERIOD + 20000), 1);
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "warning: 1 similar messages suppressed: trouble 2\n$");
+	complain(3);
+	ck_assert_int_eq(poll(&line, 1, 5000), 1);
+	captured(text, sizeof(text));
+	assert_matches(text, "^" STAMP "warning: trouble 3\n$");
+	log_stop();
+}
+END_TEST
+
 START_TEST(a_full_disk_is_survived)
 {
 	const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -256,6 +308,8 @@ main(void)
 	tcase_add_test(tests, the_journal_gets_priorities);
 	tcase_add_test(tests, nobody_waits_for_a_log_that_is_stuck);
 	tcase_add_test(tests, suppressed_messages_are_told);
+	tcase_add_test(tests, messages_that_repeat_are_counted);
+	tcase_add_test(tests, the_count_is_told_when_the_period_is_over);
 	tcase_add_test(tests, a_full_disk_is_survived);
 	tcase_add_test(tests, level_names);
 	suite_add_tcase(suite, tests);
