@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/descriptors.h"
@@ -392,6 +393,14 @@ drop_privileges(struct server *server)
 	return result;
 }
 
+/* Better told now than by the first reload. */
+static void
+warn_of_unreadable_file(const struct server *server)
+{
+	if (access(server->source->path, R_OK) == -1 && errno == EACCES)
+		log_warning("%s: %s: a reload will fail", server->source->path, strerror(errno));
+}
+
 static const char *
 trigger(const struct config *config, const char *method)
 {
@@ -431,6 +440,7 @@ start(struct server *server)
 		listeners_roll_back(server->listeners);
 		return -1;
 	}
+	warn_of_unreadable_file(server);
 	if (log_start() == -1 || workers_start(server->workers) == -1) {
 		log_error("cannot start threads: %s", strerror(errno));
 		listeners_roll_back(server->listeners);

@@ -87,8 +87,22 @@ def supplementary_groups(pid):
     return _status_numbers(pid, "Groups")
 
 
-def effective_capabilities(pid):
-    return int(_status(pid, "CapEff")[0], 16)
+CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def capabilities(pid):
+    """{set: mask} of capabilities(7), for a process or a thread."""
+    return {name: int(_status(pid, name)[0], 16) for name in CAPABILITY_SETS}
+
+
+def can_gain_privileges(pid):
+    """False once no_new_privs is set."""
+    return _status_numbers(pid, "NoNewPrivs") == [0]
+
+
+def seccomp_mode(pid):
+    """0: none, 2: a filter."""
+    return _status_numbers(pid, "Seccomp")[0]
 
 
 UNSHARE_NETWORK = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "-r", "--net"]
@@ -227,6 +241,18 @@ def write_file(path, text):
 
 def first_unprivileged_port():
     return int((_lines("/proc/sys/net/ipv4/ip_unprivileged_port_start") or ["1024"])[0])
+
+
+def free_privileged_port():
+    """A port below 1024 on which nobody listens."""
+    for port in range(1023, 512, -1):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no port between 512 and 1024 is free")
 
 
 def free_port():
