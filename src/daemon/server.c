@@ -409,7 +409,6 @@ trigger(const struct config *config, const char *method)
 	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
 }
 
-/* Binds while still root; starts threads only after root is gone. */
 /*
  * Where a CPU has more to do than time, this thread waits for a worker's pause and then
  * accepts all at once; by default each new connection stops a worker in its tracks
@@ -424,6 +423,7 @@ yield_to_workers(void)
 		log_debug("sched_setscheduler(SCHED_BATCH): %s", strerror(errno));
 }
 
+/* Binds while still root; starts threads only after root is gone. */
 static int
 start(struct server *server)
 {
