@@ -388,7 +388,7 @@ log_suppressed(void)
 }
 
 /* Returns the length of what it wrote to `text`, or -1. */
-static int
+static int __attribute__((format(printf, 2, 0)))
 format_line(char text[LINE_SIZE], const char *format, va_list args)
 {
 	const int n = vsnprintf(text, LINE_SIZE, format, args);
