@@ -11,7 +11,6 @@ struct any_list {
 	size_t count;
 };
 
-_Static_assert(sizeof(struct prefix_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(sizeof(struct port_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(sizeof(struct any_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(PREFIX_RIGHT_SIZE <= LIST_RIGHT_SIZE, "prefix_parse() writes to it");
@@ -65,8 +64,10 @@ parse_port(const char *text, uint16_t *port)
 static bool
 parse_ports(struct port_range *range, const char *text, char right[LIST_RIGHT_SIZE])
 {
-	const char *rest = parse_port(text, &range->from);
+	const char *rest;
 
+	*range = (struct port_range){ 0, 0 };
+	rest = parse_port(text, &range->from);
 	range->to = range->from;
 	if (rest != NULL && *rest == '-')
 		rest = parse_port(rest + 1, &range->to);
