@@ -114,7 +114,7 @@ def test_accepting_waits_for_the_workers_and_no_worker_for_it(start):
         kernel.thread_name(daemon.pid, thread): os.sched_getscheduler(thread)
         for thread in kernel.thread_ids(daemon.pid)
     }
-    assert policies["echod"] == os.SCHED_BATCH
+    assert os.sched_getscheduler(daemon.pid) == os.SCHED_BATCH
     assert policies["worker-0"] == policies["worker-1"] == os.SCHED_OTHER
 
 
