@@ -53,10 +53,10 @@ def half_a_cpu():
         pytest.skip("no control group with a CPU quota can be made here")
 
 
-def test_one_for_each_cpu_of_the_affinity_mask(launch):
+def test_one_for_each_cpu_of_the_affinity_mask(start):
     cpus = os.sched_getaffinity(0)
     for mask in {min(cpus)}, cpus:
-        daemon = launch(
+        daemon = start(
             options={"workers": 0},
             prefix=["taskset", "--cpu-list", ",".join(map(str, sorted(mask)))],
         )
@@ -67,13 +67,13 @@ def test_one_for_each_cpu_of_the_affinity_mask(launch):
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one CPU in any case")
-def test_no_more_than_the_quota_of_the_control_group(half_a_cpu, launch):
-    daemon = launch(options={"workers": 0}, prefix=in_group(half_a_cpu))
+def test_no_more_than_the_quota_of_the_control_group(half_a_cpu, start):
+    daemon = start(options={"workers": 0}, prefix=in_group(half_a_cpu))
     assert workers_of(daemon) == 1
 
 
-def test_a_number_of_workers_counts_whatever_the_quota(half_a_cpu, launch):
-    daemon = launch(options={"workers": 2}, prefix=in_group(half_a_cpu))
+def test_a_number_of_workers_counts_whatever_the_quota(half_a_cpu, start):
+    daemon = start(options={"workers": 2}, prefix=in_group(half_a_cpu))
     assert workers_of(daemon) == 2
 
 
