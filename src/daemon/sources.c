@@ -13,18 +13,12 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
-#include "common/siphash.h"
+#include "daemon/source_name.h"
 
 #define SECOND INT64_C(1000000000) /* ns */
 #define MILLISECOND INT64_C(1000000)
 
 #define BUCKETS_AT_FIRST 64
-
-/* Which source: of IPv4 all of the address, of IPv6 its first half. */
-struct source_name {
-	uint64_t bits;
-	bool is_ipv6;
-};
 
 struct source {
 	struct source *next; /* in its chain */
@@ -50,22 +44,18 @@ struct sources {
 
 /* --- the table --------------------------------------------------------------------------- */
 
-static struct source_name
-name_of(const struct address *peer)
+static struct source **
+chain_of(const struct sources *sources, struct source_name name)
 {
-	struct source_name name = { .is_ipv6 = peer->sa.sa_family == AF_INET6 };
-
-	if (name.is_ipv6)
-		memcpy(&name.bits, &peer->in6.sin6_addr, sizeof(name.bits));
-	else
-		name.bits = peer->in4.sin_addr.s_addr;
-	return name;
+	return &sources->buckets[source_name_hash(sources->key, name) & (sources->bucket_count - 1)];
 }
 
-static struct source **
-chain_of(const struct sources *sources, uint64_t bits, bool is_ipv6)
+static struct source_name
+name_of(const struct source *source)
 {
-	return &sources->buckets[siphash(sources->key, bits, is_ipv6) & (sources->bucket_count - 1)];
+	const struct source_name name = { source->bits, source->is_ipv6 };
+
+	return name;
 }
 
 static struct source *
@@ -75,7 +65,7 @@ find(const struct sources *sources, struct source_name name)
 
 	if (sources->bucket_count == 0)
 		return NULL;
-	source = *chain_of(sources, name.bits, name.is_ipv6);
+	source = *chain_of(sources, name);
 	while (source != NULL && (source->bits != name.bits || source->is_ipv6 != name.is_ipv6))
 		source = source->next;
 	return source;
@@ -96,7 +86,7 @@ grow(struct sources *sources)
 	sources->bucket_count = more;
 	for (size_t i = 0; i < count; i++)
 		for (struct source *source = before[i], *next; source != NULL; source = next) {
-			struct source **chain = chain_of(sources, source->bits, source->is_ipv6);
+			struct source **chain = chain_of(sources, name_of(source));
 
 			next = source->next;
 			source->next = *chain;
@@ -117,7 +107,7 @@ add(struct sources *sources, struct source_name name)
 		return NULL;
 	source->bits = name.bits;
 	source->is_ipv6 = name.is_ipv6;
-	chain = chain_of(sources, name.bits, name.is_ipv6);
+	chain = chain_of(sources, name);
 	source->next = *chain;
 	*chain = source;
 	sources->count++;
@@ -128,7 +118,7 @@ add(struct sources *sources, struct source_name name)
 static void
 forget(struct sources *sources, struct source *source)
 {
-	struct source **at = chain_of(sources, source->bits, source->is_ipv6);
+	struct source **at = chain_of(sources, name_of(source));
 
 	while (*at != source)
 		at = &(*at)->next;
@@ -187,7 +177,7 @@ enter(const struct sources *sources, struct source *source, int64_t now)
 enum source_verdict
 sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 {
-	const struct source_name name = name_of(peer);
+	const struct source_name name = source_name(peer);
 	enum source_verdict verdict;
 	struct source *found;
 
@@ -211,7 +201,7 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 void
 sources_leave(struct sources *sources, const struct address *peer, int64_t now)
 {
-	struct source *source = find(sources, name_of(peer));
+	struct source *source = find(sources, source_name(peer));
 
 	if (source == NULL || --source->open > 0)
 		return;

@@ -1,6 +1,6 @@
 /*
  * The books of sources: how many connections each has open, and how fast it opens
- * them.  A source is an IPv4 address, or a /64 of IPv6: what one customer has.
+ * them.  What a source is: source_name.h.
  *
  * What is kept is bounded.  A source with open connections is kept, and there are no
  * more of those than connections; of the others at most SOURCES_IDLE_MAX are, and

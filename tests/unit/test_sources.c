@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "common/siphash.h"
 #include "daemon/sources.h"
 #include "runner.h"
 
@@ -57,18 +56,6 @@ leave(const char *text, int64_t now)
 
 	sources_leave(sources, &peer, now);
 }
-
-/* --- the hash ---------------------------------------------------------------------------- */
-
-/* The vector of nine bytes of the authors: the key 00 to 0f, the bytes 00 to 08. */
-START_TEST(hash_is_siphash)
-{
-	const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
-
-	ck_assert_uint_eq(siphash(key, UINT64_C(0x0706050403020100), 8),
-	    UINT64_C(0x9e0082df0ba9e4b0));
-}
-END_TEST
 
 /* --- limits ----------------------------------------------------------------------------- */
 
@@ -184,6 +171,10 @@ START_TEST(a_source_is_a_64_of_ipv6)
 	address_from_sockaddr(&peer, (struct sockaddr *)&mapped, sizeof(mapped));
 	ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_FULL);
 	ck_assert_int_eq(enter("::ffff:192.0.2.2", START), SOURCE_ENTERED);
+	/* All hosts of a link have one /64 in common: fe80::. */
+	ck_assert_int_eq(enter("fe80::1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("fe80::2", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("fe80::1", START), SOURCE_FULL);
 }
 END_TEST
 
@@ -263,7 +254,6 @@ END_TEST
 static void
 add_tests(TCase *tcase)
 {
-	tcase_add_test(tcase, hash_is_siphash);
 	tcase_add_test(tcase, no_limits_no_books);
 	tcase_add_test(tcase, connections);
 	tcase_add_test(tcase, rate);
