@@ -54,11 +54,17 @@ enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
 enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 
 /* Why a datagram got no answer. */
-#define DROP_REASONS(X)                                                        \
-	X(TRUNCATED, "truncated") /* longer than any datagram can be */          \
-	X(RECEIVE, "receive")     /* recvmsg(2) failed: an ICMP error, memory */ \
-	X(FULL, "full")           /* the socket's send buffer or the device's queue was full */ \
-	X(SEND, "send")           /* sendmsg(2) failed otherwise */
+#define DROP_REASONS(X)                                                                    \
+	X(TRUNCATED, "truncated")           /* longer than any datagram can be */            \
+	X(SIZE, "size")                     /* longer than udp.max_datagram */               \
+	X(SOURCE_PORT, "source_port")       /* of udp.refuse_source_ports, or of our own */  \
+	X(SOURCE_ADDRESS, "source_address") /* no host can have it */                        \
+	X(DESTINATION, "destination")       /* sent to a broadcast or multicast address */   \
+	X(SOURCE_RATE, "source_rate")       /* beyond limits.datagram_rate_per_source */     \
+	X(RATE, "rate")                     /* beyond limits.datagram_rate */                \
+	X(RECEIVE, "receive")               /* recvmsg(2) failed: an ICMP error, memory */   \
+	X(FULL, "full") /* the socket's send buffer or the device's queue was full */        \
+	X(SEND, "send") /* sendmsg(2) failed otherwise */
 
 #define DROP_REASON_ENUM(id, name) DROP_##id,
 enum drop_reason { DROP_REASONS(DROP_REASON_ENUM) DROP_REASON_COUNT };
