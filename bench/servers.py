@@ -174,7 +174,7 @@ ECHOD_CONFIGURATION = """\
 # One worker on one CPU: what is compared is the work, not the number of threads.
 workers = 1
 log { target = "stderr" level = "notice" }
-limits { connections = 16000 idle_timeout = 0 }
+limits { connections = 16000 idle_timeout = 0 datagram_rate_per_source = 0 }
 listen echo-tcp { protocol = "tcp" address = "127.0.0.1" port = 0 }
 listen echo-udp { protocol = "udp" address = "127.0.0.1" port = 0 }
 """

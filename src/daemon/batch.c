@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
+
 /* No datagram's payload is longer: its length has 16 bits, of which 8 bytes are a header. */
 #define PAYLOAD_SIZE 65536
 
@@ -28,7 +30,8 @@ struct slot {
 };
 
 struct batch {
-	size_t count; /* received, and not replied to yet */
+	size_t count;    /* received, and not replied to yet */
+	size_t selected; /* the first so many of them are to be answered */
 	/* In the order in which they are sent, which need not be that of the slots. */
 	struct mmsghdr headers[BATCH_SIZE];
 	struct slot slots[BATCH_SIZE];
@@ -83,6 +86,7 @@ batch_receive(struct batch *batch, int fd, size_t most)
 	const int count = recvmmsg(fd, batch->headers, (unsigned)room, MSG_DONTWAIT, NULL);
 
 	batch->count = count > 0 ? (size_t)count : 0;
+	batch->selected = 0;
 	return count;
 }
 
@@ -112,12 +116,19 @@ find_asked(struct msghdr *header)
 	return asked;
 }
 
-/* Leaves `told` alone of what was told, or nothing where it is NULL. */
-static void
-keep_control(struct msghdr *header, struct cmsghdr *told, size_t size)
+/* What a struct in_pktinfo or in6_pktinfo is told in, or NULL; its data is aligned as it is. */
+static void *
+told(struct cmsghdr *in)
 {
-	header->msg_control = told;
-	header->msg_controllen = told != NULL ? CMSG_SPACE(size) : 0;
+	return in != NULL ? CMSG_DATA(in) : NULL;
+}
+
+/* Leaves `kept` alone of what was told, or nothing where it is NULL. */
+static void
+keep_control(struct msghdr *header, struct cmsghdr *kept, size_t size)
+{
+	header->msg_control = kept;
+	header->msg_controllen = kept != NULL ? CMSG_SPACE(size) : 0;
 }
 
 /*
@@ -125,23 +136,20 @@ keep_control(struct msghdr *header, struct cmsghdr *told, size_t size)
  * routes say.  A link-local address means nothing without its interface.
  */
 static void
-reply_from_asked(struct msghdr *header)
+reply_from_asked(struct msghdr *header, const struct asked *asked)
 {
-	const struct asked asked = find_asked(header);
-	struct in6_pktinfo from6;
-	struct in_pktinfo from4;
+	struct in6_pktinfo *from6;
+	struct in_pktinfo *from4;
 
-	if (asked.v4 != NULL) {
-		memcpy(&from4, CMSG_DATA(asked.v4), sizeof(from4));
-		from4.ipi_ifindex = 0;
-		memcpy(CMSG_DATA(asked.v4), &from4, sizeof(from4));
-		keep_control(header, asked.v4, sizeof(from4));
-	} else if (asked.v6 != NULL) {
-		memcpy(&from6, CMSG_DATA(asked.v6), sizeof(from6));
-		if (!IN6_IS_ADDR_LINKLOCAL(&from6.ipi6_addr))
-			from6.ipi6_ifindex = 0;
-		memcpy(CMSG_DATA(asked.v6), &from6, sizeof(from6));
-		keep_control(header, asked.v6, sizeof(from6));
+	if (asked->v4 != NULL) {
+		from4 = told(asked->v4);
+		from4->ipi_ifindex = 0;
+		keep_control(header, asked->v4, sizeof(*from4));
+	} else if (asked->v6 != NULL) {
+		from6 = told(asked->v6);
+		if (!IN6_IS_ADDR_LINKLOCAL(&from6->ipi6_addr))
+			from6->ipi6_ifindex = 0;
+		keep_control(header, asked->v6, sizeof(*from6));
 	} else {
 		keep_control(header, NULL, 0);
 	}
@@ -156,27 +164,46 @@ swap(struct mmsghdr *a, struct mmsghdr *b)
 	*b = was;
 }
 
-/* Brings those that can be answered to the front, in order.  Returns how many. */
-static size_t
-make_sendable(struct batch *batch, struct batch_tally *tally)
+/* Asks `guard`.  Returns false with the reason in *why. */
+static bool
+passes(const struct mmsghdr *header, const struct asked *asked, struct udp_guard *guard,
+    uint64_t now, enum drop_reason *why)
 {
-	size_t count = 0;
+	const struct msghdr *datagram = &header->msg_hdr;
+	struct udp_arrival arrival = {
+		.told4 = told(asked->v4), .told6 = told(asked->v6), .size = header->msg_len,
+	};
 
+	if (datagram->msg_flags & MSG_TRUNC) {
+		*why = DROP_TRUNCATED;
+		return false;
+	}
+	address_from_sockaddr(&arrival.source, datagram->msg_name, datagram->msg_namelen);
+	return udp_guard_passes(guard, &arrival, now, why);
+}
+
+size_t
+batch_select(struct batch *batch, struct udp_guard *guard, uint64_t now, struct batch_tally *tally)
+{
+	enum drop_reason why;
+
+	batch->selected = 0;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct mmsghdr *header = &batch->headers[i];
+		const struct asked asked = find_asked(&header->msg_hdr);
 
 		tally->received_bytes += header->msg_len;
-		if (header->msg_hdr.msg_flags & MSG_TRUNC) {
-			tally->dropped[DROP_TRUNCATED]++;
+		if (!passes(header, &asked, guard, now, &why)) {
+			tally->dropped[why]++;
 			continue;
 		}
 		slot_of(header)->payload.iov_len = header->msg_len;
-		reply_from_asked(&header->msg_hdr);
-		if (count < i)
-			swap(header, &batch->headers[count]);
-		count++;
+		reply_from_asked(&header->msg_hdr, &asked);
+		if (batch->selected < i)
+			swap(header, &batch->headers[batch->selected]);
+		batch->selected++;
 	}
-	return count;
+	return batch->selected;
 }
 
 /*
@@ -184,11 +211,12 @@ make_sendable(struct batch *batch, struct batch_tally *tally)
  * is asked to begin with it.
  */
 static void
-send_all(struct batch *batch, int fd, size_t count, struct batch_tally *tally)
+send_selected(struct batch *batch, int fd, struct batch_tally *tally)
 {
-	for (size_t done = 0; done < count;) {
-		const int sent = sendmmsg(fd, &batch->headers[done], (unsigned)(count - done),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (size_t done = 0; done < batch->selected;) {
+		const unsigned left = (unsigned)(batch->selected - done);
+		const int sent =
+		    sendmmsg(fd, &batch->headers[done], left, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent <= 0) {
 			tally->dropped[errno == EAGAIN || errno == ENOBUFS ? DROP_FULL : DROP_SEND]++;
@@ -201,14 +229,11 @@ send_all(struct batch *batch, int fd, size_t count, struct batch_tally *tally)
 	}
 }
 
-struct batch_tally
-batch_reply(struct batch *batch, int fd)
+void
+batch_reply(struct batch *batch, int fd, struct batch_tally *tally)
 {
-	struct batch_tally tally = { 0 };
-
-	send_all(batch, fd, make_sendable(batch, &tally), &tally);
+	send_selected(batch, fd, tally);
 	for (size_t i = 0; i < batch->count; i++)
 		make_receivable(&batch->headers[i]);
-	batch->count = 0;
-	return tally;
+	batch->count = batch->selected = 0;
 }

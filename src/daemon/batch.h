@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "daemon/counters.h"
+#include "daemon/udp_guard.h"
 
 /* How many datagrams one batch takes at most. */
 #define BATCH_SIZE 64
@@ -41,15 +42,22 @@ void batch_free(struct batch *batch);
 int batch_receive(struct batch *batch, int fd, size_t most);
 
 /*
- * Sends what batch_receive() took back to where it came from, in order, each from the
- * address that was asked; what was truncated is not sent.  One that cannot be sent
- * holds up none behind it.
+ * Sets aside what was truncated and what `guard` does not let pass at `now`, in
+ * nanoseconds, and counts it in *tally.  Returns how many are left, in order.
  */
-struct batch_tally batch_reply(struct batch *batch, int fd);
+size_t batch_select(struct batch *batch, struct udp_guard *guard, uint64_t now,
+    struct batch_tally *tally);
 
 /*
- * The datagram at `index` of those that were received, until batch_reply(): its peer,
- * and its payload of as many bytes as *size is set to.
+ * Sends what batch_select() left back to where it came from, in order, each from the
+ * address that was asked, and counts it in *tally.  One that cannot be sent holds up none
+ * behind it.
+ */
+void batch_reply(struct batch *batch, int fd, struct batch_tally *tally);
+
+/*
+ * The datagram at `index` of those that were received, or that batch_select() left, until
+ * batch_reply(): its peer, and its payload of as many bytes as *size is set to.
  */
 const struct msghdr *batch_get(const struct batch *batch, size_t index, size_t *size);
 

@@ -54,11 +54,18 @@ struct config {
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
+		int datagram_rate_per_source; /* answered in a second; 0: no limit */
+		int datagram_rate;            /* the same of all sources together */
 	} limits;
 
 	struct {
 		struct prefix_list allow, deny;
 	} access;
+
+
+	struct {
+		int max_datagram; /* bytes */
+	} udp;
 };
 
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */

@@ -66,7 +66,9 @@ make_udp(struct listener *listener, size_t i)
 	struct traffic *traffic = &listener->ledger->traffic[worker_index(listener, i)];
 	struct batch *batch = worker_batch(worker_of(listener, i));
 
-	return batch != NULL ? udp_new(listener->bound.sockets[i].fd, traffic, batch) : NULL;
+	if (batch == NULL)
+		return NULL;
+	return udp_new(listener->bound.sockets[i].fd, traffic, batch, listener->context.guard);
 }
 
 static bool

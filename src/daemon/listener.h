@@ -14,11 +14,13 @@
 
 struct event_base;
 struct listener;
+struct udp_guard;
 
 /* What all listeners share: the control thread's loop and its door in. */
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
+	struct udp_guard *guard; /* of all datagrams */
 };
 
 /*

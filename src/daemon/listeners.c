@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/udp_guard.h"
+
 struct set {
 	size_t count;
 	struct listener **members;
@@ -162,6 +164,38 @@ listeners_prepared(const struct listeners *listeners, int **fds)
 	return count;
 }
 
+/* A datagram from a port on which we answer too would come back, and again. */
+static void
+refuse_own_ports(struct udp_guard_rules *rules, const struct set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct bound *bound = listener_sockets(set->members[i]);
+
+		if (listener_protocol(set->members[i]) != PROTOCOL_UDP)
+			continue;
+		for (size_t s = 0; s < bound->count; s++) {
+			const uint16_t port = address_port(&bound->sockets[s].address);
+
+			udp_guard_refuse(rules, port, port);
+		}
+	}
+}
+
+static void
+set_guard(const struct listeners *listeners, const struct config *config)
+{
+	struct udp_guard_rules rules = {
+		.max_datagram = (size_t)config->udp.max_datagram,
+		.source_rate = (unsigned)config->limits.datagram_rate_per_source,
+		.rate = (unsigned)config->limits.datagram_rate,
+	};
+
+	udp_guard_refuse(&rules, 0, 1023);
+	udp_guard_refuse(&rules, 2049, 2049);
+	refuse_own_ports(&rules, &listeners->next);
+	udp_guard_set(listeners->context.guard, &rules);
+}
+
 static void
 set_buffers(const struct listener *listener, const struct config *config)
 {
@@ -177,6 +211,8 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	struct set before = listeners->now;
 	struct listeners_change change = { 0, 0, 0 };
 
+	/* Those that leave may still answer a few: to the others' ports, which do not answer back. */
+	set_guard(listeners, config);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		if (has(&before, listeners->next.members[i])) {
 			set_buffers(listeners->next.members[i], config);

@@ -16,6 +16,7 @@
 #include "daemon/metrics.h"
 #include "daemon/privileges.h"
 #include "daemon/sdaemon.h"
+#include "daemon/udp_guard.h"
 #include "daemon/workers.h"
 
 /* How long before the end of a drain all connections are finished: ms. */
@@ -39,6 +40,7 @@ struct server {
 	struct inbox *inbox; /* where closed connections come home */
 	struct workers *workers;
 	struct admission admission;
+	struct udp_guard *guard;
 	struct listeners *listeners;
 	struct event *signal_events[SIGNAL_COUNT];
 	struct event *drain_finish, *drain_stop;
@@ -354,7 +356,11 @@ make_server(struct server *server)
 		return -1;
 	limit_sources(server, server->config);
 	server->admission.workers = server->workers;
+	server->guard = udp_guard_new();
+	if (server->guard == NULL)
+		return -1;
 	context.base = server->base;
+	context.guard = server->guard;
 	server->listeners = listeners_new(&context);
 	server->drain_finish = evtimer_new(server->base, on_drain_finish, server);
 	server->drain_stop = evtimer_new(server->base, on_drain_stop, server);
@@ -474,6 +480,7 @@ dispose(struct server *server)
 	inbox_free(server->inbox);
 	listeners_free(server->listeners);
 	workers_free(server->workers);
+	udp_guard_free(server->guard);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signal_events[i] != NULL)
 			event_free(server->signal_events[i]);

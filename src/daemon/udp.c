@@ -23,6 +23,9 @@
  */
 #define LAST_DATAGRAMS 262144
 
+/* Of a millisecond, in which loop_now() counts. */
+#define NANOSECONDS 1000000
+
 /* Nothing comes from here: the port of discard (RFC 863), which answers nobody. */
 #define DISCARD_PORT 9
 
@@ -33,11 +36,12 @@ struct udp {
 	struct loop *loop;
 	struct traffic *traffic;
 	struct batch *batch; /* the worker's */
+	struct udp_guard *guard;
 	int fd;
 };
 
 struct udp *
-udp_new(int fd, struct traffic *traffic, struct batch *batch)
+udp_new(int fd, struct traffic *traffic, struct batch *batch, struct udp_guard *guard)
 {
 	struct udp *udp = calloc(1, sizeof(*udp));
 
@@ -46,6 +50,7 @@ udp_new(int fd, struct traffic *traffic, struct batch *batch)
 	udp->fd = fd;
 	udp->traffic = traffic;
 	udp->batch = batch;
+	udp->guard = guard;
 	ledger_hold(traffic->ledger);
 	return udp;
 }
@@ -95,16 +100,16 @@ log_datagram(const char *verb, const struct msghdr *header, size_t size, const c
 }
 
 static void
-log_datagrams(const struct batch *batch, size_t count)
+log_datagrams(const struct batch *batch, size_t count, const char *verb, const char *way)
 {
 	const struct msghdr *header;
 	size_t size;
 
+	if (!log_wants(LOG_DEBUG))
+		return;
 	for (size_t i = 0; i < count; i++) {
 		header = batch_get(batch, i, &size);
-		log_datagram("received", header, size, "from");
-		if (!(header->msg_flags & MSG_TRUNC))
-			log_datagram("sending", header, size, "to");
+		log_datagram(verb, header, size, way);
 	}
 }
 
@@ -126,7 +131,8 @@ static int
 answer_batch(struct udp *udp, int most)
 {
 	const int received = batch_receive(udp->batch, udp->fd, (size_t)most);
-	struct batch_tally tally;
+	struct batch_tally tally = { 0 };
+	size_t selected;
 
 	if (received <= 0) {
 		if (errno == EAGAIN)
@@ -135,9 +141,10 @@ answer_batch(struct udp *udp, int most)
 			counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
 		return 1;
 	}
-	if (log_wants(LOG_DEBUG))
-		log_datagrams(udp->batch, (size_t)received);
-	tally = batch_reply(udp->batch, udp->fd);
+	log_datagrams(udp->batch, (size_t)received, "received", "from");
+	selected = batch_select(udp->batch, udp->guard, (uint64_t)loop_now() * NANOSECONDS, &tally);
+	log_datagrams(udp->batch, selected, "sending", "to");
+	batch_reply(udp->batch, udp->fd, &tally);
 	count_batch(udp, (size_t)received, &tally);
 	return received;
 }

@@ -1,6 +1,6 @@
 /*
- * The datagram echo (RFC 862): one datagram out for each one in, of the same
- * length, from the address that was asked.
+ * The datagram echo (RFC 862): one datagram out for each one in that the guard lets
+ * pass, of the same length, from the address that was asked.
  *
  * The control thread makes a socket's echo, gives it to a worker, and gets it
  * back closed.
@@ -12,17 +12,19 @@
 #include "daemon/counters.h"
 #include "daemon/ledger.h"
 #include "daemon/loop.h"
+#include "daemon/udp_guard.h"
 
 struct udp;
 
 /*
  * For `fd`, a bound non-blocking socket that tells the address asked (IP_PKTINFO,
  * IPV6_RECVPKTINFO); it is the caller's until udp_open() takes it over.  `batch` is the
- * room of the worker that will have it.  Returns NULL with errno.  udp_free() frees it,
- * before udp_open() or after it came back.  Both are the control thread's to call: they
- * hold the ledger of `traffic`.
+ * room of the worker that will have it; `guard` says what is answered, and outlives it.
+ * Returns NULL with errno.  udp_free() frees it, before udp_open() or after it came back.
+ * Both are the control thread's to call: they hold the ledger of `traffic`.
  */
-struct udp *udp_new(int fd, struct traffic *traffic, struct batch *batch);
+struct udp *udp_new(int fd, struct traffic *traffic, struct batch *batch,
+    struct udp_guard *guard);
 void udp_free(struct udp *udp);
 
 /* The message that carries it to its worker, and the one that calls it back. */

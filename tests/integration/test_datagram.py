@@ -40,8 +40,10 @@ def sockets():
         peer.close()
 
 
-def start_datagrams(start, back_end, address):
-    return start([listener("echo-udp", address, protocol="udp")], options=back_end)
+def start_datagrams(start, options, address):
+    """As fast as they come: the limits of the rate have tests of their own."""
+    unlimited = {**options, "limits.datagram_rate_per_source": 0}
+    return start([listener("echo-udp", address, protocol="udp")], options=unlimited)
 
 
 @contextlib.contextmanager
@@ -178,7 +180,7 @@ def test_a_burst_is_answered_from_the_addresses_that_were_asked(
     start, back_end, sockets, address
 ):
     """Datagrams of one batch to different addresses, of both families where the socket has them."""
-    daemon = start([listener("echo-udp", address, protocol="udp")], {**back_end, "workers": 1})
+    daemon = start_datagrams(start, {**back_end, "workers": 1}, address)
     port = daemon.port("echo-udp")
     asking = {host: sockets(host) for host in ("127.0.0.1", "127.0.0.2", "127.3.4.5")}
     if address == "*" and kernel.has_ipv6():
@@ -198,9 +200,7 @@ def test_a_burst_is_answered_from_the_addresses_that_were_asked(
 def test_sources_are_spread_over_the_workers(start, back_end, sockets):
     """A socket for each worker, each with some of the sources; one source has always the same."""
     workers = 4
-    daemon = start(
-        [listener("echo-udp", "127.0.0.1", protocol="udp")], {**back_end, "workers": workers}
-    )
+    daemon = start_datagrams(start, {**back_end, "workers": workers}, "127.0.0.1")
     port = daemon.port("echo-udp")
     assert len(daemon.log.matching("^notice: listening on ")) == 1
     crowd = [sockets("127.0.0.1") for _ in range(128)]

@@ -1,8 +1,10 @@
 /*
  * Datagrams over a socketpair, which carries longer ones than UDP can, and with calls
  * that fail as the network makes them fail: the test's own recvmmsg(2) and sendmmsg(2)
- * stand before libc's.  Each test runs over level and edge triggers.
+ * stand before libc's, and say whom a datagram is from.  Each test runs over level and edge
+ * triggers.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -28,11 +30,28 @@ static struct inbox *reports;
 static struct loop *loop;
 static struct ledger *ledger;
 static struct batch *batch;
+static struct udp_guard *guard;
+static struct udp_guard_rules rules;
 static struct udp *udp;
 static int peer;
 static bool closed;
 static int receive_error; /* what recvmmsg(2) tells once, if any */
 static bool flooded;      /* there is always a datagram, and each can be sent */
+
+/* 192.0.2.1, and from the port of echo where the datagram begins with "R". */
+static void
+tell_source(struct msghdr *header, size_t size)
+{
+	const char *payload = header->msg_iov->iov_base;
+	const struct sockaddr_in source = {
+		.sin_family = AF_INET,
+		.sin_port = htons(size > 0 && *payload == 'R' ? 7 : 40000),
+		.sin_addr.s_addr = htonl(0xc0000201),
+	};
+
+	memcpy(header->msg_name, &source, sizeof(source));
+	header->msg_namelen = sizeof(source);
+}
 
 static int
 receive_flood(struct mmsghdr *headers, unsigned count)
@@ -41,6 +60,7 @@ receive_flood(struct mmsghdr *headers, unsigned count)
 		headers[i].msg_len = 1;
 		headers[i].msg_hdr.msg_controllen = 0;
 		headers[i].msg_hdr.msg_flags = 0;
+		tell_source(&headers[i].msg_hdr, 0);
 	}
 	return (int)count;
 }
@@ -48,6 +68,8 @@ receive_flood(struct mmsghdr *headers, unsigned count)
 int
 recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *timeout)
 {
+	int received;
+
 	if (receive_error != 0) {
 		errno = receive_error;
 		receive_error = 0;
@@ -55,7 +77,10 @@ recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct time
 	}
 	if (flooded)
 		return receive_flood(headers, count);
-	return (int)syscall(SYS_recvmmsg, fd, headers, count, flags, timeout);
+	received = (int)syscall(SYS_recvmmsg, fd, headers, count, flags, timeout);
+	for (int i = 0; i < received; i++)
+		tell_source(&headers[i].msg_hdr, headers[i].msg_len);
+	return received;
 }
 
 /* The datagram itself says how sending it goes wrong. */
@@ -85,7 +110,7 @@ sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
 	if (flooded)
 		return (int)count;
 	while (fine < count && error_of(&headers[fine]) == 0)
-		fine++;
+		headers[fine++].msg_hdr.msg_namelen = 0; /* a socketpair has one peer */
 	if (fine == 0) {
 		errno = error_of(&headers[0]);
 		return -1;
@@ -113,13 +138,18 @@ set_up(const struct config *config)
 	loop = loop_new(config, 1, &home);
 	ledger = ledger_new("test", 1);
 	batch = batch_new();
+	guard = udp_guard_new();
+	rules = (struct udp_guard_rules){ .max_datagram = TOO_LONG };
+	udp_guard_refuse(&rules, 7, 7);
 	ck_assert_ptr_nonnull(reports);
 	ck_assert_ptr_nonnull(loop);
 	ck_assert_ptr_nonnull(ledger);
 	ck_assert_ptr_nonnull(batch);
+	ck_assert_ptr_nonnull(guard);
+	udp_guard_set(guard, &rules);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	peer = pair[1];
-	udp = udp_new(pair[0], &ledger->traffic[0], batch);
+	udp = udp_new(pair[0], &ledger->traffic[0], batch, guard);
 	ck_assert_ptr_nonnull(udp);
 	udp_open(udp, loop);
 }
@@ -150,6 +180,7 @@ tear_down(void)
 	inbox_free(reports);
 	loop_free(loop);
 	batch_free(batch);
+	udp_guard_free(guard);
 	event_base_free(control);
 }
 
@@ -231,6 +262,48 @@ START_TEST(what_was_truncated_is_dropped)
 	ck_assert_uint_eq(counter_read(&loop->datagrams.sent), 6);
 	ck_assert_uint_eq(ledger_sent_bytes(ledger), 26);
 	ck_assert_uint_eq(dropped(DROP_TRUNCATED), 4);
+	tear_down();
+}
+END_TEST
+
+/* The guard's word holds for each of a batch: those around it keep their order. */
+START_TEST(what_the_guard_refuses_is_dropped)
+{
+	static const char *const payloads[] = { "R", "first", "too long", "R", "R", "second", "" };
+
+	set_up(&configs[_i]);
+	rules.max_datagram = 7;
+	udp_guard_set(guard, &rules);
+	for (int turns = 1; turns <= 3; turns++) {
+		for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
+			peer_send(payloads[i], strlen(payloads[i]));
+		turn();
+		expect("first", 5);
+		expect("second", 6);
+		expect("", 0);
+		expect_nothing();
+		ck_assert_uint_eq(counter_read(&loop->datagrams.received), (unsigned)turns * 7);
+		ck_assert_uint_eq(counter_read(&loop->datagrams.sent), (unsigned)turns * 3);
+		ck_assert_uint_eq(dropped(DROP_SOURCE_PORT), (unsigned)turns * 3);
+		ck_assert_uint_eq(dropped(DROP_SIZE), (unsigned)turns);
+	}
+	tear_down();
+}
+END_TEST
+
+/* A burst of a quarter of a second, and then nothing: no clock runs as long as that here. */
+START_TEST(what_is_beyond_the_rate_is_dropped)
+{
+	set_up(&configs[_i]);
+	rules.source_rate = 8;
+	udp_guard_set(guard, &rules);
+	for (int i = 0; i < 5; i++)
+		peer_send("more", 4);
+	turn();
+	expect("more", 4);
+	expect("more", 4);
+	expect_nothing();
+	ck_assert_uint_eq(dropped(DROP_SOURCE_RATE), 3);
 	tear_down();
 }
 END_TEST
@@ -334,6 +407,8 @@ main(void)
 
 	tcase_add_loop_test(tests, one_out_for_one_in, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, what_was_truncated_is_dropped, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, what_the_guard_refuses_is_dropped, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, what_is_beyond_the_rate_is_dropped, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, one_that_cannot_be_sent_holds_up_none, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, an_error_of_the_socket_is_counted_and_passed_over, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_flood_leaves_the_others_their_turn, 0, CONFIG_COUNT);
