@@ -1,50 +1,56 @@
 /* SipHash: see siphash.h. */
 #include "common/siphash.h"
 
-static uint64_t
-rotate(uint64_t x, int by)
+/* The last block has the length of what is hashed, in bytes, at its top. */
+#define LENGTH (UINT64_C(9) << 56)
+
+struct state {
+	uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t
+rotate(uint64_t x, unsigned bits)
 {
-	return x << by | x >> (64 - by);
+	return x << bits | x >> (64 - bits);
 }
 
-static void
-sip_rounds(uint64_t v[4], int rounds)
+static inline struct state
+mix(struct state s)
 {
-	for (; rounds > 0; rounds--) {
-		v[0] += v[1];
-		v[1] = rotate(v[1], 13) ^ v[0];
-		v[0] = rotate(v[0], 32);
-		v[2] += v[3];
-		v[3] = rotate(v[3], 16) ^ v[2];
-		v[0] += v[3];
-		v[3] = rotate(v[3], 21) ^ v[0];
-		v[2] += v[1];
-		v[1] = rotate(v[1], 17) ^ v[2];
-		v[2] = rotate(v[2], 32);
-	}
+	s.v0 += s.v1;
+	s.v1 = rotate(s.v1, 13) ^ s.v0;
+	s.v0 = rotate(s.v0, 32);
+	s.v2 += s.v3;
+	s.v3 = rotate(s.v3, 16) ^ s.v2;
+	s.v0 += s.v3;
+	s.v3 = rotate(s.v3, 21) ^ s.v0;
+	s.v2 += s.v1;
+	s.v1 = rotate(s.v1, 17) ^ s.v2;
+	s.v2 = rotate(s.v2, 32);
+	return s;
 }
 
-static void
-sip_word(uint64_t v[4], uint64_t word)
+static inline struct state
+take_block(struct state s, uint64_t block)
 {
-	v[3] ^= word;
-	sip_rounds(v, 2);
-	v[0] ^= word;
+	s.v3 ^= block;
+	s = mix(mix(s));
+	s.v0 ^= block;
+	return s;
 }
 
 uint64_t
 siphash(const uint64_t key[2], uint64_t word, uint8_t last)
 {
-	uint64_t v[4] = {
+	struct state s = {
 		key[0] ^ UINT64_C(0x736f6d6570736575),
 		key[1] ^ UINT64_C(0x646f72616e646f6d),
 		key[0] ^ UINT64_C(0x6c7967656e657261),
 		key[1] ^ UINT64_C(0x7465646279746573),
 	};
 
-	sip_word(v, word);
-	sip_word(v, UINT64_C(9) << 56 | last); /* how many bytes, and those left over */
-	v[2] ^= 0xff;
-	sip_rounds(v, 4);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	s = take_block(take_block(s, word), LENGTH | last);
+	s.v2 ^= 0xff;
+	s = mix(mix(mix(mix(s))));
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

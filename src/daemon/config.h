@@ -62,8 +62,8 @@ struct config {
 		struct prefix_list allow, deny;
 	} access;
 
-
 	struct {
+		struct port_list refuse_source_ports;
 		int max_datagram; /* bytes */
 	} udp;
 };

@@ -184,14 +184,15 @@ refuse_own_ports(struct udp_guard_rules *rules, const struct set *set)
 static void
 set_guard(const struct listeners *listeners, const struct config *config)
 {
+	const struct port_list *ports = &config->udp.refuse_source_ports;
 	struct udp_guard_rules rules = {
 		.max_datagram = (size_t)config->udp.max_datagram,
 		.source_rate = (unsigned)config->limits.datagram_rate_per_source,
 		.rate = (unsigned)config->limits.datagram_rate,
 	};
 
-	udp_guard_refuse(&rules, 0, 1023);
-	udp_guard_refuse(&rules, 2049, 2049);
+	for (size_t i = 0; i < ports->count; i++)
+		udp_guard_refuse(&rules, ports->items[i].from, ports->items[i].to);
 	refuse_own_ports(&rules, &listeners->next);
 	udp_guard_set(listeners->context.guard, &rules);
 }

@@ -117,6 +117,8 @@ const struct option_row option_rows[] = {
 	    .help = "address prefixes; empty: everyone" },
 	{ "access", "deny", OPTION_PREFIXES, true, "{}", AT(access.deny),
 	    .help = "the same; the longest prefix wins" },
+	{ "udp", "refuse_source_ports", OPTION_PORTS, true, "{\"0-1023\", \"2049\"}",
+	    AT(udp.refuse_source_ports), .help = "datagrams from these get no answer" },
 	{ "udp", "max_datagram", OPTION_NUMBER, true, "65507", AT(udp.max_datagram), .max = 65507,
 	    .unit = " bytes", .help = "bytes; longer datagrams get no answer" },
 	{ "listen", "protocol", OPTION_CHOICE, true, "tcp", AT_LISTEN(protocol),

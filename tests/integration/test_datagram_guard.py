@@ -80,16 +80,6 @@ def ask(peer, host, port=PORT, payload=b"who answers?"):
     return source[0]
 
 
-def is_answered(peer, host, port=PORT):
-    """Whether one more is, where the next from elsewhere shows that its turn has passed."""
-    try:
-        peer.settimeout(0.2)
-        ask(peer, host, port)
-        return True
-    except TimeoutError:
-        return False
-
-
 # --- sources and destinations -------------------------------------------------------------------
 
 FORGED = [
@@ -271,15 +261,33 @@ def test_the_ports_that_serve_change_with_a_reload(start, sockets):
     port = daemon.port("echo-1")
     peer = sockets(source=("127.0.0.2", 0))
     own = peer.getsockname()[1]
-    assert is_answered(peer, "127.0.0.1", port)
+    assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
     daemon.configure([first, listener("echo-2", port=own, protocol="udp")], {"workers": 1})
     assert "1 listeners added" in daemon.reload()[-1]
     peer.sendto(b"from a port that serves", ("127.0.0.1", port))
     wait_dropped(daemon, "source_port", 1)
     daemon.configure([first], {"workers": 1})
     assert "1 removed" in daemon.reload()[-1]
-    assert is_answered(peer, "127.0.0.1", port)
+    assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
     assert dropped(daemon, "source_port") == 1
+
+
+def test_the_ports_to_refuse_change_with_a_reload(start, sockets):
+    sections = [listener("echo-udp", protocol="udp")]
+    daemon = start(sections, {"workers": 1})
+    port = daemon.port("echo-udp")
+    peer = sockets(source=("127.0.0.2", 0))
+    own = peer.getsockname()[1]
+    assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
+    lists = [f"{own}"], ["1-7", f"{own - 1}-{own + 1}"], ["1-65535"]
+    for number, refused in enumerate(lists, 1):
+        daemon.configure(sections, {"workers": 1, "udp.refuse_source_ports": refused})
+        assert "1 kept" in daemon.reload()[-1]
+        peer.sendto(b"from a port that is refused", ("127.0.0.1", port))
+        wait_dropped(daemon, "source_port", number)
+    daemon.configure(sections, {"workers": 1, "udp.refuse_source_ports": []})
+    assert "1 kept" in daemon.reload()[-1]
+    assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
 
 
 # --- budgets ----------------------------------------------------------------------------------------
@@ -320,7 +328,7 @@ def test_rates_and_sizes_change_with_a_reload(start, sockets):
     daemon = start(sections, {"limits.datagram_rate_per_source": 1, "workers": 1})
     port = daemon.port("echo-udp")
     peer = sockets()
-    assert is_answered(peer, "127.0.0.1", port)
+    assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
     peer.sendto(b"too soon", ("127.0.0.1", port))
     wait_dropped(daemon, "source_rate", 1)
     daemon.configure(

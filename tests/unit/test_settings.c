@@ -14,7 +14,8 @@
 	" limits.bandwidth_per_connection,"                                                \
 	" limits.socket_buffer, limits.connections_per_source,"                            \
 	" limits.connection_rate_per_source, limits.datagram_rate_per_source,"             \
-	" limits.datagram_rate, access.allow, access.deny, udp.max_datagram\n"
+	" limits.datagram_rate, access.allow, access.deny,"                                  \
+	" udp.refuse_source_ports, udp.max_datagram\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 
 static const struct {
