@@ -164,14 +164,15 @@ swap(struct mmsghdr *a, struct mmsghdr *b)
 	*b = was;
 }
 
-/* Asks `guard`.  Returns false with the reason in *why. */
+/* Returns false with the reason in *why. */
 static bool
-passes(const struct mmsghdr *header, const struct asked *asked, struct udp_guard *guard,
-    uint64_t now, enum drop_reason *why)
+passes(const struct mmsghdr *header, const struct asked *asked, const struct batch_policy *policy,
+    enum drop_reason *why)
 {
 	const struct msghdr *datagram = &header->msg_hdr;
 	struct udp_arrival arrival = {
 		.told4 = told(asked->v4), .told6 = told(asked->v6), .size = header->msg_len,
+		.acl = policy->acl,
 	};
 
 	if (datagram->msg_flags & MSG_TRUNC) {
@@ -179,11 +180,11 @@ passes(const struct mmsghdr *header, const struct asked *asked, struct udp_guard
 		return false;
 	}
 	address_from_sockaddr(&arrival.source, datagram->msg_name, datagram->msg_namelen);
-	return udp_guard_passes(guard, &arrival, now, why);
+	return udp_guard_passes(policy->guard, &arrival, policy->now, why);
 }
 
 size_t
-batch_select(struct batch *batch, struct udp_guard *guard, uint64_t now, struct batch_tally *tally)
+batch_select(struct batch *batch, const struct batch_policy *policy, struct batch_tally *tally)
 {
 	enum drop_reason why;
 
@@ -193,7 +194,7 @@ batch_select(struct batch *batch, struct udp_guard *guard, uint64_t now, struct 
 		const struct asked asked = find_asked(&header->msg_hdr);
 
 		tally->received_bytes += header->msg_len;
-		if (!passes(header, &asked, guard, now, &why)) {
+		if (!passes(header, &asked, policy, &why)) {
 			tally->dropped[why]++;
 			continue;
 		}

@@ -41,11 +41,18 @@ void batch_free(struct batch *batch);
  */
 int batch_receive(struct batch *batch, int fd, size_t most);
 
+/* Who says which datagrams are answered: see udp_guard.h. */
+struct batch_policy {
+	struct udp_guard *guard;
+	const struct acl *acl; /* NULL: everyone may */
+	uint64_t now;          /* nanoseconds */
+};
+
 /*
- * Sets aside what was truncated and what `guard` does not let pass at `now`, in
- * nanoseconds, and counts it in *tally.  Returns how many are left, in order.
+ * Sets aside what was truncated and what `policy` does not let pass, and counts it in
+ * *tally.  Returns how many are left, in order.
  */
-size_t batch_select(struct batch *batch, struct udp_guard *guard, uint64_t now,
+size_t batch_select(struct batch *batch, const struct batch_policy *policy,
     struct batch_tally *tally);
 
 /*

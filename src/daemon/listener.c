@@ -285,6 +285,14 @@ log_listening(const struct listener *listener, size_t i)
 }
 
 void
+listener_take_acl(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->bound.count; i++)
+		if (listener->doors[i].udp != NULL)
+			udp_set_acl(listener->doors[i].udp, listener->context.admission->acl);
+}
+
+void
 listener_serve(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->bound.count; i++) {

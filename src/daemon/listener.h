@@ -33,6 +33,9 @@ struct listener *listener_new(const struct listen_config *config, const struct b
 /* Closes the sockets at once and frees the listener; before listener_serve(). */
 void listener_free(struct listener *listener);
 
+/* Takes over the access list of its context: for datagrams, in which all workers have a part. */
+void listener_take_acl(struct listener *listener);
+
 /* Begins to serve, and says where in the log. */
 void listener_serve(struct listener *listener);
 

@@ -212,9 +212,10 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	struct set before = listeners->now;
 	struct listeners_change change = { 0, 0, 0 };
 
-	/* Those that leave may still answer a few: to the others' ports, which do not answer back. */
+	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
 	for (size_t i = 0; i < listeners->next.count; i++) {
+		listener_take_acl(listeners->next.members[i]);
 		if (has(&before, listeners->next.members[i])) {
 			set_buffers(listeners->next.members[i], config);
 			change.kept++;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,8 @@ struct udp {
 	struct traffic *traffic;
 	struct batch *batch; /* the worker's */
 	struct udp_guard *guard;
+	struct acl *acl;                /* held, or NULL */
+	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
 };
 
@@ -60,8 +63,39 @@ udp_free(struct udp *udp)
 {
 	if (udp == NULL)
 		return;
+	acl_release(udp->acl);
+	acl_release(atomic_load(&udp->next_acl));
 	ledger_release(udp->traffic->ledger);
 	free(udp);
+}
+
+void
+udp_set_acl(struct udp *udp, struct acl *acl)
+{
+	acl_release(atomic_exchange(&udp->next_acl, acl_hold(acl)));
+}
+
+/* The control thread only ever puts one there, and nobody else takes it. */
+static void
+take_acl(struct udp *udp)
+{
+	if (atomic_load_explicit(&udp->next_acl, memory_order_relaxed) == NULL)
+		return;
+	acl_release(udp->acl);
+	udp->acl = atomic_exchange(&udp->next_acl, NULL);
+}
+
+static size_t
+select_datagrams(struct udp *udp, struct batch_tally *tally)
+{
+	struct batch_policy policy = {
+		.guard = udp->guard,
+		.now = (uint64_t)loop_now() * NANOSECONDS,
+	};
+
+	take_acl(udp);
+	policy.acl = udp->acl;
+	return batch_select(udp->batch, &policy, tally);
 }
 
 struct message *
@@ -142,7 +176,7 @@ answer_batch(struct udp *udp, int most)
 		return 1;
 	}
 	log_datagrams(udp->batch, (size_t)received, "received", "from");
-	selected = batch_select(udp->batch, udp->guard, (uint64_t)loop_now() * NANOSECONDS, &tally);
+	selected = select_datagrams(udp, &tally);
 	log_datagrams(udp->batch, selected, "sending", "to");
 	batch_reply(udp->batch, udp->fd, &tally);
 	count_batch(udp, (size_t)received, &tally);

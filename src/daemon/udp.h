@@ -27,6 +27,12 @@ struct udp *udp_new(int fd, struct traffic *traffic, struct batch *batch,
     struct udp_guard *guard);
 void udp_free(struct udp *udp);
 
+/*
+ * From the control thread, at any time: says who may talk to echod from the next batch
+ * on.  Takes a hold of `acl`; before the first call everyone may.
+ */
+void udp_set_acl(struct udp *udp, struct acl *acl);
+
 /* The message that carries it to its worker, and the one that calls it back. */
 struct message *udp_opening(struct udp *udp);
 struct message *udp_closing(struct udp *udp);

@@ -189,6 +189,8 @@ udp_guard_passes(struct udp_guard *guard, const struct udp_arrival *arrival, uin
 		*why = DROP_SOURCE_PORT;
 	else if (!can_be_host(arrival))
 		*why = DROP_SOURCE_ADDRESS;
+	else if (arrival->acl != NULL && !acl_allows(arrival->acl, &arrival->source))
+		*why = DROP_DENIED;
 	else if (was_sent_to_many(arrival))
 		*why = DROP_DESTINATION;
 	else if (!spend_of_source(guard, &arrival->source, now))

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "daemon/acl.h"
 #include "daemon/counters.h"
 
 /* How many budgets of sources there are: 512 KiB of them. */
@@ -53,6 +54,7 @@ struct udp_arrival {
 	const struct in_pktinfo *told4;  /* as IP_PKTINFO told it; NULL: not IPv4 */
 	const struct in6_pktinfo *told6; /* as IPV6_PKTINFO did; not looked at beside told4 */
 	size_t size;                     /* bytes of payload */
+	const struct acl *acl;           /* who may talk to echod; NULL: everyone */
 };
 
 /*

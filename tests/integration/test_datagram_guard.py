@@ -9,7 +9,7 @@ import pytest
 import kernel
 import network
 from echod import Echod, listener
-from patience import PATIENCE
+from patience import PATIENCE, SLOWNESS
 
 PORT = 10007
 MEBIBYTE = 1024 * 1024
@@ -191,6 +191,21 @@ def test_further_ipv6_addresses_answer_from_the_one_that_was_asked(start, cable,
         assert ask(peer, host) == host
 
 
+def test_the_access_list_holds_for_datagrams(start, sockets):
+    sections = [listener("echo-udp", protocol="udp")]
+    daemon = start(sections, {"workers": 2, "access.deny": ["127.0.0.2"]})
+    port = daemon.port("echo-udp")
+    peers = {host: sockets(source=(host, 0)) for host in ("127.0.0.1", "127.0.0.2")}
+    denied, allowed = "127.0.0.2", "127.0.0.1"
+    for number in range(1, 4):
+        peers[denied].sendto(b"may I?", ("127.0.0.1", port))
+        wait_dropped(daemon, "denied", number)
+        assert ask(peers[allowed], "127.0.0.1", port) == "127.0.0.1"
+        denied, allowed = allowed, denied
+        daemon.configure(sections, {"workers": 2, "access.deny": [denied]})
+        assert "1 kept" in daemon.reload()[-1]
+
+
 # --- loops -----------------------------------------------------------------------------------------
 
 
@@ -365,5 +380,6 @@ def test_memory_does_not_grow_with_the_sources(start, cable, sockets):
         resident.append(kernel.resident_bytes(daemon.pid))
     daemon.wait_counter("echod_datagrams_received_total", count + count // 500 + 1)
     print(f"resident bytes before, after half and after all of {count} sources: {resident}")
-    assert resident[1] - resident[0] < 1.5 * MEBIBYTE
-    assert resident[2] - resident[1] < MEBIBYTE / 2
+    # sanitizers keep more of their own about each byte
+    assert resident[1] - resident[0] < 1.5 * MEBIBYTE * SLOWNESS
+    assert resident[2] - resident[1] < MEBIBYTE / 2 * SLOWNESS

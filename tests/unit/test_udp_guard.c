@@ -222,6 +222,29 @@ START_TEST(size_is_limited)
 }
 END_TEST
 
+/* What is denied pays nothing, so that it uses up no budget of all. */
+START_TEST(the_access_list_decides)
+{
+	char right[PREFIX_RIGHT_SIZE];
+	struct prefix prefix;
+	const struct prefix_list deny = { &prefix, 1 }, allow = { NULL, 0 };
+	struct acl *acl;
+	struct udp_arrival denied = arrival_from("::ffff:192.0.2.1");
+	struct udp_arrival allowed = arrival_from("192.0.3.1");
+
+	ck_assert(prefix_parse(&prefix, "192.0.2.0/24", right));
+	acl = acl_new(&allow, &deny);
+	ck_assert_ptr_nonnull(acl);
+	denied.acl = allowed.acl = acl;
+	rules.rate = 1;
+	udp_guard_set(guard, &rules);
+	ck_assert_str_eq(verdict(&denied, SECOND), "denied");
+	ck_assert_str_eq(verdict(&allowed, SECOND), "pass");
+	ck_assert_str_eq(verdict(&allowed, SECOND), "rate");
+	acl_release(acl);
+}
+END_TEST
+
 /* --- budgets ---------------------------------------------------------------------------- */
 
 /* How many of `count` datagrams that come at once pass; the others must be told `reason`. */
@@ -435,6 +458,7 @@ main(void)
 	tcase_add_test(tests, new_rules_replace_the_old);
 	tcase_add_test(tests, a_source_of_no_family_is_none);
 	tcase_add_test(tests, size_is_limited);
+	tcase_add_test(tests, the_access_list_decides);
 	tcase_add_test(tests, without_rates_all_pass);
 	tcase_add_test(tests, a_source_has_its_rate);
 	tcase_add_test(tests, who_keeps_to_the_rate_loses_none);
