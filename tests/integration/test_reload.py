@@ -99,7 +99,7 @@ def test_a_kept_datagram_listener_keeps_its_sockets(start):
 def test_datagrams_from_one_address_to_all_and_back(start, workers):
     """Sources that ask while the sockets change hands are all answered."""
     port = kernel.free_port()
-    options = {"workers": workers}
+    options = {"workers": workers, "limits.datagram_rate_per_source": 0}
     daemon = start([listener("turn", port=port, protocol="udp")], options)
     with contextlib.ExitStack() as stack:
         crowd = [
