@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2034  # read by the scripts that source this one
 
 build_packages=(gcc libc6-dev make autoconf automake pkg-config
-	libevent-dev libconfuse-dev libjansson-dev libcap-dev libsystemd-dev)
+	libevent-dev libconfuse-dev libjansson-dev libcap-dev libseccomp-dev
+	libsystemd-dev)
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
 	libbsd0 libtirpc3 libwrap0)

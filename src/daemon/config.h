@@ -19,6 +19,9 @@
 
 enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
 
+/* SANDBOX_AUTO: as far as the build and the kernel have one. */
+enum sandbox_mode { SANDBOX_AUTO, SANDBOX_TRUE, SANDBOX_FALSE };
+
 /* One `listen` section, or one -l. */
 struct listen_config {
 	char *name;
@@ -30,6 +33,7 @@ struct listen_config {
 struct config {
 	char *user;  /* "": stay who we are */
 	char *group; /* "": the user's own */
+	enum sandbox_mode sandbox;
 	int workers; /* 0: one for each CPU that the process may use */
 	enum event_method event_method;
 	bool edge_triggered;

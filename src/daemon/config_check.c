@@ -9,6 +9,7 @@
 
 #include "common/address.h"
 #include "daemon/options.h"
+#include "daemon/sandbox.h"
 
 /* An entry of the user or group database that needs more is broken. */
 #define DATABASE_ENTRY_MAX ((size_t)1024 * 1024)
@@ -208,6 +209,10 @@ config_check(const struct config *config, const struct config_places *places,
 	if (*config->group != '\0' && *config->user == '\0')
 		faults_add_at(faults, place_of(places, "group"),
 		    "group = \"%s\" without a user has no effect: give user too", config->group);
+	if (config->sandbox == SANDBOX_TRUE && !sandbox_built)
+		faults_add_at(faults, place_of(places, "sandbox"),
+		    "sandbox = \"true\": this echod was built without libseccomp: give \"auto\" or"
+		    " \"false\"");
 	if (config->edge_triggered &&
 	    (method == EVENT_METHOD_POLL || method == EVENT_METHOD_SELECT))
 		faults_add_at(faults, place_of(places, "edge_triggered"),

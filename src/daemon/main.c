@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "daemon/config.h"
 #include "daemon/faults.h"
+#include "daemon/sandbox.h"
 #include "daemon/sdaemon.h"
 #include "daemon/server.h"
 
@@ -81,7 +82,7 @@ leave_with_hint(void)
 static _Noreturn void
 print_version(void)
 {
-	printf("echod %s %s, libevent %s\n", PACKAGE_VERSION, sdaemon_feature,
+	printf("echod %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature, sdaemon_feature,
 	    event_get_version());
 	leave("");
 }

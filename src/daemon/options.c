@@ -20,6 +20,13 @@ static const struct option_choice event_methods[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice sandbox_modes[] = {
+	{ "auto", SANDBOX_AUTO },
+	{ "true", SANDBOX_TRUE },
+	{ "false", SANDBOX_FALSE },
+	{ NULL, 0 },
+};
+
 static const struct option_choice targets[] = {
 	{ "syslog", LOG_TARGET_SYSLOG },
 	{ "stderr", LOG_TARGET_STDERR },
@@ -67,6 +74,8 @@ const struct option_row option_rows[] = {
 	    .help = "switch to this user after binding; empty: stay" },
 	{ "", "group", OPTION_STRING, false, "", AT(group),
 	    .help = "and to this group; empty: the user's own" },
+	{ "", "sandbox", OPTION_CHOICE, false, "auto", AT(sandbox), .choices = sandbox_modes,
+	    .help = "auto, true or false: allow only the system calls it needs" },
 	{ "", "workers", OPTION_NUMBER, false, "0", AT(workers), .max = 256, .unit = "",
 	    .zero = "one for each CPU", .help = "threads; 0: one for each CPU" },
 	{ "", "event_method", OPTION_CHOICE, false, "auto", AT(event_method),
@@ -131,6 +140,7 @@ const struct option_row option_rows[] = {
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 
 _Static_assert(sizeof(enum event_method) == sizeof(int), "a choice is written as an int");
+_Static_assert(sizeof(enum sandbox_mode) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum log_target) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum protocol) == sizeof(int), "a choice is written as an int");
 

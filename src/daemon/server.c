@@ -15,6 +15,7 @@
 #include "daemon/listeners.h"
 #include "daemon/metrics.h"
 #include "daemon/privileges.h"
+#include "daemon/sandbox.h"
 #include "daemon/sdaemon.h"
 #include "daemon/udp_guard.h"
 #include "daemon/workers.h"
@@ -429,7 +430,7 @@ yield_to_workers(void)
 		log_debug("sched_setscheduler(SCHED_BATCH): %s", strerror(errno));
 }
 
-/* Binds while still root; starts threads only after root is gone. */
+/* Binds while still root; starts threads only after root is gone; serves in the sandbox. */
 static int
 start(struct server *server)
 {
@@ -453,6 +454,10 @@ start(struct server *server)
 		return -1;
 	}
 	yield_to_workers();
+	if (sandbox_enter(server->config->sandbox) == -1) {
+		listeners_roll_back(server->listeners);
+		return -1;
+	}
 	listeners_commit(server->listeners, server->config);
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,

@@ -271,13 +271,14 @@ def free_port():
                 continue
 
 
+PTRACE_POKETEXT, PTRACE_GETREGS, PTRACE_SETREGS = 4, 12, 13
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WAIT_FOR_THREADS = 0x40000000  # __WALL
 
 
-def _ptrace(request, thread):
+def _ptrace(request, thread, address=None, data=None):
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.ptrace(request, thread, None, None) == -1:
+    if libc.ptrace(request, thread, ctypes.c_void_p(address), data) == -1:
         error = ctypes.get_errno()
         raise OSError(error, f"ptrace({request:#x}): {os.strerror(error)}")
 
@@ -293,3 +294,33 @@ def hung_thread(pid, name):
         yield
     finally:
         _ptrace(PTRACE_DETACH, thread)
+
+
+SYS_OPENAT = 257  # on x86_64
+
+
+class _Registers(ctypes.Structure):
+    """struct user_regs_struct of x86_64."""
+
+    _fields_ = [
+        (name, ctypes.c_ulonglong)
+        for name in "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss"
+        " fs_base gs_base ds es fs gs".split()
+    ]
+
+
+def make_call(pid, number, *arguments):
+    """The process's first thread makes a system call that is not in its program (x86_64)."""
+    syscall_instruction = 0x050F
+    registers = _Registers()
+    _ptrace(PTRACE_SEIZE, pid)
+    _ptrace(PTRACE_INTERRUPT, pid)
+    os.waitpid(pid, WAIT_FOR_THREADS)
+    _ptrace(PTRACE_GETREGS, pid, None, ctypes.byref(registers))
+    _ptrace(PTRACE_POKETEXT, pid, registers.ip, ctypes.c_void_p(syscall_instruction))
+    registers.orig_ax = 2**64 - 1  # the call that was interrupted is not to be made again
+    registers.ax = number
+    for name, value in zip(("di", "si", "dx", "r10", "r8", "r9"), arguments):
+        setattr(registers, name, value % 2**64)
+    _ptrace(PTRACE_SETREGS, pid, None, ctypes.byref(registers))
+    _ptrace(PTRACE_DETACH, pid)

@@ -8,7 +8,7 @@
 /* --- the command line ------------------------------------------------------------------ */
 
 #define UNKNOWN                                                                          \
-	": give one of user, group, workers, event_method, edge_triggered, drain_timeout," \
+	": give one of user, group, sandbox, workers, event_method, edge_triggered, drain_timeout," \
 	" log.target, log.facility, log.level, limits.connections, limits.idle_timeout,"   \
 	" limits.write_timeout, limits.stalled_connections, limits.lifetime,"              \
 	" limits.bandwidth_per_connection,"                                                \

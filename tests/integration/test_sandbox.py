@@ -1,0 +1,89 @@
+"""The sandbox: every thread is in it, and what a running echod may need still works there."""
+
+import os
+import platform
+import signal
+
+import pytest
+
+import kernel
+import peers
+from echod import Echod, listener, run
+
+BUILT = "+seccomp" in run("-V").stdout
+FILTER = 2  # Seccomp of proc_pid_status(5)
+
+needs_sandbox = pytest.mark.skipif(not BUILT, reason="this echod was built without libseccomp")
+
+
+@needs_sandbox
+@pytest.mark.parametrize("mode", ["auto", "true"])
+def test_every_thread_is_in_it(start, back_end, mode):
+    daemon = start(options={**back_end, "sandbox": mode})
+    daemon.wait_log(r"^notice: sandboxed by seccomp\(2\)$")
+    assert sorted(kernel.thread_names(daemon.pid)) == ["echod", "log", "worker-0", "worker-1"]
+    for thread in kernel.thread_ids(daemon.pid):
+        assert kernel.seccomp_mode(thread) == FILTER
+        assert not kernel.can_gain_privileges(thread)
+    daemon.assert_echoes()
+
+
+def test_it_can_be_switched_off(start):
+    daemon = start(options={"sandbox": "false"})
+    daemon.wait_log("^notice: not sandboxed: ")
+    assert {kernel.seccomp_mode(thread) for thread in kernel.thread_ids(daemon.pid)} == {0}
+
+
+@needs_sandbox
+def test_a_reload_does_not_open_it(start):
+    daemon = start()
+    daemon.configure(options={"sandbox": "false"})
+    lines = daemon.reload()
+    assert 'warning: sandbox = "false" needs a restart: "auto" stays in force' in lines
+    assert kernel.seccomp_mode(daemon.pid) == FILTER
+
+
+@needs_sandbox
+def test_users_and_groups_are_looked_up_in_it(start):
+    """Also those that are not in the files, for which libraries of nsswitch.conf(5) are asked."""
+    daemon = start()
+    for name in "no-such-user", "no-such-user-either":
+        daemon.configure(options={"user": name, "group": name})
+        lines = daemon.reload()
+        assert any(f'user = "{name}": no user of this name' in line for line in lines)
+        assert any(f'group = "{name}": no group of this name' in line for line in lines)
+    daemon.configure(options={"user": "nobody", "group": "daemon"})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+
+
+@needs_sandbox
+def test_everything_that_a_reload_changes(start):
+    daemon = start([listener(), listener("datagrams", protocol="udp")])
+    daemon.configure(
+        [listener("new"), listener("new-6", "localhost"), listener("all", "*", protocol="udp")],
+        {"limits.connections": 12000, "limits.socket_buffer": 65536, "log.level": "debug"},
+    )
+    assert daemon.reload()[-1].endswith(": 3 listeners added, 2 removed, 0 kept")
+    daemon.assert_echoes("new")
+    daemon.configure([listener("new")], {"limits.socket_buffer": 0, "log.target": "syslog"})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    daemon.assert_echoes("new")
+
+
+@needs_sandbox
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the test speaks x86_64 alone")
+def test_a_breach_ends_the_process(workdir):
+    """As if taken over, the daemon opens a file for writing."""
+    daemon = Echod(workdir)
+    daemon.wait_serving()
+    peers.echo(daemon.connect(), b"alive")
+    kernel.make_call(daemon.pid, kernel.SYS_OPENAT, -100, 0, os.O_WRONLY)
+    assert daemon.wait_exit() == -signal.SIGSYS
+    daemon.close_peers()
+
+
+@pytest.mark.skipif(BUILT, reason="this echod has a sandbox")
+def test_a_build_without_it_says_so():
+    result = run("-f", "-l", "tcp://127.0.0.1:0", "-o", "sandbox=true")
+    assert result.returncode == 78
+    assert "this echod was built without libseccomp" in result.stderr

@@ -1,0 +1,348 @@
+/*
+ * The sandbox: what it forbids ends the process, in each of its threads, and what it
+ * allows goes on.  Each call is made by a child, which has nothing to lose.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "daemon/sandbox.h"
+#include "runner.h"
+
+#define ENTERED 7 /* exit status of a child that came to its end in the sandbox */
+#define REFUSED 8 /* and of one whose call failed */
+
+/* Returns what wait(2) says of a child that makes `call` in the sandbox. */
+static int
+end_of(long (*call)(void))
+{
+	const pid_t child = fork();
+	int status;
+
+	ck_assert_int_ne(child, -1);
+	if (child == 0) {
+		const struct rlimit no_core = { 0, 0 };
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		if (sandbox_enter(SANDBOX_TRUE) == -1)
+			_exit(1);
+		_exit(call() == -1 ? REFUSED : ENTERED);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
+/* --- what is forbidden ------------------------------------------------------------- */
+
+static long
+execute(void)
+{
+	return execl("/bin/true", "true", (char *)NULL);
+}
+
+static long
+make_process(void)
+{
+	return fork();
+}
+
+static long
+make_process_by_clone3(void)
+{
+	return syscall(SYS_clone3, NULL, 0);
+}
+
+static void *
+do_nothing(void *arg)
+{
+	return arg;
+}
+
+static long
+make_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, do_nothing, NULL);
+}
+
+static long
+trace(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static long
+write_to_file(void)
+{
+	return open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static long
+read_and_write_file(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static long
+create_file(void)
+{
+	return open("/tmp/echod-unit-test", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static long
+create_nameless_file(void)
+{
+	return open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static long
+remove_file(void)
+{
+	return unlink("/nowhere/at/all");
+}
+
+static long
+make_packet_socket(void)
+{
+	return socket(AF_PACKET, SOCK_DGRAM, 0);
+}
+
+static long
+make_netlink_socket(void)
+{
+	return socket(AF_NETLINK, SOCK_DGRAM, 0);
+}
+
+static long
+make_raw_socket(void)
+{
+	return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+
+static long
+signal_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static long
+signal_parents_thread(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static long
+become_dumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static long
+limit_parent(void)
+{
+	return prlimit(getppid(), RLIMIT_NOFILE, NULL, NULL);
+}
+
+static long
+type_for_the_terminal(void)
+{
+	return syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI */, "x");
+}
+
+static long
+duplicate_for_children(void)
+{
+	return fcntl(0, F_DUPFD, 10);
+}
+
+static long (*const forbidden[])(void) = {
+	execute, make_process, make_process_by_clone3, make_thread, trace, write_to_file,
+	read_and_write_file, create_file, create_nameless_file, remove_file, make_packet_socket,
+	make_netlink_socket, make_raw_socket, signal_parent, signal_parents_thread,
+	become_dumpable, limit_parent, type_for_the_terminal, duplicate_for_children,
+};
+#define FORBIDDEN_COUNT ((int)(sizeof(forbidden) / sizeof(forbidden[0])))
+
+START_TEST(what_is_forbidden_ends_the_process)
+{
+	const int status = end_of(forbidden[_i]);
+
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+	    "call %d of the list: status %#x", _i, (unsigned)status);
+}
+END_TEST
+
+/* --- what only fails ------------------------------------------------------------------ */
+
+static long
+map_code(void)
+{
+	void *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return code == MAP_FAILED && errno == EPERM ? -1 : 0;
+}
+
+static long
+turn_memory_into_code(void)
+{
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mprotect(memory, 4096, PROT_READ | PROT_EXEC) == -1 && errno == EPERM ? -1 : 0;
+}
+
+START_TEST(code_is_refused)
+{
+	const int of_map = end_of(map_code), of_protect = end_of(turn_memory_into_code);
+
+	ck_assert(WIFEXITED(of_map) && WEXITSTATUS(of_map) == REFUSED);
+	ck_assert(WIFEXITED(of_protect) && WEXITSTATUS(of_protect) == REFUSED);
+}
+END_TEST
+
+/* --- what is allowed --------------------------------------------------------------------- */
+
+static long
+make_sockets(void)
+{
+	static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		for (int flags = 0; flags <= SOCK_CLOEXEC; flags += SOCK_CLOEXEC) {
+			socket(families[i], SOCK_STREAM | flags, 0);
+			socket(families[i], SOCK_DGRAM | flags, 0);
+		}
+	return 0;
+}
+
+static long
+read_file(void)
+{
+	char text[16];
+	FILE *file = fopen("/etc/passwd", "re");
+
+	return file != NULL && fgets(text, sizeof(text), file) != NULL ? 0 : -1;
+}
+
+static long
+use_memory(void)
+{
+	char *memory = malloc((size_t)8 << 20);
+
+	if (memory == NULL)
+		return -1;
+	memset(memory, 1, (size_t)8 << 20);
+	memory = realloc(memory, (size_t)64 << 20);
+	free(memory);
+	return 0;
+}
+
+static long
+read_limits(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -1;
+}
+
+static long (*const allowed[])(void) = { make_sockets, read_file, use_memory, read_limits };
+#define ALLOWED_COUNT ((int)(sizeof(allowed) / sizeof(allowed[0])))
+
+START_TEST(what_is_needed_goes_on)
+{
+	const int status = end_of(allowed[_i]);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == ENTERED,
+	    "call %d of the list: status %#x", _i, (unsigned)status);
+}
+END_TEST
+
+static long
+give_up(void)
+{
+	abort();
+}
+
+START_TEST(abort_is_what_it_was)
+{
+	const int status = end_of(give_up);
+
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+END_TEST
+
+/* --- all threads, and none ---------------------------------------------------------------- */
+
+static int sandbox_is_there[2];
+
+static void *
+execute_once_told(void *arg)
+{
+	char byte;
+
+	if (read(sandbox_is_there[0], &byte, 1) == 1)
+		execute();
+	return arg;
+}
+
+START_TEST(a_thread_that_ran_before_is_in_it)
+{
+	const pid_t child = fork();
+	int status;
+
+	ck_assert_int_ne(child, -1);
+	if (child == 0) {
+		const struct rlimit no_core = { 0, 0 };
+		pthread_t thread;
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		if (pipe2(sandbox_is_there, O_CLOEXEC) == -1 ||
+		    pthread_create(&thread, NULL, execute_once_told, NULL) != 0 ||
+		    sandbox_enter(SANDBOX_TRUE) == -1 || write(sandbox_is_there[1], "!", 1) != 1)
+			_exit(1);
+		pthread_join(thread, NULL);
+		_exit(2);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+END_TEST
+
+START_TEST(without_a_sandbox_nothing_changes)
+{
+	ck_assert_int_eq(sandbox_enter(SANDBOX_FALSE), 0);
+	ck_assert_int_eq(prctl(PR_GET_SECCOMP, 0, 0, 0, 0), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sandbox");
+	TCase *tests = tcase_create("sandbox");
+
+	if (!sandbox_built)
+		return 77;
+	tcase_add_loop_test(tests, what_is_forbidden_ends_the_process, 0, FORBIDDEN_COUNT);
+	tcase_add_test(tests, code_is_refused);
+	tcase_add_loop_test(tests, what_is_needed_goes_on, 0, ALLOWED_COUNT);
+	tcase_add_test(tests, abort_is_what_it_was);
+	tcase_add_test(tests, a_thread_that_ran_before_is_in_it);
+	tcase_add_test(tests, without_a_sandbox_nothing_changes);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
