@@ -125,6 +125,12 @@ def thread_names(pid):
     return [thread_name(pid, thread) for thread in thread_ids(pid)]
 
 
+def name_service_libraries(pid):
+    """The libraries of nsswitch.conf(5) that the process has loaded."""
+    paths = {line.split()[-1] for line in _lines(f"/proc/{pid}/maps")}
+    return {os.path.basename(path) for path in paths if "/libnss_" in path}
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 

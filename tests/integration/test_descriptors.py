@@ -1,6 +1,8 @@
 """Descriptors run out: echod waits without spinning, says so once, and serves as soon as it can."""
 
+import os
 import resource
+import signal
 
 import pytest
 
@@ -47,6 +49,11 @@ def test_no_spin_and_one_line(start, back_end):
     assert kernel.cpu_seconds(daemon.pid) - before < 0.05 * WATCHED
     assert len(daemon.log.matching("^(err|warning): .*Too many open files", after)) == 1
     assert len(daemon.log.matching("^(err|warning): ", after)) == 1
+    daemon.close_peers()
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    similar = r"^err: [1-9]\d* similar messages suppressed: cannot accept connections to echo-tcp: "
+    assert len(daemon.log.matching(similar)) == 1
 
 
 def test_served_again_when_a_connection_closes(start, back_end):
@@ -97,6 +104,41 @@ def connect_and_count(daemon, attempts, room):
     assert not peers.readable(waiting, peers.QUIET)
     assert len(served) == room
     return served, waiting
+
+
+def soft_limit(daemon):
+    return resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)[0]
+
+
+def test_the_limit_is_raised_to_what_is_needed(start):
+    daemon = start(options={"limits.connections": 200}, prefix=["prlimit", "--nofile=64:2000"])
+    assert 200 < soft_limit(daemon) < 300
+    assert not daemon.log.matching("has room for")
+    connect_and_count(daemon, 210, 200)
+    daemon.configure(options={"limits.connections": 400})
+    daemon.reload()
+    assert 400 < soft_limit(daemon) < 500
+    assert not daemon.log.matching("has room for")
+
+
+def test_what_a_reload_cannot_have_is_said(start):
+    prefix = ["prlimit", "--nofile=64:300", *without_capabilities("sys_resource")]
+    daemon = start(options={"limits.connections": 200}, prefix=prefix)
+    assert not daemon.log.matching("has room for")
+    daemon.configure()
+    daemon.reload()
+    assert 200 < room_said(daemon, "RLIMIT_NOFILE has room for 300 descriptors") < 300
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_raise_the_hard_limit_on_a_reload(start, workdir):
+    """Root's right to raise it went with root."""
+    os.chmod(workdir, 0o755)
+    serving = {"user": "nobody", "limits.connections": 200}
+    daemon = start(options=serving, prefix=["prlimit", "--nofile=64:300"])
+    daemon.configure(options={**serving, "limits.connections": 10000})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert 200 < room_said(daemon, "RLIMIT_NOFILE has room for 300 descriptors") < 300
 
 
 def test_a_low_hard_limit_is_said_and_lived_within(start):

@@ -1,7 +1,9 @@
 """The sandbox: every thread is in it, and what a running echod may need still works there."""
 
+import contextlib
 import os
 import platform
+import pwd
 import signal
 
 import pytest
@@ -47,6 +49,10 @@ def test_a_reload_does_not_open_it(start):
 def test_users_and_groups_are_looked_up_in_it(start):
     """Also those that are not in the files, for which libraries of nsswitch.conf(5) are asked."""
     daemon = start()
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam("no-such-user")
+    asked = kernel.name_service_libraries(os.getpid())
+    assert kernel.name_service_libraries(daemon.pid) >= asked
     for name in "no-such-user", "no-such-user-either":
         daemon.configure(options={"user": name, "group": name})
         lines = daemon.reload()

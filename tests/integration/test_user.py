@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 NOBODY = pwd.getpwnam("nobody")
 SERVING = {"user": "nobody"}
+UNBOXED = {"sandbox": "false"}  # which would set no_new_privs for itself
 NET_BIND_SERVICE = 1 << 10
 LEAST = {
     "CapInh": 0,
@@ -47,7 +48,7 @@ def test_it_becomes_the_user_for_good(start, readable_workdir):
 
 
 def test_of_roots_rights_it_keeps_one(start, readable_workdir):
-    daemon = start(options=SERVING)
+    daemon = start(options={**SERVING, **UNBOXED})
     threads = kernel.thread_ids(daemon.pid)
     assert len(threads) > 2
     for thread in threads:
@@ -122,7 +123,7 @@ def test_root_without_a_user_is_warned(start):
 
 
 def test_not_root_the_user_has_no_effect(start, readable_workdir):
-    daemon = start(options={"user": "daemon"}, prefix=UNPRIVILEGED)
+    daemon = start(options={"user": "daemon", **UNBOXED}, prefix=UNPRIVILEGED)
     daemon.wait_log('^notice: user = "daemon" has no effect: echod was not started as root')
     for thread in kernel.thread_ids(daemon.pid):
         assert kernel.user_ids(thread) == [NOBODY.pw_uid] * 4
