@@ -4,9 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -329,6 +332,31 @@ START_TEST(without_a_sandbox_nothing_changes)
 }
 END_TEST
 
+/* As a kernel without seccomp(2) would: the call fails. */
+static void
+forbid_seccomp(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
+}
+
+START_TEST(where_there_is_none_auto_goes_on)
+{
+	forbid_seccomp();
+	ck_assert_int_eq(sandbox_enter(SANDBOX_AUTO), 0);
+	ck_assert_int_eq(sandbox_enter(SANDBOX_TRUE), -1);
+	ck_assert_int_ne(open("/dev/null", O_WRONLY | O_CLOEXEC), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -343,6 +371,7 @@ main(void)
 	tcase_add_test(tests, abort_is_what_it_was);
 	tcase_add_test(tests, a_thread_that_ran_before_is_in_it);
 	tcase_add_test(tests, without_a_sandbox_nothing_changes);
+	tcase_add_test(tests, where_there_is_none_auto_goes_on);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
