@@ -7,6 +7,7 @@ import pytest
 
 import peers
 from echod import listener
+from patience import PATIENCE
 
 ANY = (listener(address="*"),)
 OPEN = 'echod_connections_open{listener="echo-tcp"}'
@@ -81,14 +82,16 @@ def test_a_flood_from_one_source_harms_no_other(start, options, reason):
     attempts = []
 
     def flood():
-        while not stop.is_set():
+        while not stop.is_set() and len(attempts) < 5000:
             attempts.append(try_to_enter(daemon, source="127.0.0.66"))
 
-    attacker = threading.Thread(target=flood)
+    attacker = threading.Thread(target=flood, daemon=True)
     attacker.start()
     try:
         crowd = [daemon.connect(source=source) for source in HONEST]
+        deadline = time.monotonic() + PATIENCE
         while attempts.count(None) < 50:
+            assert attacker.is_alive() and time.monotonic() < deadline, "the flood is let in"
             for peer in crowd:
                 peers.echo(peer, b"undisturbed")
         for source in HONEST:
