@@ -5,6 +5,8 @@ import os
 import platform
 import pwd
 import signal
+import socketserver
+import threading
 
 import pytest
 
@@ -49,10 +51,7 @@ def test_a_reload_does_not_open_it(start):
 def test_users_and_groups_are_looked_up_in_it(start):
     """Also those that are not in the files, for which libraries of nsswitch.conf(5) are asked."""
     daemon = start()
-    with contextlib.suppress(KeyError):
-        pwd.getpwnam("no-such-user")
-    asked = kernel.name_service_libraries(os.getpid())
-    assert kernel.name_service_libraries(daemon.pid) >= asked
+    assert not asks_systemd() or "libnss_systemd.so.2" in kernel.name_service_libraries(daemon.pid)
     for name in "no-such-user", "no-such-user-either":
         daemon.configure(options={"user": name, "group": name})
         lines = daemon.reload()
@@ -60,6 +59,47 @@ def test_users_and_groups_are_looked_up_in_it(start):
         assert any(f'group = "{name}": no group of this name' in line for line in lines)
     daemon.configure(options={"user": "nobody", "group": "daemon"})
     assert daemon.reload()[-1].startswith("notice: reloaded ")
+
+
+class UserDatabase(socketserver.ThreadingUnixStreamServer):
+    """What systemd's library of nsswitch.conf(5) asks, by varlink: it knows nobody."""
+
+    daemon_threads = True
+
+    class RequestHandlerClass(socketserver.BaseRequestHandler):
+        def handle(self):
+            while request := self.request.recv(65536):
+                self.server.requests.append(request.decode())
+                self.request.sendall(b'{"error": "io.systemd.UserDatabase.NoRecordFound"}\0')
+
+    def __init__(self, path):
+        self.requests = []
+        super().__init__(path, self.RequestHandlerClass)
+
+
+def asks_systemd():
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam("no-such-user")
+    return "libnss_systemd.so.2" in kernel.name_service_libraries(os.getpid())
+
+
+@needs_sandbox
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.isdir("/run/systemd") or not asks_systemd(),
+    reason="no user is looked up by systemd's library here",
+)
+def test_a_service_for_users_is_asked_in_it(start, workdir):
+    folder = os.path.join(workdir, "systemd")
+    os.makedirs(os.path.join(folder, "userdb"))
+    there = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run/systemd && exec "$@"']
+    with UserDatabase(os.path.join(folder, "userdb", "io.systemd.Test")) as database:
+        threading.Thread(target=database.serve_forever, daemon=True).start()
+        daemon = start(prefix=[*there, folder])
+        daemon.configure(options={"user": "of-the-service"})
+        fault = daemon.reload()[-2]
+        database.shutdown()
+    assert 'user = "of-the-service": no user of this name' in fault
+    assert any("of-the-service" in request for request in database.requests)
 
 
 @needs_sandbox
