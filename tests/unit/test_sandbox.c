@@ -360,11 +360,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sandbox");
-	TCase *tests = tcase_create("sandbox");
+	Suite *suite;
+	TCase *tests;
 
 	if (!sandbox_built)
-		return 77;
+		return 77; /* skipped */
+	suite = suite_create("sandbox");
+	tests = tcase_create("sandbox");
 	tcase_add_loop_test(tests, what_is_forbidden_ends_the_process, 0, FORBIDDEN_COUNT);
 	tcase_add_test(tests, code_is_refused);
 	tcase_add_loop_test(tests, what_is_needed_goes_on, 0, ALLOWED_COUNT);
