@@ -277,7 +277,7 @@ def free_port():
                 continue
 
 
-PTRACE_POKETEXT, PTRACE_GETREGS, PTRACE_SETREGS = 4, 12, 13
+PTRACE_GETREGS, PTRACE_SETREGS = 12, 13
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WAIT_FOR_THREADS = 0x40000000  # __WALL
 
@@ -316,14 +316,20 @@ class _Registers(ctypes.Structure):
 
 
 def make_call(pid, number, *arguments):
-    """The process's first thread makes a system call that is not in its program (x86_64)."""
-    syscall_instruction = 0x050F
+    """
+    The process's first thread, which waits in a system call, makes another one that is not in
+    its program (x86_64): it is sent back to the instruction that it called the kernel by.
+    """
+    syscall_instruction = b"\x0f\x05"
     registers = _Registers()
     _ptrace(PTRACE_SEIZE, pid)
     _ptrace(PTRACE_INTERRUPT, pid)
     os.waitpid(pid, WAIT_FOR_THREADS)
     _ptrace(PTRACE_GETREGS, pid, None, ctypes.byref(registers))
-    _ptrace(PTRACE_POKETEXT, pid, registers.ip, ctypes.c_void_p(syscall_instruction))
+    registers.ip -= len(syscall_instruction)
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(registers.ip)
+        assert memory.read(len(syscall_instruction)) == syscall_instruction
     registers.orig_ax = 2**64 - 1  # the call that was interrupted is not to be made again
     registers.ax = number
     for name, value in zip(("di", "si", "dx", "r10", "r8", "r9"), arguments):

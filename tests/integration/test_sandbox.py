@@ -13,6 +13,7 @@ import pytest
 import kernel
 import peers
 from echod import Echod, listener, run
+from patience import eventually
 
 BUILT = "+seccomp" in run("-V").stdout
 FILTER = 2  # Seccomp of proc_pid_status(5)
@@ -123,6 +124,7 @@ def test_a_breach_ends_the_process(workdir):
     daemon = Echod(workdir)
     daemon.wait_serving()
     peers.echo(daemon.connect(), b"alive")
+    eventually(lambda: kernel.sleeps(daemon.pid), "the first thread waits")
     kernel.make_call(daemon.pid, kernel.SYS_OPENAT, -100, 0, os.O_WRONLY)
     assert daemon.wait_exit() == -signal.SIGSYS
     daemon.close_peers()
