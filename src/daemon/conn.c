@@ -1,82 +1,29 @@
 /* One stream connection: see conn.h. */
 #include "daemon/conn.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_struct.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/escape.h"
 #include "common/log.h"
-#include "daemon/ratelimit.h"
+#include "daemon/conn_internal.h"
 
 /* What one connection may receive before the others of its worker have their turn. */
 #define TURN_RECEIVES 16
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
-/* With limits.bandwidth_per_connection, into how many pieces a second's bytes are cut. */
-#define PIECES_PER_SECOND 10
-
-/* How often paced connections are looked at: ms. */
-#define PACE 10
-
-/* How far ahead of its time a connection may be before it waits: ms. */
-#define PAID_AHEAD 20
-
-/* How much younger than `now` an activity may be: ms. */
-#define RECENT 60000
-
-/* The unit of blocked_since: ms. */
-#define BLOCKED_UNIT 16000
-
-/*
- * There are as many as there are peers, idle ones most of them, so its size counts: with
- * the allocator's own 8 bytes 240, of which libevent's event takes 128.  Times that are
- * only compared with limits are kept modulo their type.
- */
-struct conn {
-	struct event readable; /* it knows the descriptor: fd_of() */
-	union {
-		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
-		struct message message;       /* before and after: carries it between the threads */
-	};
-	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
-	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
-	uint64_t received, sent;     /* bytes */
-	int64_t opened;              /* loop_now() */
-	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
-	struct address peer;
-	int untaken;            /* bytes that the peer had not taken when that was last looked at */
-	uint32_t active;        /* loop_now(), modulo 49 days */
-	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
-	uint8_t reason : 7;     /* enum close_reason */
-	uint8_t counted : 1;    /* the control thread's mark */
-	uint8_t state : 7;      /* enum conn_state */
-	uint8_t stalled : 1;    /* counted in loop->stalled */
-};
-static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
 static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
-static void read_on(struct conn *conn);
 
 /* --- life ------------------------------------------------------------------- */
-
-static int
-fd_of(const struct conn *conn)
-{
-	return event_get_fd(&conn->readable);
-}
 
 /* While it is not open its event is good for this alone. */
 static void
@@ -110,42 +57,27 @@ conn_free(struct conn *conn)
 	free(conn);
 }
 
-static struct loop *
-loop_of(const struct conn *conn)
-{
-	return conn->traffic->loop;
-}
-
 static struct conn_list *
 list_of(const struct conn *conn)
 {
 	return &loop_of(conn)->lists[conn->state];
 }
 
-/* It has moved: whatever it waited for, it is not stalled. */
-static void
-unmark_stalled(struct conn *conn)
-{
-	loop_of(conn)->stalled -= conn->stalled;
-	conn->stalled = 0;
-}
-
-static void
-set_state(struct conn *conn, enum conn_state state)
+void
+conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	conn->state = (uint8_t)state & 0x7f;
 	conn->active = (uint32_t)loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
-		unmark_stalled(conn);
+		conn_unmark_stalled(conn);
 }
 
-/* Something moved: the connection goes to the end of those that may be silent. */
-static void
-touch(struct conn *conn)
+void
+conn_touch(struct conn *conn)
 {
-	set_state(conn, (enum conn_state)conn->state);
+	conn_set_state(conn, (enum conn_state)conn->state);
 }
 
 void
@@ -174,7 +106,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	    close_reason_name(reason), (unsigned long long)conn->received,
 	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
 	conn->reason = (uint8_t)reason & 0x7f;
-	unmark_stalled(conn);
+	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
 	if (conn->waiting != NULL)
@@ -213,54 +145,6 @@ is_temporary(int error)
 	return error == EAGAIN || error == EINTR;
 }
 
-/* --- bandwidth ---------------------------------------------------------------- */
-
-static int64_t
-bandwidth_of(const struct conn *conn)
-{
-	return atomic_load_explicit(&loop_of(conn)->limits.bandwidth, memory_order_relaxed);
-}
-
-/* True while more was received than its bandwidth allows by now. */
-static bool
-is_ahead(const struct conn *conn)
-{
-	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
-	    ratelimit_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
-}
-
-static void on_pace(evutil_socket_t fd, short what, void *arg);
-
-/* Looks at the paced connections of a loop again, soon.  Returns false where memory lacks. */
-static bool
-arm_pacer(struct loop *loop)
-{
-	const struct timeval delay = { 0, PACE * 1000 };
-
-	if (loop->pacer == NULL)
-		loop->pacer = evtimer_new(loop->base, on_pace, loop);
-	return loop->pacer != NULL && (event_pending(loop->pacer, EV_TIMEOUT, NULL) ||
-	    event_add(loop->pacer, &delay) == 0);
-}
-
-/* Lets those read on whose time has come. */
-static void
-on_pace(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-	struct conn *conn, *next;
-
-	(void)fd;
-	(void)what;
-	for (conn = TAILQ_FIRST(&loop->lists[CONN_PACED]); conn != NULL; conn = next) {
-		next = conn_next(conn);
-		if (!is_ahead(conn))
-			read_on(conn);
-	}
-	if (!TAILQ_EMPTY(&loop->lists[CONN_PACED]))
-		arm_pacer(loop);
-}
-
 /* --- sending ------------------------------------------------------------------ */
 
 /* Counts bytes that the socket took: the only place where bytes go out of the books. */
@@ -269,62 +153,7 @@ count_sent(struct conn *conn, size_t size)
 {
 	conn->sent += size;
 	counter_add(&conn->traffic->sent_bytes, size);
-	touch(conn);
-}
-
-/*
- * Bytes in the kernel that the peer has not acknowledged, our FIN among them (tcp(7)), and
- * those that wait for room there.
- */
-static int
-untaken(const struct conn *conn)
-{
-	int bytes = 0;
-
-	if (ioctl(fd_of(conn), SIOCOUTQ, &bytes) == -1)
-		return 0;
-	if (conn->waiting != NULL)
-		bytes += (int)evbuffer_get_length(bufferevent_get_output(conn->waiting));
-	return bytes;
-}
-
-/* From here on it is seen what the peer takes. */
-static void
-wait_for_peer(struct conn *conn)
-{
-	conn->blocked_since = (uint16_t)(loop_now() / BLOCKED_UNIT);
-	conn->untaken = untaken(conn);
-}
-
-bool
-conn_took_bytes(struct conn *conn)
-{
-	const int left = untaken(conn), before = conn->untaken;
-
-	conn->untaken = left;
-	if (left >= before && before > 0)
-		return false;
-	touch(conn);
-	return true;
-}
-
-bool
-conn_is_taken(const struct conn *conn)
-{
-	return untaken(conn) == 0;
-}
-
-void
-conn_mark_stalled(struct conn *conn)
-{
-	loop_of(conn)->stalled += !conn->stalled;
-	conn->stalled = 1;
-}
-
-bool
-conn_is_stalled(const struct conn *conn)
-{
-	return conn->stalled;
+	conn_touch(conn);
 }
 
 /* Our side is done: all that was read has been given to the kernel. */
@@ -335,8 +164,8 @@ shut_down(struct conn *conn)
 		fail(conn, errno);
 		return;
 	}
-	set_state(conn, CONN_LINGERING);
-	conn->untaken = untaken(conn);
+	conn_set_state(conn, CONN_LINGERING);
+	conn_watch(conn);
 	/* Added again, an edge-triggered event tells what came while nothing was read. */
 	if (loop_of(conn)->edge_triggered)
 		event_del(&conn->readable);
@@ -363,17 +192,6 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 		count_sent(conn, info->n_deleted);
 }
 
-/* Begins to read again, now or when its bandwidth allows it. */
-static void
-read_on(struct conn *conn)
-{
-	const bool waits = is_ahead(conn);
-
-	set_state(conn, waits ? CONN_PACED : CONN_READING);
-	if (!(waits ? arm_pacer(loop_of(conn)) : event_add(&conn->readable, NULL) == 0))
-		conn_abort(conn, CLOSE_MEMORY);
-}
-
 /* Nothing waits any more. */
 static void
 on_drained(struct bufferevent *waiting, void *arg)
@@ -387,7 +205,7 @@ on_drained(struct bufferevent *waiting, void *arg)
 		shut_down(conn);
 		return;
 	}
-	read_on(conn);
+	conn_read_on(conn);
 }
 
 static void
@@ -423,8 +241,8 @@ wait_with(struct conn *conn, const void *data, size_t size)
 		conn_abort(conn, CLOSE_MEMORY);
 		return;
 	}
-	set_state(conn, CONN_BLOCKED);
-	wait_for_peer(conn);
+	conn_set_state(conn, CONN_BLOCKED);
+	conn_watch(conn);
 }
 
 /* Gives back `size` bytes.  Returns true while the connection may go on reading. */
@@ -474,8 +292,8 @@ end_of_stream(struct conn *conn)
 		return;
 	}
 	event_del(&conn->readable);
-	set_state(conn, CONN_CLOSING);
-	wait_for_peer(conn);
+	conn_set_state(conn, CONN_CLOSING);
+	conn_watch(conn);
 }
 
 /* Takes over `size` bytes that recv gave.  Returns true while the connection may go on. */
@@ -483,6 +301,7 @@ static bool
 received(struct conn *conn, const void *data, size_t size)
 {
 	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
+	bool is_ahead;
 
 	conn->received += size;
 	counter_add(&conn->traffic->received_bytes, size);
@@ -490,15 +309,13 @@ received(struct conn *conn, const void *data, size_t size)
 	    address_format(&conn->peer, peer));
 	if (conn->state == CONN_LINGERING)
 		return true; /* too late to go back: our side is shut down */
-	if (bandwidth_of(conn) != 0)
-		conn->paid_until = ratelimit_pay(conn->paid_until, size, bandwidth_of(conn),
-		    loop_now() * 1000);
+	is_ahead = conn_pay(conn, size);
 	if (!echo(conn, data, size))
 		return false;
-	if (!is_ahead(conn))
+	if (!is_ahead)
 		return true;
 	event_del(&conn->readable);
-	read_on(conn);
+	conn_read_on(conn);
 	return false;
 }
 
@@ -516,24 +333,12 @@ take_another_turn(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
-/* What one recv may take. */
-static size_t
-most_to_receive(const struct conn *conn)
-{
-	const int64_t bandwidth = bandwidth_of(conn);
-	const int64_t most = bandwidth / PIECES_PER_SECOND;
-
-	if (bandwidth == 0 || most >= SCRATCH_SIZE)
-		return SCRATCH_SIZE;
-	return most > 0 ? (size_t)most : 1;
-}
-
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct loop *loop = loop_of(conn);
-	const size_t most = most_to_receive(conn);
+	const size_t most = conn_most_to_receive(conn);
 	size_t bytes = 0;
 
 	(void)what;
@@ -574,7 +379,7 @@ conn_finish(struct conn *conn, enum close_reason reason)
 		break;
 	case CONN_BLOCKED:
 		conn->reason = (uint8_t)reason & 0x7f;
-		set_state(conn, CONN_FLUSHING);
+		conn_set_state(conn, CONN_FLUSHING);
 		break;
 	case CONN_FLUSHING:
 	case CONN_LINGERING:
@@ -632,27 +437,6 @@ enum close_reason
 conn_reason(const struct conn *conn)
 {
 	return conn->reason;
-}
-
-int64_t
-conn_silence(const struct conn *conn, int64_t now)
-{
-	const uint32_t silence = (uint32_t)now - conn->active;
-
-	/* It may have moved since `now`. */
-	return silence > UINT32_MAX - RECENT ? 0 : silence;
-}
-
-int64_t
-conn_age(const struct conn *conn, int64_t now)
-{
-	return now - conn->opened;
-}
-
-int64_t
-conn_blocked_for(const struct conn *conn, int64_t now)
-{
-	return (uint16_t)(now / BLOCKED_UNIT - conn->blocked_since) * (int64_t)BLOCKED_UNIT;
 }
 
 struct conn *
