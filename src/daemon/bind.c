@@ -9,6 +9,20 @@
 
 #include "common/log.h"
 
+/*
+ * What a peer that sends and never reads can make the kernel keep on its way back: bytes
+ * that cannot be sent yet.  Without a bound the buffer grows with the path, to megabytes;
+ * what is on its way in the window of a long path does not count.
+ */
+#define UNSENT_MOST 16384
+
+/*
+ * ... and what it can send before a byte of it was read: the receive buffer that a connection
+ * begins with, from which autotuning goes on as bytes are read.  Twice as much is set, of
+ * which half is window: room for the ten segments that a sender begins with (RFC 6928).
+ */
+#define FIRST_RECEIVE_BUFFER 16384
+
 /* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
 #define KEEPALIVE_IDLE 60
 #define KEEPALIVE_INTERVAL 15
@@ -36,39 +50,62 @@ set(int fd, int level, int option, int value)
 }
 
 static int
-default_size(int fd, int option)
+kind_of(int fd)
 {
-	int kind = SOCK_STREAM, size = 0, probe;
+	int kind = SOCK_STREAM;
 	socklen_t length = sizeof(kind);
 
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length);
-	probe = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+	return kind;
+}
+
+static int
+default_size(int fd, int option)
+{
+	const int probe = socket(AF_INET, kind_of(fd) | SOCK_CLOEXEC, 0);
+	int size = 0;
+	socklen_t length = sizeof(size);
+
 	if (probe == -1)
 		return 0;
-	length = sizeof(size);
 	getsockopt(probe, SOL_SOCKET, option, &size, &length);
 	close(probe);
 	return size / 2; /* the kernel tells the double of what is set: socket(7) */
 }
 
+/*
+ * Leaves the sizes to the kernel's autotuning.  Where it does not take them back, before
+ * Linux 5.14, they stay as they are.
+ */
+static void
+autotune_buffers(int fd)
+{
+#ifdef SO_BUF_LOCK
+	const bool is_stream = kind_of(fd) == SOCK_STREAM;
+	int locked;
+	socklen_t length = sizeof(locked);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &locked, &length) == -1)
+		return;
+	if (locked != 0)
+		set(fd, SOL_SOCKET, SO_SNDBUF, default_size(fd, SO_SNDBUF));
+	if (is_stream)
+		set(fd, SOL_SOCKET, SO_RCVBUF, FIRST_RECEIVE_BUFFER);
+	else if (locked != 0)
+		set(fd, SOL_SOCKET, SO_RCVBUF, default_size(fd, SO_RCVBUF));
+	set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+#endif
+}
+
 void
 bind_set_buffers(int fd, int bytes)
 {
-	static const int options[] = { SO_SNDBUF, SO_RCVBUF };
-	int now;
-	socklen_t length = sizeof(now);
-
-#ifdef SO_BUF_LOCK
-	/* Autotuned already, or of a kernel that does not give a size back. */
-	if (bytes == 0 && (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &now, &length) == -1 || now == 0))
+	if (bytes == 0) {
+		autotune_buffers(fd);
 		return;
-#endif
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		set(fd, SOL_SOCKET, options[i], bytes > 0 ? bytes : default_size(fd, options[i]));
-#ifdef SO_BUF_LOCK
-	if (bytes == 0)
-		set(fd, SOL_SOCKET, SO_BUF_LOCK, 0); /* Linux 5.14 */
-#endif
+	}
+	set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
+	set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
 
 static void
@@ -81,6 +118,7 @@ prepare_stream(int fd)
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
 }
 
 /*
@@ -168,8 +206,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		prepare_stream(fd);
 	else
 		prepare_datagram(fd, address->sa.sa_family);
-	if (binding->socket_buffer > 0)
-		bind_set_buffers(fd, binding->socket_buffer);
+	bind_set_buffers(fd, binding->socket_buffer);
 	return claim_for_one_of(binding, fd, address, place);
 }
 

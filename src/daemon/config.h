@@ -53,6 +53,7 @@ struct config {
 		int idle_timeout;  /* seconds; 0: none */
 		int write_timeout; /* seconds; 0: none */
 		int stalled_connections;      /* 0: no limit */
+		int blocked_memory;             /* MiB; 0: no limit */
 		int lifetime;                 /* seconds; 0: none */
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */

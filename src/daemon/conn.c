@@ -19,6 +19,9 @@
 #define TURN_RECEIVES 16
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
+/* Who sends so much at once waits for those who send less. */
+#define BULK_BYTES 4096
+
 static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -333,6 +336,16 @@ take_another_turn(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
+/* Whoever asks with few bytes is answered before those who send many. */
+static void
+set_priority(struct conn *conn, size_t received)
+{
+	const int priority = received >= BULK_BYTES ? LOOP_PRIORITY_BULK : LOOP_PRIORITY_OTHERS;
+
+	if (event_get_priority(&conn->readable) != priority)
+		event_priority_set(&conn->readable, priority);
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -356,6 +369,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 				fail(conn, errno);
 			return;
 		}
+		if (bytes == 0)
+			set_priority(conn, (size_t)n);
 		if (!received(conn, loop->scratch, (size_t)n))
 			return;
 		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */

@@ -71,6 +71,9 @@ bool conn_took_bytes(struct conn *conn);
 /* True where the kernel holds nothing that the peer has not taken. */
 bool conn_is_taken(const struct conn *conn);
 
+/* What the kernel holds for its socket, in both directions and overhead included: bytes. */
+size_t conn_kernel_memory(const struct conn *conn);
+
 /* Counts it among its loop's stalled ones, until it moves or ends. */
 void conn_mark_stalled(struct conn *conn);
 bool conn_is_stalled(const struct conn *conn);

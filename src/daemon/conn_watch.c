@@ -1,8 +1,10 @@
 /* What the peer of a connection takes, and how long that lasts: see conn.h. */
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "daemon/conn_internal.h"
 
@@ -51,6 +53,18 @@ bool
 conn_is_taken(const struct conn *conn)
 {
 	return untaken(conn) == 0;
+}
+
+size_t
+conn_kernel_memory(const struct conn *conn)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd_of(conn), SOL_SOCKET, SO_MEMINFO, info, &length) == -1)
+		return 0;
+	return (size_t)info[SK_MEMINFO_RMEM_ALLOC] + info[SK_MEMINFO_WMEM_QUEUED] +
+	    info[SK_MEMINFO_FWD_ALLOC];
 }
 
 void

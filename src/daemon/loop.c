@@ -12,10 +12,16 @@
 /* How long after a wait that failed: nanoseconds. */
 #define RETRY 100000000
 
+/* How long bulk may take before it is looked what else has come: microseconds. */
+#define BULK_MOST 1000
+
+#define MEBIBYTE 1048576
+
 struct event_base *
 loop_base_new(const struct config *config)
 {
 	static const char *const methods[] = { "epoll", "poll", "select" };
+	static const struct timeval bulk_most = { 0, BULK_MOST };
 	struct event_config *wanted = event_config_new();
 	struct event_base *base = NULL;
 
@@ -28,8 +34,13 @@ loop_base_new(const struct config *config)
 		for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 			if (strcmp(methods[i], event_method_name(config->event_method)) != 0)
 				event_config_avoid_method(wanted, methods[i]);
+	event_config_set_max_dispatch_interval(wanted, &bulk_most, -1, LOOP_PRIORITY_BULK);
 	base = event_base_new_with_config(wanted);
 	event_config_free(wanted);
+	if (base != NULL && event_base_priority_init(base, LOOP_PRIORITIES) == -1) {
+		event_base_free(base);
+		return NULL;
+	}
 	return base;
 }
 
@@ -79,6 +90,7 @@ void
 loop_set_limits(struct loop *loop, const struct config *config, size_t workers)
 {
 	const size_t stalled = (size_t)config->limits.stalled_connections;
+	const size_t memory = (size_t)config->limits.blocked_memory * MEBIBYTE;
 	struct loop_limits *limits = &loop->limits;
 
 	atomic_store(&limits->idle, config->limits.idle_timeout * INT64_C(1000));
@@ -86,6 +98,7 @@ loop_set_limits(struct loop *loop, const struct config *config, size_t workers)
 	atomic_store(&limits->lifetime, config->limits.lifetime * INT64_C(1000));
 	atomic_store(&limits->bandwidth, config->limits.bandwidth_per_connection);
 	atomic_store(&limits->stalled, (stalled + workers - 1) / workers);
+	atomic_store(&limits->blocked_memory, (memory + workers - 1) / workers);
 }
 
 int64_t

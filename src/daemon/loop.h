@@ -36,6 +36,19 @@ struct loop_limits {
 	_Atomic int64_t idle, write, lifetime; /* milliseconds */
 	_Atomic int64_t bandwidth;             /* bytes per second, of each connection */
 	_Atomic size_t stalled;                /* connections of this worker */
+	_Atomic size_t blocked_memory;         /* bytes, of this worker's connections together */
+};
+
+/*
+ * The order in which a loop serves what is ready at once: connections that send much wait
+ * for all else, so that a flood of bytes does not delay an answer.  libevent gives an event
+ * the middle one.
+ */
+enum loop_priority {
+	LOOP_PRIORITY_FIRST,
+	LOOP_PRIORITY_OTHERS,
+	LOOP_PRIORITY_BULK,
+	LOOP_PRIORITIES,
 };
 
 /* What one recv(2) takes at most; a datagram of 65,507 bytes fits. */

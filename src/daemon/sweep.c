@@ -2,6 +2,7 @@
 #include "daemon/sweep.h"
 
 #include "daemon/conn.h"
+#include "daemon/stalled.h"
 
 /* In a drain a connection that has been silent this long has had its say: ms. */
 #define DRAIN_SILENCE 1000
@@ -11,9 +12,6 @@
 
 /* How often those are looked at that only wait for their peers to take what is left: ms. */
 #define CLOSING_LOOK 200
-
-/* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
-#define STALL 2000
 
 /*
  * How many times limits.write_timeout a connection may be blocked without a break, however
@@ -92,7 +90,7 @@ look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
 {
 	if (conn_is_taken(conn))
 		conn_close(conn, conn_reason(conn));
-	else if (conn_silence(conn, now) >= STALL)
+	else if (conn_silence(conn, now) >= STALLED_AFTER)
 		look_at_blocked(loop, conn, now);
 }
 
@@ -101,34 +99,6 @@ look_at_age(struct loop *loop, struct conn *conn, int64_t now)
 {
 	if (conn_age(conn, now) >= limit_of(&loop->limits.lifetime))
 		conn_finish(conn, CLOSE_LIFETIME);
-}
-
-/* Of each list the longest silent is the longest stalled, if any is. */
-static struct conn *
-longest_stalled(struct loop *loop, int64_t now)
-{
-	static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
-	struct conn *longest = NULL;
-
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		struct conn *conn = TAILQ_FIRST(&loop->lists[states[i]]);
-
-		if (conn != NULL && conn_is_stalled(conn) && (longest == NULL ||
-		    conn_silence(conn, now) > conn_silence(longest, now)))
-			longest = conn;
-	}
-	return longest;
-}
-
-static void
-end_stalled(struct loop *loop, int64_t now)
-{
-	const size_t most = atomic_load_explicit(&loop->limits.stalled, memory_order_relaxed);
-
-	struct conn *conn;
-
-	while (most > 0 && loop->stalled > most && (conn = longest_stalled(loop, now)) != NULL)
-		conn_abort(conn, CLOSE_STALLED);
 }
 
 /* --- all of them ---------------------------------------------------------------------- */
@@ -153,9 +123,9 @@ end_due(struct loop *loop, int64_t now)
 
 	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
 	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
-	each_silent(loop, CONN_BLOCKED, now, STALL, look_at_blocked);
-	each_silent(loop, CONN_FLUSHING, now, STALL, look_at_blocked);
-	end_stalled(loop, now);
+	each_silent(loop, CONN_BLOCKED, now, STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_FLUSHING, now, STALLED_AFTER, look_at_blocked);
+	stalled_end(loop, now);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (loop->draining)
 		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
@@ -170,10 +140,11 @@ int64_t
 sweep_due(struct loop *loop, int64_t now, int64_t most)
 {
 	end_due(loop, now);
+	most = stalled_look(loop, most);
 	if (!TAILQ_EMPTY(&loop->lists[CONN_CLOSING]) && most > CLOSING_LOOK)
 		most = CLOSING_LOOK;
 	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
-	most = time_left(loop, CONN_BLOCKED, now, STALL, most);
+	most = time_left(loop, CONN_BLOCKED, now, STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */
 	return loop->draining ? most
 	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);

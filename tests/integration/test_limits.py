@@ -94,19 +94,17 @@ def bytes_taken(daemon):
 def test_socket_buffer_bounds_what_a_stalled_peer_holds(start, back_end):
     small, large, automatic = [
         bytes_taken(start(options={**back_end, "limits.socket_buffer": size}))
-        for size in (4096, 65536, 0)
+        for size in (4096, MIB, 0)
     ]
-    assert small < 192 * 1024
-    assert 2 * small < large < 768 * 1024 < automatic
+    assert 1.3 * small < automatic < large / 2
 
 
 def test_a_new_socket_buffer_takes_effect(start):
-    daemon = start(options={"limits.socket_buffer": 65536})
+    daemon = start(options={"limits.socket_buffer": MIB})
     taken = [bytes_taken(daemon)]
-    for size in 4096, 0, 65536:
+    for size in 4096, 0, MIB:
         daemon.configure(options={"limits.socket_buffer": size})
         daemon.reload()
         taken.append(bytes_taken(daemon))
     large, small, automatic, large_again = taken
-    assert 2 * small < min(large, large_again)
-    assert max(large, large_again) < 768 * 1024 < automatic
+    assert 1.3 * small < automatic < min(large, large_again) / 2

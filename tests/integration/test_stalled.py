@@ -1,10 +1,12 @@
 """Peers that do not take what they are sent: none holds the daemon's or the kernel's memory."""
 
+import signal
 import socket
 import time
 
+import kernel
 import peers
-from patience import PATIENCE, within
+from patience import PATIENCE, eventually, within
 
 MIB = 1 << 20
 SMALL = {"limits.socket_buffer": 16384}
@@ -52,6 +54,41 @@ def test_beyond_the_limit_the_longest_stalled_is_aborted(start):
     assert reason(daemon, stalled[0]) == "stalled"
     peers.echo(honest, b"undisturbed")
     assert len(daemon.log.matching("connection closed")) == 1
+
+
+def test_beyond_the_memory_some_of_the_blocked_are_aborted(start):
+    """Each holds some 100 KiB of the kernel's: eight are too many for a MiB, one is not."""
+    options = {"workers": 1, "limits.stalled_connections": 0, "limits.write_timeout": 0}
+    daemon = start(options={**options, "limits.blocked_memory": 0})
+    blocked, honest = [stall(daemon) for _ in range(24)], daemon.connect()
+    wait_while_served(honest, 1)
+    assert not daemon.log.matching("connection closed")
+    daemon.configure(options={**options, "limits.blocked_memory": 1})
+    daemon.reload()
+    daemon.wait_log("connection closed: .* reason=stalled ")
+    wait_while_served(honest, 1)
+    assert len(daemon.log.matching("connection closed")) < len(blocked)
+    assert len(daemon.log.matching("reason=stalled")) == len(daemon.log.matching("closed"))
+
+
+def test_who_never_reads_makes_the_kernel_keep_little(start):
+    """Autotuned buffers would take megabytes of it, in both directions."""
+    daemon = start()
+    peer = daemon.connect(receive_buffer=4096, send_buffer=4096)
+    daemon.wait_opened(peer)
+    assert peers.fill(peer, peers.payload(8 * MIB)) < MIB // 2
+
+
+def test_nobody_sends_much_before_it_is_read(start):
+    daemon = start()
+    peer = daemon.connect(send_buffer=4096)
+    daemon.wait_opened(peer)
+    daemon.signal(signal.SIGSTOP)
+    eventually(lambda: kernel.is_stopped(daemon.pid), "echod is stopped")
+    sent = peers.fill(peer, peers.payload(MIB))
+    daemon.signal(signal.SIGCONT)
+    assert sent < 65536
+    peers.receive(peer, sent)
 
 
 def test_a_slow_reader_is_not_stalled(start):

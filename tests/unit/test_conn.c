@@ -541,6 +541,40 @@ START_TEST(a_bandwidth_paces_what_is_read)
 }
 END_TEST
 
+static void
+note_received(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t *bytes = arg;
+
+	(void)fd;
+	(void)what;
+	*bytes = ledger_received_bytes(ledger);
+}
+
+START_TEST(who_sends_much_is_served_after_all_else)
+{
+	uint64_t received_before = 0;
+	int pair[2];
+	bool eof;
+
+	set_up(&configs[_i]);
+	connect_pair(pair);
+	ck_assert_uint_eq(peer_send(0, 10000), 10000);
+	turn();
+	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
+	/* Both are ready at once, and what was ready first was so far served first. */
+	ck_assert_uint_eq(peer_send(10000, 20000), 20000);
+	ck_assert_int_eq(send(pair[1], "x", 1, 0), 1);
+	event_base_once(loop->base, pair[0], EV_READ, note_received, &received_before, NULL);
+	turn();
+	ck_assert_uint_eq(received_before, 10000);
+	ck_assert_uint_eq(ledger_received_bytes(ledger), 20000);
+	close(pair[0]);
+	close(pair[1]);
+	tear_down();
+}
+END_TEST
+
 START_TEST(a_drain_spares_who_is_not_silent)
 {
 	int64_t now;
@@ -595,6 +629,7 @@ main(void)
 	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, who_sends_much_is_served_after_all_else, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, all_are_finished_then_aborted, 0, CONFIG_COUNT);
 	suite_add_tcase(suite, tests);

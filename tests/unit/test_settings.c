@@ -8,14 +8,14 @@
 /* --- the command line ------------------------------------------------------------------ */
 
 #define UNKNOWN                                                                          \
-	": give one of user, group, sandbox, workers, event_method, edge_triggered, drain_timeout," \
-	" log.target, log.facility, log.level, limits.connections, limits.idle_timeout,"   \
-	" limits.write_timeout, limits.stalled_connections, limits.lifetime,"              \
-	" limits.bandwidth_per_connection,"                                                \
-	" limits.socket_buffer, limits.connections_per_source,"                            \
-	" limits.connection_rate_per_source, limits.datagram_rate_per_source,"             \
-	" limits.datagram_rate, access.allow, access.deny,"                                  \
-	" udp.refuse_source_ports, udp.max_datagram\n"
+	": give one of user, group, sandbox, workers, event_method, edge_triggered,"      \
+	" drain_timeout, log.target, log.facility, log.level, limits.connections,"        \
+	" limits.idle_timeout, limits.write_timeout, limits.stalled_connections,"         \
+	" limits.blocked_memory, limits.lifetime, limits.bandwidth_per_connection,"       \
+	" limits.socket_buffer, limits.connections_per_source,"                           \
+	" limits.connection_rate_per_source, limits.datagram_rate_per_source,"            \
+	" limits.datagram_rate, access.allow, access.deny, udp.refuse_source_ports,"      \
+	" udp.max_datagram\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 
 static const struct {

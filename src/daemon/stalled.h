@@ -1,0 +1,25 @@
+/*
+ * Which blocked connections are ended for what they hold of the kernel's memory: a peer that
+ * sends and never reads costs the host more than it costs this process.
+ *
+ * Two bounds, each shared evenly by the workers: limits.stalled_connections on how many may
+ * be stalled, and limits.blocked_memory on what all that are blocked hold together.
+ * Beyond either the one of which nothing was taken for longest is aborted first.
+ */
+#ifndef DAEMON_STALLED_H
+#define DAEMON_STALLED_H
+
+#include <stdint.h>
+
+#include "daemon/loop.h"
+
+/* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
+#define STALLED_AFTER 2000
+
+/* Aborts what is beyond the bounds at `now` (loop_now()). */
+void stalled_end(struct loop *loop, int64_t now);
+
+/* In how many milliseconds that is to be looked at again, at most `most`. */
+int64_t stalled_look(const struct loop *loop, int64_t most);
+
+#endif
