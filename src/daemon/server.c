@@ -16,6 +16,7 @@
 #include "daemon/metrics.h"
 #include "daemon/privileges.h"
 #include "daemon/sdaemon.h"
+#include "daemon/supervision.h"
 #include "daemon/workers.h"
 
 /* How long before the end of a drain all connections are finished: ms. */
@@ -23,11 +24,6 @@
 
 /* How long before its end the rest is aborted, so that the log has time too: ms at most. */
 #define STOP_BEFORE_END 1500
-
-/* What the end of the threads and of the log may take after a drain: seconds. */
-#define STOP_SECONDS 5
-
-#define STATUS_SIZE 512
 
 static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 #define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
@@ -40,6 +36,7 @@ struct server {
 	struct workers *workers;
 	struct admission admission;
 	struct listeners *listeners;
+	struct supervision *supervision;
 	struct event *signal_events[SIGNAL_COUNT];
 	struct event *drain_finish, *drain_stop;
 	bool draining;
@@ -75,18 +72,6 @@ on_udp_closed(void *owner, struct message *message)
 }
 
 /* --- reload ------------------------------------------------------------------------ */
-
-static const char *
-status(const struct server *server, const char *fault, char text[STATUS_SIZE])
-{
-	const size_t listeners = listeners_count(server->listeners);
-
-	snprintf(text, STATUS_SIZE, "serving %zu listener%s, %zu worker%s, %s%s%s", listeners,
-	    listeners == 1 ? "" : "s", workers_count(server->workers),
-	    workers_count(server->workers) == 1 ? "" : "s", workers_event_method(server->workers),
-	    fault != NULL ? "; reload failed: " : "", fault != NULL ? fault : "");
-	return text;
-}
 
 static void
 log_faults(const struct faults *faults)
@@ -175,7 +160,6 @@ static void
 reload(struct server *server)
 {
 	struct faults *faults = faults_new();
-	char text[STATUS_SIZE];
 	const char *fault = NULL;
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
@@ -191,7 +175,7 @@ reload(struct server *server)
 		}
 		log_error("reload failed: the running configuration stays in force");
 	}
-	sdaemon_ready(status(server, fault, text));
+	supervision_reloaded(server->supervision, fault);
 	faults_free(faults);
 }
 
@@ -210,14 +194,12 @@ drain(struct server *server, const char *signal)
 {
 	const int most = server->config->drain_timeout * 1000;
 	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
-	char text[STATUS_SIZE];
 
 	server->draining = true;
 	listeners_close(server->listeners);
-	snprintf(text, sizeof(text), "draining %llu connections, for at most %d seconds",
+	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
 	    (unsigned long long)server->admission.open, server->config->drain_timeout);
-	log_notice("%s: %s", signal, text);
-	sdaemon_stopping(text, (unsigned)server->config->drain_timeout + STOP_SECONDS);
+	supervision_draining(server->supervision, server->config->drain_timeout);
 	if (server->admission.open == 0) {
 		end(server);
 		return;
@@ -343,6 +325,20 @@ make_workers(struct server *server)
 }
 
 static int
+make_supervision(struct server *server)
+{
+	const struct supervised supervised = {
+		.base = server->base,
+		.listeners = server->listeners,
+		.admission = &server->admission,
+		.workers = server->workers,
+	};
+
+	server->supervision = supervision_new(&supervised);
+	return server->supervision != NULL ? 0 : -1;
+}
+
+static int
 make_server(struct server *server)
 {
 	struct listener_context context = { .admission = &server->admission };
@@ -358,7 +354,8 @@ make_server(struct server *server)
 	server->listeners = listeners_new(&context);
 	server->drain_finish = evtimer_new(server->base, on_drain_finish, server);
 	server->drain_stop = evtimer_new(server->base, on_drain_stop, server);
-	if (server->listeners == NULL || server->drain_finish == NULL || server->drain_stop == NULL)
+	if (server->listeners == NULL || server->drain_finish == NULL ||
+	    server->drain_stop == NULL || make_supervision(server) == -1)
 		return -1;
 	return watch_signals(server);
 }
@@ -428,7 +425,6 @@ static int
 start(struct server *server)
 {
 	const char *method;
-	char text[STATUS_SIZE];
 
 	if (make_server(server) == -1) {
 		log_error("cannot start: %s", strerror(errno));
@@ -451,7 +447,7 @@ start(struct server *server)
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(server->config, method));
-	sdaemon_ready(status(server, NULL, text));
+	supervision_ready(server->supervision);
 	return 0;
 }
 
@@ -472,6 +468,7 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	workers_free(server->workers);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
