@@ -31,6 +31,7 @@ static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 struct server {
 	struct config *config;
 	const struct config_source *source;
+	const struct inherited *inherited;
 	struct event_base *base;
 	struct inbox *inbox; /* where closed connections come home */
 	struct workers *workers;
@@ -87,11 +88,12 @@ warn_fixed(const char *option, const char *running, const char *next)
 }
 
 static size_t
-make_room(const struct config *config, size_t workers)
+make_room(const struct server *server, const struct config *config, size_t workers)
 {
 	struct descriptors_need need = {
 		.connections = (size_t)config->limits.connections,
 		.workers = workers,
+		.inherited = server->inherited->count,
 	};
 
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -121,7 +123,7 @@ commit(struct server *server, struct config *next, struct acl *acl)
 	acl_release(server->admission.acl);
 	server->admission.acl = acl;
 	limit_sources(server, next);
-	server->admission.limit = make_room(next, workers_count(server->workers));
+	server->admission.limit = make_room(server, next, workers_count(server->workers));
 	workers_set_limits(server->workers, next);
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
@@ -129,6 +131,7 @@ commit(struct server *server, struct config *next, struct acl *acl)
 	server->config = next;
 	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept", server->source->path,
 	    change.added, change.removed, change.kept);
+	inherited_tell_unserved(server->inherited, next);
 }
 
 /* Returns true when the new configuration is in force, false when nothing has changed. */
@@ -341,7 +344,10 @@ make_supervision(struct server *server)
 static int
 make_server(struct server *server)
 {
-	struct listener_context context = { .admission = &server->admission };
+	struct listener_context context = {
+		.admission = &server->admission,
+		.inherited = server->inherited,
+	};
 
 	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
 	server->admission.sources = sources_new();
@@ -486,13 +492,19 @@ dispose(struct server *server)
 }
 
 int
-server_run(struct config *config, const struct config_source *source)
+server_run(struct config *config, const struct config_source *source,
+    const struct inherited *inherited)
 {
-	struct server server = { .config = config, .source = source, .started = time(NULL) };
+	struct server server = {
+		.config = config,
+		.source = source,
+		.inherited = inherited,
+		.started = time(NULL),
+	};
 	int result;
 
 	event_set_log_callback(on_libevent_message);
-	server.admission.limit = make_room(config, workers_wanted(config));
+	server.admission.limit = make_room(&server, config, workers_wanted(config));
 	result = start(&server);
 	if (result == 0) {
 		log_errors_to_stderr(false);

@@ -34,6 +34,7 @@ struct udp {
 	struct traffic *traffic;
 	struct batch *batch; /* the worker's */
 	int fd;
+	bool has_owner; /* the socket is somebody else's: udp_leave_to_owner() */
 };
 
 struct udp *
@@ -57,6 +58,12 @@ udp_free(struct udp *udp)
 		return;
 	ledger_release(udp->traffic->ledger);
 	free(udp);
+}
+
+void
+udp_leave_to_owner(struct udp *udp)
+{
+	udp->has_owner = true;
 }
 
 struct message *
@@ -236,8 +243,10 @@ stop_arrivals(struct udp *udp)
 void
 udp_close(struct udp *udp)
 {
-	stop_arrivals(udp);
-	answer(udp, LAST_DATAGRAMS);
+	if (!udp->has_owner) {
+		stop_arrivals(udp);
+		answer(udp, LAST_DATAGRAMS);
+	}
 	event_del(&udp->readable);
 	event_del(&udp->again);
 	close(udp->fd);

@@ -25,6 +25,12 @@ struct udp;
 struct udp *udp_new(int fd, struct traffic *traffic, struct batch *batch);
 void udp_free(struct udp *udp);
 
+/*
+ * Before udp_open(): others have the socket too, so that udp_close() leaves what has
+ * arrived, and what is yet to arrive, to whoever reads it next.
+ */
+void udp_leave_to_owner(struct udp *udp);
+
 /* The message that carries it to its worker, and the one that calls it back. */
 struct message *udp_opening(struct udp *udp);
 struct message *udp_closing(struct udp *udp);
