@@ -309,6 +309,16 @@ prepare_inherited(const struct binding *binding, const struct inherited_socket *
 		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
 }
 
+/* Whose the next socket is: sockets of one address are for different workers, as addresses are. */
+static size_t
+next_worker(const struct binding *binding, const struct bound *bound, const struct address *address)
+{
+	for (size_t i = bound->count; i > 0; i--)
+		if (address_equal(&bound->sockets[i - 1].address, address))
+			return (bound->sockets[i - 1].worker + 1) % binding->workers;
+	return bound->count % binding->workers;
+}
+
 /*
  * Adds those that belong to the listener, each as it is: one worker answers the datagrams of
  * one socket.  More of ours could share its address only as the same user and would keep
@@ -331,7 +341,7 @@ add_inherited(const struct binding *binding, struct bound *bound)
 		}
 		prepare_inherited(binding, socket);
 		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
-			bound->count % binding->workers, socket };
+			next_worker(binding, bound, &socket->address), socket };
 		bound->count++;
 	}
 	return 0;

@@ -169,6 +169,22 @@ def test_several_datagram_sockets_of_one_address_are_all_answered(start, own, wo
         ask(asking(own, port_of(first)))
 
 
+@needs_ipv6
+def test_datagram_sockets_of_one_address_are_for_different_workers(start, own):
+    first = own(bound(kind=DATAGRAM, shared=True))
+    port = port_of(first)
+    same = {"port": port, "kind": DATAGRAM, "shared": True}
+    sockets = [first, own(bound("::1", **same)), own(bound(**same)), own(bound("::1", **same))]
+    options = {"workers": 2, "event_method": "epoll"}
+    daemon = serve(start, sockets, [udp(port, address="localhost")], options=options)
+
+    def worker_of(each):
+        return kernel.watchers(daemon.pid, os.fstat(each.fileno()).st_ino)
+
+    workers = [eventually(lambda each=each: worker_of(each), "a worker has it") for each in sockets]
+    assert workers[0] == workers[3] != workers[1] == workers[2]
+
+
 def test_a_burst_comes_back_in_order(start, own):
     """However many workers there are, one answers: two would overtake each other."""
     asked = own(bound(kind=DATAGRAM))
