@@ -4,6 +4,8 @@ import socket
 import struct
 import sys
 
+import kernel
+
 # Puts the descriptors in their places and becomes echod: its own process number is the one to name.
 _PASS = """
 import fcntl, os, sys
@@ -28,11 +30,17 @@ def passing(*sockets, names=None):
 
 
 def bound(address="127.0.0.1", port=0, kind=socket.SOCK_STREAM, only_ipv6=False, shared=False):
-    """A socket as systemd would make it, without any option that it does not need."""
+    """A socket as systemd would make it, without any option that it does not need.
+
+    Without a port it has one that is free for other addresses, too.
+    """
+    port = port or kernel.free_port()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     opened = socket.socket(family, kind)
     if family == socket.AF_INET6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
+    if kind == socket.SOCK_STREAM:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     opened.bind((address, port))

@@ -11,6 +11,7 @@ import pytest
 import kernel
 import peers
 import test_sockets
+import test_stopped
 from activation import backlog_of, bound, passing, port_of
 from echod import listener, run
 from patience import PATIENCE, eventually
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
 
 DATAGRAM = socket.SOCK_DGRAM
-BUFFERS_LOCKED = 72  # SO_BUF_LOCK is not in Python
+BUFFERS_LOCKED = 72  # SO_BUF_LOCK, not in Python
+TIMESTAMPS = 35  # SO_TIMESTAMPNS, not in Python: Timestamping= of a socket unit
 
 
 @pytest.fixture
@@ -233,7 +235,7 @@ def test_limits_socket_buffer_holds_and_is_taken_back(start, own):
 )
 def test_datagrams_are_answered_from_the_address_that_was_asked(start, own, address):
     asked = own(bound(address, kind=DATAGRAM))
-    asked.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS, by Timestamping=
+    asked.setsockopt(socket.SOL_SOCKET, TIMESTAMPS, 1)
     serve(start, [asked], [udp(port_of(asked), address="*")])
     for host in "127.0.0.2", "127.3.4.5":
         peer = own(socket.socket(socket.AF_INET, DATAGRAM))
@@ -241,6 +243,8 @@ def test_datagrams_are_answered_from_the_address_that_was_asked(start, own, addr
         peer.bind(("127.0.0.1", 0))
         peer.sendto(b"who answers?", (host, port_of(asked)))
         assert peer.recvfrom(100) == (b"who answers?", (host, port_of(asked)))
+    # There is room to be told that, and no more.
+    assert not asked.getsockopt(socket.SOL_SOCKET, TIMESTAMPS)
 
 
 # --- whose they are -------------------------------------------------------------------------------
@@ -365,6 +369,23 @@ def test_who_comes_in_a_drain_and_after_it_is_served_by_the_next(start, back_end
         peers.echo(one, b"and on")
 
 
+def test_who_waits_when_a_drain_begins_is_served_by_the_next(start, own):
+    listening = own(bound())
+    port = port_of(listening)
+    daemon = serve(start, [listening], [tcp(port)])
+    test_stopped.stop(daemon)
+    # More than one turn accepts, before the signal is seen or after it.
+    crowd = [own(peers.connect("127.0.0.1", port)) for _ in range(test_stopped.CROWD)]
+    for number, peer in enumerate(crowd):
+        peer.sendall(b"%d" % number)
+    daemon.signal(signal.SIGTERM)
+    daemon.signal(signal.SIGCONT)
+    daemon.wait_exit()
+    assert len(daemon.log.matching("^info: connection opened")) < test_stopped.CROWD / 2
+    serve(start, [listening], [tcp(port)])
+    test_stopped.assert_all_served(crowd)
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_reload_leaves_them_and_takes_them_again(start, own, workers):
     listening = own(bound())
@@ -451,7 +472,8 @@ def test_started_as_root_it_leaves_their_owner(start, own, workdir):
     port = port_of(listening)
     asked = own(bound(port=port, kind=DATAGRAM))
     options = {"user": "nobody"}
-    daemon = serve(start, [listening, asked], [tcp(port), udp(port), tcp(0, "own")], options=options)
+    listeners = [tcp(port), udp(port), tcp(0, "own")]
+    daemon = serve(start, [listening, asked], listeners, options=options)
     assert kernel.user_ids(daemon.pid) == [pwd.getpwnam("nobody").pw_uid] * 4
     assert os.fstat(listening.fileno()).st_uid == os.fstat(asked.fileno()).st_uid == 0
     daemon.assert_echoes()
