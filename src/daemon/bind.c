@@ -2,7 +2,9 @@
 #include "daemon/bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,18 +61,19 @@ kind_of(int fd)
 	return kind;
 }
 
-static int
-default_size(int fd, int option)
+/* As a new socket has it.  A service that may not make sockets cannot ask, and leaves it. */
+static void
+set_default_size(int fd, int option)
 {
 	const int probe = socket(AF_INET, kind_of(fd) | SOCK_CLOEXEC, 0);
-	int size = 0;
+	int size;
 	socklen_t length = sizeof(size);
 
 	if (probe == -1)
-		return 0;
-	getsockopt(probe, SOL_SOCKET, option, &size, &length);
+		return;
+	if (getsockopt(probe, SOL_SOCKET, option, &size, &length) == 0)
+		set(fd, SOL_SOCKET, option, size / 2); /* the double of what is set: socket(7) */
 	close(probe);
-	return size / 2; /* the kernel tells the double of what is set: socket(7) */
 }
 
 /*
@@ -87,12 +90,12 @@ autotune_buffers(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &locked, &length) == -1)
 		return;
-	if (locked != 0)
-		set(fd, SOL_SOCKET, SO_SNDBUF, default_size(fd, SO_SNDBUF));
+	if (locked != 0) {
+		set_default_size(fd, SO_SNDBUF);
+		set_default_size(fd, SO_RCVBUF);
+	}
 	if (is_stream)
 		set(fd, SOL_SOCKET, SO_RCVBUF, FIRST_RECEIVE_BUFFER);
-	else if (locked != 0)
-		set(fd, SOL_SOCKET, SO_RCVBUF, default_size(fd, SO_RCVBUF));
 	set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
 #endif
 }
@@ -230,7 +233,7 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 		errno = error;
 		return -1;
 	}
-	bound->sockets[bound->count].fd = fd;
+	bound->sockets[bound->count] = (struct bound_socket){ .fd = fd, .worker = place };
 	address_from_sockaddr(&bound->sockets[bound->count].address, (struct sockaddr *)&name, length);
 	bound->count++;
 	return 0;
@@ -255,7 +258,7 @@ add_address(const struct binding *binding, const struct address *address, bool d
 	const size_t first = bound->count;
 	struct address same = *address;
 
-	for (size_t place = 0; place < bound->spread; place++) {
+	for (size_t place = 0; place < spread_of(binding); place++) {
 		if (add_socket(binding, &same, dual_stack, place, bound) == -1) {
 			close_beyond(bound, first);
 			return -1;
@@ -316,6 +319,80 @@ bind_dual_stack(const struct binding *binding, const struct wanted *wanted, stru
 	return add_address(binding, &wanted->addresses[1], false, bound);
 }
 
+/* --- inherited -------------------------------------------------------------------- */
+
+/*
+ * All that a socket of our own gets.  The buffers are set in any case: the socket may still
+ * have those of the echod before.  Of datagrams nothing but the addresses is asked to be told:
+ * there is no room for more.
+ */
+static void
+prepare_inherited(const struct binding *binding, const struct inherited_socket *socket)
+{
+	const int flags = fcntl(socket->fd, F_GETFL);
+
+	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
+	bind_set_buffers(socket->fd, binding->socket_buffer);
+	if (socket->protocol == PROTOCOL_UDP) {
+		prepare_datagram(socket->fd, (sa_family_t)socket->family);
+		set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+		return;
+	}
+	prepare_stream(socket->fd);
+	if (listen(socket->fd, BIND_BACKLOG) == -1)
+		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
+}
+
+/* Whose the next socket is: sockets of one address are for different workers, as addresses are. */
+static size_t
+next_worker(const struct binding *binding, const struct bound *bound, const struct address *address)
+{
+	for (size_t i = bound->count; i > 0; i--)
+		if (address_equal(&bound->sockets[i - 1].address, address))
+			return (bound->sockets[i - 1].worker + 1) % binding->workers;
+	return bound->count % binding->workers;
+}
+
+/*
+ * Adds those that belong to the listener, each as it is: one worker answers the datagrams of
+ * one socket.  More of ours could share its address only as the same user and would keep
+ * datagrams from who comes after; more workers at the same socket would answer the datagrams
+ * of one source out of order.
+ */
+static int
+add_inherited(const struct binding *binding, struct bound *bound)
+{
+	for (size_t i = 0; i < binding->inherited->count; i++) {
+		const struct inherited_socket *socket = &binding->inherited->sockets[i];
+		int fd;
+
+		if (!inherited_belongs(socket, binding->config))
+			continue;
+		fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+		if (fd == -1) {
+			close_beyond(bound, 0);
+			return -1;
+		}
+		prepare_inherited(binding, socket);
+		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
+			next_worker(binding, bound, &socket->address), socket };
+		bound->count++;
+	}
+	return 0;
+}
+
+static bool
+has_address(const struct bound *bound, const struct address *address)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (address_equal(&bound->sockets[i].address, address))
+			return true;
+	return false;
+}
+
+/* --- a listener ------------------------------------------------------------------- */
+
 /* "localhost" is whatever of its two addresses the host has, on one port. */
 static int
 bind_each(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
@@ -325,7 +402,8 @@ bind_each(const struct binding *binding, const struct wanted *wanted, struct bou
 
 		if (bound->count > 0)
 			address_set_port(&address, address_port(&bound->sockets[0].address));
-		if (add_address(binding, &address, false, bound) == -1 &&
+		if (!has_address(bound, &address) &&
+		    add_address(binding, &address, false, bound) == -1 &&
 		    !(wanted->count > 1 && family_is_missing(errno))) {
 			close_beyond(bound, 0);
 			return -1;
@@ -344,31 +422,50 @@ bind_wanted(const struct binding *binding, struct bound *bound)
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
+	if (add_inherited(binding, bound) == -1)
+		return -1;
 	if (wanted.dual_stack)
-		return bind_dual_stack(binding, &wanted, bound);
+		return bound->count > 0 ? 0 : bind_dual_stack(binding, &wanted, bound);
 	while (bind_each(binding, &wanted, bound) == -1)
 		if (errno != EADDRINUSE || --tries == 0)
 			return -1;
 	return 0;
 }
 
+/* What would be right, or "". */
+static const char *
+hint(const struct binding *binding, int error, char *text, size_t size)
+{
+	const struct listen_config *config = binding->config;
+	const struct inherited_socket *beside = inherited_beside(binding->inherited, config);
+
+	*text = '\0';
+	if (error == EADDRINUSE && beside != NULL)
+		snprintf(text, size, "; %s is inherited (%s): give the listener that address",
+		    beside->uri, beside->name);
+	else if (error == EACCES && config->port != 0 && config->port < 1024)
+		snprintf(text, size, "; a port below 1024 needs root or CAP_NET_BIND_SERVICE");
+	else if (error == EAFNOSUPPORT && binding->inherited->count > 0)
+		snprintf(text, size, "; this service may only have the sockets of its socket unit");
+	return text;
+}
+
 int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
 	const struct listen_config *config = binding->config;
-	char uri[URI_HOST_SIZE + 16];
+	const size_t most = ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	char uri[URI_HOST_SIZE + 16], text[256];
 	int error;
 
-	*bound = (struct bound){ .spread = spread_of(binding) };
-	bound->sockets = calloc(ADDRESSES_MAX * bound->spread, sizeof(*bound->sockets));
+	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
 	if (bound->sockets != NULL && bind_wanted(binding, bound) == 0)
 		return 0;
 	error = errno;
 	bind_free(bound);
 	uri_format(config->protocol, config->address, config->port, uri, sizeof(uri));
 	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
-	    error == EACCES && config->port != 0 && config->port < 1024
-		? "; a port below 1024 needs root or CAP_NET_BIND_SERVICE" : "");
+	    hint(binding, error, text, sizeof(text)));
 	errno = error;
 	return -1;
 }

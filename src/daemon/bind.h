@@ -1,7 +1,7 @@
 /*
  * Turns a listener's configuration into sockets: for each of its addresses, which are
  * two for "localhost", one that accepts connections, or one for each worker that
- * answers datagrams.
+ * answers datagrams; or those that were inherited, as many as there are.
  *
  * All that a connection's socket must be is set on the listening one, before the
  * first byte can come: accept(2) hands it on (socket(7), tcp(7)).
@@ -14,17 +14,19 @@
 #include "common/address.h"
 #include "daemon/config.h"
 #include "daemon/faults.h"
+#include "daemon/inherited.h"
 
 /* How many connections may wait at a stream listener. */
 #define BIND_BACKLOG 4096
 
-/* The sockets of one address follow each other, the first worker's first. */
 struct bound {
 	size_t count;
-	size_t spread; /* how many each address has */
 	struct bound_socket {
 		int fd;
 		struct address address; /* as the kernel has it: with the real port */
+		size_t worker;          /* whose it is to answer, where it is for datagrams */
+		/* What `fd` is a duplicate of: not to be closed to others.  NULL: bound here. */
+		const struct inherited_socket *inherited;
 	} *sockets;
 };
 
@@ -33,6 +35,7 @@ struct binding {
 	const struct listen_config *config;
 	int socket_buffer; /* limits.socket_buffer */
 	size_t workers;
+	const struct inherited *inherited;
 	/*
 	 * Descriptors of sockets of the same protocol that this daemon will close when the
 	 * new ones serve: an address that one of them holds may be taken beside it.
@@ -42,7 +45,8 @@ struct binding {
 };
 
 /*
- * Binds what `binding` says, and listens where it is a stream.  Returns 0 with *bound,
+ * Takes what was inherited for this listener, binds what else `binding` says, and listens
+ * where it is a stream.  Returns 0 with *bound,
  * which is then the caller's to end by bind_close() or bind_free(), or -1 with one
  * fault.
  */

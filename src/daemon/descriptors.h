@@ -12,6 +12,7 @@ struct descriptors_need {
 	size_t workers;
 	size_t stream_listeners;
 	size_t datagram_listeners;
+	size_t inherited; /* sockets */
 };
 
 /*

@@ -46,29 +46,27 @@ copy_config(struct listen_config *to, const struct listen_config *from)
 	return to->name != NULL && to->address != NULL;
 }
 
-/* Whose a datagram socket is: each worker has one for each address. */
-static size_t
-worker_index(const struct listener *listener, size_t i)
-{
-	return i % listener->bound.spread;
-}
-
+/* Whose a datagram socket is. */
 static struct worker *
 worker_of(const struct listener *listener, size_t i)
 {
-	return workers_get(listener->context.admission->workers, worker_index(listener, i));
+	return workers_get(listener->context.admission->workers, listener->bound.sockets[i].worker);
 }
 
 /* Returns NULL when memory ran out. */
 static struct udp *
 make_udp(struct listener *listener, size_t i)
 {
-	struct traffic *traffic = &listener->ledger->traffic[worker_index(listener, i)];
+	const struct bound_socket *socket = &listener->bound.sockets[i];
+	struct traffic *traffic = &listener->ledger->traffic[socket->worker];
 	struct batch *batch = worker_batch(worker_of(listener, i));
+	struct udp *udp = NULL;
 
-	if (batch == NULL)
-		return NULL;
-	return udp_new(listener->bound.sockets[i].fd, traffic, batch, listener->context.guard);
+	if (batch != NULL)
+		udp = udp_new(socket->fd, traffic, batch, listener->context.guard);
+	if (udp != NULL && socket->inherited != NULL)
+		udp_leave_to_owner(udp);
+	return udp;
 }
 
 static bool
@@ -268,15 +266,31 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 /* --- serving ----------------------------------------------------------------------- */
 
+/* The workers' sockets of one address have one line. */
+static bool
+is_first_of_its_address(const struct listener *listener, size_t i)
+{
+	const struct bound_socket *sockets = listener->bound.sockets;
+
+	for (size_t before = 0; before < i; before++)
+		if (address_equal(&sockets[before].address, &sockets[i].address))
+			return false;
+	return true;
+}
+
 /* One line for an address.  "*" is said as it was written: the kernel's name for it is "[::]". */
 static void
 log_listening(const struct listener *listener, size_t i)
 {
 	const struct listen_config *config = &listener->config;
 	const struct address *address = &listener->bound.sockets[i].address;
+	const struct inherited_socket *inherited = listener->bound.sockets[i].inherited;
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (strcmp(config->address, "*") == 0)
+	if (inherited != NULL)
+		log_notice("listening on %s (%s), inherited as %s", inherited->uri, config->name,
+		    inherited->name);
+	else if (strcmp(config->address, "*") == 0)
 		log_notice("listening on %s://*:%u (%s)", protocol_name(config->protocol),
 		    (unsigned)address_port(address), config->name);
 	else
@@ -296,7 +310,7 @@ void
 listener_serve(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->bound.count; i++) {
-		if (worker_index(listener, i) == 0)
+		if (is_first_of_its_address(listener, i))
 			log_listening(listener, i);
 		if (listener->config.protocol == PROTOCOL_UDP)
 			worker_take_udp(worker_of(listener, i), listener->doors[i].udp);
@@ -349,7 +363,8 @@ listener_close(struct listener *listener)
 
 	for (size_t i = 0; i < bound.count; i++) {
 		if (listener->config.protocol == PROTOCOL_TCP) {
-			empty_queue(listener, bound.sockets[i].fd);
+			if (bound.sockets[i].inherited == NULL)
+				empty_queue(listener, bound.sockets[i].fd);
 			event_del(listener->doors[i].acceptable);
 			close(bound.sockets[i].fd);
 		} else {

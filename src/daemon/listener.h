@@ -16,11 +16,12 @@ struct event_base;
 struct listener;
 struct udp_guard;
 
-/* What all listeners share: the control thread's loop and its door in. */
+/* What all listeners share: the control thread's loop, its door in, what was inherited. */
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
 	struct udp_guard *guard; /* of all datagrams */
+	const struct inherited *inherited;
 };
 
 /*
@@ -41,7 +42,8 @@ void listener_serve(struct listener *listener);
 
 /*
  * Stops serving and frees the listener: what waits in its queue is admitted first,
- * as far as there is room; what has arrived of datagrams is answered.
+ * as far as there is room; what has arrived of datagrams is answered.  All that waits at an
+ * inherited socket is left to whoever serves it next.
  */
 void listener_close(struct listener *listener);
 

@@ -63,6 +63,16 @@ make_fds(const struct set *set)
 	return calloc(count, sizeof(int));
 }
 
+/* Adds those that are this daemon's own: what is done to an inherited one, its owner gets. */
+static size_t
+add_own(const struct bound *bound, int *fds, size_t count)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound->sockets[i].inherited == NULL)
+			fds[count++] = bound->sockets[i].fd;
+	return count;
+}
+
 /* The sockets of those that do not stay, of one protocol.  Returns how many. */
 static size_t
 find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds)
@@ -71,12 +81,9 @@ find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds
 
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		const struct listener *listener = listeners->now.members[i];
-		const struct bound *bound = listener_sockets(listener);
 
-		if (has(&listeners->next, listener) || listener_protocol(listener) != protocol)
-			continue;
-		for (size_t s = 0; s < bound->count; s++)
-			fds[count++] = bound->sockets[s].fd;
+		if (!has(&listeners->next, listener) && listener_protocol(listener) == protocol)
+			count = add_own(listener_sockets(listener), fds, count);
 	}
 	return count;
 }
@@ -90,6 +97,7 @@ make(const struct listeners *listeners, const struct listen_config *listen,
 		.config = listen,
 		.socket_buffer = config->limits.socket_buffer,
 		.workers = workers_count(listeners->context.admission->workers),
+		.inherited = listeners->context.inherited,
 		.leaving = fds,
 		.leaving_count = find_leaving(listeners, listen->protocol, fds),
 	};
@@ -155,12 +163,8 @@ listeners_prepared(const struct listeners *listeners, int **fds)
 	size_t count = 0;
 
 	*fds = make_fds(&listeners->next);
-	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++) {
-		const struct bound *bound = listener_sockets(listeners->next.members[i]);
-
-		for (size_t s = 0; s < bound->count; s++)
-			(*fds)[count++] = bound->sockets[s].fd;
-	}
+	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++)
+		count = add_own(listener_sockets(listeners->next.members[i]), *fds, count);
 	return count;
 }
 

@@ -26,8 +26,8 @@ int listeners_prepare(struct listeners *listeners, const struct config *config,
     struct faults *faults);
 
 /*
- * The descriptors of what was prepared, in *fds for free().  Returns how many; NULL in
- * *fds: memory ran out.
+ * The descriptors of what was prepared and is not inherited, in *fds for free().  Returns
+ * how many; NULL in *fds: memory ran out.
  */
 size_t listeners_prepared(const struct listeners *listeners, int **fds);
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "daemon/config.h"
 #include "daemon/faults.h"
+#include "daemon/inherited.h"
 #include "daemon/sandbox.h"
 #include "daemon/sdaemon.h"
 #include "daemon/server.h"
@@ -145,32 +146,73 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 	arguments->source.set = arguments->set;
 }
 
+static void
+tell(const struct faults *faults)
+{
+	for (size_t i = 0; i < faults_count(faults); i++)
+		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
+}
+
 static struct config *
 load(const struct config_source *source)
 {
 	struct faults *faults = faults_new();
 	struct config *config = NULL;
 
-	if (faults == NULL)
+	if (faults == NULL) {
 		perror("echod");
-	else
-		config = config_load(source, faults);
-	for (size_t i = 0; faults != NULL && i < faults_count(faults); i++)
-		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
+		return NULL;
+	}
+	config = config_load(source, faults);
+	tell(faults);
 	faults_free(faults);
 	return config;
 }
 
+/*
+ * What the service manager passes must all be served: whoever comes to a socket that nobody
+ * reads waits for ever, and wakes echod again and again.  Returns NULL, with the faults told.
+ */
+static struct inherited *
+inherit(const struct config *config)
+{
+	struct faults *faults = faults_new();
+	struct inherited *inherited;
+	bool faulty;
+
+	if (faults == NULL) {
+		perror("echod");
+		return NULL;
+	}
+	inherited = inherited_take(faults);
+	if (inherited != NULL)
+		inherited_check(inherited, config, faults);
+	tell(faults);
+	faulty = faults_count(faults) > 0;
+	faults_free(faults);
+	if (!faulty)
+		return inherited;
+	inherited_free(inherited);
+	return NULL;
+}
+
+/* Takes over `config`. */
 static int
 run(struct config *config, const struct config_source *source)
 {
+	struct inherited *inherited = inherit(config);
 	int result;
 
+	if (inherited == NULL) {
+		config_free(config);
+		return EX_CONFIG;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	log_open(config->log.target, config->log.facility, config->log.level);
 	log_errors_to_stderr(true);
-	result = server_run(config, source);
+	result = server_run(config, source, inherited);
 	log_stop();
+	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -17,6 +17,7 @@
 #include "daemon/privileges.h"
 #include "daemon/sandbox.h"
 #include "daemon/sdaemon.h"
+#include "daemon/supervision.h"
 #include "daemon/udp_guard.h"
 #include "daemon/workers.h"
 
@@ -26,23 +27,20 @@
 /* How long before its end the rest is aborted, so that the log has time too: ms at most. */
 #define STOP_BEFORE_END 1500
 
-/* What the end of the threads and of the log may take after a drain: seconds. */
-#define STOP_SECONDS 5
-
-#define STATUS_SIZE 512
-
 static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 #define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
 
 struct server {
 	struct config *config;
 	const struct config_source *source;
+	const struct inherited *inherited;
 	struct event_base *base;
 	struct inbox *inbox; /* where closed connections come home */
 	struct workers *workers;
 	struct admission admission;
 	struct udp_guard *guard;
 	struct listeners *listeners;
+	struct supervision *supervision;
 	struct event *signal_events[SIGNAL_COUNT];
 	struct event *drain_finish, *drain_stop;
 	bool draining;
@@ -79,18 +77,6 @@ on_udp_closed(void *owner, struct message *message)
 
 /* --- reload ------------------------------------------------------------------------ */
 
-static const char *
-status(const struct server *server, const char *fault, char text[STATUS_SIZE])
-{
-	const size_t listeners = listeners_count(server->listeners);
-
-	snprintf(text, STATUS_SIZE, "serving %zu listener%s, %zu worker%s, %s%s%s", listeners,
-	    listeners == 1 ? "" : "s", workers_count(server->workers),
-	    workers_count(server->workers) == 1 ? "" : "s", workers_event_method(server->workers),
-	    fault != NULL ? "; reload failed: " : "", fault != NULL ? fault : "");
-	return text;
-}
-
 static void
 log_faults(const struct faults *faults)
 {
@@ -105,11 +91,12 @@ warn_fixed(const char *option, const char *running, const char *next)
 }
 
 static size_t
-make_room(const struct config *config, size_t workers)
+make_room(const struct server *server, const struct config *config, size_t workers)
 {
 	struct descriptors_need need = {
 		.connections = (size_t)config->limits.connections,
 		.workers = workers,
+		.inherited = server->inherited->count,
 	};
 
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -139,7 +126,7 @@ commit(struct server *server, struct config *next, struct acl *acl)
 	acl_release(server->admission.acl);
 	server->admission.acl = acl;
 	limit_sources(server, next);
-	server->admission.limit = make_room(next, workers_count(server->workers));
+	server->admission.limit = make_room(server, next, workers_count(server->workers));
 	workers_set_limits(server->workers, next);
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
@@ -147,6 +134,7 @@ commit(struct server *server, struct config *next, struct acl *acl)
 	server->config = next;
 	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept", server->source->path,
 	    change.added, change.removed, change.kept);
+	inherited_tell_unserved(server->inherited, next);
 }
 
 /* Returns true when the new configuration is in force, false when nothing has changed. */
@@ -178,7 +166,6 @@ static void
 reload(struct server *server)
 {
 	struct faults *faults = faults_new();
-	char text[STATUS_SIZE];
 	const char *fault = NULL;
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
@@ -194,7 +181,7 @@ reload(struct server *server)
 		}
 		log_error("reload failed: the running configuration stays in force");
 	}
-	sdaemon_ready(status(server, fault, text));
+	supervision_reloaded(server->supervision, fault);
 	faults_free(faults);
 }
 
@@ -213,14 +200,12 @@ drain(struct server *server, const char *signal)
 {
 	const int most = server->config->drain_timeout * 1000;
 	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
-	char text[STATUS_SIZE];
 
 	server->draining = true;
 	listeners_close(server->listeners);
-	snprintf(text, sizeof(text), "draining %llu connections, for at most %d seconds",
+	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
 	    (unsigned long long)server->admission.open, server->config->drain_timeout);
-	log_notice("%s: %s", signal, text);
-	sdaemon_stopping(text, (unsigned)server->config->drain_timeout + STOP_SECONDS);
+	supervision_draining(server->supervision, server->config->drain_timeout);
 	if (server->admission.open == 0) {
 		end(server);
 		return;
@@ -346,9 +331,26 @@ make_workers(struct server *server)
 }
 
 static int
+make_supervision(struct server *server)
+{
+	const struct supervised supervised = {
+		.base = server->base,
+		.listeners = server->listeners,
+		.admission = &server->admission,
+		.workers = server->workers,
+	};
+
+	server->supervision = supervision_new(&supervised);
+	return server->supervision != NULL ? 0 : -1;
+}
+
+static int
 make_server(struct server *server)
 {
-	struct listener_context context = { .admission = &server->admission };
+	struct listener_context context = {
+		.admission = &server->admission,
+		.inherited = server->inherited,
+	};
 
 	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
 	server->admission.sources = sources_new();
@@ -365,7 +367,8 @@ make_server(struct server *server)
 	server->listeners = listeners_new(&context);
 	server->drain_finish = evtimer_new(server->base, on_drain_finish, server);
 	server->drain_stop = evtimer_new(server->base, on_drain_stop, server);
-	if (server->listeners == NULL || server->drain_finish == NULL || server->drain_stop == NULL)
+	if (server->listeners == NULL || server->drain_finish == NULL ||
+	    server->drain_stop == NULL || make_supervision(server) == -1)
 		return -1;
 	return watch_signals(server);
 }
@@ -435,7 +438,6 @@ static int
 start(struct server *server)
 {
 	const char *method;
-	char text[STATUS_SIZE];
 
 	if (make_server(server) == -1) {
 		log_error("cannot start: %s", strerror(errno));
@@ -462,7 +464,7 @@ start(struct server *server)
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(server->config, method));
-	sdaemon_ready(status(server, NULL, text));
+	supervision_ready(server->supervision);
 	return 0;
 }
 
@@ -483,6 +485,7 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	workers_free(server->workers);
 	udp_guard_free(server->guard);
@@ -501,13 +504,19 @@ dispose(struct server *server)
 }
 
 int
-server_run(struct config *config, const struct config_source *source)
+server_run(struct config *config, const struct config_source *source,
+    const struct inherited *inherited)
 {
-	struct server server = { .config = config, .source = source, .started = time(NULL) };
+	struct server server = {
+		.config = config,
+		.source = source,
+		.inherited = inherited,
+		.started = time(NULL),
+	};
 	int result;
 
 	event_set_log_callback(on_libevent_message);
-	server.admission.limit = make_room(config, workers_wanted(config));
+	server.admission.limit = make_room(&server, config, workers_wanted(config));
 	result = start(&server);
 	if (result == 0) {
 		log_errors_to_stderr(false);

@@ -41,6 +41,7 @@ struct udp {
 	struct acl *acl;                /* held, or NULL */
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
+	bool has_owner; /* the socket is somebody else's: udp_leave_to_owner() */
 };
 
 struct udp *
@@ -96,6 +97,12 @@ select_datagrams(struct udp *udp, struct batch_tally *tally)
 	take_acl(udp);
 	policy.acl = udp->acl;
 	return batch_select(udp->batch, &policy, tally);
+}
+
+void
+udp_leave_to_owner(struct udp *udp)
+{
+	udp->has_owner = true;
 }
 
 struct message *
@@ -277,8 +284,10 @@ stop_arrivals(struct udp *udp)
 void
 udp_close(struct udp *udp)
 {
-	stop_arrivals(udp);
-	answer(udp, LAST_DATAGRAMS);
+	if (!udp->has_owner) {
+		stop_arrivals(udp);
+		answer(udp, LAST_DATAGRAMS);
+	}
 	event_del(&udp->readable);
 	event_del(&udp->again);
 	close(udp->fd);

@@ -33,6 +33,12 @@ void udp_free(struct udp *udp);
  */
 void udp_set_acl(struct udp *udp, struct acl *acl);
 
+/*
+ * Before udp_open(): others have the socket too, so that udp_close() leaves what has
+ * arrived, and what is yet to arrive, to whoever reads it next.
+ */
+void udp_leave_to_owner(struct udp *udp);
+
 /* The message that carries it to its worker, and the one that calls it back. */
 struct message *udp_opening(struct udp *udp);
 struct message *udp_closing(struct udp *udp);

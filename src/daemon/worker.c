@@ -249,6 +249,12 @@ worker_stop(struct worker *worker)
 }
 
 bool
+worker_hangs(const struct worker *worker, int64_t now)
+{
+	return now - atomic_load(&worker->heartbeat) > STALE;
+}
+
+bool
 worker_is_fresh(struct worker *worker, int64_t now)
 {
 	const uint64_t taken = atomic_load(&worker->taken);
@@ -256,7 +262,7 @@ worker_is_fresh(struct worker *worker, int64_t now)
 	if (taken != worker->seen)
 		worker->moved = now;
 	worker->seen = taken;
-	return now - atomic_load(&worker->heartbeat) <= STALE &&
+	return !worker_hangs(worker, now) &&
 	    (taken == worker->given || now - worker->moved <= BEHIND);
 }
 

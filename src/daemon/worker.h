@@ -59,9 +59,12 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end, after worker_stop(). */
 void worker_join(struct worker *worker);
 
+/* True when at `now` (loop_now()) its heart has not beaten for 3 s. */
+bool worker_hangs(const struct worker *worker, int64_t now);
+
 /*
- * False for a worker that hangs at `now` (loop_now()): its heart has not beaten for 3 s,
- * or it has not taken what was given to it for 0.2 s.
+ * Whether it is to be given more at `now`: false for a worker that hangs, or that has not
+ * taken what was given to it for 0.2 s.
  */
 bool worker_is_fresh(struct worker *worker, int64_t now);
 

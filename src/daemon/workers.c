@@ -98,6 +98,17 @@ workers_pick(const struct workers *workers)
 	return best;
 }
 
+bool
+workers_find_hung(const struct workers *workers, int64_t now, size_t *index)
+{
+	for (size_t i = 0; i < workers->count; i++)
+		if (worker_hangs(workers->members[i].worker, now)) {
+			*index = i;
+			return true;
+		}
+	return false;
+}
+
 void
 workers_count_opened(struct workers *workers, size_t index)
 {

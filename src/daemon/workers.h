@@ -34,6 +34,9 @@ struct worker *workers_get(const struct workers *workers, size_t index);
  */
 size_t workers_pick(const struct workers *workers);
 
+/* Whether one hangs at `now` (loop_now()), as worker_hangs() says; *index is then the first. */
+bool workers_find_hung(const struct workers *workers, int64_t now, size_t *index);
+
 /* Keeps the books of how many connections each has. */
 void workers_count_opened(struct workers *workers, size_t index);
 void workers_count_closed(struct workers *workers, size_t index);

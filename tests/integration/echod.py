@@ -51,11 +51,14 @@ def without_capabilities(*names):
 
 def _environment(additions):
     """The environment of the tests without their own supervisor's, and with `additions`."""
-    inherited = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    supervisors = re.compile("NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*")
+    inherited = {
+        name: value for name, value in os.environ.items() if not supervisors.fullmatch(name)
+    }
     return {**inherited, **(additions or {})}
 
 
-def run(*arguments, prefix=(), stdout=subprocess.PIPE):
+def run(*arguments, prefix=(), descriptors=(), stdout=subprocess.PIPE):
     """Runs an echod that is to end by itself; returns its CompletedProcess with text output."""
     result = subprocess.run(
         [*prefix, BINARY, *map(str, arguments)],
@@ -67,6 +70,7 @@ def run(*arguments, prefix=(), stdout=subprocess.PIPE):
         timeout=PATIENCE,
         check=False,
         env=_environment(None),
+        pass_fds=descriptors,
     )
     assert not any(report in result.stderr for report in logs.SANITIZER_REPORTS), result.stderr
     return result
@@ -79,6 +83,7 @@ class Echod:
     options      {name: value} for the file; there are two workers unless it says otherwise
     arguments    further arguments of the command line
     prefix       a command that executes echod in its place, such as prlimit(1)
+    descriptors  of the tests' own, what that command is given as well
     stderr       where stderr goes when the log is not to be read from there
     log          the Log that someone else fills; the log's target is then as `options` say
     """
@@ -91,6 +96,7 @@ class Echod:
         *,
         arguments=(),
         prefix=(),
+        descriptors=(),
         environment=None,
         stderr=None,
         log=None,
@@ -108,6 +114,7 @@ class Echod:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE if self._reads_stderr else stderr,
             env=_environment(environment),
+            pass_fds=descriptors,
         )
         self.pid = self.process.pid
         if self._reads_stderr:
@@ -137,7 +144,7 @@ class Echod:
     def _note_listening(self, after=0):
         for line in self.log.matching(r"^notice: listening on ", after):
             protocol, host, port, name = re.fullmatch(
-                r"notice: listening on (tcp|udp)://(.+):(\d+) \((.+)\)", line
+                r"notice: listening on (tcp|udp)://(.+):(\d+) \((.+?)\)(?:, inherited as .+)?", line
             ).groups()
             self.listening.setdefault(name, []).append(
                 Listening(protocol, host.strip("[]"), int(port))

@@ -175,6 +175,15 @@ def watched_descriptors(pid):
     }
 
 
+def watchers(pid, inode):
+    """Which of the process's epolls, by their descriptors, watch the file of that number."""
+    return {
+        int(os.path.basename(path))
+        for path in glob.glob(f"/proc/{pid}/fdinfo/*")
+        if any(f" ino:{inode:x} " in line for line in _lines(path) if line.startswith("tfd:"))
+    }
+
+
 def _borrow(pid, descriptor):
     """A duplicate of another process's descriptor, or -1: pidfd_getfd(2) is not in Python."""
     pidfd_getfd = 438

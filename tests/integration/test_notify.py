@@ -1,14 +1,18 @@
 """What echod tells its supervisor by sd_notify(3): the right words at the right moments."""
 
+import concurrent.futures
+import contextlib
 import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
 
 import echod
+import kernel
 import peers
 from patience import PATIENCE
 
@@ -28,19 +32,47 @@ def supervisor(workdir):
 
 @pytest.fixture
 def start_supervised(start, supervisor):
-    def start_daemon(**named):
-        return start(environment={"NOTIFY_SOCKET": supervisor.getsockname()}, **named)
+    def start_daemon(environment=None, **named):
+        wanted = {"NOTIFY_SOCKET": supervisor.getsockname(), **(environment or {})}
+        return start(environment=wanted, **named)
 
     return start_daemon
 
 
-def next_with(supervisor, word):
-    """The fields of the next message that has `word`, by name."""
+def next_with(supervisor, word, pattern=""):
+    """The fields of the next message that has `word`, with a value that has `pattern`, by name."""
     while True:
         message = supervisor.recv(65536).decode()
         fields = dict(line.split("=", 1) for line in message.splitlines())
-        if word in fields:
+        if re.search(pattern, fields.get(word, "")) and word in fields:
             return fields
+
+
+@contextlib.contextmanager
+def kept_busy(peer):
+    """A connection that is not silent, which a drain would take for its end."""
+    done = threading.Event()
+
+    def echo_on():
+        while not done.wait(0.1):
+            peers.echo(peer, b"still served")
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(echo_on)
+        try:
+            yield
+        finally:
+            done.set()
+        busy.result()
+
+
+def pass_over(supervisor):
+    """What was told until now."""
+    supervisor.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while supervisor.recv(65536):
+            pass
+    supervisor.settimeout(PATIENCE)
 
 
 def test_ready_once_it_serves(start_supervised, supervisor):
@@ -75,9 +107,79 @@ def test_stopping_when_the_drain_begins(start_supervised, supervisor):
     daemon.signal(signal.SIGTERM)
     stopping = next_with(supervisor, "STOPPING")
     assert stopping["STOPPING"] == "1"
-    # The default drain_timeout, and what the threads and the log may take after it.
-    assert stopping["EXTEND_TIMEOUT_USEC"] == "35000000"
-    peers.echo(peer, b"still served")
+    assert stopping["STATUS"] == "draining 1 connection, for at most 30 seconds"
+    # As often as it takes, each time for longer than it is to the next.
+    with kept_busy(peer):
+        for _ in range(2):
+            extended = next_with(supervisor, "EXTEND_TIMEOUT_USEC")
+            assert extended["EXTEND_TIMEOUT_USEC"] == "15000000"
+        next_with(supervisor, "STATUS", r"draining 1 connection, for at most 2\d seconds")
+
+
+def test_the_status_tells_what_matters(start_supervised, supervisor):
+    daemon = start_supervised(listeners=[echod.listener(), echod.listener("b", protocol="udp")])
+    ready = next_with(supervisor, "READY")
+    assert ready["STATUS"] == "serving 2 listeners, 0 connections; echoed 0 B, 0 datagrams"
+    peer = daemon.connect()
+    peers.echo(peer, bytes(1234))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(PATIENCE)
+        asking.connect(("127.0.0.1", daemon.port("b")))
+        asking.send(b"datagram")
+        assert asking.recv(100) == b"datagram"
+    told = next_with(supervisor, "STATUS", "1 connection;")
+    assert told == {"STATUS": "serving 2 listeners, 1 connection; echoed 1.2 kB, 1 datagram"}
+
+
+def test_a_failed_reload_stays_in_the_status_until_a_good_one(start_supervised, supervisor):
+    daemon = start_supervised()
+    daemon.write_file("workers = 2\nlisten b { port = x }\n")
+    daemon.reload()
+    failed = (
+        rf"; reload failed {time.strftime('%Y-', time.gmtime())}\d\d-\d\d \d\d:\d\d UTC: "
+        rf"{re.escape(daemon.file)}:2: .*port"
+    )
+    next_with(supervisor, "READY", "1")
+    peers.echo(daemon.connect(), b"something new to tell")
+    next_with(supervisor, "STATUS", f"1 connection; .*{failed}")
+    daemon.configure()
+    daemon.reload()
+    next_with(supervisor, "RELOADING")
+    assert "reload failed" not in next_with(supervisor, "READY")["STATUS"]
+
+
+def test_the_watchdog_is_fed_while_all_workers_live(start_supervised, supervisor):
+    period = 2
+    daemon = start_supervised(environment={"WATCHDOG_USEC": str(period * 1000000)})
+    for _ in range(3):
+        next_with(supervisor, "WATCHDOG", "1")
+    with kernel.hung_thread(daemon.pid, "worker-1"):
+        daemon.wait_log("^warning: worker-1 hangs: the service manager's watchdog is not fed")
+        daemon.assert_echoes()
+        pass_over(supervisor)
+        supervisor.settimeout(period)
+        with pytest.raises(TimeoutError):
+            next_with(supervisor, "WATCHDOG")
+        supervisor.settimeout(PATIENCE)
+    next_with(supervisor, "WATCHDOG", "1")
+
+
+def test_a_watchdog_of_another_process_is_not_fed(start_supervised, supervisor):
+    start_supervised(environment={"WATCHDOG_USEC": "400000", "WATCHDOG_PID": "1"})
+    next_with(supervisor, "READY")
+    supervisor.settimeout(peers.QUIET)
+    with pytest.raises(TimeoutError):
+        next_with(supervisor, "WATCHDOG")
+
+
+def test_reloads_in_quick_succession_do_not_starve_the_watchdog(start_supervised, supervisor):
+    daemon = start_supervised(environment={"WATCHDOG_USEC": "2000000"})
+    fed, deadline = 0, time.monotonic() + PATIENCE
+    while fed < 2:
+        assert time.monotonic() < deadline
+        daemon.reload()
+        while (told := supervisor.recv(65536).decode()) and "READY=1" not in told:
+            fed += told == "WATCHDOG=1"
 
 
 def test_no_supervisor_is_no_fault(start):
