@@ -125,6 +125,16 @@ def thread_names(pid):
     return [thread_name(pid, thread) for thread in thread_ids(pid)]
 
 
+def _thread_status_numbers(pid, field):
+    """{thread: the number of that field}."""
+    return {thread: _status_numbers(f"{pid}/task/{thread}", field)[0] for thread in thread_ids(pid)}
+
+
+def tracers(pid):
+    """For each thread of the process by whom it is traced, 0 for nobody."""
+    return list(_thread_status_numbers(pid, "TracerPid").values())
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 
