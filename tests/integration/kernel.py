@@ -135,6 +135,12 @@ def tracers(pid):
     return list(_thread_status_numbers(pid, "TracerPid").values())
 
 
+def wake_ups(pid, name=""):
+    """How often the threads whose names begin with `name` have waited for something."""
+    counts = _thread_status_numbers(pid, "voluntary_ctxt_switches")
+    return sum(n for thread, n in counts.items() if thread_name(pid, thread).startswith(name))
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 

@@ -22,7 +22,7 @@ def limit_descriptors(daemon, room):
 def serve_until_starved(daemon):
     """Connects until one is not served, echod having said why; returns the served and who waits."""
     served = []
-    while len(served) < 50:
+    while len(served) < 64:
         peer = daemon.connect()
         peer.sendall(b"served?")
         eventually(
@@ -37,16 +37,23 @@ def serve_until_starved(daemon):
 
 
 def test_no_spin_and_one_line(start, back_end):
+    """64 descriptors, and 500 attempts: whom it has room for is served, the others wait."""
     daemon = start(options=back_end)
     after = daemon.log.mark()
-    limit_descriptors(daemon, 4)
-    _, waiting = serve_until_starved(daemon)
-    waiting += [daemon.connect() for _ in range(10)]
-    before = kernel.cpu_seconds(daemon.pid)
+    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (64, hard))
+    served, waiting = serve_until_starved(daemon)
+    waiting += [daemon.connect() for _ in range(500 - len(served) - len(waiting))]
+    before, woken = kernel.cpu_seconds(daemon.pid), kernel.wake_ups(daemon.pid, "echod")
     assert not peers.readable(waiting, WATCHED)
-    assert kernel.cpu_seconds(daemon.pid) - before < 0.05 * WATCHED
+    assert kernel.cpu_seconds(daemon.pid) - before <= within(0.02) * WATCHED
+    # it looks again four times a second, to see whether others have freed some
+    assert kernel.wake_ups(daemon.pid, "echod") - woken <= 10 * WATCHED
     assert len(daemon.log.matching("^(err|warning): .*Too many open files", after)) == 1
     assert len(daemon.log.matching("^(err|warning): ", after)) == 1
+    waiting[0].sendall(b"served?")
+    served[0].close()
+    assert peers.readable(waiting, within(1)) == waiting[:1]
 
 
 def test_served_again_when_a_connection_closes(start, back_end):
