@@ -48,7 +48,7 @@ def test_no_spin_and_one_line(start, back_end):
     assert not peers.readable(waiting, WATCHED)
     assert kernel.cpu_seconds(daemon.pid) - before <= within(0.02) * WATCHED
     # it looks again four times a second, to see whether others have freed some
-    assert kernel.wake_ups(daemon.pid, "echod") - woken <= 10 * WATCHED
+    assert kernel.wake_ups(daemon.pid, "echod") - woken <= within(10) * WATCHED
     assert len(daemon.log.matching("^(err|warning): .*Too many open files", after)) == 1
     assert len(daemon.log.matching("^(err|warning): ", after)) == 1
     waiting[0].sendall(b"served?")
