@@ -10,8 +10,7 @@ is_over(const struct log_limit *limit, int64_t now)
 bool
 log_limit_allows(struct log_limit *limit, int64_t now)
 {
-	/* Those that were suppressed are told first, which begins a period. */
-	if (!is_over(limit, now) || limit->suppressed > 0) {
+	if (!is_over(limit, now)) {
 		limit->suppressed++;
 		return false;
 	}
