@@ -8,7 +8,7 @@ build_packages=(gcc libc6-dev make autoconf automake pkg-config
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
 	libbsd0 libtirpc3 libwrap0)
-test_packages=(check python3-pytest mandoc systemd iproute2 procps util-linux)
+test_packages=(check python3-pytest mandoc systemd iproute2 libfaketime procps strace util-linux)
 
 say() {
 	printf '%s\n' "$@"

@@ -421,14 +421,10 @@ log_write(int level, const char *format, ...)
 static void
 put_limited(struct log_class *class, const struct record *record, const char *text)
 {
-	uint64_t suppressed;
-
-	if (!log_limit_allows(&class->limit, now_ms(), &suppressed)) {
+	if (log_limit_allows(&class->limit, now_ms()))
+		put(record, text);
+	else
 		note_suppressed(class, record->level, text);
-		return;
-	}
-	put_similar(class, suppressed);
-	put(record, text);
 }
 
 void
@@ -457,6 +453,6 @@ void
 log_settle(void)
 {
 	pthread_mutex_lock(&queue.lock);
-	settle_classes(INT64_MAX);
+	settle_classes(now_ms() + LOG_LIMIT_PERIOD); /* by then each is over */
 	pthread_mutex_unlock(&queue.lock);
 }

@@ -1,15 +1,6 @@
 /* How often a message may be logged: see log_limit.h. */
 #include "common/log_limit.h"
 
-static uint64_t
-take(struct log_limit *limit)
-{
-	const uint64_t suppressed = limit->suppressed;
-
-	limit->suppressed = 0;
-	return suppressed;
-}
-
 static bool
 is_over(const struct log_limit *limit, int64_t now)
 {
@@ -17,14 +8,12 @@ is_over(const struct log_limit *limit, int64_t now)
 }
 
 bool
-log_limit_allows(struct log_limit *limit, int64_t now, uint64_t *suppressed)
+log_limit_allows(struct log_limit *limit, int64_t now)
 {
-	*suppressed = 0;
 	if (!is_over(limit, now)) {
 		limit->suppressed++;
 		return false;
 	}
-	*suppressed = take(limit);
 	limit->begun = true;
 	limit->until = now + LOG_LIMIT_PERIOD;
 	return true;
@@ -33,5 +22,11 @@ log_limit_allows(struct log_limit *limit, int64_t now, uint64_t *suppressed)
 uint64_t
 log_limit_settle(struct log_limit *limit, int64_t now)
 {
-	return is_over(limit, now) ? take(limit) : 0;
+	const uint64_t suppressed = limit->suppressed;
+
+	if (!is_over(limit, now) || suppressed == 0)
+		return 0;
+	limit->suppressed = 0;
+	limit->until = now + LOG_LIMIT_PERIOD;
+	return suppressed;
 }

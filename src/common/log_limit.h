@@ -1,6 +1,7 @@
 /*
- * How often a message of one class may be logged: once in a period, and then with the
- * number of those in between.  Pure: the caller has the clock and the lock.
+ * How often a class of messages may have a line in the log: once in a period, be it the
+ * first message or the number of those that were suppressed since.  Pure: the caller has the
+ * clock and the lock.
  */
 #ifndef COMMON_LOG_LIMIT_H
 #define COMMON_LOG_LIMIT_H
@@ -20,13 +21,13 @@ struct log_limit {
 
 /*
  * True where a message may be logged at `now`, in milliseconds of a clock that never goes
- * back; *suppressed is then how many were not since the last one.  False: it is counted.
+ * back.  False: it is counted, until log_limit_settle() tells of it.
  */
-bool log_limit_allows(struct log_limit *limit, int64_t now, uint64_t *suppressed);
+bool log_limit_allows(struct log_limit *limit, int64_t now);
 
 /*
  * How many messages were suppressed in a period that is over at `now`: they are told by
- * whoever asks, and forgotten here.  0 while the period goes on.
+ * whoever asks, which begins another, and forgotten here.  0 while the period goes on.
  */
 uint64_t log_limit_settle(struct log_limit *limit, int64_t now);
 

@@ -157,11 +157,9 @@ forget_idle(struct sources *sources, int64_t now)
 static enum source_verdict
 judge(const struct sources *sources, const struct source *source, int64_t now)
 {
-	const int64_t paid = source->paid > now ? source->paid : now;
-
 	if (sources->connections != 0 && source->open >= sources->connections)
 		return SOURCE_FULL;
-	if (sources->interval != 0 && paid + sources->interval - now > SECOND)
+	if (sources->interval != 0 && source->paid + sources->interval - now > SECOND)
 		return SOURCE_FAST;
 	return SOURCE_ENTERED;
 }

@@ -18,6 +18,9 @@
 /* What one socket may answer before the connections of its worker have their turn. */
 #define TURN_DATAGRAMS BATCH_SIZE
 
+/* How soon a socket that could not be watched is asked: ms. */
+#define RETRY 100
+
 /*
  * What a socket that closes still answers: more than the largest buffer holds, and no
  * more, so that a flood cannot keep it open.
@@ -32,7 +35,7 @@
 
 struct udp {
 	struct event readable;
-	struct event again; /* pending while busy, and then `readable` is not */
+	struct event again; /* pending while busy or not to be watched: `readable` is not */
 	struct message opening, closing;
 	struct loop *loop;
 	struct traffic *traffic;
@@ -201,12 +204,17 @@ answer(struct udp *udp, int most)
 	return received > 0;
 }
 
+/* Where the kernel lacks memory to watch it, it is asked now and then until that succeeds. */
 static void
 watch(struct udp *udp)
 {
-	if (event_add(&udp->readable, NULL) == -1)
-		log_error("cannot watch the socket of %s: %s", udp->traffic->ledger->name,
-		    strerror(errno));
+	static const struct timeval now_and_then = { 0, RETRY * 1000 };
+
+	if (event_add(&udp->readable, NULL) == 0)
+		return;
+	log_error_limited("cannot watch the socket of %s: %s; trying again",
+	    udp->traffic->ledger->name, strerror(errno));
+	event_add(&udp->again, &now_and_then);
 }
 
 /*

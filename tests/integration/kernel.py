@@ -131,6 +131,22 @@ def name_service_libraries(pid):
     return {os.path.basename(path) for path in paths if "/libnss_" in path}
 
 
+def _thread_status_numbers(pid, field):
+    """{thread: the number of that field}."""
+    return {thread: _status_numbers(f"{pid}/task/{thread}", field)[0] for thread in thread_ids(pid)}
+
+
+def tracers(pid):
+    """For each thread of the process by whom it is traced, 0 for nobody."""
+    return list(_thread_status_numbers(pid, "TracerPid").values())
+
+
+def wake_ups(pid, name=""):
+    """How often the threads whose names begin with `name` have waited for something."""
+    counts = _thread_status_numbers(pid, "voluntary_ctxt_switches")
+    return sum(n for thread, n in counts.items() if thread_name(pid, thread).startswith(name))
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 

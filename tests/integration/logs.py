@@ -9,7 +9,7 @@ import threading
 import time
 
 STDERR_LINE = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) "
     r"((?:emerg|alert|crit|err|warning|notice|info|debug): .*)"
 )
 SYSLOG_LINE = re.compile(r"<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d echod(?:\[\d+\])?: (.*)", re.DOTALL)
@@ -23,10 +23,14 @@ SANITIZER_REPORTS = (
 
 
 class Log:
-    """The lines of one daemon as "LEVEL: TEXT"; what is no log line is kept as it is."""
+    """The lines of one daemon as "LEVEL: TEXT"; what is no log line is kept as it is.
+
+    time    when the last of them was logged, as the daemon wrote it
+    """
 
     def __init__(self):
         self.lines = []
+        self.time = None
         self.ended = False
         self._changed = threading.Condition()
 
@@ -93,7 +97,8 @@ def follow_stderr(log, stream):
             for raw in stream:
                 text = raw.decode("utf-8", "backslashreplace").rstrip("\n")
                 match = STDERR_LINE.fullmatch(text)
-                log.add(match.group(1) if match else text)
+                log.time = match.group(1) if match else log.time
+                log.add(match.group(2) if match else text)
         log.end()
 
     threading.Thread(target=read, daemon=True).start()

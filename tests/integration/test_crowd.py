@@ -1,11 +1,16 @@
-"""As many connections as a process may hold, all at once, each echoed."""
+"""As many connections as a process may hold, all at once: each echoed, or silent and ended."""
 
 import resource
 
+import kernel
 import peers
+from patience import eventually, within
 
 CROWD = 15000
+SILENT = 10000
 SPARE = 200  # descriptors of the test and of the daemon that are no connections
+OPEN = 'echod_connections_open{listener="echo-tcp"}'
+LINGER = 5  # seconds that echod gives a peer to shut down its side too
 
 
 def room():
@@ -30,7 +35,31 @@ def test_a_crowd_is_held_and_echoed(start, back_end):
     for number, peer in enumerate(crowd):
         expected = b"%d" % number
         assert peers.receive(peer, len(expected)) == expected
-    daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', count)
+    daemon.wait_counter(OPEN, count)
     for peer in crowd:
         peers.reset(peer)  # leaves no TIME_WAIT to the tests that follow
-    daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', 0)
+    daemon.wait_counter(OPEN, 0)
+
+
+def test_a_silent_crowd_is_ended_without_a_storm(start):
+    """None of these peers ever does anything, not even when it is told the end."""
+    limit = 3
+    wanted = min(room(), SILENT)
+    daemon = start(
+        options={
+            "limits.idle_timeout": limit,
+            "limits.connections": wanted,
+            "log.level": "notice",
+        }
+    )
+    crowd = [daemon.connect() for _ in range(wanted)]
+    daemon.wait_counter(OPEN, wanted)
+    before, spent = kernel.wake_ups(daemon.pid, "worker-"), kernel.cpu_seconds(daemon.pid)
+    ended = 'echod_connections_closed_total{reason="idle_timeout"}'
+    patience = limit + LINGER + within(4)
+    eventually(lambda: daemon.counter(ended) == wanted, "all are ended", timeout=patience)
+    assert kernel.wake_ups(daemon.pid, "worker-") - before < wanted / 10
+    assert kernel.cpu_seconds(daemon.pid) - spent < within(2)
+    daemon.assert_echoes()
+    for peer in crowd:
+        peers.reset(peer)

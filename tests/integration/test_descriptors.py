@@ -24,7 +24,7 @@ def limit_descriptors(daemon, room):
 def serve_until_starved(daemon):
     """Connects until one is not served, echod having said why; returns the served and who waits."""
     served = []
-    while len(served) < 50:
+    while len(served) < 64:
         peer = daemon.connect()
         peer.sendall(b"served?")
         eventually(
@@ -39,16 +39,23 @@ def serve_until_starved(daemon):
 
 
 def test_no_spin_and_one_line(start, back_end):
+    """64 descriptors, and 500 attempts: whom it has room for is served, the others wait."""
     daemon = start(options=back_end)
     after = daemon.log.mark()
-    limit_descriptors(daemon, 4)
-    _, waiting = serve_until_starved(daemon)
-    waiting += [daemon.connect() for _ in range(10)]
-    before = kernel.cpu_seconds(daemon.pid)
+    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (64, hard))
+    served, waiting = serve_until_starved(daemon)
+    waiting += [daemon.connect() for _ in range(500 - len(served) - len(waiting))]
+    before, woken = kernel.cpu_seconds(daemon.pid), kernel.wake_ups(daemon.pid, "echod")
     assert not peers.readable(waiting, WATCHED)
-    assert kernel.cpu_seconds(daemon.pid) - before < 0.05 * WATCHED
+    assert kernel.cpu_seconds(daemon.pid) - before <= within(0.02) * WATCHED
+    # it looks again four times a second, to see whether others have freed some
+    assert kernel.wake_ups(daemon.pid, "echod") - woken <= within(10) * WATCHED
     assert len(daemon.log.matching("^(err|warning): .*Too many open files", after)) == 1
     assert len(daemon.log.matching("^(err|warning): ", after)) == 1
+    waiting[0].sendall(b"served?")
+    served[0].close()
+    assert peers.readable(waiting, within(1)) == waiting[:1]
     daemon.close_peers()
     daemon.signal(signal.SIGTERM)
     daemon.wait_exit()
@@ -94,14 +101,19 @@ def room_said(daemon, what):
 
 
 def connect_and_count(daemon, attempts, room):
-    """Connects `attempts` peers; checks that `room` of them are served and the others wait."""
+    """Connects `attempts` peers; checks that `room` of them are served.
+
+    The others wait, and echod does not spin meanwhile.
+    """
     crowd = [daemon.connect() for _ in range(attempts)]
     for peer in crowd:
         peer.sendall(b"?")
     eventually(lambda: len(peers.readable(crowd, 0)) >= room, f"{room} connections are served")
     served = peers.readable(crowd, 0)
     waiting = [peer for peer in crowd if peer not in served]
+    before = kernel.cpu_seconds(daemon.pid)
     assert not peers.readable(waiting, peers.QUIET)
+    assert kernel.cpu_seconds(daemon.pid) - before < peers.QUIET / 3
     assert len(served) == room
     return served, waiting
 
@@ -146,7 +158,7 @@ def test_a_low_hard_limit_is_said_and_lived_within(start):
     daemon = start(prefix=prefix)
     room = room_said(daemon, "RLIMIT_NOFILE has room for 64 descriptors")
     assert 0 < room < 64
-    served, waiting = connect_and_count(daemon, 80, room)
+    served, waiting = connect_and_count(daemon, 500, room)
     assert not daemon.log.matching("Too many open files")
     # there is still a descriptor left to read the file with
     assert daemon.reload()[-1].startswith("notice: reloaded ")

@@ -62,20 +62,26 @@ def test_who_reads_late_gets_everything_too(start, back_end):
 
 
 def test_who_reads_slowly_what_the_kernel_holds_gets_everything(start):
-    """All is sent but lies in the kernel; the peer takes longer than a silent one may linger."""
+    """All is sent but lies in the kernel; the peer takes longer than a silent one may linger.
+
+    While it takes some it is not silent: what it sends meanwhile comes back, too.
+    """
     daemon = start(options={"drain_timeout": 300})
-    peer = daemon.connect(receive_buffer=16384)
-    data = peers.payload(640 * 1024)
+    peer = daemon.connect(receive_buffer=1152)
+    data = peers.payload(12288)  # the kernel takes them all
     assert peers.fill(peer, data) == len(data)
     daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', len(data))
     begin_drain(daemon)
     received = bytearray()
-    while len(received) < len(data):
-        piece = peers.receive(peer, min(16384, len(data) - len(received)))
+    more = b"and this"
+    while len(received) < len(data) + len(more):
+        piece = peers.receive(peer, min(256, len(data) + len(more) - len(received)))
         assert piece, f"EOF after {len(received)} bytes"
         received += piece
-        time.sleep(PACE)  # its pace is what is tested: eight seconds for all of it
-    peers.assert_same(received, data)
+        if len(received) == len(data) // 2:
+            peer.sendall(more)
+        time.sleep(PACE)  # its pace is what is tested: nine seconds for all of it
+    peers.assert_same(received, data + more)
     peer.close()
     assert daemon.wait_exit(within(10)) == 0
 
@@ -209,8 +215,8 @@ def test_a_second_signal_stops_at_once(start, first, second):
 def test_an_abort_leaves_nothing_to_the_kernel(start):
     """All is sent but lies in the kernel: a mere close would keep it there for minutes."""
     daemon = start(options={"drain_timeout": 300})
-    peer = daemon.connect(receive_buffer=4096)
-    size = 262144
+    peer = daemon.connect(receive_buffer=1152)
+    size = 12288
     assert peers.fill(peer, peers.payload(size)) == size
     daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', size)
     begin_drain(daemon)

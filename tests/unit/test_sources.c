@@ -239,6 +239,20 @@ START_TEST(the_least_recent_is_forgotten_first)
 }
 END_TEST
 
+START_TEST(one_that_came_back_is_not_forgotten)
+{
+	const uint32_t back = 0xc0000201;
+	const struct address peer = ipv4(back);
+
+	sources_set_limits(sources, 1, 2);
+	visit(back, START);
+	ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_ENTERED);
+	for (uint32_t i = 0; i < 2 * SOURCES_IDLE_MAX; i++)
+		visit(i, START);
+	ck_assert_int_eq(sources_enter(sources, &peer, START + 5000), SOURCE_FULL);
+}
+END_TEST
+
 START_TEST(after_a_second_nothing_is_kept)
 {
 	sources_set_limits(sources, 0, 1);
@@ -262,6 +276,7 @@ add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_source_is_a_64_of_ipv6);
 	tcase_add_test(tcase, open_ones_are_all_kept);
 	tcase_add_test(tcase, the_least_recent_is_forgotten_first);
+	tcase_add_test(tcase, one_that_came_back_is_not_forgotten);
 	tcase_add_test(tcase, after_a_second_nothing_is_kept);
 }
 

@@ -1,0 +1,41 @@
+"""Allocations of a daemon that fail at random, on order: tests/preload/failing_malloc.c."""
+
+import mmap
+import os
+import struct
+
+import patience
+
+LIBRARY = os.environ.get("FAILING_MALLOC_LIBRARY", "")
+SIZE = 4096  # of the file; the library uses the first four numbers
+
+
+class Orders:
+    """The file that the library reads, for one daemon at a time.
+
+    environment     what the daemon needs to be under orders
+    """
+
+    def __init__(self, workdir, seed):
+        path = os.path.join(workdir, "orders")
+        with open(path, "wb+") as file:
+            file.truncate(SIZE)
+            self._map = mmap.mmap(file.fileno(), SIZE)
+        self._put(1, seed)
+        self.environment = {"LD_PRELOAD": LIBRARY, "FAILING_MALLOC": path}
+        if patience.SLOWNESS > 1:
+            # AddressSanitizer's own malloc() comes behind the library's
+            options = os.environ.get("ASAN_OPTIONS", "")
+            self.environment["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0"
+
+    def _put(self, index, value):
+        struct.pack_into("@Q", self._map, 8 * index, value)
+
+    def fail(self, per_mille):
+        """From now on so many of the allocations fail; 0: none."""
+        self._put(0, per_mille)
+
+    @property
+    def failed(self):
+        """How many have failed."""
+        return struct.unpack_from("@Q", self._map, 8 * 3)[0]
