@@ -123,6 +123,21 @@ told(struct cmsghdr *in)
 	return in != NULL ? CMSG_DATA(in) : NULL;
 }
 
+/*
+ * A datagram that came before IP_PKTINFO was set, as the one that wakes a service does, is
+ * told without its interface and the address to answer from.  Where it was sent to 127/8 both
+ * are known: the kernel takes such a one from the loopback interface alone.
+ */
+static void
+complete(struct in_pktinfo *early)
+{
+	if (early == NULL || early->ipi_ifindex != 0 ||
+	    ntohl(early->ipi_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+		return;
+	early->ipi_ifindex = UDP_GUARD_LOOPBACK;
+	early->ipi_spec_dst = early->ipi_addr;
+}
+
 /* Leaves `kept` alone of what was told, or nothing where it is NULL. */
 static void
 keep_control(struct msghdr *header, struct cmsghdr *kept, size_t size)
@@ -175,6 +190,7 @@ passes(const struct mmsghdr *header, const struct asked *asked, const struct bat
 		.acl = policy->acl,
 	};
 
+	complete(told(asked->v4));
 	if (datagram->msg_flags & MSG_TRUNC) {
 		*why = DROP_TRUNCATED;
 		return false;

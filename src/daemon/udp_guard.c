@@ -9,9 +9,6 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* The kernel gives this one to "lo" in each network namespace (LOOPBACK_IFINDEX). */
-#define LOOPBACK_INDEX 1
-
 /* What changes with each datagram is apart from what all of them read. */
 struct udp_guard {
 	uint64_t key[2];
@@ -88,8 +85,8 @@ static bool
 came_over_loopback(const struct udp_arrival *arrival)
 {
 	if (arrival->told4 != NULL)
-		return arrival->told4->ipi_ifindex == LOOPBACK_INDEX;
-	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == LOOPBACK_INDEX;
+		return arrival->told4->ipi_ifindex == UDP_GUARD_LOOPBACK;
+	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == UDP_GUARD_LOOPBACK;
 }
 
 /* RFC 6890 has the list; addresses that are private or for documentation have hosts too. */

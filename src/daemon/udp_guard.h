@@ -36,6 +36,9 @@
 /* What a budget saves up while it is not used, in nanoseconds of its rate. */
 #define UDP_GUARD_BURST 250000000
 
+/* The index of the loopback interface in each network namespace (LOOPBACK_IFINDEX). */
+#define UDP_GUARD_LOOPBACK 1
+
 #define UDP_GUARD_PORT_WORDS (65536 / 64)
 
 struct udp_guard;

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
 
 DATAGRAM = socket.SOCK_DGRAM
+UNLIMITED = {"limits.datagram_rate_per_source": 0}
 BUFFERS_LOCKED = 72  # SO_BUF_LOCK, not in Python
 TIMESTAMPS = 35  # SO_TIMESTAMPNS, not in Python: Timestamping= of a socket unit
 
@@ -190,7 +191,7 @@ def test_datagram_sockets_of_one_address_are_for_different_workers(start, own):
 def test_a_burst_comes_back_in_order(start, own):
     """However many workers there are, one answers: two would overtake each other."""
     asked = own(bound(kind=DATAGRAM))
-    serve(start, [asked], [udp(port_of(asked))], options={"workers": 4})
+    serve(start, [asked], [udp(port_of(asked))], options={"workers": 4, **UNLIMITED})
     peer = asking(own, port_of(asked))
     for turn in range(50):
         burst = [b"%d %d" % (turn, number) for number in range(100)]
