@@ -387,37 +387,6 @@ log_suppressed(void)
 	return count;
 }
 
-/* Returns the length of what it wrote to `text`, or -1. */
-static int __attribute__((format(printf, 2, 0)))
-format_line(char text[LINE_SIZE], const char *format, va_list args)
-{
-	const int n = vsnprintf(text, LINE_SIZE, format, args);
-
-	return n < LINE_SIZE ? n : LINE_SIZE - 1;
-}
-
-void
-log_write(int level, const char *format, ...)
-{
-	const int saved_errno = errno;
-	struct record record = { .level = LOG_PRI(level) };
-	char text[LINE_SIZE];
-	va_list args;
-	int n;
-
-	clock_gettime(CLOCK_REALTIME, &record.when);
-	va_start(args, format);
-	n = format_line(text, format, args);
-	va_end(args);
-	if (n >= 0) {
-		record.length = (unsigned)n;
-		pthread_mutex_lock(&queue.lock);
-		put(&record, text);
-		pthread_mutex_unlock(&queue.lock);
-	}
-	errno = saved_errno;
-}
-
 static void
 put_limited(struct log_class *class, const struct record *record, const char *text)
 {
@@ -427,26 +396,46 @@ put_limited(struct log_class *class, const struct record *record, const char *te
 		note_suppressed(class, record->level, text);
 }
 
-void
-log_write_limited(struct log_class *class, int level, const char *format, ...)
+/* `class` is NULL where nothing limits the line. */
+static void __attribute__((format(printf, 3, 0)))
+write_line(struct log_class *class, int level, const char *format, va_list args)
 {
 	const int saved_errno = errno;
 	struct record record = { .level = LOG_PRI(level) };
 	char text[LINE_SIZE];
-	va_list args;
-	int n;
+	const int n = vsnprintf(text, sizeof(text), format, args);
 
-	clock_gettime(CLOCK_REALTIME, &record.when);
-	va_start(args, format);
-	n = format_line(text, format, args);
-	va_end(args);
 	if (n >= 0) {
-		record.length = (unsigned)n;
+		clock_gettime(CLOCK_REALTIME, &record.when);
+		record.length = n < LINE_SIZE ? (unsigned)n : LINE_SIZE - 1;
 		pthread_mutex_lock(&queue.lock);
-		put_limited(class, &record, text);
+		if (class != NULL)
+			put_limited(class, &record, text);
+		else
+			put(&record, text);
 		pthread_mutex_unlock(&queue.lock);
 	}
 	errno = saved_errno;
+}
+
+void
+log_write(int level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(NULL, level, format, args);
+	va_end(args);
+}
+
+void
+log_write_limited(struct log_class *class, int level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(class, level, format, args);
+	va_end(args);
 }
 
 void
