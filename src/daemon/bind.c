@@ -322,21 +322,21 @@ bind_dual_stack(const struct binding *binding, const struct wanted *wanted, stru
 /* --- inherited -------------------------------------------------------------------- */
 
 /*
- * All that a socket of our own gets.  The buffers are set in any case: the socket may still
- * have those of the echod before.  Of datagrams nothing but the addresses is asked to be told:
- * there is no room for more.
+ * All that a socket of our own gets, but for the buffers: a listener that runs may have the
+ * socket too, and a reload that fails changes nothing.  Of datagrams nothing but the addresses
+ * is asked to be told: there is no room for more.
  */
 static void
-prepare_inherited(const struct binding *binding, const struct inherited_socket *socket)
+prepare_inherited(const struct inherited_socket *socket)
 {
 	const int flags = fcntl(socket->fd, F_GETFL);
 
 	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
-	bind_set_buffers(socket->fd, binding->socket_buffer);
 	if (socket->protocol == PROTOCOL_UDP) {
 		prepare_datagram(socket->fd, (sa_family_t)socket->family);
 		set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+		set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
 		return;
 	}
 	prepare_stream(socket->fd);
@@ -374,7 +374,7 @@ add_inherited(const struct binding *binding, struct bound *bound)
 			close_beyond(bound, 0);
 			return -1;
 		}
-		prepare_inherited(binding, socket);
+		prepare_inherited(socket);
 		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
 			next_worker(binding, bound, &socket->address), socket };
 		bound->count++;

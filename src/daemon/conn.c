@@ -95,6 +95,8 @@ conn_open(struct conn *conn, struct loop *loop)
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
 	    on_readable, conn);
+	/* Before it has asked it may be either. */
+	event_priority_set(&conn->readable, LOOP_PRIORITY_BULK);
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
 }
@@ -336,16 +338,6 @@ take_another_turn(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
-/* Whoever asks with few bytes is answered before those who send many. */
-static void
-set_priority(struct conn *conn, size_t received)
-{
-	const int priority = received >= BULK_BYTES ? LOOP_PRIORITY_BULK : LOOP_PRIORITY_OTHERS;
-
-	if (event_get_priority(&conn->readable) != priority)
-		event_priority_set(&conn->readable, priority);
-}
-
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -370,7 +362,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (bytes == 0)
-			set_priority(conn, (size_t)n);
+			loop_prioritize(loop, &conn->readable, n >= BULK_BYTES);
 		if (!received(conn, loop->scratch, (size_t)n))
 			return;
 		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */

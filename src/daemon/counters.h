@@ -32,7 +32,7 @@ counter_read(const counter *c)
 	X(ERROR, "error")       /* any other error of the socket */                     \
 	X(IDLE, "idle_timeout") /* limits.idle_timeout */                               \
 	X(WRITE, "write_timeout") /* limits.write_timeout */                            \
-	X(STALLED, "stalled")   /* one too many for limits.stalled_connections */       \
+	X(STALLED, "stalled")   /* limits.stalled_connections or limits.blocked_memory */ \
 	X(LIFETIME, "lifetime") /* limits.lifetime */                                   \
 	X(DRAIN, "drain")       /* its turn in a drain */                               \
 	X(STOP, "stop")         /* the end of a drain, or the second signal */          \

@@ -54,7 +54,8 @@ look_at(struct inherited_socket *socket)
 
 	socket->family = get(socket->fd, SOL_SOCKET, SO_DOMAIN);
 	if ((socket->family != AF_INET && socket->family != AF_INET6) ||
-	    (type != SOCK_STREAM && type != SOCK_DGRAM) ||
+	    (type != SOCK_STREAM && type != SOCK_DGRAM) || get(socket->fd, SOL_SOCKET,
+		SO_PROTOCOL) != (type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ||
 	    getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
 		return "is no TCP or UDP socket: echod serves ListenStream= and "
 		       "ListenDatagram= with a port";
@@ -207,7 +208,8 @@ inherited_beside(const struct inherited *inherited, const struct listen_config *
 {
 	for (size_t i = 0; i < inherited->count; i++)
 		if (inherited->sockets[i].protocol == config->protocol &&
-		    address_port(&inherited->sockets[i].address) == config->port)
+		    address_port(&inherited->sockets[i].address) == config->port &&
+		    !inherited_belongs(&inherited->sockets[i], config))
 			return &inherited->sockets[i];
 	return NULL;
 }

@@ -220,8 +220,8 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	set_guard(listeners, config);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		listener_take_acl(listeners->next.members[i]);
+		set_buffers(listeners->next.members[i], config);
 		if (has(&before, listeners->next.members[i])) {
-			set_buffers(listeners->next.members[i], config);
 			change.kept++;
 		} else {
 			listener_serve(listeners->next.members[i]);

@@ -15,6 +15,9 @@
 /* How long bulk may take before it is looked what else has come: microseconds. */
 #define BULK_MOST 1000
 
+/* How long bulk waits for all others: ms. */
+#define BULK_WAIT 50
+
 #define MEBIBYTE 1048576
 
 struct event_base *
@@ -90,7 +93,7 @@ void
 loop_set_limits(struct loop *loop, const struct config *config, size_t workers)
 {
 	const size_t stalled = (size_t)config->limits.stalled_connections;
-	const size_t memory = (size_t)config->limits.blocked_memory * MEBIBYTE;
+	const uint64_t memory = (uint64_t)config->limits.blocked_memory * MEBIBYTE;
 	struct loop_limits *limits = &loop->limits;
 
 	atomic_store(&limits->idle, config->limits.idle_timeout * INT64_C(1000));
@@ -99,6 +102,20 @@ loop_set_limits(struct loop *loop, const struct config *config, size_t workers)
 	atomic_store(&limits->bandwidth, config->limits.bandwidth_per_connection);
 	atomic_store(&limits->stalled, (stalled + workers - 1) / workers);
 	atomic_store(&limits->blocked_memory, (memory + workers - 1) / workers);
+}
+
+void
+loop_prioritize(struct loop *loop, struct event *event, bool sent_much)
+{
+	const int64_t now = loop_now();
+	int priority = LOOP_PRIORITY_OTHERS;
+
+	if (event_get_priority(event) == LOOP_PRIORITY_BULK)
+		loop->bulk_served = now;
+	if (sent_much || now - loop->bulk_served > BULK_WAIT)
+		priority = LOOP_PRIORITY_BULK;
+	if (event_get_priority(event) != priority)
+		event_priority_set(event, priority);
 }
 
 int64_t

@@ -36,7 +36,7 @@ struct loop_limits {
 	_Atomic int64_t idle, write, lifetime; /* milliseconds */
 	_Atomic int64_t bandwidth;             /* bytes per second, of each connection */
 	_Atomic size_t stalled;                /* connections of this worker */
-	_Atomic size_t blocked_memory;         /* bytes, of this worker's connections together */
+	_Atomic uint64_t blocked_memory;       /* bytes, of this worker's connections together */
 };
 
 /*
@@ -45,7 +45,7 @@ struct loop_limits {
  * the middle one.
  */
 enum loop_priority {
-	LOOP_PRIORITY_FIRST,
+	LOOP_PRIORITY_FIRST, /* libevent's own */
 	LOOP_PRIORITY_OTHERS,
 	LOOP_PRIORITY_BULK,
 	LOOP_PRIORITIES,
@@ -68,6 +68,9 @@ struct loop {
 	struct loop_limits limits;
 
 	struct conn_list lists[CONN_STATE_COUNT];
+	int64_t bulk_served;   /* loop_now() when a connection that sends much last had its turn */
+	uint64_t memory_held;  /* bytes that the kernel held for blocked ones at `memory_looked` */
+	int64_t memory_looked; /* loop_now() */
 	size_t stalled;      /* connections that are blocked and took nothing lately */
 	struct event *pacer; /* NULL until a connection is paced; pending while one is */
 
@@ -99,9 +102,15 @@ void loop_free(struct loop *loop);
 
 /*
  * From the control thread, at any time: takes over the limits of connections.  There are
- * `workers` loops, which share limits.stalled_connections.
+ * `workers` loops, which share those on all connections together.
  */
 void loop_set_limits(struct loop *loop, const struct config *config, size_t workers);
+
+/*
+ * From the callback of `event`, for its next turns: whoever asked for little is served before
+ * those who sent much.  Where those have waited for 50 ms, it queues behind them once.
+ */
+void loop_prioritize(struct loop *loop, struct event *event, bool sent_much);
 
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);

@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <seccomp.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -83,6 +84,8 @@ static const struct rule rules[] = {
 	ALLOW_IF(setsockopt, IS(1, IPPROTO_IPV6)),
 	ALLOW_IF(setsockopt, IS(1, IPPROTO_TCP)),
 	ALLOW_IF(ioctl, IS(1, TIOCOUTQ)),
+	ALLOW_IF(ioctl, IS(1, SIOCGIFNAME)), /* if_indextoname(3), of a link-local peer */
+	ALLOW_IF(ioctl, IS(1, SIOCGIFINDEX)),
 
 	/* New sockets: listeners on a reload, the ways to the log and the user database. */
 	ALLOW_IF_BOTH(socket, IS(0, AF_INET), KIND_IS(1, SOCK_STREAM)),
@@ -97,6 +100,7 @@ static const struct rule rules[] = {
 
 	/* Descriptors: inboxes, the log on stderr, files. */
 	ALLOW(read),
+	ALLOW(readv),
 	ALLOW(write),
 	ALLOW(writev),
 	ALLOW(close),
@@ -115,6 +119,7 @@ static const struct rule rules[] = {
 	ALLOW_IF(open, WITHOUT(1, WRITING)),
 	ALLOW_IF(openat, WITHOUT(2, WRITING)),
 	ALLOW_IF(ioctl, IS(1, TCGETS)), /* libconfuse asks isatty(3) */
+	ALLOW_IF(ioctl, IS(1, TIOCGWINSZ)), /* so do other C libraries */
 	ALLOW(pread64),
 	ALLOW(lseek),
 	ALLOW(_llseek),

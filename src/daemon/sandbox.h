@@ -1,7 +1,7 @@
 /*
  * The sandbox: which system calls the daemon may make once it serves.  Whoever takes it
  * over by a fault of its own or of a library can start no program, open no file for
- * writing, look into no process and make no socket but of IP and Unix.
+ * writing, trace no process and make no socket but of IP and Unix.
  *
  * It is a filter of seccomp(2).  This module alone knows libseccomp.
  */

@@ -10,18 +10,22 @@
  */
 #define SHORT_STALL 500
 
+/* How long after a connection blocked, or moved, what was on its way may still arrive: ms. */
+#define FIRST_MOMENTS 300
+
 /* How often it is looked how much memory blocked connections hold: ms. */
 #define MEMORY_LOOK 100
+
+/*
+ * How many are aborted in one look, less than a millisecond of work, so that the others are
+ * served in between; and how soon the next look is where more are due: ms.
+ */
+#define ABORTS_AT_ONCE 16
+#define NEXT_LOOK 2
 
 /* In these a connection waits for its peer to take bytes. */
 static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
 #define STATES (sizeof(states) / sizeof(states[0]))
-
-static size_t
-bound(const _Atomic size_t *limit)
-{
-	return atomic_load_explicit(limit, memory_order_relaxed);
-}
 
 /* Of each list the first has been silent for longest. */
 static struct conn *
@@ -39,64 +43,100 @@ longest_silent(struct loop *loop, int64_t now)
 	return longest;
 }
 
-/* The longest silent is stalled, if any is. */
-static void
-end_beyond_count(struct loop *loop, int64_t now)
+/* The longest silent is stalled, if any is.  Returns how many it ended, `limit` at most. */
+static size_t
+end_beyond_count(struct loop *loop, int64_t now, size_t limit)
 {
-	const size_t most = bound(&loop->limits.stalled);
+	const size_t most = atomic_load_explicit(&loop->limits.stalled, memory_order_relaxed);
 	struct conn *conn;
+	size_t ended = 0;
 
-	while (most > 0 && loop->stalled > most && (conn = longest_silent(loop, now)) != NULL &&
-	    conn_is_stalled(conn))
+	while (ended < limit && most > 0 && loop->stalled > most &&
+	    (conn = longest_silent(loop, now)) != NULL && conn_is_stalled(conn)) {
 		conn_abort(conn, CLOSE_STALLED);
+		ended++;
+	}
+	return ended;
 }
 
-static size_t
-memory_held(const struct loop *loop)
+static uint64_t
+memory_bound(const struct loop *loop)
 {
-	const struct conn *conn;
-	size_t held = 0;
+	return atomic_load_explicit(&loop->limits.blocked_memory, memory_order_relaxed);
+}
 
-	for (size_t i = 0; i < STATES; i++) {
-		conn = TAILQ_FIRST(&loop->lists[states[i]]);
-		for (; conn != NULL; conn = conn_next(conn))
-			held += conn_kernel_memory(conn);
+/*
+ * Adds up what the connections of a list hold.  What was on its way when one blocked is seen
+ * to arrive in its first moments: from then on it has been silent.
+ */
+static uint64_t
+look_at_list(struct conn_list *list, int64_t now)
+{
+	const struct conn *last = TAILQ_LAST(list, conn_list);
+	struct conn *conn = TAILQ_FIRST(list), *next;
+	uint64_t held = 0;
+
+	for (; conn != NULL; conn = next) {
+		next = conn != last ? conn_next(conn) : NULL;
+		held += conn_kernel_memory(conn);
+		if (conn_silence(conn, now) < FIRST_MOMENTS)
+			conn_took_bytes(conn);
 	}
 	return held;
 }
 
+/* With thousands of them it takes milliseconds: between two looks what was freed is known. */
 static void
-end_beyond_memory(struct loop *loop, int64_t now)
+look_at_memory(struct loop *loop, int64_t now)
 {
-	const size_t most = bound(&loop->limits.blocked_memory);
-	size_t held = most > 0 ? memory_held(loop) : 0;
-	struct conn *conn;
-	size_t freed;
+	if (now < loop->memory_looked + MEMORY_LOOK)
+		return;
+	loop->memory_looked = now;
+	loop->memory_held = 0;
+	for (size_t i = 0; i < STATES; i++)
+		loop->memory_held += look_at_list(&loop->lists[states[i]], now);
+}
 
-	while (held > most && (conn = longest_silent(loop, now)) != NULL &&
-	    conn_silence(conn, now) >= SHORT_STALL) {
+/* Returns how many it ended, `limit` at most. */
+static size_t
+end_beyond_memory(struct loop *loop, int64_t now, size_t limit)
+{
+	const uint64_t most = memory_bound(loop);
+	struct conn *conn;
+	size_t ended = 0, freed;
+
+	if (most == 0)
+		return 0;
+	look_at_memory(loop, now);
+	while (ended < limit && loop->memory_held > most &&
+	    (conn = longest_silent(loop, now)) != NULL && conn_silence(conn, now) >= SHORT_STALL) {
 		if (conn_took_bytes(conn))
 			continue; /* it is at the end of its list now */
 		freed = conn_kernel_memory(conn);
-		held -= freed < held ? freed : held;
+		loop->memory_held -= freed < loop->memory_held ? freed : loop->memory_held;
 		conn_abort(conn, CLOSE_STALLED);
+		ended++;
 	}
+	return ended;
 }
 
-void
-stalled_end(struct loop *loop, int64_t now)
+static bool
+waits_for_a_peer(const struct loop *loop)
 {
-	end_beyond_count(loop, now);
-	end_beyond_memory(loop, now);
+	for (size_t i = 0; i < STATES; i++)
+		if (!TAILQ_EMPTY(&loop->lists[states[i]]))
+			return true;
+	return false;
 }
 
 int64_t
-stalled_look(const struct loop *loop, int64_t most)
+stalled_end(struct loop *loop, int64_t now, int64_t most)
 {
-	if (bound(&loop->limits.blocked_memory) == 0 || most <= MEMORY_LOOK)
-		return most;
-	for (size_t i = 0; i < STATES; i++)
-		if (!TAILQ_EMPTY(&loop->lists[states[i]]))
-			return MEMORY_LOOK;
-	return most;
+	size_t ended = end_beyond_count(loop, now, ABORTS_AT_ONCE);
+
+	ended += end_beyond_memory(loop, now, ABORTS_AT_ONCE - ended);
+	if (ended == ABORTS_AT_ONCE)
+		return NEXT_LOOK;
+	return most > MEMORY_LOOK && memory_bound(loop) > 0 && waits_for_a_peer(loop)
+	    ? MEMORY_LOOK : most;
 }

@@ -16,10 +16,10 @@
 /* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
 #define STALLED_AFTER 2000
 
-/* Aborts what is beyond the bounds at `now` (loop_now()). */
-void stalled_end(struct loop *loop, int64_t now);
-
-/* In how many milliseconds that is to be looked at again, at most `most`. */
-int64_t stalled_look(const struct loop *loop, int64_t most);
+/*
+ * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
+ * milliseconds that is to be done again, at most `most`.
+ */
+int64_t stalled_end(struct loop *loop, int64_t now, int64_t most);
 
 #endif

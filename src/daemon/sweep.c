@@ -125,7 +125,6 @@ end_due(struct loop *loop, int64_t now)
 	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
 	each_silent(loop, CONN_BLOCKED, now, STALLED_AFTER, look_at_blocked);
 	each_silent(loop, CONN_FLUSHING, now, STALLED_AFTER, look_at_blocked);
-	stalled_end(loop, now);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (loop->draining)
 		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
@@ -140,7 +139,7 @@ int64_t
 sweep_due(struct loop *loop, int64_t now, int64_t most)
 {
 	end_due(loop, now);
-	most = stalled_look(loop, most);
+	most = stalled_end(loop, now, most);
 	if (!TAILQ_EMPTY(&loop->lists[CONN_CLOSING]) && most > CLOSING_LOOK)
 		most = CLOSING_LOOK;
 	most = time_left(loop, CONN_LINGERING, now, LINGER, most);

@@ -226,9 +226,9 @@ ask_again(struct udp *udp)
 {
 	static const struct timeval at_once = { 0, 0 };
 
-	if (event_add(&udp->again, &at_once) == 0)
-		event_del(&udp->readable);
-	else
+	/* Added again, an edge-triggered event tells what is there already. */
+	event_del(&udp->readable);
+	if (event_add(&udp->again, &at_once) == -1)
 		watch(udp);
 }
 
@@ -239,6 +239,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_prioritize(udp->loop, &udp->again, true);
 	if (answer_batch(udp, TURN_DATAGRAMS) > 0)
 		ask_again(udp);
 	else
@@ -250,11 +251,14 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp *udp = arg;
+	bool is_busy;
 
 	(void)fd;
 	(void)what;
-	if (udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
-				      : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS)
+	is_busy = udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
+	    : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS;
+	loop_prioritize(udp->loop, &udp->readable, is_busy);
+	if (is_busy)
 		ask_again(udp);
 }
 
@@ -265,6 +269,7 @@ udp_open(struct udp *udp, struct loop *loop)
 	event_assign(&udp->readable, loop->base, udp->fd,
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, udp);
 	event_assign(&udp->again, loop->base, -1, 0, on_again, udp);
+	event_priority_set(&udp->again, LOOP_PRIORITY_BULK);
 	watch(udp);
 }
 

@@ -42,7 +42,7 @@ def test_a_peer_that_takes_nothing_is_aborted(start, back_end):
     peers.echo(honest, b"undisturbed")
 
 
-def test_beyond_the_limit_the_longest_stalled_is_aborted(start):
+def test_beyond_the_limit_one_stalled_for_longer_is_aborted(start):
     daemon = start(
         options={**SMALL, "workers": 1, "limits.stalled_connections": 2, "limits.write_timeout": 0}
     )
@@ -51,7 +51,9 @@ def test_beyond_the_limit_the_longest_stalled_is_aborted(start):
     wait_while_served(honest, 3)
     assert not daemon.log.matching("connection closed")
     stalled.append(stall(daemon))
-    assert reason(daemon, stalled[0]) == "stalled"
+    line = daemon.wait_log("connection closed: peer=(.*?) .* reason=stalled ")
+    # a probe may have brought either of them some bytes more, but the newest is not the longest
+    assert line.group(1) in [peers.name_of(peer) for peer in stalled[:2]]
     peers.echo(honest, b"undisturbed")
     assert len(daemon.log.matching("connection closed")) == 1
 

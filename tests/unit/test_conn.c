@@ -575,6 +575,38 @@ START_TEST(who_sends_much_is_served_after_all_else)
 }
 END_TEST
 
+static void
+on_little(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	loop_prioritize(loop, arg, false);
+}
+
+START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
+{
+	struct event *little;
+	int pair[2];
+	bool eof;
+
+	set_up(&configs[_i]);
+	ck_assert_uint_eq(peer_send(0, 10000), 10000);
+	turn();
+	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(write(pair[1], "x", 1), 1); /* it is never read */
+	little = event_new(loop->base, pair[0], EV_READ | EV_PERSIST, on_little, event_self_cbarg());
+	ck_assert_int_eq(event_add(little, NULL), 0);
+	ck_assert_uint_eq(peer_send(10000, 20000), 20000);
+	while (ledger_received_bytes(ledger) < 20000) /* ended by Check's own time-out where not */
+		event_base_loop(loop->base, EVLOOP_ONCE);
+	event_free(little);
+	close(pair[0]);
+	close(pair[1]);
+	tear_down();
+}
+END_TEST
+
 START_TEST(a_drain_spares_who_is_not_silent)
 {
 	int64_t now;
@@ -630,6 +662,8 @@ main(void)
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, who_sends_much_is_served_after_all_else, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, who_always_asks_for_little_does_not_hold_up_who_sends_much, 0,
+	    CONFIG_COUNT);
 	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, all_are_finished_then_aborted, 0, CONFIG_COUNT);
 	suite_add_tcase(suite, tests);

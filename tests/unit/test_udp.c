@@ -366,13 +366,16 @@ START_TEST(a_flood_leaves_the_others_their_turn)
 	ck_assert_int_eq(pipe(pair), 0);
 	ck_assert_int_eq(write(pair[1], "!", 1), 1);
 	other = event_new(loop->base, pair[0], EV_READ | EV_PERSIST, on_other, &turns);
+	/* As one has it that sends much. */
+	ck_assert_int_eq(event_priority_set(other, LOOP_PRIORITY_BULK), 0);
 	ck_assert_int_eq(event_add(other, NULL), 0);
 	peer_send("the first of very many", 22);
 	flooded = true;
 	for (int i = 1; i <= 10; i++) {
 		turn();
-		ck_assert_int_eq(turns, i);
-		ck_assert_uint_eq(counter_read(&loop->datagrams.sent), (unsigned)i * BATCH_SIZE);
+		ck_assert_int_ge(turns, i);
+		ck_assert_uint_ge(counter_read(&loop->datagrams.sent), (unsigned)i * BATCH_SIZE);
+		ck_assert_uint_le(counter_read(&loop->datagrams.sent), (unsigned)turns * 2 * BATCH_SIZE);
 	}
 	event_free(other);
 	close(pair[0]);
