@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+import network
 from echod import Echod
 from patience import BINARY
 
@@ -78,3 +79,18 @@ def start(launch):
         return daemon
 
     return start_daemon
+
+
+@pytest.fixture
+def cable():
+    """A network of the test's own: see network.py."""
+    made = None
+    try:
+        made = network.Network()
+        made.connect()
+        yield made
+    except network.Unavailable as why:
+        pytest.skip(f"no network of its own here: {why}")
+    finally:
+        if made is not None:
+            made.end()

@@ -14,6 +14,7 @@ from patience import eventually
 
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+TENTATIVE = 0x40  # IFA_F_TENTATIVE of an address
 ANSWERS_BUFFER = 64 * 1024 * 1024  # a flood fits
 HOST, HOST_SECOND, PEER, PEER_SECOND = "192.0.2.7", "192.0.2.8", "192.0.2.1", "192.0.2.2"
 HOST6, HOST6_SECOND, PEER6 = "2001:db8::7", "2001:db8::8", "2001:db8::1"
@@ -86,6 +87,21 @@ class Side:
     def open(self, *arguments):
         with self.inside():
             return socket.socket(*arguments)
+
+    def link_local_address(self):
+        """The one of its end of the cable, once the kernel has made sure that it is alone."""
+        usable = []
+
+        def found():
+            with open(f"/proc/{self.holder.pid}/net/if_inet6", encoding="ascii") as addresses:
+                for line in addresses:
+                    digits, _, _, scope, flags, name = line.split()
+                    if (name, scope) == ("cable", "20") and not int(flags, 16) & TENTATIVE:
+                        usable.append(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits)))
+            return usable
+
+        eventually(found, "a link-local address")
+        return usable[0]
 
     def hardware_address(self):
         with self.open(socket.AF_PACKET, socket.SOCK_DGRAM) as probe:

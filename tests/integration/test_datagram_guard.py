@@ -17,21 +17,6 @@ needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has 
 
 
 @pytest.fixture
-def cable():
-    """A network of the test's own: see network.py."""
-    made = None
-    try:
-        made = network.Network()
-        made.connect()
-        yield made
-    except network.Unavailable as why:
-        pytest.skip(f"no network of its own here: {why}")
-    finally:
-        if made is not None:
-            made.end()
-
-
-@pytest.fixture
 def sockets():
     """Opens datagram sockets, on a side of the cable or here, that are closed after the test."""
     opened = []

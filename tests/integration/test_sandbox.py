@@ -5,6 +5,7 @@ import os
 import platform
 import pwd
 import signal
+import socket
 import socketserver
 import threading
 
@@ -13,7 +14,7 @@ import pytest
 import kernel
 import peers
 from echod import Echod, listener, run
-from patience import eventually
+from patience import PATIENCE, eventually
 
 BUILT = "+seccomp" in run("-V").stdout
 FILTER = 2  # Seccomp of proc_pid_status(5)
@@ -115,6 +116,22 @@ def test_everything_that_a_reload_changes(start):
     daemon.configure([listener("new")], {"limits.socket_buffer": 0, "log.target": "syslog"})
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     daemon.assert_echoes("new")
+
+
+@pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
+def test_a_link_local_peer_has_its_interface_named(start, cable):
+    """Only the kernel knows the name, and a reload asks it for the number."""
+    daemon = start([listener("all", "*", 10007)], prefix=cable.host.prefix)
+    address = cable.host.link_local_address()
+    cable.peer.link_local_address()
+    with cable.peer.inside():
+        there = socket.create_connection((f"{address}%cable", 10007), PATIENCE)
+    peers.echo(there, b"are you there?")
+    assert daemon.wait_log(r"^info: connection opened: peer=\[fe80::.*%cable\]:")
+    there.close()
+    daemon.configure([listener("one", f"{address}%cable", 10008)])
+    daemon.reload()
+    assert daemon.wait_log(r"^notice: listening on tcp://\[fe80::.*%cable\]:10008")
 
 
 @needs_sandbox
