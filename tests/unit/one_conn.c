@@ -1,0 +1,171 @@
+/* One connection and its peer: see one_conn.h. */
+#include "one_conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runner.h"
+
+const struct config one_conn_configs[] = {
+	{ .event_method = EVENT_METHOD_EPOLL },
+	{ .event_method = EVENT_METHOD_EPOLL, .edge_triggered = true },
+	{ .event_method = EVENT_METHOD_POLL },
+	{ .event_method = EVENT_METHOD_SELECT },
+};
+_Static_assert(sizeof(one_conn_configs) / sizeof(one_conn_configs[0]) == ONE_CONN_CONFIGS,
+    "one for each back end");
+
+static struct event_base *control;
+static struct inbox *reports;
+struct loop *loop;
+struct ledger *ledger;
+struct conn *conn;
+int peer;
+bool closed;
+enum close_reason reason;
+
+static void
+on_closed(void *owner, struct message *message)
+{
+	(void)owner;
+	closed = true;
+	reason = conn_reason(conn_from_message(message));
+	conn_free(conn_from_message(message));
+}
+
+void
+connect_pair(int pair[2])
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(name);
+	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int segment = 1460, buffer = 65536, on = 1;
+
+	pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (int i = 0; i < 2; i++) {
+		const int fd = i == 0 ? listener : pair[1];
+
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	}
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, length), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&name, &length), 0);
+	ck_assert_int_eq(connect(pair[1], (struct sockaddr *)&name, length), 0);
+	pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	ck_assert_int_ne(pair[0], -1);
+	ck_assert_int_eq(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	close(listener);
+}
+
+void
+set_up(const struct config *config)
+{
+	struct loop_reports home = { .conn_closed = on_closed };
+	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
+	int pair[2];
+
+	control = event_base_new();
+	reports = inbox_new(control, NULL);
+	home.inbox = reports;
+	loop = loop_new(config, 1, &home);
+	ledger = ledger_new("test", 1);
+	ck_assert_ptr_nonnull(reports);
+	ck_assert_ptr_nonnull(loop);
+	ck_assert_ptr_nonnull(ledger);
+	connect_pair(pair);
+	peer = pair[1];
+	conn = conn_new(pair[0], &nobody, &ledger->traffic[0]);
+	ck_assert_ptr_nonnull(conn);
+	conn_open(conn, loop);
+}
+
+void
+turn(void)
+{
+	event_base_loop(loop->base, EVLOOP_NONBLOCK);
+	event_base_loop(control, EVLOOP_NONBLOCK);
+}
+
+void
+tear_down(void)
+{
+	if (!closed)
+		conn_abort(conn, CLOSE_STOP);
+	turn();
+	ck_assert(closed);
+	for (size_t i = 0; i < CONN_STATE_COUNT; i++)
+		ck_assert(TAILQ_EMPTY(&loop->lists[i]));
+	ck_assert_uint_eq(loop->stalled, 0);
+	close(peer);
+	ck_assert_uint_eq(ledger->holders, 1);
+	ledger_release(ledger);
+	inbox_free(reports);
+	loop_free(loop);
+	event_base_free(control);
+}
+
+/* What the peer sends and expects from position `at` of an endless stream. */
+static void
+stream(size_t at, unsigned char *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++, at++)
+		data[i] = (unsigned char)(at * 7 + at / 251);
+}
+
+size_t
+peer_send(size_t at, size_t end)
+{
+	unsigned char chunk[8192];
+	ssize_t n;
+
+	while (at < end) {
+		const size_t size = end - at < sizeof(chunk) ? end - at : sizeof(chunk);
+
+		stream(at, chunk, size);
+		n = send(peer, chunk, size, MSG_NOSIGNAL);
+		if (n == -1) {
+			ck_assert_int_eq(errno, EAGAIN);
+			break;
+		}
+		at += (size_t)n;
+	}
+	return at;
+}
+
+size_t
+peer_receive(size_t at, bool *eof)
+{
+	unsigned char chunk[8192], expected[8192];
+	ssize_t n;
+
+	while ((n = recv(peer, chunk, sizeof(chunk), 0)) > 0) {
+		stream(at, expected, (size_t)n);
+		ck_assert_mem_eq(chunk, expected, (size_t)n);
+		at += (size_t)n;
+	}
+	*eof = n == 0;
+	if (n == -1)
+		ck_assert_int_eq(errno, EAGAIN);
+	return at;
+}
+
+size_t
+fill(void)
+{
+	size_t sent = 0, before;
+
+	do {
+		before = sent;
+		sent = peer_send(sent, 64 << 20);
+		turn();
+		turn();
+	} while (sent > before);
+	return sent;
+}

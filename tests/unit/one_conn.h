@@ -1,0 +1,41 @@
+/*
+ * What the tests of connections have in common: one connection over the loopback, in a loop
+ * that is turned by hand, and its peer.
+ */
+#ifndef TESTS_UNIT_ONE_CONN_H
+#define TESTS_UNIT_ONE_CONN_H
+
+#include <event2/event.h>
+
+#include "daemon/conn.h"
+
+/* Each back end, for a loop test. */
+#define ONE_CONN_CONFIGS 4
+extern const struct config one_conn_configs[ONE_CONN_CONFIGS];
+
+extern struct loop *loop;
+extern struct ledger *ledger; /* of `conn` alone */
+extern struct conn *conn;     /* not there any more once `closed` */
+extern int peer;              /* the socket of the other end */
+extern bool closed;
+extern enum close_reason reason; /* once `closed` */
+
+void set_up(const struct config *config);
+void tear_down(void);
+
+/* Both ends of a TCP connection with the segments of an Ethernet and small buffers. */
+void connect_pair(int pair[2]);
+
+/* One turn of the loop, and of the control thread's. */
+void turn(void);
+
+/* Sends as much of the stream as the socket takes, up to `end`.  Returns how far that was. */
+size_t peer_send(size_t at, size_t end);
+
+/* Receives what there is and compares it.  Returns how far that was; *eof at the end. */
+size_t peer_receive(size_t at, bool *eof);
+
+/* Sends without reading until nothing moves any more.  Returns how many bytes that took. */
+size_t fill(void);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * The limits of a connection: the deadlines that a sweep keeps, its bandwidth, its silence in
+ * a drain.  Each test runs over each back end.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/sweep.h"
+#include "one_conn.h"
+#include "runner.h"
+
+START_TEST(idle_ends_by_the_clock_alone)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.idle, 60000);
+	now = loop_now();
+	ck_assert_int_le(sweep_due(loop, now, 100000), 60000);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	ck_assert_int_eq(sweep_due(loop, now, 1000), 1000);
+	sweep_due(loop, now + 60100, 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
+	/* It has lingered for no time yet; the sweep says when it will have. */
+	now = loop_now();
+	ck_assert_int_le(sweep_due(loop, now, 100000), 5000);
+	ck_assert(!closed);
+	sweep_due(loop, now + 5100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_IDLE);
+	tear_down();
+}
+END_TEST
+
+START_TEST(no_idle_timeout_ends_nobody)
+{
+	set_up(&one_conn_configs[_i]);
+	ck_assert_int_eq(sweep_due(loop, loop_now() + INT64_C(1000000000), 1000), 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	tear_down();
+}
+END_TEST
+
+START_TEST(idle_while_blocked_is_aborted)
+{
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.idle, 60000);
+	fill();
+	sweep_due(loop, loop_now() + 60100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_IDLE);
+	tear_down();
+}
+END_TEST
+
+/* Takes `size` bytes of what waits for the peer. */
+static void
+peer_take(size_t size)
+{
+	unsigned char chunk[4096];
+
+	for (; size > 0; size -= sizeof(chunk) < size ? sizeof(chunk) : size)
+		ck_assert_int_gt(recv(peer, chunk, sizeof(chunk) < size ? sizeof(chunk) : size, 0), 0);
+}
+
+START_TEST(a_peer_that_takes_nothing_is_aborted)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	fill();
+	now = loop_now();
+	sweep_due(loop, now + 59000, 1000);
+	turn();
+	ck_assert(!closed);
+	sweep_due(loop, now + 60100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+/* A byte that the kernel's buffers lost is one that the peer took, though echod moved none. */
+START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	fill();
+	now = loop_now();
+	for (int i = 1; i < 9; i++) {
+		peer_take(12000);
+		sweep_due(loop, now + i * INT64_C(60100), 1000);
+		ck_assert(!closed);
+		ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
+	}
+	peer_take(12000);
+	sweep_due(loop, now + 620000, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+START_TEST(one_stalled_too_many_is_aborted)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.stalled, 1);
+	fill();
+	now = loop_now();
+	sweep_due(loop, now + 1900, 1000);
+	ck_assert_uint_eq(loop->stalled, 0);
+	sweep_due(loop, now + 2100, 1000);
+	ck_assert_uint_eq(loop->stalled, 1);
+	peer_take(40000); /* it moves: stalled no more */
+	sweep_due(loop, now + 2200, 1000);
+	ck_assert_uint_eq(loop->stalled, 0);
+	ck_assert(!closed);
+	loop->stalled = 1; /* as if another one were */
+	sweep_due(loop, loop_now() + 2100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_STALLED);
+	loop->stalled = 0;
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_lifetime_ends_whoever_is_busy)
+{
+	bool eof;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.lifetime, 60000);
+	sweep_due(loop, loop_now() + 59000, 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	ck_assert_uint_eq(peer_send(0, 100), 100);
+	turn();
+	sweep_due(loop, loop_now() + 60100, 1000);
+	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
+	ck_assert_uint_eq(peer_receive(0, &eof), 100);
+	sweep_abort_all(loop, CLOSE_STOP);
+	turn();
+	tear_down();
+	ck_assert_int_eq(reason, CLOSE_LIFETIME);
+}
+END_TEST
+
+/* Of what was sent to a peer that has read nothing yet. */
+static uint64_t
+held_by_our_kernel(void)
+{
+	int at_peer = 0;
+
+	ck_assert_int_eq(ioctl(peer, FIONREAD, &at_peer), 0);
+	return ledger_sent_bytes(ledger) - (uint64_t)at_peer;
+}
+
+/* It has ended its side; the kernel would hold its echo for minutes after a close. */
+START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
+{
+	size_t sent = 0;
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.write, 60000);
+	while (held_by_our_kernel() < 20000) {
+		sent = peer_send(sent, sent + 10000);
+		turn();
+	}
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+	turn();
+	ck_assert(!closed);
+	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
+	now = loop_now();
+	ck_assert_int_le(sweep_due(loop, now, 1000), 200);
+	peer_take(60000);
+	sweep_due(loop, now + 60100, 1000);
+	ck_assert(!closed);
+	sweep_due(loop, loop_now() + 60100, 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_bandwidth_paces_what_is_read)
+{
+	const int64_t begun = loop_now();
+	size_t seen = 0;
+	bool eof;
+
+	set_up(&one_conn_configs[_i]);
+	atomic_store(&loop->limits.bandwidth, 100000);
+	ck_assert_uint_eq(peer_send(0, 30000), 30000);
+	turn();
+	turn();
+	ck_assert_int_eq(conn_state(conn), CONN_PACED);
+	ck_assert_uint_eq(ledger_received_bytes(ledger), 10000); /* a tenth of a second's */
+	while (seen < 30000) {
+		event_base_loop(loop->base, EVLOOP_ONCE);
+		seen = peer_receive(seen, &eof);
+	}
+	ck_assert_int_ge(loop_now() - begun, 150); /* two of three pieces were paid for */
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_drain_spares_who_is_not_silent)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	loop->draining = true;
+	now = loop_now();
+	sweep_due(loop, now, 100);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	sweep_due(loop, now + 1100, 100);
+	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
+	tear_down();
+	ck_assert_int_eq(reason, CLOSE_STOP);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("conn_limits");
+	TCase *tests = tcase_create("conn_limits");
+
+	signal(SIGPIPE, SIG_IGN); /* as main() does: a bufferevent writes without MSG_NOSIGNAL */
+	tcase_set_timeout(tests, 60);
+	tcase_add_loop_test(tests, idle_ends_by_the_clock_alone, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, no_idle_timeout_ends_nobody, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, idle_while_blocked_is_aborted, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_peer_that_takes_nothing_is_aborted, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_peer_that_takes_a_little_is_given_time_but_not_for_ever, 0,
+	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, one_stalled_too_many_is_aborted, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
+	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, ONE_CONN_CONFIGS);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
