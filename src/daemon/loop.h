@@ -71,6 +71,7 @@ struct loop {
 	int64_t bulk_served;   /* loop_now() when a connection that sends much last had its turn */
 	uint64_t memory_held;  /* bytes that the kernel held for blocked ones at `memory_looked` */
 	int64_t memory_looked; /* loop_now() */
+	int64_t ages_looked;   /* loop_now() when connections last were, for limits.lifetime */
 	size_t stalled;      /* connections that are blocked and took nothing lately */
 	struct event *pacer; /* NULL until a connection is paced; pending while one is */
 

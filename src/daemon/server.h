@@ -9,7 +9,8 @@
 
 /*
  * Serves until a signal ends it.  Takes over `config`, which `source` gave and gives
- * again on a reload; `inherited` outlives it.  Returns 0 after a clean stop, or -1 after an error in the log.
+ * again on a reload; `inherited` outlives it.  Returns 0 after a clean stop, or -1 after an
+ * error in the log.
  */
 int server_run(struct config *config, const struct config_source *source,
     const struct inherited *inherited);

@@ -13,7 +13,10 @@
 /* How long after a connection blocked, or moved, what was on its way may still arrive: ms. */
 #define FIRST_MOMENTS 300
 
-/* How often it is looked how much memory blocked connections hold: ms. */
+/*
+ * How often it is looked how much memory blocked connections hold, after a first look within a
+ * second: ms.
+ */
 #define MEMORY_LOOK 100
 
 /*

@@ -60,3 +60,13 @@ status_format(const struct status *status, char text[STATUS_SIZE])
 	make_ascii(text + used);
 	return text;
 }
+
+const char *
+status_format_drain(uint64_t open, int64_t left, char text[STATUS_SIZE])
+{
+	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 0;
+
+	snprintf(text, STATUS_SIZE, "draining %llu connection%s, for at most %lld second%s",
+	    (unsigned long long)open, plural(open), (long long)seconds, plural((uint64_t)seconds));
+	return text;
+}

@@ -14,7 +14,7 @@
 struct status {
 	uint64_t listeners;
 	uint64_t connections; /* open */
-	uint64_t bytes, datagrams; /* sent back since the start */
+	uint64_t bytes, datagrams; /* sent back */
 	const char *fault; /* of the last reload, where that failed; NULL */
 	time_t failed;     /* when */
 };
@@ -25,7 +25,10 @@ struct status {
  */
 const char *status_format(const struct status *status, char text[STATUS_SIZE]);
 
-/* Writes "999 ", "1.2 k", "34 M", …, rounded down, to `text` and returns it: a unit may follow. */
+/* The same in a drain: `open` connections are left, for at most `left` ms. */
+const char *status_format_drain(uint64_t open, int64_t left, char text[STATUS_SIZE]);
+
+/* Writes "999 ", "1.2 k" or "34 M", rounded down, to `text` and returns it: a unit may follow. */
 const char *status_count(uint64_t count, char text[STATUS_COUNT_SIZE]);
 
 #endif

@@ -66,17 +66,6 @@ format_serving(const struct supervision *supervision, char text[STATUS_SIZE])
 	status_format(&status, text);
 }
 
-static void
-format_draining(const struct supervision *supervision, char text[STATUS_SIZE])
-{
-	const uint64_t open = supervision->of.admission->open;
-	const int64_t left = supervision->drain_end - loop_now();
-
-	snprintf(text, STATUS_SIZE, "draining %llu connection%s, for at most %lld seconds",
-	    (unsigned long long)open, open == 1 ? "" : "s",
-	    (long long)(left > 0 ? (left + 999) / 1000 : 0));
-}
-
 /* Makes it anew.  Returns true when it has changed. */
 static bool
 renew_status(struct supervision *supervision)
@@ -84,7 +73,8 @@ renew_status(struct supervision *supervision)
 	char text[STATUS_SIZE];
 
 	if (supervision->drain_end != 0)
-		format_draining(supervision, text);
+		status_format_drain(supervision->of.admission->open,
+		    supervision->drain_end - loop_now(), text);
 	else
 		format_serving(supervision, text);
 	supervision->told = loop_now();

@@ -19,6 +19,9 @@
  */
 #define BLOCKED_MOST 10
 
+/* How often all connections are looked at for their age: ms. */
+#define AGE_LOOK 500
+
 /* No sweep is nearer than this: ms, longer than a tick of the coarse clock. */
 #define NEAREST 10
 
@@ -130,9 +133,11 @@ end_due(struct loop *loop, int64_t now)
 		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
 	else if (idle > 0)
 		each_silent(loop, CONN_READING, now, idle, look_at_silent);
-	if (limit_of(&loop->limits.lifetime) > 0)
+	if (limit_of(&loop->limits.lifetime) > 0 && now - loop->ages_looked >= AGE_LOOK) {
+		loop->ages_looked = now;
 		for (enum conn_state state = CONN_READING; state <= CONN_BLOCKED; state++)
 			each_silent(loop, state, now, 0, look_at_age);
+	}
 }
 
 int64_t

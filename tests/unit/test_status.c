@@ -66,6 +66,19 @@ START_TEST(a_failed_reload_with_its_time)
 }
 END_TEST
 
+START_TEST(a_drain)
+{
+	char text[STATUS_SIZE];
+
+	ck_assert_str_eq(status_format_drain(412, 29001, text),
+	    "draining 412 connections, for at most 30 seconds");
+	ck_assert_str_eq(status_format_drain(1, 1000, text),
+	    "draining 1 connection, for at most 1 second");
+	ck_assert_str_eq(status_format_drain(0, -1, text),
+	    "draining 0 connections, for at most 0 seconds");
+}
+END_TEST
+
 START_TEST(a_long_fault_is_cut)
 {
 	char fault[2 * STATUS_SIZE], text[STATUS_SIZE];
@@ -87,6 +100,7 @@ main(void)
 	tcase_add_test(tests, one_of_each_is_no_plural);
 	tcase_add_test(tests, large_figures);
 	tcase_add_test(tests, a_failed_reload_with_its_time);
+	tcase_add_test(tests, a_drain);
 	tcase_add_test(tests, a_long_fault_is_cut);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
