@@ -104,10 +104,10 @@ def test_each_timeout_fires_in_its_time(start, clock, step):
     found["write_timeout"] = stall(daemon)
     clock.step(daemon, step)
     names = {reason: peers.name_of(peer) for reason, peer in found.items()}
-    while peers.is_quiet(found["lifetime"], 0.1):
-        peers.echo(found["lifetime"], b"busy")
-    found["lifetime"].close()
-    found["idle_timeout"].close()
+    for reason in "idle_timeout", "lifetime":
+        while peers.is_quiet(found[reason], 0.1):
+            peers.echo(found["lifetime"], b"busy")
+        found[reason].close()
     for reason, name in names.items():
         closed = daemon.wait_closed(name)
         assert closed["reason"] == reason
