@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "daemon/buffers.h"
 
 /*
  * What a peer that sends and never reads can make the kernel keep on its way back: bytes
@@ -17,13 +18,6 @@
  * what is on its way in the window of a long path does not count.
  */
 #define UNSENT_MOST 16384
-
-/*
- * ... and what it can send before a byte of it was read: the receive buffer that a connection
- * begins with, from which autotuning goes on as bytes are read.  Twice as much is set, of
- * which half is window: room for the ten segments that a sender begins with (RFC 6928).
- */
-#define FIRST_RECEIVE_BUFFER 16384
 
 /* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
 #define KEEPALIVE_IDLE 60
@@ -49,66 +43,6 @@ set(int fd, int level, int option, int value)
 	/* None of these can fail on a socket of its kind, and none is worth a refusal to serve. */
 	if (setsockopt(fd, level, option, &value, sizeof(value)) == -1)
 		log_debug("setsockopt(%d, %d): %s", level, option, strerror(errno));
-}
-
-static int
-kind_of(int fd)
-{
-	int kind = SOCK_STREAM;
-	socklen_t length = sizeof(kind);
-
-	getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length);
-	return kind;
-}
-
-/* As a new socket has it.  A service that may not make sockets cannot ask, and leaves it. */
-static void
-set_default_size(int fd, int option)
-{
-	const int probe = socket(AF_INET, kind_of(fd) | SOCK_CLOEXEC, 0);
-	int size;
-	socklen_t length = sizeof(size);
-
-	if (probe == -1)
-		return;
-	if (getsockopt(probe, SOL_SOCKET, option, &size, &length) == 0)
-		set(fd, SOL_SOCKET, option, size / 2); /* the double of what is set: socket(7) */
-	close(probe);
-}
-
-/*
- * Leaves the sizes to the kernel's autotuning.  Where it does not take them back, before
- * Linux 5.14, they stay as they are.
- */
-static void
-autotune_buffers(int fd)
-{
-#ifdef SO_BUF_LOCK
-	const bool is_stream = kind_of(fd) == SOCK_STREAM;
-	int locked;
-	socklen_t length = sizeof(locked);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &locked, &length) == -1)
-		return;
-	if (locked != 0) {
-		set_default_size(fd, SO_SNDBUF);
-		set_default_size(fd, SO_RCVBUF);
-	}
-	if (is_stream)
-		set(fd, SOL_SOCKET, SO_RCVBUF, FIRST_RECEIVE_BUFFER);
-	set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
-#endif
-}
-
-void
-bind_set_buffers(int fd, int bytes)
-{
-	if (bytes == 0) {
-		autotune_buffers(fd);
-		return;
-	}
-	set(fd, SOL_SOCKET, SO_SNDBUF, bytes);
-	set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
 
 static void
@@ -209,7 +143,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		prepare_stream(fd);
 	else
 		prepare_datagram(fd, address->sa.sa_family);
-	bind_set_buffers(fd, binding->socket_buffer);
+	buffers_set(fd, binding->socket_buffer);
 	return claim_for_one_of(binding, fd, address, place);
 }
 

@@ -58,10 +58,4 @@ void bind_close(struct bound *bound);
 /* Frees what *bound has; the sockets stay open. */
 void bind_free(struct bound *bound);
 
-/*
- * Sets SO_SNDBUF and SO_RCVBUF, for the connections to come where `fd` listens;
- * 0 gives the size back to the kernel's autotuning.
- */
-void bind_set_buffers(int fd, int bytes);
-
 #endif

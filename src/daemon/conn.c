@@ -13,6 +13,7 @@
 
 #include "common/escape.h"
 #include "common/log.h"
+#include "daemon/buffers.h"
 #include "daemon/conn_internal.h"
 
 /* What one connection may receive before the others of its worker have their turn. */
@@ -21,6 +22,12 @@
 
 /* Who sends so much at once waits for those who send less. */
 #define BULK_BYTES 4096
+
+/*
+ * Who was sent so much takes what it asks for: peers that never read get no further than the
+ * window that they begin with and what waits behind it.
+ */
+#define TRUSTED_BYTES 131072
 
 static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
@@ -46,6 +53,7 @@ conn_new(int fd, const struct address *peer, struct traffic *traffic)
 	conn->peer = *peer;
 	conn->traffic = traffic;
 	ledger_hold(traffic->ledger);
+	buffers_hold(fd);
 	return conn;
 }
 
@@ -156,6 +164,8 @@ is_temporary(int error)
 static void
 count_sent(struct conn *conn, size_t size)
 {
+	if (conn->sent < TRUSTED_BYTES && conn->sent + size >= TRUSTED_BYTES)
+		buffers_let_grow(fd_of(conn));
 	conn->sent += size;
 	counter_add(&conn->traffic->sent_bytes, size);
 	conn_touch(conn);

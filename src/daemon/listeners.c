@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/buffers.h"
 #include "daemon/udp_guard.h"
 
 struct set {
@@ -207,7 +208,7 @@ set_buffers(const struct listener *listener, const struct config *config)
 	const struct bound *bound = listener_sockets(listener);
 
 	for (size_t i = 0; i < bound->count; i++)
-		bind_set_buffers(bound->sockets[i].fd, config->limits.socket_buffer);
+		buffers_set(bound->sockets[i].fd, config->limits.socket_buffer);
 }
 
 struct listeners_change

@@ -4,6 +4,8 @@ import signal
 import socket
 import time
 
+import pytest
+
 import kernel
 import peers
 from patience import PATIENCE, eventually, within
@@ -59,10 +61,10 @@ def test_beyond_the_limit_one_stalled_for_longer_is_aborted(start):
 
 
 def test_beyond_the_memory_some_of_the_blocked_are_aborted(start):
-    """Each holds some 100 KiB of the kernel's: eight are too many for a MiB, one is not."""
+    """Each holds some 40 KiB of the kernel's: a hundred are too many for a MiB, one is not."""
     options = {"workers": 1, "limits.stalled_connections": 0, "limits.write_timeout": 0}
     daemon = start(options={**options, "limits.blocked_memory": 0})
-    blocked, honest = [stall(daemon) for _ in range(24)], daemon.connect()
+    blocked, honest = [stall(daemon) for _ in range(100)], daemon.connect()
     wait_while_served(honest, 1)
     assert not daemon.log.matching("connection closed")
     daemon.configure(options={**options, "limits.blocked_memory": 1})
@@ -78,7 +80,26 @@ def test_who_never_reads_makes_the_kernel_keep_little(start):
     daemon = start()
     peer = daemon.connect(receive_buffer=4096, send_buffer=4096)
     daemon.wait_opened(peer)
-    assert peers.fill(peer, peers.payload(8 * MIB)) < MIB
+    assert peers.fill(peer, peers.payload(8 * MIB)) < MIB // 4
+
+
+@pytest.mark.skipif(not kernel.can_borrow(), reason="may not look at another's sockets")
+def test_the_kernel_makes_room_for_who_reads_alone(start, back_end):
+    """The receive buffer of a connection is autotuned once its peer has shown that it reads."""
+    daemon = start(options=back_end)
+    peer = daemon.connect(receive_buffer=4096, send_buffer=4096)
+    daemon.wait_opened(peer)
+    data = peers.payload(4 * MIB)
+    sent = peers.fill(peer, data)
+
+    def room():
+        with kernel.borrow_connection(daemon.pid, peer.getsockname()) as connection:
+            return connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    assert room() <= 32768
+    peers.assert_same(peers.receive(peer, sent), data[:sent])
+    peers.assert_same(peers.exchange(peer, data[: MIB // 4]), data[: MIB // 4])
+    assert room() >= 262144
 
 
 def test_nobody_sends_much_before_it_is_read(start):

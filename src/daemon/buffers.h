@@ -1,0 +1,23 @@
+/*
+ * How much the kernel keeps for a socket: what has come and was not read, and what was sent
+ * and not taken.
+ */
+#ifndef DAEMON_BUFFERS_H
+#define DAEMON_BUFFERS_H
+
+/*
+ * Sets SO_SNDBUF and SO_RCVBUF, in bytes, for the connections to come where `fd` listens;
+ * 0 gives the sizes back to the kernel's autotuning.
+ */
+void buffers_set(int fd, int bytes);
+
+/*
+ * Of a connection with autotuning: its receive buffer stays as it is.  Else the kernel makes
+ * room for a peer that sends, whether or not it is read.
+ */
+void buffers_hold(int fd);
+
+/* Ends buffers_hold(), with more room to begin with; sizes that were set stay. */
+void buffers_let_grow(int fd);
+
+#endif
