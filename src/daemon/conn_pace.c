@@ -55,12 +55,10 @@ static void on_pace(evutil_socket_t fd, short what, void *arg);
 static bool
 arm_pacer(struct loop *loop)
 {
-	const struct timeval delay = { 0, PACE * 1000 };
-
 	if (loop->pacer == NULL)
 		loop->pacer = evtimer_new(loop->base, on_pace, loop);
 	return loop->pacer != NULL && (event_pending(loop->pacer, EV_TIMEOUT, NULL) ||
-	    event_add(loop->pacer, &delay) == 0);
+	    loop_set_timer(loop->pacer, PACE) == 0);
 }
 
 void

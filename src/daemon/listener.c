@@ -170,12 +170,10 @@ wait_for_room(struct listener *listener)
 static void
 wait_and_retry(struct listener *listener, int error)
 {
-	const struct timeval delay = { 0, RETRY * 1000 };
-
 	log_error_limited("cannot accept connections to %s: %s; they wait", listener->config.name,
 	    strerror(error));
 	pause_accepting(listener);
-	event_add(listener->retry, &delay);
+	loop_set_timer(listener->retry, RETRY);
 }
 
 void

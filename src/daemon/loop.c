@@ -126,3 +126,11 @@ loop_now(void)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+int
+loop_set_timer(struct event *timer, int64_t ms)
+{
+	const struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
+
+	return event_add(timer, &delay);
+}

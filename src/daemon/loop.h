@@ -116,4 +116,7 @@ void loop_prioritize(struct loop *loop, struct event *event, bool sent_much);
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);
 
+/* Has `timer` fire in `ms` milliseconds, once.  Returns 0, or -1 with errno. */
+int loop_set_timer(struct event *timer, int64_t ms);
+
 #endif

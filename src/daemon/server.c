@@ -188,14 +188,6 @@ reload(struct server *server)
 /* --- drain and stop ---------------------------------------------------------------- */
 
 static void
-add_timer(struct event *timer, int ms)
-{
-	const struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(timer, &delay);
-}
-
-static void
 drain(struct server *server, const char *signal)
 {
 	const int most = server->config->drain_timeout * 1000;
@@ -211,8 +203,8 @@ drain(struct server *server, const char *signal)
 		return;
 	}
 	workers_drain(server->workers);
-	add_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
-	add_timer(server->drain_stop, most - margin);
+	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
+	loop_set_timer(server->drain_stop, most - margin);
 }
 
 static void

@@ -110,14 +110,12 @@ static void
 arm(struct supervision *supervision)
 {
 	int64_t after = supervision->drain_end != 0 ? DRAIN_STATUS_EVERY : STATUS_EVERY;
-	struct timeval delay;
 
 	if (supervision->watchdog > 0 && supervision->watchdog / SIGNS < after)
 		after = supervision->watchdog / SIGNS;
 	if (supervision->doubted && DOUBT < after)
 		after = DOUBT;
-	delay = (struct timeval){ after / 1000, after % 1000 * 1000 };
-	event_add(supervision->tick, &delay);
+	loop_set_timer(supervision->tick, after);
 }
 
 static void

@@ -18,7 +18,7 @@
 /* What one socket may answer before the connections of its worker have their turn. */
 #define TURN_DATAGRAMS BATCH_SIZE
 
-/* How soon a socket that could not be watched is asked: ms. */
+/* How soon a socket that could not be watched or read is asked again: ms. */
 #define RETRY 100
 
 /*
@@ -35,7 +35,7 @@
 
 struct udp {
 	struct event readable;
-	struct event again; /* pending while busy or not to be watched: `readable` is not */
+	struct event again; /* pending while busy or in trouble: `readable` is not */
 	struct message opening, closing;
 	struct loop *loop;
 	struct traffic *traffic;
@@ -45,6 +45,7 @@ struct udp {
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
 	bool has_owner; /* the socket is somebody else's: udp_leave_to_owner() */
+	bool failed;    /* the last receive, and not for want of datagrams */
 };
 
 struct udp *
@@ -178,13 +179,15 @@ answer_batch(struct udp *udp, int most)
 	struct batch_tally tally = { 0 };
 	size_t selected;
 
-	if (received <= 0) {
-		if (errno == EAGAIN)
-			return 0;
-		if (errno != EINTR)
-			counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
+	udp->failed = received == -1 && errno != EAGAIN;
+	if (udp->failed) {
+		counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
+		log_error_limited("cannot receive at the socket of %s: %s; trying again",
+		    udp->traffic->ledger->name, strerror(errno));
 		return 1;
 	}
+	if (received == -1)
+		return 0;
 	log_datagrams(udp->batch, (size_t)received, "received", "from");
 	selected = select_datagrams(udp, &tally);
 	log_datagrams(udp->batch, selected, "sending", "to");
@@ -208,27 +211,24 @@ answer(struct udp *udp, int most)
 static void
 watch(struct udp *udp)
 {
-	static const struct timeval now_and_then = { 0, RETRY * 1000 };
-
 	if (event_add(&udp->readable, NULL) == 0)
 		return;
 	log_error_limited("cannot watch the socket of %s: %s; trying again",
 	    udp->traffic->ledger->name, strerror(errno));
-	event_add(&udp->again, &now_and_then);
+	loop_set_timer(&udp->again, RETRY);
 }
 
 /*
  * A busy socket is asked turn by turn instead of being watched: who watches it is woken
- * by each datagram that comes, and by each answer that has left its send buffer.
+ * by each datagram that comes, and by each answer that has left its send buffer.  One that
+ * fails would wake at once, and so as often as it fails.
  */
 static void
 ask_again(struct udp *udp)
 {
-	static const struct timeval at_once = { 0, 0 };
-
 	/* Added again, an edge-triggered event tells what is there already. */
 	event_del(&udp->readable);
-	if (event_add(&udp->again, &at_once) == -1)
+	if (loop_set_timer(&udp->again, udp->failed ? RETRY : 0) == -1)
 		watch(udp);
 }
 
@@ -258,7 +258,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	is_busy = udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
 	    : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS;
 	loop_prioritize(udp->loop, &udp->readable, is_busy);
-	if (is_busy)
+	if (is_busy || udp->failed)
 		ask_again(udp);
 }
 

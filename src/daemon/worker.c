@@ -45,10 +45,8 @@ struct worker {
 static void
 arm_beat(struct worker *worker, int64_t after)
 {
-	const struct timeval delay = { after / 1000, after % 1000 * 1000 };
-
 	worker->next_beat = loop_now() + after;
-	event_add(worker->beat, &delay);
+	loop_set_timer(worker->beat, after);
 }
 
 /*

@@ -1,5 +1,7 @@
 """System calls fail, each with every error that it can give: echod lives and serves the next."""
 
+import time
+
 import pytest
 
 import loads
@@ -79,3 +81,19 @@ def test_waits_that_all_fail_neither_spin_nor_fill_the_log(start, workdir):
         assert count <= pauses.get(thread, 0) + 1
     assert len(daemon.log.matching("^err: cannot wait for events: ")) == 1
     daemon.assert_echoes()
+
+
+def test_receives_that_all_fail_neither_spin_nor_fill_the_log(start, workdir):
+    daemon = start([listener("udp", protocol="udp")], OPTIONS)
+    with tracing.Tracer(daemon.pid, workdir, "recvmmsg", "ENOMEM", "1+") as tracer:
+
+        def failed():
+            return max(tracer.count().values(), default=0)
+
+        loads.datagram(daemon)
+        begin, before = time.monotonic(), failed()
+        eventually(lambda: failed() > before + 4, "receives in a row")
+        # ten a second, not as many as the CPU can do
+        assert (failed() - before) / (time.monotonic() - begin) < 30
+    assert len(daemon.log.matching("^err: cannot receive at the socket of udp: ")) == 1
+    loads.assert_datagram_echoes(daemon)
