@@ -445,8 +445,9 @@ static void
 load(struct loading *loading)
 {
 	const struct config_source *source = loading->source;
+	const bool may_be_missing = source->may_be_missing && source->listen_count > 0;
 
-	config_file_read(&loading->file, source->path, source->may_be_missing, loading->faults);
+	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
 	apply_file(loading);
 	apply_command_line(loading);
 	config_check(loading->config, &loading->places, loading->faults);

@@ -76,7 +76,7 @@ struct config {
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */
 struct config_source {
 	const char *path;
-	bool may_be_missing;       /* the default file, at start */
+	bool may_be_missing;       /* the default file, at start, where -l names a listener */
 	const char *const *listen; /* -l URIs: if any, they replace the file's listeners */
 	size_t listen_count;
 	const char *const *set;    /* -o NAME=VALUE, in order */

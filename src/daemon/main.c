@@ -100,6 +100,7 @@ take_option(struct arguments *arguments, int option)
 		break;
 	case 't':
 		arguments->mode = MODE_TEST;
+		source->may_be_missing = false;
 		break;
 	case 'T':
 		arguments->mode = MODE_DUMP;

@@ -179,8 +179,11 @@ def test_the_default_file_may_be_missing_at_start_alone(start):
 def test_without_a_file_and_a_listener_it_does_not_start():
     if os.path.exists(default_file()):
         pytest.skip(f"{default_file()} exists on this machine")
-    assert_fault(run("-f"), EX_CONFIG, "no listener")
+    missing = f"{default_file()}: No such file or directory"
+    assert_fault(run("-f"), EX_CONFIG, missing)
     assert run("-T", "-l", "tcp://127.0.0.1:0").returncode == 0
+    # a file that is not there is not "OK"
+    assert_fault(run("-t", "-l", "tcp://127.0.0.1:0"), EX_CONFIG, missing)
 
 
 @pytest.mark.parametrize(
