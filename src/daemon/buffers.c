@@ -2,7 +2,8 @@
 #include "daemon/buffers.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,8 +18,9 @@
 #define FIRST_RECEIVE_BUFFER 16384
 
 /*
- * From which autotuning goes on.  It grows where more comes in a round trip than in any
- * before, so after a held buffer it would leave a steady stream with what it has.
+ * From which autotuning goes on, twice as much again.  It grows where more comes in a round
+ * trip than in any before, so after a held buffer it would leave a steady stream with what it
+ * has.
  */
 #define NEXT_RECEIVE_BUFFER 131072
 
@@ -26,10 +28,16 @@
 enum { AUTOTUNED = 0, LOCK_RECEIVE = 2 };
 
 static void
+set_option(int fd, int level, int option, int value)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) == -1)
+		log_debug("setsockopt(%d, %d): %s", level, option, strerror(errno));
+}
+
+static void
 set(int fd, int option, int value)
 {
-	if (setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) == -1)
-		log_debug("setsockopt(SOL_SOCKET, %d): %s", option, strerror(errno));
+	set_option(fd, SOL_SOCKET, option, value);
 }
 
 static int
@@ -119,7 +127,7 @@ void
 buffers_hold(int fd)
 {
 	if (locks_of(fd) == AUTOTUNED)
-		set_locks(fd, LOCK_RECEIVE);
+		set(fd, SO_RCVBUF, FIRST_RECEIVE_BUFFER); /* locks it */
 }
 
 void
@@ -128,5 +136,7 @@ buffers_let_grow(int fd)
 	if (locks_of(fd) != LOCK_RECEIVE)
 		return;
 	set(fd, SO_RCVBUF, NEXT_RECEIVE_BUFFER);
+	/* Unlike autotuning, setting the size does not widen the window. */
+	set_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, NEXT_RECEIVE_BUFFER);
 	set_locks(fd, AUTOTUNED);
 }

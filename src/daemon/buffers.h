@@ -12,8 +12,9 @@
 void buffers_set(int fd, int bytes);
 
 /*
- * Of a connection with autotuning: its receive buffer stays as it is.  Else the kernel makes
- * room for a peer that sends, whether or not it is read.
+ * Of a connection with autotuning: its receive buffer is the one that it begins with, and stays.
+ * Else the kernel makes room for a peer that sends, whether or not it is read.  Before Linux
+ * 5.14 nothing changes, here and below.
  */
 void buffers_hold(int fd);
 

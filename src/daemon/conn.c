@@ -24,8 +24,9 @@
 #define BULK_BYTES 4096
 
 /*
- * Who was sent so much takes what it asks for: peers that never read get no further than the
- * window that they begin with and what waits behind it.
+ * Who was sent so much takes what it asks for: a peer that never reads gets no further than its
+ * own buffer, as systems have it, and what waits behind that.  For one that makes its buffer
+ * larger there is limits.blocked_memory.
  */
 #define TRUSTED_BYTES 131072
 

@@ -45,7 +45,7 @@ struct udp {
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
 	bool has_owner; /* the socket is somebody else's: udp_leave_to_owner() */
-	bool failed;    /* the last receive, and not for want of datagrams */
+	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
 
 struct udp *
@@ -171,6 +171,23 @@ count_batch(struct udp *udp, size_t received, const struct batch_tally *tally)
 		counter_add(&counters->dropped[i], tally->dropped[i]);
 }
 
+/* A single error is one that was waiting at the socket (ip(7)), and gone when it was told. */
+static bool
+is_failing(const struct udp *udp)
+{
+	return udp->failures > 1;
+}
+
+static void
+count_failure(struct udp *udp, int error)
+{
+	udp->failures++;
+	counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
+	if (is_failing(udp))
+		log_error_limited("cannot receive at the socket of %s: %s; trying again",
+		    udp->traffic->ledger->name, strerror(error));
+}
+
 /* Answers one batch.  Returns how many it had, 0 when none was left; an error is one too. */
 static int
 answer_batch(struct udp *udp, int most)
@@ -179,13 +196,13 @@ answer_batch(struct udp *udp, int most)
 	struct batch_tally tally = { 0 };
 	size_t selected;
 
-	udp->failed = received == -1 && errno != EAGAIN;
-	if (udp->failed) {
-		counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
-		log_error_limited("cannot receive at the socket of %s: %s; trying again",
-		    udp->traffic->ledger->name, strerror(errno));
+	if (received == -1 && errno == EINTR)
+		return 1;
+	if (received == -1 && errno != EAGAIN) {
+		count_failure(udp, errno);
 		return 1;
 	}
+	udp->failures = 0;
 	if (received == -1)
 		return 0;
 	log_datagrams(udp->batch, (size_t)received, "received", "from");
@@ -196,13 +213,16 @@ answer_batch(struct udp *udp, int most)
 	return received;
 }
 
-/* Answers at most `most` datagrams.  Returns false when there was none left. */
+/*
+ * Answers at most `most` datagrams, none more where the socket is failing.  Returns false when
+ * there was none left.
+ */
 static bool
 answer(struct udp *udp, int most)
 {
 	int answered = 0, received = 1;
 
-	for (; answered < most && received > 0; answered += received)
+	for (; answered < most && received > 0 && !is_failing(udp); answered += received)
 		received = answer_batch(udp, most - answered);
 	return received > 0;
 }
@@ -228,7 +248,7 @@ ask_again(struct udp *udp)
 {
 	/* Added again, an edge-triggered event tells what is there already. */
 	event_del(&udp->readable);
-	if (loop_set_timer(&udp->again, udp->failed ? RETRY : 0) == -1)
+	if (loop_set_timer(&udp->again, is_failing(udp) ? RETRY : 0) == -1)
 		watch(udp);
 }
 
@@ -258,7 +278,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	is_busy = udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
 	    : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS;
 	loop_prioritize(udp->loop, &udp->readable, is_busy);
-	if (is_busy || udp->failed)
+	if (is_busy || is_failing(udp))
 		ask_again(udp);
 }
 

@@ -91,7 +91,7 @@ def test_it_ends_nobody_and_stops_no_bandwidth(start, clock, step):
 
 
 def test_each_timeout_fires_in_its_time(start, clock, step):
-    limits = {"idle_timeout": 2, "write_timeout": 2, "lifetime": 4}
+    limits = {"idle_timeout": 2, "write_timeout": 2, "lifetime": 6}
     daemon = start(
         options={
             **OPEN,
