@@ -27,10 +27,10 @@ def odd_sizes(seed=1, largest=70001):
         yield source.choice((1, 2, 3, 7, 1447, 4095, 4097, source.randrange(1, largest)))
 
 
-def connect(host, port, receive_buffer=0, send_buffer=0, source=None):
+def connect(host, port, receive_buffer=0, send_buffer=0, source=None, segment=0):
     """A connected stream socket, from the address `source` if any.
 
-    Buffers are in bytes, 0 leaves them to the kernel.
+    Buffers and the largest segment are in bytes, 0 leaves them to the kernel.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     peer = socket.socket(family, socket.SOCK_STREAM)
@@ -38,6 +38,8 @@ def connect(host, port, receive_buffer=0, send_buffer=0, source=None):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     if send_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    if segment:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
     peer.settimeout(PATIENCE)
     try:
         if source:

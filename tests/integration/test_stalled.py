@@ -90,7 +90,8 @@ def test_who_never_reads_makes_the_kernel_keep_little(start):
 def test_the_kernel_makes_room_for_who_reads_alone(start, back_end):
     """The receive buffer of a connection is autotuned once its peer has shown that it reads."""
     daemon = start(options=back_end)
-    peer = daemon.connect(receive_buffer=4096, send_buffer=4096)
+    # segments as a network has them: long ones make the kernel widen the window by themselves
+    peer = daemon.connect(receive_buffer=4096, send_buffer=4096, segment=1448)
     daemon.wait_opened(peer)
     data = peers.payload(4 * MIB)
     sent = peers.fill(peer, data)
