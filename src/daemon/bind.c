@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "daemon/buffers.h"
+#include "daemon/socket_option.h"
 
 /*
  * What a peer that sends and never reads can make the kernel keep on its way back: bytes
@@ -38,24 +39,17 @@ struct wanted {
 };
 
 static void
-set(int fd, int level, int option, int value)
-{
-	/* None of these can fail on a socket of its kind, and none is worth a refusal to serve. */
-	if (setsockopt(fd, level, option, &value, sizeof(value)) == -1)
-		log_debug("setsockopt(%d, %d): %s", level, option, strerror(errno));
-}
-
-static void
 prepare_stream(int fd)
 {
-	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* urgent bytes are echoed in their place */
-	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
-	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
+	socket_option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* Urgent bytes are echoed in their place. */
+	socket_option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	socket_option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	socket_option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	socket_option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
 }
 
 /*
@@ -66,9 +60,9 @@ prepare_stream(int fd)
 static void
 prepare_datagram(int fd, sa_family_t family)
 {
-	set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	socket_option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	if (family == AF_INET6)
-		set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		socket_option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
 /* How many sockets one address has: accept(2) spreads connections, the kernel datagrams. */
@@ -81,9 +75,9 @@ spread_of(const struct binding *binding)
 static void
 set_reuse_port(const struct binding *binding, int fd, int value)
 {
-	set(fd, SOL_SOCKET, SO_REUSEPORT, value);
+	socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, value);
 	for (size_t i = 0; i < binding->leaving_count; i++)
-		set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
+		socket_option_set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
 }
 
 static int
@@ -125,11 +119,11 @@ static int
 claim_for_one_of(const struct binding *binding, int fd, const struct address *address, size_t place)
 {
 	if (place > 0)
-		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (claim_beside_leaving(binding, fd, address) == -1)
 		return -1;
 	if (spread_of(binding) > 1)
-		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	return 0;
 }
 
@@ -138,7 +132,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
     size_t place)
 {
 	if (address->sa.sa_family == AF_INET6)
-		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
+		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
 	if (binding->config->protocol == PROTOCOL_TCP)
 		prepare_stream(fd);
 	else
@@ -269,8 +263,8 @@ prepare_inherited(const struct inherited_socket *socket)
 		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
 	if (socket->protocol == PROTOCOL_UDP) {
 		prepare_datagram(socket->fd, (sa_family_t)socket->family);
-		set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
-		set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
+		socket_option_set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+		socket_option_set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
 		return;
 	}
 	prepare_stream(socket->fd);

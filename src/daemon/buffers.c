@@ -1,14 +1,12 @@
 /* How much the kernel keeps for a socket: see buffers.h. */
 #include "daemon/buffers.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "daemon/socket_option.h"
 
 /*
  * What a peer can send before a byte of it was read: the receive buffer that a connection
@@ -28,16 +26,9 @@
 enum { AUTOTUNED = 0, LOCK_RECEIVE = 2 };
 
 static void
-set_option(int fd, int level, int option, int value)
-{
-	if (setsockopt(fd, level, option, &value, sizeof(value)) == -1)
-		log_debug("setsockopt(%d, %d): %s", level, option, strerror(errno));
-}
-
-static void
 set(int fd, int option, int value)
 {
-	set_option(fd, SOL_SOCKET, option, value);
+	socket_option_set(fd, SOL_SOCKET, option, value);
 }
 
 static int
@@ -137,6 +128,6 @@ buffers_let_grow(int fd)
 		return;
 	set(fd, SO_RCVBUF, NEXT_RECEIVE_BUFFER);
 	/* Unlike autotuning, setting the size does not widen the window. */
-	set_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, NEXT_RECEIVE_BUFFER);
+	socket_option_set(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, NEXT_RECEIVE_BUFFER);
 	set_locks(fd, AUTOTUNED);
 }
