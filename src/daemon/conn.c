@@ -2,9 +2,6 @@
 #include "daemon/conn.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_struct.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,9 +120,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
-	if (conn->waiting != NULL)
-		bufferevent_free(conn->waiting);
-	conn->waiting = NULL;
+	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);
 	inbox_post(loop_of(conn)->reports.inbox, &conn->message, loop_of(conn)->reports.conn_closed);
@@ -142,12 +137,11 @@ conn_abort(struct conn *conn, enum close_reason reason)
 
 /* --- errors ------------------------------------------------------------------- */
 
-/* A socket error on recv or send.  A connection that was ending keeps its reason. */
-static void
-fail(struct conn *conn, int error)
+void
+conn_fail(struct conn *conn, int error)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	const bool ending = conn->state >= CONN_FLUSHING;
+	const bool ending = conn->state >= CONN_FLUSHING && conn->reason != CLOSE_PEER;
 
 	log_debug("handling exceptional condition for %s", address_format(&conn->peer, peer));
 	conn_close(conn, ending ? conn->reason : close_reason_of(error));
@@ -161,9 +155,8 @@ is_temporary(int error)
 
 /* --- sending ------------------------------------------------------------------ */
 
-/* Counts bytes that the socket took: the only place where bytes go out of the books. */
-static void
-count_sent(struct conn *conn, size_t size)
+void
+conn_count_sent(struct conn *conn, size_t size)
 {
 	if (conn->sent < TRUSTED_BYTES && conn->sent + size >= TRUSTED_BYTES)
 		buffers_let_grow(fd_of(conn));
@@ -172,12 +165,11 @@ count_sent(struct conn *conn, size_t size)
 	conn_touch(conn);
 }
 
-/* Our side is done: all that was read has been given to the kernel. */
-static void
-shut_down(struct conn *conn)
+void
+conn_shut_down(struct conn *conn)
 {
 	if (shutdown(fd_of(conn), SHUT_WR) == -1) {
-		fail(conn, errno);
+		conn_fail(conn, errno);
 		return;
 	}
 	conn_set_state(conn, CONN_LINGERING);
@@ -189,76 +181,12 @@ shut_down(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
-static void
-log_queue_empty(const struct conn *conn)
+void
+conn_log_drained(const struct conn *conn)
 {
 	char peer[ADDRESS_TEXT_SIZE];
 
 	log_debug("output queue for %s is empty", address_format(&conn->peer, peer));
-}
-
-/* The output buffer changed; what went out of it was taken by the socket. */
-static void
-on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
-{
-	struct conn *conn = arg;
-
-	(void)buffer;
-	if (info->n_deleted > 0)
-		count_sent(conn, info->n_deleted);
-}
-
-/* Nothing waits any more. */
-static void
-on_drained(struct bufferevent *waiting, void *arg)
-{
-	struct conn *conn = arg;
-
-	bufferevent_free(waiting);
-	conn->waiting = NULL;
-	log_queue_empty(conn);
-	if (conn->state == CONN_FLUSHING) {
-		shut_down(conn);
-		return;
-	}
-	conn_read_on(conn);
-}
-
-static void
-on_failed(struct bufferevent *waiting, short what, void *arg)
-{
-	(void)waiting;
-	(void)what;
-	fail(arg, EVUTIL_SOCKET_ERROR());
-}
-
-/*
- * Lets bytes wait: `size` of them, which the socket did not take.  Reading stops,
- * and its event goes before the bufferevent's first write: under EPOLLET both on
- * one descriptor would leave it registered for writing alone.
- */
-static void
-wait_with(struct conn *conn, const void *data, size_t size)
-{
-	struct bufferevent *waiting;
-
-	event_del(&conn->readable);
-	waiting = bufferevent_socket_new(loop_of(conn)->base, fd_of(conn), 0);
-	if (waiting == NULL) {
-		conn_abort(conn, CLOSE_MEMORY);
-		return;
-	}
-	conn->waiting = waiting;
-	bufferevent_setcb(waiting, NULL, on_drained, on_failed, conn);
-	if (bufferevent_write(waiting, data, size) == -1 ||
-	    evbuffer_add_cb(bufferevent_get_output(waiting), on_taken, conn) == NULL ||
-	    !event_pending(&waiting->ev_write, EV_WRITE, NULL)) { /* libevent does not tell */
-		/* Nothing of it is counted as sent: the close takes it off the books. */
-		conn_abort(conn, CLOSE_MEMORY);
-		return;
-	}
-	conn_set_state(conn, CONN_BLOCKED);
-	conn_watch(conn);
 }
 
 /* Gives back `size` bytes.  Returns true while the connection may go on reading. */
@@ -272,18 +200,18 @@ echo(struct conn *conn, const void *data, size_t size)
 	    address_format(&conn->peer, peer));
 	n = send(fd_of(conn), data, size, MSG_NOSIGNAL);
 	if (n == -1 && !is_temporary(errno)) {
-		fail(conn, errno);
+		conn_fail(conn, errno);
 		return false;
 	}
 	if (n > 0)
-		count_sent(conn, (size_t)n);
+		conn_count_sent(conn, (size_t)n);
 	else
 		n = 0;
 	if ((size_t)n < size) {
-		wait_with(conn, (const unsigned char *)data + n, size - (size_t)n);
+		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n);
 		return false;
 	}
-	log_queue_empty(conn);
+	conn_log_drained(conn);
 	return true;
 }
 
@@ -302,9 +230,12 @@ end_of_stream(struct conn *conn)
 	log_debug("closing %s after reading no data", address_format(&conn->peer, peer));
 	if (conn->state != CONN_LINGERING)
 		conn->reason = CLOSE_PEER;
-	if (conn_is_taken(conn) ||
-	    (conn->state != CONN_LINGERING && shutdown(fd_of(conn), SHUT_WR) == -1)) {
+	if (conn_is_taken(conn)) {
 		conn_close(conn, conn->reason);
+		return;
+	}
+	if (conn->state != CONN_LINGERING && shutdown(fd_of(conn), SHUT_WR) == -1) {
+		conn_fail(conn, errno);
 		return;
 	}
 	event_del(&conn->readable);
@@ -369,7 +300,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			continue;
 		if (n == -1) {
 			if (errno != EAGAIN)
-				fail(conn, errno);
+				conn_fail(conn, errno);
 			return;
 		}
 		if (bytes == 0)
@@ -393,7 +324,7 @@ conn_finish(struct conn *conn, enum close_reason reason)
 	case CONN_READING:
 	case CONN_PACED:
 		conn->reason = (uint8_t)reason & 0x7f;
-		shut_down(conn);
+		conn_shut_down(conn);
 		break;
 	case CONN_BLOCKED:
 		conn->reason = (uint8_t)reason & 0x7f;

@@ -68,11 +68,21 @@ enum close_reason conn_reason(const struct conn *conn);
  */
 bool conn_took_bytes(struct conn *conn);
 
-/* True where the kernel holds nothing that the peer has not taken. */
+/*
+ * Closes the connection where its socket has failed: the peer has reset it, or is gone.  In
+ * some states no event tells, and what the kernel holds then stands still for ever.  Returns
+ * true when it did, *conn then gone for the caller.
+ */
+bool conn_end_if_failed(struct conn *conn);
+
+/* True where the kernel holds nothing that the peer has not taken, unless the socket failed. */
 bool conn_is_taken(const struct conn *conn);
 
-/* What the kernel holds for its socket, in both directions and overhead included: bytes. */
-size_t conn_kernel_memory(const struct conn *conn);
+/*
+ * What is held for it: by the kernel for its socket, in both directions and overhead included,
+ * and by this process for bytes that wait: bytes.
+ */
+size_t conn_memory(const struct conn *conn);
 
 /* Counts it among its loop's stalled ones, until it moves or ends. */
 void conn_mark_stalled(struct conn *conn);

@@ -1,6 +1,7 @@
 /*
  * What a connection is made of, for the conn*.c alone: conn.c has its life and the echo,
- * conn_pace.c its bandwidth, conn_watch.c what its peer takes and how long that lasts.
+ * conn_wait.c the bytes that must wait, conn_pace.c its bandwidth, conn_watch.c what its peer
+ * takes and how long that lasts.
  */
 #ifndef DAEMON_CONN_INTERNAL_H
 #define DAEMON_CONN_INTERNAL_H
@@ -23,7 +24,7 @@ struct conn {
 		struct message message;       /* before and after: carries it between the threads */
 	};
 	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
-	struct bufferevent *waiting; /* where bytes must wait; NULL where none do */
+	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened;              /* loop_now() */
 	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
@@ -55,6 +56,37 @@ void conn_set_state(struct conn *conn, enum conn_state state);
 
 /* Something moved: the connection goes to the end of those that may be silent. */
 void conn_touch(struct conn *conn);
+
+/*
+ * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
+ * one whose peer had only shut down its side has not taken all its bytes.
+ */
+void conn_fail(struct conn *conn, int error);
+
+/* Counts bytes that the socket took: the only place where bytes go out of the books. */
+void conn_count_sent(struct conn *conn, size_t size);
+
+/* Our side is done: all that was read has been given to the kernel. */
+void conn_shut_down(struct conn *conn);
+
+/* Tells, at level debug, that none of its bytes wait. */
+void conn_log_drained(const struct conn *conn);
+
+/* --- conn_wait.c --- */
+
+/*
+ * Lets `size` bytes wait that the socket did not take: reading stops until they are sent, and
+ * then goes on, or our side is shut down where it is flushing.  Where memory lacks the
+ * connection is aborted.
+ */
+void conn_wait_with(struct conn *conn, const void *data, size_t size);
+
+/* Frees what waits, unsent. */
+void conn_wait_end(struct conn *conn);
+
+/* How many bytes wait, and how many of this process's memory they hold. */
+size_t conn_waiting_bytes(const struct conn *conn);
+size_t conn_waiting_memory(const struct conn *conn);
 
 /* --- conn_pace.c --- */
 

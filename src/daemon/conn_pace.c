@@ -67,6 +67,8 @@ conn_read_on(struct conn *conn)
 	const bool waits = is_ahead(conn);
 
 	conn_set_state(conn, waits ? CONN_PACED : CONN_READING);
+	if (waits)
+		loop_watch(loop_of(conn));
 	if (!(waits ? arm_pacer(loop_of(conn)) : event_add(&conn->readable, NULL) == 0))
 		conn_abort(conn, CLOSE_MEMORY);
 }

@@ -1,6 +1,4 @@
 /* What the peer of a connection takes, and how long that lasts: see conn.h. */
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -25,9 +23,7 @@ untaken(const struct conn *conn)
 
 	if (ioctl(fd_of(conn), SIOCOUTQ, &bytes) == -1)
 		return 0;
-	if (conn->waiting != NULL)
-		bytes += (int)evbuffer_get_length(bufferevent_get_output(conn->waiting));
-	return bytes;
+	return bytes + (int)conn_waiting_bytes(conn);
 }
 
 void
@@ -35,6 +31,19 @@ conn_watch(struct conn *conn)
 {
 	conn->blocked_since = (uint16_t)(loop_now() / BLOCKED_UNIT);
 	conn->untaken = untaken(conn);
+	loop_watch(loop_of(conn));
+}
+
+bool
+conn_end_if_failed(struct conn *conn)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (getsockopt(fd_of(conn), SOL_SOCKET, SO_ERROR, &error, &length) == -1 || error == 0)
+		return false;
+	conn_fail(conn, error);
+	return true;
 }
 
 bool
@@ -55,8 +64,8 @@ conn_is_taken(const struct conn *conn)
 	return untaken(conn) == 0;
 }
 
-size_t
-conn_kernel_memory(const struct conn *conn)
+static size_t
+kernel_memory(const struct conn *conn)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t length = sizeof(info);
@@ -65,6 +74,12 @@ conn_kernel_memory(const struct conn *conn)
 		return 0;
 	return (size_t)info[SK_MEMINFO_RMEM_ALLOC] + info[SK_MEMINFO_WMEM_QUEUED] +
 	    info[SK_MEMINFO_FWD_ALLOC];
+}
+
+size_t
+conn_memory(const struct conn *conn)
+{
+	return kernel_memory(conn);
 }
 
 void

@@ -118,6 +118,14 @@ loop_prioritize(struct loop *loop, struct event *event, bool sent_much)
 		event_priority_set(event, priority);
 }
 
+/* Where memory lacks the next beat asks again. */
+void
+loop_watch(struct loop *loop)
+{
+	if (loop->watcher != NULL && !event_pending(loop->watcher, EV_TIMEOUT, NULL))
+		loop_set_timer(loop->watcher, LOOP_WATCH);
+}
+
 int64_t
 loop_now(void)
 {

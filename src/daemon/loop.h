@@ -54,6 +54,12 @@ enum loop_priority {
 /* What one recv(2) takes at most; a datagram of 65,507 bytes fits. */
 #define SCRATCH_SIZE 65536
 
+/*
+ * How often the watcher looks: ms.  What it finds is found within 200 ms then, late timers and
+ * a busy loop included.
+ */
+#define LOOP_WATCH 100
+
 /* The way home to the control thread, for what a worker has closed. */
 struct loop_reports {
 	struct inbox *inbox;
@@ -74,6 +80,8 @@ struct loop {
 	int64_t ages_looked;   /* loop_now() when connections last were, for limits.lifetime */
 	size_t stalled;      /* connections that are blocked and took nothing lately */
 	struct event *pacer; /* NULL until a connection is paced; pending while one is */
+	/* Its owner's, which looks at those who wait, by sweep_watch(); NULL: nobody does. */
+	struct event *watcher;
 
 	struct loop_reports reports;
 
@@ -115,6 +123,12 @@ void loop_prioritize(struct loop *loop, struct event *event, bool sent_much);
 
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);
+
+/*
+ * Has the watcher look soon, where it is not about to: a connection waits for its peer, or for
+ * its time, and no event may tell when its peer is gone.
+ */
+void loop_watch(struct loop *loop);
 
 /* Has `timer` fire in `ms` milliseconds, once.  Returns 0, or -1 with errno. */
 int loop_set_timer(struct event *timer, int64_t ms);

@@ -13,11 +13,8 @@
 /* How long after a connection blocked, or moved, what was on its way may still arrive: ms. */
 #define FIRST_MOMENTS 300
 
-/*
- * How often it is looked how much memory blocked connections hold, after a first look within a
- * second: ms.
- */
-#define MEMORY_LOOK 100
+/* How old it may be what was seen of the memory that blocked connections hold: ms. */
+#define MEMORY_LOOK 50
 
 /*
  * How many are aborted in one look, less than a millisecond of work, so that the others are
@@ -81,7 +78,7 @@ look_at_list(struct conn_list *list, int64_t now)
 
 	for (; conn != NULL; conn = next) {
 		next = conn != last ? conn_next(conn) : NULL;
-		held += conn_kernel_memory(conn);
+		held += conn_memory(conn);
 		if (conn_silence(conn, now) < FIRST_MOMENTS)
 			conn_took_bytes(conn);
 	}
@@ -115,7 +112,7 @@ end_beyond_memory(struct loop *loop, int64_t now, size_t limit)
 	    (conn = longest_silent(loop, now)) != NULL && conn_silence(conn, now) >= SHORT_STALL) {
 		if (conn_took_bytes(conn))
 			continue; /* it is at the end of its list now */
-		freed = conn_kernel_memory(conn);
+		freed = conn_memory(conn);
 		loop->memory_held -= freed < loop->memory_held ? freed : loop->memory_held;
 		conn_abort(conn, CLOSE_STALLED);
 		ended++;
@@ -123,23 +120,11 @@ end_beyond_memory(struct loop *loop, int64_t now, size_t limit)
 	return ended;
 }
 
-static bool
-waits_for_a_peer(const struct loop *loop)
-{
-	for (size_t i = 0; i < STATES; i++)
-		if (!TAILQ_EMPTY(&loop->lists[states[i]]))
-			return true;
-	return false;
-}
-
 int64_t
-stalled_end(struct loop *loop, int64_t now, int64_t most)
+stalled_end(struct loop *loop, int64_t now)
 {
 	size_t ended = end_beyond_count(loop, now, ABORTS_AT_ONCE);
 
 	ended += end_beyond_memory(loop, now, ABORTS_AT_ONCE - ended);
-	if (ended == ABORTS_AT_ONCE)
-		return NEXT_LOOK;
-	return most > MEMORY_LOOK && memory_bound(loop) > 0 && waits_for_a_peer(loop)
-	    ? MEMORY_LOOK : most;
+	return ended == ABORTS_AT_ONCE ? NEXT_LOOK : LOOP_WATCH;
 }

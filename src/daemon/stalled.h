@@ -18,8 +18,8 @@
 
 /*
  * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
- * milliseconds that is to be done again, at most `most`.
+ * milliseconds that is to be done again, while a connection is blocked.
  */
-int64_t stalled_end(struct loop *loop, int64_t now, int64_t most);
+int64_t stalled_end(struct loop *loop, int64_t now);
 
 #endif

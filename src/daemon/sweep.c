@@ -10,9 +10,6 @@
 /* How long a peer may take to shut down its side after ours, taking no byte: ms. */
 #define LINGER 5000
 
-/* How often those are looked at that only wait for their peers to take what is left: ms. */
-#define CLOSING_LOOK 200
-
 /*
  * How many times limits.write_timeout a connection may be blocked without a break, however
  * steadily its peer takes a byte now and then.
@@ -87,14 +84,23 @@ look_at_blocked(struct loop *loop, struct conn *conn, int64_t now)
 		conn_abort(conn, CLOSE_IDLE);
 }
 
-/* Both sides are shut down: all that is left is the peer's to take. */
+/* Both sides are shut down, so no event is left: all that is left is the peer's to take. */
 static void
 look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
 {
-	if (conn_is_taken(conn))
+	(void)loop;
+	(void)now;
+	if (!conn_end_if_failed(conn) && conn_is_taken(conn))
 		conn_close(conn, conn_reason(conn));
-	else if (conn_silence(conn, now) >= STALLED_AFTER)
-		look_at_blocked(loop, conn, now);
+}
+
+/* Where a byte takes longer than a look: until it is paid for, no event is left either. */
+static void
+look_at_paced(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	conn_end_if_failed(conn);
 }
 
 static void
@@ -125,9 +131,9 @@ end_due(struct loop *loop, int64_t now)
 	const int64_t idle = limit_of(&loop->limits.idle);
 
 	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
-	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
 	each_silent(loop, CONN_BLOCKED, now, STALLED_AFTER, look_at_blocked);
 	each_silent(loop, CONN_FLUSHING, now, STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_CLOSING, now, STALLED_AFTER, look_at_blocked);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (loop->draining)
 		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
@@ -144,14 +150,34 @@ int64_t
 sweep_due(struct loop *loop, int64_t now, int64_t most)
 {
 	end_due(loop, now);
-	most = stalled_end(loop, now, most);
-	if (!TAILQ_EMPTY(&loop->lists[CONN_CLOSING]) && most > CLOSING_LOOK)
-		most = CLOSING_LOOK;
 	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
 	most = time_left(loop, CONN_BLOCKED, now, STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */
 	return loop->draining ? most
 	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);
+}
+
+/* In these states a connection waits for something else than bytes of its peer. */
+static const enum conn_state waiting[] = { CONN_PACED, CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
+
+bool
+sweep_has_waiting(const struct loop *loop)
+{
+	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+		if (!TAILQ_EMPTY(&loop->lists[waiting[i]]))
+			return true;
+	return false;
+}
+
+int64_t
+sweep_watch(struct loop *loop, int64_t now)
+{
+	int64_t again;
+
+	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
+	each_silent(loop, CONN_PACED, now, LOOP_WATCH, look_at_paced);
+	again = stalled_end(loop, now);
+	return sweep_has_waiting(loop) ? again : 0;
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef DAEMON_SWEEP_H
 #define DAEMON_SWEEP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/loop.h"
@@ -14,6 +15,16 @@
  * next connection may be due, at most `most`.
  */
 int64_t sweep_due(struct loop *loop, int64_t now, int64_t most);
+
+/*
+ * Looks at `now` at those connections that wait, for their peers or for their time: ends those
+ * whose peers are gone, or have taken all that was left for them, and what stalled.h says.
+ * Returns in how many milliseconds that is to be done again; 0: nobody waits.
+ */
+int64_t sweep_watch(struct loop *loop, int64_t now);
+
+/* True while there is something to look at for sweep_watch(). */
+bool sweep_has_waiting(const struct loop *loop);
 
 /* Finishes all connections, whether silent or not. */
 void sweep_finish_all(struct loop *loop, enum close_reason reason);

@@ -67,6 +67,20 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	worker->skipped = now >= worker->next_beat + LATE && !worker->skipped;
 	after = worker->skipped ? DRAIN_BEAT : sweep_due(worker->loop, now, after);
 	arm_beat(worker, after);
+	if (sweep_has_waiting(worker->loop))
+		loop_watch(worker->loop);
+}
+
+static void
+on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	const int64_t after = sweep_watch(worker->loop, loop_now());
+
+	(void)fd;
+	(void)what;
+	if (after > 0)
+		loop_set_timer(worker->loop->watcher, after);
 }
 
 struct worker *
@@ -81,7 +95,9 @@ worker_new(const struct config *config, size_t workers, const struct loop_report
 		worker->inbox = inbox_new(worker->loop->base, worker);
 	if (worker->inbox != NULL)
 		worker->beat = evtimer_new(worker->loop->base, on_beat, worker);
-	if (worker->beat == NULL) {
+	if (worker->beat != NULL)
+		worker->loop->watcher = evtimer_new(worker->loop->base, on_watch, worker);
+	if (worker->beat == NULL || worker->loop->watcher == NULL) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -98,6 +114,8 @@ worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	if (worker->beat != NULL)
 		event_free(worker->beat);
+	if (worker->loop != NULL && worker->loop->watcher != NULL)
+		event_free(worker->loop->watcher);
 	batch_free(worker->batch);
 	loop_free(worker->loop);
 	free(worker);

@@ -10,6 +10,7 @@ import subprocess
 
 LISTEN = "0A"
 SYN_SENT = "02"
+LAST_ACK = "09"
 
 
 def _lines(path):
@@ -48,6 +49,18 @@ def has_syn_sent(port):
     """True while anybody's IPv4 connection to this port waits for its answer."""
     fields = [line.split() for line in _lines("/proc/net/tcp")[1:]]
     return any(each[3] == SYN_SENT and each[2].endswith(f":{port:04X}") for each in fields)
+
+
+def is_in_last_ack(port, remote):
+    """True where both ends of the IPv4 connection between these ports are shut down, the
+    remote one first, and it has not taken all that was sent."""
+    fields = [line.split() for line in _lines("/proc/net/tcp")[1:]]
+    return any(
+        each[3] == LAST_ACK
+        and each[1].endswith(f":{port:04X}")
+        and each[2].endswith(f":{remote:04X}")
+        for each in fields
+    )
 
 
 def waiting_datagrams(pid, port):

@@ -74,7 +74,7 @@ START_TEST(half_close_loses_nothing)
 		turn();
 	}
 	ck_assert_uint_eq(seen, sent);
-	sweep_due(loop, loop_now(), 1000);
+	sweep_watch(loop, loop_now());
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_PEER);

@@ -129,7 +129,9 @@ START_TEST(one_stalled_too_many_is_aborted)
 	ck_assert_uint_eq(loop->stalled, 0);
 	ck_assert(!closed);
 	loop->stalled = 1; /* as if another one were */
-	sweep_due(loop, loop_now() + 2100, 1000);
+	now = loop_now() + 2100;
+	sweep_due(loop, now, 1000);
+	ck_assert_int_eq(sweep_watch(loop, now), 0);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
@@ -186,7 +188,8 @@ START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
 	now = loop_now();
-	ck_assert_int_le(sweep_due(loop, now, 1000), 200);
+	ck_assert_int_eq(sweep_watch(loop, now), LOOP_WATCH);
+	ck_assert(!closed);
 	peer_take(60000);
 	sweep_due(loop, now + 60100, 1000);
 	ck_assert(!closed);
@@ -194,6 +197,93 @@ START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
+	tear_down();
+}
+END_TEST
+
+/* --- a peer that is gone, in each state ---------------------------------------------- */
+
+static void
+be_reading(void)
+{
+}
+
+/* It sends three seconds' bytes. */
+static void
+be_paced(void)
+{
+	atomic_store(&loop->limits.bandwidth, 1);
+	ck_assert_uint_eq(peer_send(0, 3), 3);
+	turn();
+}
+
+static void
+be_blocked(void)
+{
+	fill();
+}
+
+static void
+be_flushing(void)
+{
+	fill();
+	conn_finish(conn, CLOSE_DRAIN);
+}
+
+static void
+be_lingering(void)
+{
+	conn_finish(conn, CLOSE_DRAIN);
+}
+
+static void
+be_closing(void)
+{
+	size_t sent = 0;
+
+	while (held_by_our_kernel() < 20000) {
+		sent = peer_send(sent, sent + 10000);
+		turn();
+	}
+	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+	turn();
+}
+
+static const struct {
+	enum conn_state state;
+	void (*be)(void);
+	enum close_reason reason;
+} ways[] = {
+	{ CONN_READING, be_reading, CLOSE_RESET },
+	{ CONN_PACED, be_paced, CLOSE_RESET },
+	{ CONN_BLOCKED, be_blocked, CLOSE_RESET },
+	{ CONN_FLUSHING, be_flushing, CLOSE_DRAIN }, /* an end that was ours stays so */
+	{ CONN_LINGERING, be_lingering, CLOSE_DRAIN },
+	{ CONN_CLOSING, be_closing, CLOSE_RESET },
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* No limit is set: nothing else would ever end it. */
+START_TEST(a_reset_is_noticed_in_each_state)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	const int way = _i / ONE_CONN_CONFIGS;
+
+	set_up(&one_conn_configs[_i % ONE_CONN_CONFIGS]);
+	ways[way].be();
+	ck_assert(!closed);
+	ck_assert_int_eq(conn_state(conn), ways[way].state);
+	sweep_watch(loop, loop_now() + 1000);
+	ck_assert(!closed);
+	ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	close(peer);
+	peer = -1;
+	turn();
+	sweep_watch(loop, loop_now() + 1000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, ways[way].reason);
+	ck_assert_int_eq(sweep_watch(loop, loop_now() + 1000), 0);
 	tear_down();
 }
 END_TEST
@@ -254,6 +344,7 @@ main(void)
 	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
 	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_reset_is_noticed_in_each_state, 0, WAYS * ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, ONE_CONN_CONFIGS);
 	suite_add_tcase(suite, tests);
