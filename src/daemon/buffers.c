@@ -20,7 +20,7 @@
  * trip than in any before, so after a held buffer it would leave a steady stream with what it
  * has.
  */
-#define NEXT_RECEIVE_BUFFER 131072
+#define NEXT_RECEIVE_BUFFER (BUFFERS_GROWTH / 2)
 
 /* Bits of SO_BUF_LOCK: the kernel leaves the size as it is. */
 enum { AUTOTUNED = 0, LOCK_RECEIVE = 2 };

@@ -18,6 +18,9 @@ void buffers_set(int fd, int bytes);
  */
 void buffers_hold(int fd);
 
+/* By how much a connection is let grow: bytes. */
+#define BUFFERS_GROWTH 262144
+
 /* Ends buffers_hold(), with more room to begin with; sizes that were set stay. */
 void buffers_let_grow(int fd);
 

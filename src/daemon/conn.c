@@ -23,7 +23,7 @@
 /*
  * Who was sent so much takes what it asks for: a peer that never reads gets no further than its
  * own buffer, as systems have it, and what waits behind that.  For one that makes its buffer
- * larger there is limits.blocked_memory.
+ * larger there is limits.blocked_memory; nobody gets more beyond half of that.
  */
 #define TRUSTED_BYTES 131072
 
@@ -76,7 +76,7 @@ void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0x7f;
+	conn->state = (uint8_t)state & 0x3f;
 	conn->active = (uint32_t)loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
@@ -155,12 +155,26 @@ is_temporary(int error)
 
 /* --- sending ------------------------------------------------------------------ */
 
+/* Where there is no room now the next bytes ask again. */
+static void
+let_grow(struct conn *conn)
+{
+	struct loop *loop = loop_of(conn);
+
+	loop_watch(loop);
+	if (loop->memory_room < BUFFERS_GROWTH)
+		return;
+	loop->memory_room -= BUFFERS_GROWTH;
+	conn->grows = 1;
+	buffers_let_grow(fd_of(conn));
+}
+
 void
 conn_count_sent(struct conn *conn, size_t size)
 {
-	if (conn->sent < TRUSTED_BYTES && conn->sent + size >= TRUSTED_BYTES)
-		buffers_let_grow(fd_of(conn));
 	conn->sent += size;
+	if (conn->sent >= TRUSTED_BYTES && !conn->grows)
+		let_grow(conn);
 	counter_add(&conn->traffic->sent_bytes, size);
 	conn_touch(conn);
 }
@@ -392,4 +406,10 @@ struct conn *
 conn_next(const struct conn *conn)
 {
 	return TAILQ_NEXT(conn, neighbours);
+}
+
+struct conn *
+conn_before(const struct conn *conn)
+{
+	return TAILQ_PREV(conn, conn_list, neighbours);
 }

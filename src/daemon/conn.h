@@ -95,7 +95,8 @@ int64_t conn_silence(const struct conn *conn, int64_t now);
 int64_t conn_age(const struct conn *conn, int64_t now);
 int64_t conn_blocked_for(const struct conn *conn, int64_t now);
 
-/* The one after it in its list, or NULL. */
+/* The one after it in its list, and the one before it, or NULL. */
 struct conn *conn_next(const struct conn *conn);
+struct conn *conn_before(const struct conn *conn);
 
 #endif

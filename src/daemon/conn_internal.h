@@ -34,7 +34,8 @@ struct conn {
 	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
 	uint8_t counted : 1;    /* the control thread's mark */
-	uint8_t state : 7;      /* enum conn_state */
+	uint8_t state : 6;      /* enum conn_state */
+	uint8_t grows : 1;      /* its receive buffer is no longer held */
 	uint8_t stalled : 1;    /* counted in loop->stalled */
 };
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");

@@ -15,6 +15,11 @@ struct waiting {
 	size_t memory; /* bytes, all of them held until the last one is sent */
 };
 
+struct copy {
+	struct loop *loop; /* which counts it */
+	unsigned char bytes[];
+};
+
 /* The output buffer changed; what went out of it was taken by the socket. */
 static void
 on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
@@ -48,12 +53,15 @@ on_failed(struct bufferevent *buffer, short what, void *arg)
 	conn_fail(arg, EVUTIL_SOCKET_ERROR());
 }
 
+/* Not by conn_wait_end(): a bufferevent is freed later, by its loop. */
 static void
-free_bytes(const void *bytes, size_t size, void *arg)
+free_copy(const void *bytes, size_t size, void *arg)
 {
+	struct copy *copy = arg;
+
 	(void)bytes;
-	(void)size;
-	free(arg);
+	copy->loop->waiting_memory -= size;
+	free(copy);
 }
 
 /*
@@ -61,17 +69,22 @@ free_bytes(const void *bytes, size_t size, void *arg)
  * memory lacks.
  */
 static bool
-add_copy(struct evbuffer *output, const void *data, size_t size)
+add_copy(struct evbuffer *output, const void *data, size_t size, struct loop *loop)
 {
-	void *copy = malloc(size);
+	struct copy *copy = malloc(sizeof(*copy) + size);
 
 	if (copy == NULL)
 		return false;
-	memcpy(copy, data, size);
-	if (evbuffer_add_reference(output, copy, size, free_bytes, copy) == 0)
-		return true;
-	free(copy);
-	return false;
+	copy->loop = loop;
+	memcpy(copy->bytes, data, size);
+	if (evbuffer_add_reference(output, copy->bytes, size, free_copy, copy) == -1) {
+		free(copy);
+		return false;
+	}
+	loop->waiting_memory += size;
+	if (loop->waiting_memory > loop->waiting_most)
+		loop->waiting_most = loop->waiting_memory;
+	return true;
 }
 
 static struct waiting *
@@ -81,13 +94,13 @@ waiting_new(struct conn *conn, size_t size)
 
 	if (waiting == NULL)
 		return NULL;
-	waiting->memory = size + BUFFEREVENT_SIZE;
 	waiting->buffer = bufferevent_socket_new(loop_of(conn)->base, fd_of(conn), 0);
 	if (waiting->buffer == NULL) {
 		free(waiting);
 		return NULL;
 	}
 	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
+	waiting->memory = size + BUFFEREVENT_SIZE;
 	return waiting;
 }
 
@@ -107,7 +120,8 @@ conn_wait_with(struct conn *conn, const void *data, size_t size)
 		return;
 	}
 	output = bufferevent_get_output(conn->waiting->buffer);
-	if (!add_copy(output, data, size) || evbuffer_add_cb(output, on_taken, conn) == NULL ||
+	if (!add_copy(output, data, size, loop_of(conn)) ||
+	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
 	    !event_pending(&conn->waiting->buffer->ev_write, EV_WRITE, NULL)) { /* not told */
 		/* Nothing of it is counted as sent: the close takes it off the books. */
 		conn_abort(conn, CLOSE_MEMORY);

@@ -79,7 +79,7 @@ kernel_memory(const struct conn *conn)
 size_t
 conn_memory(const struct conn *conn)
 {
-	return kernel_memory(conn);
+	return kernel_memory(conn) + conn_waiting_memory(conn);
 }
 
 void

@@ -75,8 +75,11 @@ struct loop {
 
 	struct conn_list lists[CONN_STATE_COUNT];
 	int64_t bulk_served;   /* loop_now() when a connection that sends much last had its turn */
-	uint64_t memory_held;  /* bytes that the kernel held for blocked ones at `memory_looked` */
+	uint64_t memory_held;  /* bytes, for blocked ones at `memory_looked` */
 	int64_t memory_looked; /* loop_now() */
+	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
+	size_t waiting_memory; /* bytes of this process for what waits */
+	size_t waiting_most;   /* the most of it since the C library last gave memory back */
 	int64_t ages_looked;   /* loop_now() when connections last were, for limits.lifetime */
 	size_t stalled;      /* connections that are blocked and took nothing lately */
 	struct event *pacer; /* NULL until a connection is paced; pending while one is */

@@ -1,6 +1,9 @@
 /* Which blocked connections are ended for the memory that they hold: see stalled.h. */
 #include "daemon/stalled.h"
 
+#include <malloc.h>
+#include <stdlib.h>
+
 #include "daemon/conn.h"
 
 /*
@@ -13,6 +16,9 @@
 /* How long after a connection blocked, or moved, what was on its way may still arrive: ms. */
 #define FIRST_MOMENTS 300
 
+/* Who has moved within this time may have sent what is not read yet: ms. */
+#define BUSY 1000
+
 /* How old it may be what was seen of the memory that blocked connections hold: ms. */
 #define MEMORY_LOOK 50
 
@@ -22,6 +28,9 @@
  */
 #define ABORTS_AT_ONCE 16
 #define NEXT_LOOK 2
+
+/* What is worth giving back: bytes. */
+#define MUCH_MEMORY (8 << 20)
 
 /* In these a connection waits for its peer to take bytes. */
 static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
@@ -85,16 +94,54 @@ look_at_list(struct conn_list *list, int64_t now)
 	return held;
 }
 
+/* Adds up what those hold that are read, but for the silent ones, of whom nothing waits. */
+static uint64_t
+look_at_busy(struct conn_list *list, int64_t now)
+{
+	const struct conn *conn;
+	uint64_t held = 0;
+
+	for (conn = TAILQ_LAST(list, conn_list); conn != NULL; conn = conn_before(conn)) {
+		if (conn_silence(conn, now) >= BUSY)
+			break;
+		held += conn_memory(conn);
+	}
+	return held;
+}
+
 /* With thousands of them it takes milliseconds: between two looks what was freed is known. */
 static void
-look_at_memory(struct loop *loop, int64_t now)
+look_at_memory(struct loop *loop, int64_t now, uint64_t most)
 {
 	if (now < loop->memory_looked + MEMORY_LOOK)
 		return;
 	loop->memory_looked = now;
-	loop->memory_held = 0;
+	loop->memory_held = look_at_busy(&loop->lists[CONN_READING], now) +
+	    look_at_busy(&loop->lists[CONN_PACED], now);
 	for (size_t i = 0; i < STATES; i++)
 		loop->memory_held += look_at_list(&loop->lists[states[i]], now);
+	loop->memory_room = loop->memory_held < most / 2 ? most / 2 - loop->memory_held : 0;
+}
+
+/*
+ * The one to end for the memory that all hold, or NULL: near the bound who took nothing for a
+ * while, beyond it whoever moved least lately, since there are peers that take a byte now and
+ * then.
+ */
+static struct conn *
+find_holder(struct loop *loop, int64_t now, uint64_t most)
+{
+	struct conn *conn;
+
+	if (loop->memory_held <= most - most / 16)
+		return NULL;
+	conn = longest_silent(loop, now);
+	if (loop->memory_held > most)
+		return conn;
+	/* Who has taken some is at the end of its list now. */
+	while (conn != NULL && conn_silence(conn, now) >= SHORT_STALL && conn_took_bytes(conn))
+		conn = longest_silent(loop, now);
+	return conn != NULL && conn_silence(conn, now) >= SHORT_STALL ? conn : NULL;
 }
 
 /* Returns how many it ended, `limit` at most. */
@@ -105,19 +152,41 @@ end_beyond_memory(struct loop *loop, int64_t now, size_t limit)
 	struct conn *conn;
 	size_t ended = 0, freed;
 
-	if (most == 0)
+	if (most == 0) {
+		loop->memory_room = UINT64_MAX;
 		return 0;
-	look_at_memory(loop, now);
-	while (ended < limit && loop->memory_held > most &&
-	    (conn = longest_silent(loop, now)) != NULL && conn_silence(conn, now) >= SHORT_STALL) {
-		if (conn_took_bytes(conn))
-			continue; /* it is at the end of its list now */
+	}
+	look_at_memory(loop, now, most);
+	while (ended < limit && (conn = find_holder(loop, now, most)) != NULL) {
 		freed = conn_memory(conn);
 		loop->memory_held -= freed < loop->memory_held ? freed : loop->memory_held;
 		conn_abort(conn, CLOSE_STALLED);
 		ended++;
 	}
 	return ended;
+}
+
+/*
+ * malloc_trim(3) gives back what is free between what is used, but not the end of a thread's
+ * heap: glibc does that when something is freed there.
+ */
+static void
+trim(void)
+{
+	void *volatile last;
+
+	malloc_trim(0);
+	last = malloc(SCRATCH_SIZE);
+	free(last);
+}
+
+void
+stalled_give_back(struct loop *loop)
+{
+	if (loop->waiting_most - loop->waiting_memory < MUCH_MEMORY)
+		return;
+	loop->waiting_most = loop->waiting_memory;
+	trim();
 }
 
 int64_t

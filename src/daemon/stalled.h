@@ -22,4 +22,10 @@
  */
 int64_t stalled_end(struct loop *loop, int64_t now);
 
+/*
+ * Has the C library give free memory back to the system where much less of it is held for
+ * bytes that wait than was.  Not more often than once a second: it takes milliseconds.
+ */
+void stalled_give_back(struct loop *loop);
+
 #endif

@@ -150,6 +150,7 @@ int64_t
 sweep_due(struct loop *loop, int64_t now, int64_t most)
 {
 	end_due(loop, now);
+	stalled_give_back(loop);
 	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
 	most = time_left(loop, CONN_BLOCKED, now, STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */

@@ -9,7 +9,7 @@ import pytest
 import kernel
 import loads
 import peers
-from patience import PATIENCE, eventually, within
+from patience import PATIENCE, SLOWNESS, eventually, within
 
 MIB = 1 << 20
 SMALL = {"limits.socket_buffer": 16384}
@@ -76,6 +76,25 @@ def test_beyond_the_memory_some_of_the_blocked_are_aborted(start):
     wait_while_served(honest, 1)
     assert len(daemon.log.matching("connection closed")) < len(blocked)
     assert len(daemon.log.matching("reason=stalled")) == len(daemon.log.matching("closed"))
+
+
+@pytest.mark.skipif(SLOWNESS > 1, reason="a sanitizer keeps what is freed")
+def test_memory_that_waiting_bytes_held_is_given_back(start):
+    """The C library would keep what a crowd made it allocate."""
+    daemon = start(
+        options={"workers": 1, "limits.stalled_connections": 0, "log.level": "notice"}
+    )
+    before = kernel.resident_bytes(daemon.pid)
+    crowd = [daemon.connect(receive_buffer=4096) for _ in range(2500)]
+    loads.fill(crowd)
+    held = kernel.resident_bytes(daemon.pid)
+    assert held > before + 24 * MIB  # or there would be nothing to give back
+    for peer in crowd:
+        peers.reset(peer)
+    eventually(
+        lambda: kernel.resident_bytes(daemon.pid) < before + (held - before) / 2,
+        "its memory is given back",
+    )
 
 
 def test_who_never_reads_makes_the_kernel_keep_little(start):

@@ -24,6 +24,7 @@ static struct inbox *reports;
 struct loop *loop;
 struct ledger *ledger;
 struct conn *conn;
+int served;
 int peer;
 bool closed;
 enum close_reason reason;
@@ -38,12 +39,12 @@ on_closed(void *owner, struct message *message)
 }
 
 void
-connect_pair(int pair[2])
+connect_pair(int pair[2], int buffer)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(name);
 	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const int segment = 1460, buffer = 65536, on = 1;
+	const int segment = 1460, on = 1;
 
 	pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < 2; i++) {
@@ -51,6 +52,8 @@ connect_pair(int pair[2])
 
 		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		if (buffer == 0)
+			continue;
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	}
@@ -67,6 +70,12 @@ connect_pair(int pair[2])
 void
 set_up(const struct config *config)
 {
+	set_up_with(config, 65536);
+}
+
+void
+set_up_with(const struct config *config, int buffer)
+{
 	struct loop_reports home = { .conn_closed = on_closed };
 	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
 	int pair[2];
@@ -79,7 +88,8 @@ set_up(const struct config *config)
 	ck_assert_ptr_nonnull(reports);
 	ck_assert_ptr_nonnull(loop);
 	ck_assert_ptr_nonnull(ledger);
-	connect_pair(pair);
+	connect_pair(pair, buffer);
+	served = pair[0];
 	peer = pair[1];
 	conn = conn_new(pair[0], &nobody, &ledger->traffic[0]);
 	ck_assert_ptr_nonnull(conn);

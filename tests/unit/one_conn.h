@@ -16,15 +16,18 @@ extern const struct config one_conn_configs[ONE_CONN_CONFIGS];
 extern struct loop *loop;
 extern struct ledger *ledger; /* of `conn` alone */
 extern struct conn *conn;     /* not there any more once `closed` */
+extern int served;            /* its socket */
 extern int peer;              /* the socket of the other end */
 extern bool closed;
 extern enum close_reason reason; /* once `closed` */
 
 void set_up(const struct config *config);
+/* The same, with buffers of `buffer` bytes; 0: autotuned ones. */
+void set_up_with(const struct config *config, int buffer);
 void tear_down(void);
 
-/* Both ends of a TCP connection with the segments of an Ethernet and small buffers. */
-void connect_pair(int pair[2]);
+/* Both ends of a TCP connection with the segments of an Ethernet and such buffers. */
+void connect_pair(int pair[2], int buffer);
 
 /* One turn of the loop, and of the control thread's. */
 void turn(void);

@@ -179,7 +179,7 @@ START_TEST(who_sends_much_is_served_after_all_else)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	connect_pair(pair);
+	connect_pair(pair, 65536);
 	ck_assert_uint_eq(peer_send(0, 10000), 10000);
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 10000);

@@ -2,6 +2,7 @@
  * The limits of a connection: the deadlines that a sweep keeps, its bandwidth, its silence in
  * a drain.  Each test runs over each back end.
  */
+#include <linux/sock_diag.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/buffers.h"
+#include "daemon/conn_internal.h"
 #include "daemon/sweep.h"
 #include "one_conn.h"
 #include "runner.h"
@@ -288,6 +291,109 @@ START_TEST(a_reset_is_noticed_in_each_state)
 }
 END_TEST
 
+static size_t
+held_by_kernel(void)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	socklen_t length = sizeof(info);
+
+	ck_assert_int_eq(getsockopt(served, SOL_SOCKET, SO_MEMINFO, info, &length), 0);
+	return (size_t)info[SK_MEMINFO_RMEM_ALLOC] + info[SK_MEMINFO_WMEM_QUEUED] +
+	    info[SK_MEMINFO_FWD_ALLOC];
+}
+
+/* Bytes that wait here count as those that wait in the kernel do. */
+START_TEST(memory_of_this_process_counts_as_held)
+{
+	size_t waits;
+
+	set_up(&one_conn_configs[_i]);
+	ck_assert_uint_lt(conn_memory(conn), 20000);
+	fill();
+	ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
+	waits = ledger_received_bytes(ledger) - ledger_sent_bytes(ledger);
+	ck_assert_uint_gt(waits, 0);
+	/* Of a limit all but a sixteenth may be held by who is silent. */
+	atomic_store(&loop->limits.blocked_memory, (held_by_kernel() + waits + 2048) * 16 / 15);
+	sweep_watch(loop, loop_now() + 1000);
+	ck_assert(!closed);
+	atomic_store(&loop->limits.blocked_memory, (held_by_kernel() + waits / 2) * 16 / 15);
+	sweep_watch(loop, loop_now() + 2000);
+	turn();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_STALLED);
+	tear_down();
+}
+END_TEST
+
+static void
+look_at_memory_now(void)
+{
+	loop->memory_looked = 0;
+	sweep_watch(loop, loop_now());
+	turn();
+}
+
+/* It has just moved, so it is not silent. */
+START_TEST(beyond_the_memory_nobody_is_spared)
+{
+	set_up(&one_conn_configs[_i]);
+	fill();
+	atomic_store(&loop->limits.blocked_memory, conn_memory(conn) + conn_memory(conn) / 32);
+	conn_touch(conn);
+	look_at_memory_now();
+	ck_assert(!closed);
+	atomic_store(&loop->limits.blocked_memory, conn_memory(conn) / 2);
+	conn_touch(conn);
+	look_at_memory_now();
+	ck_assert(closed);
+	ck_assert_int_eq(reason, CLOSE_STALLED);
+	tear_down();
+}
+END_TEST
+
+static int
+receive_buffer(void)
+{
+	int size = 0;
+	socklen_t length = sizeof(size);
+
+	ck_assert_int_eq(getsockopt(served, SOL_SOCKET, SO_RCVBUF, &size, &length), 0);
+	return size;
+}
+
+/* Sends so much, and takes all of it. */
+static size_t
+peer_exchange(size_t from, size_t size)
+{
+	size_t sent = from, seen = from;
+	bool eof;
+
+	while (seen < from + size) {
+		sent = peer_send(sent, from + size);
+		turn();
+		seen = peer_receive(seen, &eof);
+	}
+	return seen;
+}
+
+START_TEST(nobody_gets_larger_buffers_while_memory_is_short)
+{
+	size_t at;
+
+	set_up_with(&one_conn_configs[_i], 0);
+	atomic_store(&loop->limits.blocked_memory, BUFFERS_GROWTH);
+	look_at_memory_now();
+	at = peer_exchange(0, 300000);
+	ck_assert_int_le(receive_buffer(), 32768);
+	atomic_store(&loop->limits.blocked_memory, 2 * BUFFERS_GROWTH + 1000000);
+	look_at_memory_now();
+	peer_exchange(at, 1000);
+	ck_assert_int_ge(receive_buffer(), BUFFERS_GROWTH);
+	tear_down();
+}
+END_TEST
+
 START_TEST(a_bandwidth_paces_what_is_read)
 {
 	const int64_t begun = loop_now();
@@ -345,6 +451,10 @@ main(void)
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
 	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_reset_is_noticed_in_each_state, 0, WAYS * ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, memory_of_this_process_counts_as_held, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, beyond_the_memory_nobody_is_spared, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, nobody_gets_larger_buffers_while_memory_is_short, 0,
+	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_bandwidth_paces_what_is_read, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_drain_spares_who_is_not_silent, 0, ONE_CONN_CONFIGS);
 	suite_add_tcase(suite, tests);
