@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <string.h>
@@ -21,30 +22,44 @@
 const char sandbox_feature[] = "+seccomp";
 const bool sandbox_built = true;
 
-/* A system call, and what its arguments must be; it may have several rows. */
+/*
+ * A system call, and what its arguments must be; it may have several rows.  Other arguments
+ * get the answer `otherwise`, the same in all rows of a call.
+ *
+ * A filter of libseccomp has one answer for all that its rules do not allow, so there are
+ * two, and of what they say the kernel takes the stricter.  Where a call is allowed with any
+ * arguments it asks neither (from Linux 5.11 on).
+ */
 struct rule {
-	uint32_t action;
+	uint32_t otherwise;
 	int call;
 	unsigned count;
-	struct scmp_arg_cmp when[2];
+	struct scmp_arg_cmp when[3];
 };
 
-#define ALLOW(name) { .action = SCMP_ACT_ALLOW, .call = SCMP_SYS(name) }
-#define ALLOW_IF(name, ...) \
-	{ .action = SCMP_ACT_ALLOW, .call = SCMP_SYS(name), .count = 1, .when = { __VA_ARGS__ } }
-#define ALLOW_IF_BOTH(name, ...) \
-	{ .action = SCMP_ACT_ALLOW, .call = SCMP_SYS(name), .count = 2, .when = { __VA_ARGS__ } }
-#define FAIL_IF(name, ...) \
-	{ .action = SCMP_ACT_ERRNO(EPERM), .call = SCMP_SYS(name), .count = 1, \
-	    .when = { __VA_ARGS__ } }
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define END SCMP_ACT_KILL_PROCESS
+#define FAIL SCMP_ACT_ERRNO(EPERM)
+
+#define ALLOW(name) { .otherwise = END, .call = SCMP_SYS(name) }
+#define RULE(action, name, ...) \
+	{ \
+		.otherwise = (action), .call = SCMP_SYS(name), \
+		.count = sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / sizeof(struct scmp_arg_cmp), \
+		.when = { __VA_ARGS__ } \
+	}
+#define ALLOW_IF(name, ...) RULE(END, name, __VA_ARGS__)
+#define ALLOW_OR_FAIL(name, ...) RULE(FAIL, name, __VA_ARGS__)
 
 /* An int is what the lower half of the register says: the kernel does not look at the rest. */
 #define IS(argument, value) { (argument), SCMP_CMP_MASKED_EQ, UINT32_MAX, (value) }
 #define WITHOUT(argument, bits) { (argument), SCMP_CMP_MASKED_EQ, (bits), 0 }
-#define WITH(argument, bits) { (argument), SCMP_CMP_MASKED_EQ, (bits), (bits) }
 
 #define KIND_MASK 0xf /* of a socket, without SOCK_CLOEXEC and SOCK_NONBLOCK */
-#define KIND_IS(argument, kind) { (argument), SCMP_CMP_MASKED_EQ, KIND_MASK, (kind) }
+#define SOCKET_IS(family, kind, protocol) \
+	IS(0, family), { 1, SCMP_CMP_MASKED_EQ, KIND_MASK, (kind) }, IS(2, protocol)
+#define OPTION_IS(level, name) IS(1, level), IS(2, name)
 
 /* What opens a file for more than reading: O_TMPFILE has the bit of O_DIRECTORY as well. */
 #define WRITING ((unsigned)(O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY)))
@@ -79,24 +94,50 @@ static const struct rule rules[] = {
 	ALLOW(getsockname),
 	ALLOW(getpeername),
 	ALLOW(getsockopt),
-	ALLOW_IF(setsockopt, IS(1, SOL_SOCKET)),
-	ALLOW_IF(setsockopt, IS(1, IPPROTO_IP)),
-	ALLOW_IF(setsockopt, IS(1, IPPROTO_IPV6)),
-	ALLOW_IF(setsockopt, IS(1, IPPROTO_TCP)),
 	ALLOW_IF(ioctl, IS(1, TIOCOUTQ)),
 	ALLOW_IF(ioctl, IS(1, SIOCGIFNAME)), /* if_indextoname(3), of a link-local peer */
 	ALLOW_IF(ioctl, IS(1, SIOCGIFINDEX)),
 
-	/* New sockets: listeners on a reload, the ways to the log and the user database. */
-	ALLOW_IF_BOTH(socket, IS(0, AF_INET), KIND_IS(1, SOCK_STREAM)),
-	ALLOW_IF_BOTH(socket, IS(0, AF_INET), KIND_IS(1, SOCK_DGRAM)),
-	ALLOW_IF_BOTH(socket, IS(0, AF_INET6), KIND_IS(1, SOCK_STREAM)),
-	ALLOW_IF_BOTH(socket, IS(0, AF_INET6), KIND_IS(1, SOCK_DGRAM)),
-	ALLOW_IF_BOTH(socket, IS(0, AF_UNIX), KIND_IS(1, SOCK_STREAM)),
-	ALLOW_IF_BOTH(socket, IS(0, AF_UNIX), KIND_IS(1, SOCK_DGRAM)),
+	/*
+	 * New sockets: listeners on a reload, the ways to the log and the user database.  For a
+	 * protocol that it has not met the kernel loads a module.
+	 */
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET, SOCK_STREAM, 0)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET, SOCK_STREAM, IPPROTO_TCP)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET, SOCK_DGRAM, 0)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET, SOCK_DGRAM, IPPROTO_UDP)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET6, SOCK_STREAM, 0)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET6, SOCK_STREAM, IPPROTO_TCP)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET6, SOCK_DGRAM, 0)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_UNIX, SOCK_STREAM, 0)),
+	ALLOW_OR_FAIL(socket, SOCKET_IS(AF_UNIX, SOCK_DGRAM, 0)),
 	ALLOW(bind),
 	ALLOW(listen),
 	ALLOW(connect),
+
+	/* Their options: congestion controls and upper layer protocols are modules as well. */
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_REUSEADDR)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_REUSEPORT)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_BROADCAST)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_SNDBUF)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_RCVBUF)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_KEEPALIVE)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_OOBINLINE)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_LINGER)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_TIMESTAMP)),
+#ifdef SO_BUF_LOCK
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_BUF_LOCK)),
+#endif
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_IP, IP_PKTINFO)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_IPV6, IPV6_V6ONLY)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_IPV6, IPV6_RECVPKTINFO)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_NODELAY)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_KEEPIDLE)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_KEEPINTVL)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_KEEPCNT)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_WINDOW_CLAMP)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(IPPROTO_TCP, TCP_NOTSENT_LOWAT)),
 
 	/* Descriptors: inboxes, the log on stderr, files. */
 	ALLOW(read),
@@ -160,15 +201,12 @@ static const struct rule rules[] = {
 	ALLOW(setrlimit),
 
 	/*
-	 * Memory, none of it for code.  That fails rather than kills: so does a library end
-	 * that the user database would load, which is then a fault of the reload alone.
+	 * Memory, none of it for code: a library that the user database would load is then a
+	 * fault of the reload alone.
 	 */
-	ALLOW_IF(mmap, WITHOUT(2, PROT_EXEC)),
-	ALLOW_IF(mmap2, WITHOUT(2, PROT_EXEC)),
-	ALLOW_IF(mprotect, WITHOUT(2, PROT_EXEC)),
-	FAIL_IF(mmap, WITH(2, PROT_EXEC)),
-	FAIL_IF(mmap2, WITH(2, PROT_EXEC)),
-	FAIL_IF(mprotect, WITH(2, PROT_EXEC)),
+	ALLOW_OR_FAIL(mmap, WITHOUT(2, PROT_EXEC)),
+	ALLOW_OR_FAIL(mmap2, WITHOUT(2, PROT_EXEC)),
+	ALLOW_OR_FAIL(mprotect, WITHOUT(2, PROT_EXEC)),
 	ALLOW(munmap),
 	ALLOW(mremap),
 	ALLOW(brk),
@@ -205,25 +243,41 @@ static const struct rule rules[] = {
 	ALLOW(exit_group),
 };
 
-/* To itself alone: it may send no signal to anybody else. */
-static int
-allow_abort(scmp_filter_ctx filter)
-{
-	const struct scmp_arg_cmp itself = IS(0, (scmp_datum_t)getpid());
+/* What the first filter allows for the sake of the second, which does not. */
+static const struct rule between[] = {
+	ALLOW(prctl),
+	ALLOW(seccomp),
+};
 
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &itself);
+/*
+ * Each of these returns 0 or a negative error number.  `otherwise` is the filter's answer to
+ * all that its rules do not allow; where another filter has that of the call, it may have
+ * any arguments here.
+ */
+static int
+add_rule(scmp_filter_ctx filter, uint32_t otherwise, const struct rule *rule)
+{
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call,
+	    rule->otherwise == otherwise ? rule->count : 0, rule->when);
 }
 
-/* Each returns 0 or a negative error number. */
 static int
-add_rules(scmp_filter_ctx filter)
+add_rules(scmp_filter_ctx filter, uint32_t otherwise, const struct rule *rows, size_t count)
 {
-	int result = allow_abort(filter);
+	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
-		result = seccomp_rule_add_array(filter, rules[i].action, rules[i].call,
-		    rules[i].count, rules[i].when);
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = add_rule(filter, otherwise, &rows[i]);
 	return result;
+}
+
+/* abort(3) sends a signal to itself; none goes to anybody else. */
+static int
+add_abort(scmp_filter_ctx filter, uint32_t otherwise)
+{
+	const struct rule to_itself = ALLOW_IF(tgkill, IS(0, (scmp_datum_t)getpid()));
+
+	return add_rule(filter, otherwise, &to_itself);
 }
 
 static int
@@ -247,16 +301,28 @@ set_attributes(scmp_filter_ctx filter)
 }
 
 static int
-load_filter(void)
+make_filter(scmp_filter_ctx filter, uint32_t otherwise)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int result = set_attributes(filter);
+
+	if (result == 0)
+		result = add_rules(filter, otherwise, rules, COUNT(rules));
+	if (result == 0)
+		result = add_abort(filter, otherwise);
+	if (result == 0 && otherwise == FAIL)
+		result = add_rules(filter, otherwise, between, COUNT(between));
+	return result;
+}
+
+static int
+load_filter(uint32_t otherwise)
+{
+	scmp_filter_ctx filter = seccomp_init(otherwise);
 	int result;
 
 	if (filter == NULL)
 		return -ENOTSUP;
-	result = set_attributes(filter);
-	if (result == 0)
-		result = add_rules(filter);
+	result = make_filter(filter, otherwise);
 	if (result == 0)
 		result = seccomp_load(filter);
 	seccomp_release(filter);
@@ -285,7 +351,9 @@ sandbox_enter(enum sandbox_mode mode)
 		return 0;
 	}
 	load_name_services();
-	result = load_filter();
+	result = load_filter(FAIL);
+	if (result == 0)
+		result = load_filter(END);
 	if (result == 0) {
 		log_notice("sandboxed by seccomp(2)");
 		return 0;

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -27,6 +28,8 @@
 
 #define ENTERED 7 /* exit status of a child that came to its end in the sandbox */
 #define REFUSED 8 /* and of one whose call failed */
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 /* Returns what wait(2) says of a child that makes `call` in the sandbox. */
 static int
@@ -119,24 +122,6 @@ remove_file(void)
 }
 
 static long
-make_packet_socket(void)
-{
-	return socket(AF_PACKET, SOCK_DGRAM, 0);
-}
-
-static long
-make_netlink_socket(void)
-{
-	return socket(AF_NETLINK, SOCK_DGRAM, 0);
-}
-
-static long
-make_raw_socket(void)
-{
-	return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
-}
-
-static long
 signal_parent(void)
 {
 	return kill(getppid(), 0);
@@ -152,6 +137,12 @@ static long
 become_dumpable(void)
 {
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static long
+add_filter(void)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL);
 }
 
 static long
@@ -174,11 +165,10 @@ duplicate_for_children(void)
 
 static long (*const forbidden[])(void) = {
 	execute, make_process, make_process_by_clone3, make_thread, trace, write_to_file,
-	read_and_write_file, create_file, create_nameless_file, remove_file, make_packet_socket,
-	make_netlink_socket, make_raw_socket, signal_parent, signal_parents_thread,
-	become_dumpable, limit_parent, type_for_the_terminal, duplicate_for_children,
+	read_and_write_file, create_file, create_nameless_file, remove_file, signal_parent,
+	signal_parents_thread, become_dumpable, add_filter, limit_parent, type_for_the_terminal,
+	duplicate_for_children,
 };
-#define FORBIDDEN_COUNT ((int)(sizeof(forbidden) / sizeof(forbidden[0])))
 
 START_TEST(what_is_forbidden_ends_the_process)
 {
@@ -191,13 +181,18 @@ END_TEST
 
 /* --- what only fails ------------------------------------------------------------------ */
 
+/* How each of these says that its call failed as it must. */
+static long
+refused(long result)
+{
+	return result == -1 && errno == EPERM ? -1 : 0;
+}
+
 static long
 map_code(void)
 {
-	void *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return code == MAP_FAILED && errno == EPERM ? -1 : 0;
+	return refused((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 static long
@@ -205,15 +200,109 @@ turn_memory_into_code(void)
 {
 	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return mprotect(memory, 4096, PROT_READ | PROT_EXEC) == -1 && errno == EPERM ? -1 : 0;
+	return refused(mprotect(memory, 4096, PROT_READ | PROT_EXEC));
 }
+
+static long (*const no_code[])(void) = { map_code, turn_memory_into_code };
 
 START_TEST(code_is_refused)
 {
-	const int of_map = end_of(map_code), of_protect = end_of(turn_memory_into_code);
+	const int status = end_of(no_code[_i]);
 
-	ck_assert(WIFEXITED(of_map) && WEXITSTATUS(of_map) == REFUSED);
-	ck_assert(WIFEXITED(of_protect) && WEXITSTATUS(of_protect) == REFUSED);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED);
+}
+END_TEST
+
+static int chosen; /* the row of a list that the call is to take */
+
+static const struct {
+	int family, kind, protocol;
+} no_sockets[] = {
+	{ AF_INET, SOCK_STREAM, IPPROTO_SCTP },
+	{ AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP },
+	{ AF_INET, SOCK_STREAM, IPPROTO_MPTCP },
+	{ AF_INET, SOCK_STREAM, IPPROTO_UDP },
+	{ AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP },
+	{ AF_INET, SOCK_DCCP, IPPROTO_DCCP },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_TCP },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_ICMP },
+	{ AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6 },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE },
+	{ AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDPLITE },
+	{ AF_INET, SOCK_DGRAM, 115 /* L2TP */ },
+	{ AF_INET, SOCK_RAW, IPPROTO_ICMP },
+	{ AF_INET, SOCK_RAW, 0 },
+	{ AF_UNIX, SOCK_SEQPACKET, 0 },
+	{ AF_UNIX, SOCK_STREAM, 2 },
+	{ AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0 },
+	{ AF_NETLINK, SOCK_DGRAM, 0 },
+	{ AF_PACKET, SOCK_DGRAM, 0 },
+	{ AF_ALG, SOCK_SEQPACKET, 0 },
+	{ AF_VSOCK, SOCK_STREAM, 0 },
+	{ 1 << 30, SOCK_STREAM, 0 },
+};
+
+static long
+make_no_socket(void)
+{
+	return refused(socket(no_sockets[chosen].family, no_sockets[chosen].kind,
+	    no_sockets[chosen].protocol));
+}
+
+START_TEST(other_sockets_are_refused)
+{
+	int status;
+
+	chosen = _i;
+	status = end_of(make_no_socket);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED,
+	    "socket(%d, %d, %d): status %#x", no_sockets[_i].family, no_sockets[_i].kind,
+	    no_sockets[_i].protocol, (unsigned)status);
+}
+END_TEST
+
+static const struct {
+	int level, name;
+} no_options[] = {
+	{ IPPROTO_TCP, TCP_CONGESTION },
+	{ IPPROTO_TCP, TCP_ULP },
+	{ IPPROTO_TCP, TCP_MD5SIG },
+	{ IPPROTO_TCP, SO_SNDBUF },
+	{ SOL_SOCKET, SO_MARK },
+	{ SOL_SOCKET, SO_BINDTODEVICE },
+	{ SOL_SOCKET, SO_SNDBUFFORCE },
+	{ SOL_SOCKET, SO_PASSCRED },
+	{ SOL_SOCKET, SO_ATTACH_BPF },
+	{ IPPROTO_IP, IP_OPTIONS },
+	{ IPPROTO_IP, 64 /* IPT_SO_SET_REPLACE */ },
+	{ IPPROTO_IP, MCAST_JOIN_GROUP },
+	{ IPPROTO_IPV6, IPV6_HOPOPTS },
+	{ IPPROTO_UDP, 100 /* UDP_ENCAP */ },
+	{ 282 /* SOL_TLS */, 1 },
+	{ 1 << 30, SO_SNDBUF },
+};
+
+static long
+set_no_option(void)
+{
+	static const char value[64];
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return refused(setsockopt(fd, no_options[chosen].level, no_options[chosen].name, value,
+	    sizeof(value)));
+}
+
+START_TEST(other_options_of_sockets_are_refused)
+{
+	int status;
+
+	chosen = _i;
+	status = end_of(set_no_option);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED,
+	    "setsockopt(%d, %d): status %#x", no_options[_i].level, no_options[_i].name,
+	    (unsigned)status);
 }
 END_TEST
 
@@ -222,13 +311,66 @@ END_TEST
 static long
 make_sockets(void)
 {
-	static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
+	static const struct {
+		int kind, protocol;
+	} of_ip[] = {
+		{ SOCK_STREAM, 0 }, { SOCK_STREAM, IPPROTO_TCP },
+		{ SOCK_DGRAM, 0 }, { SOCK_DGRAM, IPPROTO_UDP },
+	};
+	static const int flags[] = { 0, SOCK_CLOEXEC, SOCK_NONBLOCK | SOCK_CLOEXEC };
+	int made = 0;
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		for (int flags = 0; flags <= SOCK_CLOEXEC; flags += SOCK_CLOEXEC) {
-			socket(families[i], SOCK_STREAM | flags, 0);
-			socket(families[i], SOCK_DGRAM | flags, 0);
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		for (size_t j = 0; j < COUNT(of_ip); j++) {
+			made += socket(AF_INET, of_ip[j].kind | flags[i], of_ip[j].protocol) != -1;
+			made += socket(AF_INET6, of_ip[j].kind | flags[i], of_ip[j].protocol) != -1 ||
+			    errno == EAFNOSUPPORT;
 		}
+		made += socket(AF_UNIX, SOCK_STREAM | flags[i], 0) != -1;
+		made += socket(AF_UNIX, SOCK_DGRAM | flags[i], 0) != -1;
+	}
+	return made == COUNT(flags) * (2 * COUNT(of_ip) + 2) ? 0 : -1;
+}
+
+/* An int is half of a register: what the other half has must not matter. */
+static long
+make_socket_with_more_in_the_registers(void)
+{
+	const long more = sizeof(long) > 4 ? (long)(0x5a5a5a5aULL << 32) : 0;
+
+	return syscall(SYS_socket, more | AF_INET, more | SOCK_STREAM, more | IPPROTO_TCP);
+}
+
+static long
+set_options(void)
+{
+	static const struct {
+		int kind, level, name;
+	} options[] = {
+		{ SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR },
+		{ SOCK_STREAM, SOL_SOCKET, SO_REUSEPORT },
+		{ SOCK_STREAM, SOL_SOCKET, SO_OOBINLINE },
+		{ SOCK_STREAM, SOL_SOCKET, SO_KEEPALIVE },
+		{ SOCK_STREAM, SOL_SOCKET, SO_LINGER },
+		{ SOCK_STREAM, SOL_SOCKET, SO_SNDBUF },
+		{ SOCK_STREAM, SOL_SOCKET, SO_RCVBUF },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_KEEPIDLE },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_KEEPINTVL },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_KEEPCNT },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_NOTSENT_LOWAT },
+		{ SOCK_STREAM, IPPROTO_TCP, TCP_WINDOW_CLAMP },
+		{ SOCK_DGRAM, SOL_SOCKET, SO_TIMESTAMP },
+		{ SOCK_DGRAM, SOL_SOCKET, SO_BROADCAST },
+		{ SOCK_DGRAM, IPPROTO_IP, IP_PKTINFO },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++) {
+		const int fd = socket(AF_INET, options[i].kind, 0), values[2] = { 1, 0 };
+
+		if (setsockopt(fd, options[i].level, options[i].name, values, sizeof(values)) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -262,8 +404,10 @@ read_limits(void)
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -1;
 }
 
-static long (*const allowed[])(void) = { make_sockets, read_file, use_memory, read_limits };
-#define ALLOWED_COUNT ((int)(sizeof(allowed) / sizeof(allowed[0])))
+static long (*const allowed[])(void) = {
+	make_sockets, make_socket_with_more_in_the_registers, set_options, read_file, use_memory,
+	read_limits,
+};
 
 START_TEST(what_is_needed_goes_on)
 {
@@ -367,9 +511,11 @@ main(void)
 		return 77; /* skipped */
 	suite = suite_create("sandbox");
 	tests = tcase_create("sandbox");
-	tcase_add_loop_test(tests, what_is_forbidden_ends_the_process, 0, FORBIDDEN_COUNT);
-	tcase_add_test(tests, code_is_refused);
-	tcase_add_loop_test(tests, what_is_needed_goes_on, 0, ALLOWED_COUNT);
+	tcase_add_loop_test(tests, what_is_forbidden_ends_the_process, 0, COUNT(forbidden));
+	tcase_add_loop_test(tests, code_is_refused, 0, COUNT(no_code));
+	tcase_add_loop_test(tests, other_sockets_are_refused, 0, COUNT(no_sockets));
+	tcase_add_loop_test(tests, other_options_of_sockets_are_refused, 0, COUNT(no_options));
+	tcase_add_loop_test(tests, what_is_needed_goes_on, 0, COUNT(allowed));
 	tcase_add_test(tests, abort_is_what_it_was);
 	tcase_add_test(tests, a_thread_that_ran_before_is_in_it);
 	tcase_add_test(tests, without_a_sandbox_nothing_changes);
