@@ -105,8 +105,26 @@ def test_a_service_for_users_is_asked_in_it(start, workdir):
 
 
 @needs_sandbox
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have an nsswitch.conf of its own")
+def test_a_name_service_is_refused_what_echod_has_no_use_for(start, workdir):
+    """Sockets and options that a library of nsswitch.conf(5) tries fail, and end nothing."""
+    switch = os.path.join(workdir, "nsswitch.conf")
+    with open(switch, "w", encoding="ascii") as file:
+        file.write("passwd: files curious\ngroup: files\n")
+    bind = 'mount --bind "$0" /etc/nsswitch.conf && exec "$@"'
+    daemon = start(
+        prefix=["unshare", "--mount", "sh", "-c", bind, switch],
+        environment={"LD_LIBRARY_PATH": os.environ["NAME_SERVICE_LIBRARIES"]},
+    )
+    daemon.configure(options={"user": "curious"})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    daemon.configure(options={"user": "else"})
+    assert 'user = "else": no user of this name' in daemon.reload()[-2]
+
+
+@needs_sandbox
 def test_everything_that_a_reload_changes(start):
-    daemon = start([listener(), listener("datagrams", protocol="udp")])
+    daemon = start([listener(), listener("datagrams", protocol="udp")], {"log.level": "debug"})
     daemon.configure(
         [listener("new"), listener("new-6", "localhost"), listener("all", "*", protocol="udp")],
         {"limits.connections": 12000, "limits.socket_buffer": 65536, "log.level": "debug"},
@@ -116,6 +134,7 @@ def test_everything_that_a_reload_changes(start):
     daemon.configure([listener("new")], {"limits.socket_buffer": 0, "log.target": "syslog"})
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     daemon.assert_echoes("new")
+    assert not daemon.log.matching(r"^debug: setsockopt\(")
 
 
 @pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
