@@ -101,6 +101,11 @@ prefix_parse(struct prefix *prefix, const char *text, char right[PREFIX_RIGHT_SI
 	const bool has_length = text[length] == '/';
 	struct prefix parsed;
 
+	if (strchr(text, '%') != NULL) {
+		snprintf(right, PREFIX_RIGHT_SIZE,
+		    "a prefix has no scope: give it without \"%%\" and the interface");
+		return false;
+	}
 	if (!parse_bits(&parsed, text, length)) {
 		snprintf(right, PREFIX_RIGHT_SIZE, "give an address or a prefix, such as"
 		    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32");

@@ -27,6 +27,7 @@ static const struct option_row ports = { "", "ports", OPTION_PORTS, true, "{}",
 
 #define ADDRESS_WANTED "give an address or a prefix, such as 192.0.2.1, 192.0.2.0/24 or" \
 	" 2001:db8::/32"
+#define NO_SCOPE "a prefix has no scope: give it without \"%\" and the interface"
 #define PORT_WANTED "give a port of 0 to 65535, or a range of them, such as 0-1023"
 
 static const struct {
@@ -64,7 +65,10 @@ static const struct {
 	{ &prefixes, "::/129", NULL, "give a length of 0 to 128 behind the \"/\"" },
 	{ &prefixes, "10/8", NULL, ADDRESS_WANTED },
 	{ &prefixes, "010.0.0.0/8", NULL, ADDRESS_WANTED },
-	{ &prefixes, "fe80::1%lo", NULL, ADDRESS_WANTED },
+	{ &prefixes, "fe80::1%lo", NULL, NO_SCOPE },
+	{ &prefixes, "fe80::/10%lo", NULL, NO_SCOPE },
+	{ &prefixes, "fe80::%lo/10", NULL, NO_SCOPE },
+	{ &prefixes, "::1%1", NULL, NO_SCOPE },
 	{ &prefixes, "localhost", NULL, ADDRESS_WANTED },
 	{ &prefixes, "*", NULL, ADDRESS_WANTED },
 	{ &prefixes, "", NULL, ADDRESS_WANTED },
