@@ -347,7 +347,7 @@ bind_wanted(const struct binding *binding, struct bound *bound)
 	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
 
 	if (wanted.count == 0) {
-		errno = EADDRNOTAVAIL;
+		errno = ENODEV; /* the interface of a link-local address */
 		return -1;
 	}
 	if (add_inherited(binding, bound) == -1)

@@ -136,6 +136,8 @@ overlap(const struct listen_config *a, const struct listen_config *b)
 
 	if (a->protocol != b->protocol || a->port != b->port || a->port == 0)
 		return false;
+	if (strcmp(a->address, b->address) == 0) /* also on an interface that is not there */
+		return true;
 	reach_of(&of_a, a);
 	reach_of(&of_b, b);
 	for (size_t i = 0; i < of_a.count; i++)

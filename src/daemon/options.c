@@ -142,6 +142,7 @@ const struct option_row option_rows[] = {
 };
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 
+_Static_assert(ADDRESS_RIGHT_SIZE <= OPTION_RIGHT_SIZE, "address_check_host() writes to it");
 _Static_assert(sizeof(enum event_method) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum sandbox_mode) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum log_target) == sizeof(int), "a choice is written as an int");
@@ -277,16 +278,19 @@ parse_string(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
 	return true;
 }
 
+/* Equal addresses become equal strings. */
 static bool
 parse_address(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
 {
-	struct address address;
+	char host[ADDRESS_HOST_SIZE];
 
-	if (strcmp(text, "*") == 0 || strcmp(text, "localhost") == 0 ||
-	    address_parse(&address, text, 0))
+	if (strcmp(text, "*") == 0 || strcmp(text, "localhost") == 0)
 		return parse_string(text, place, right);
-	snprintf(right, OPTION_RIGHT_SIZE,
-	    "give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"");
+	if (address_check_host(text, host, right))
+		return parse_string(host, place, right);
+	if (*right == '\0')
+		snprintf(right, OPTION_RIGHT_SIZE,
+		    "give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"");
 	return false;
 }
 

@@ -17,7 +17,13 @@ static const struct {
 	{ "::", 7, "[::]:7" },
 	{ "2001:DB8:0:0:0:0:0:1", 80, "[2001:db8::1]:80" },
 	{ "fe80::1%lo", 7, "[fe80::1%lo]:7" },
+	{ "fe80::1", 7, "[fe80::1]:7" },
+	{ "fe80::1%1", 7, "[fe80::1%lo]:7" },
+	{ "FEBF:0::0001%4294967295", 7, "[febf::1%4294967295]:7" },
+	{ "ff02::1%1", 7, "[ff02::1%lo]:7" },
+	{ "::192.0.2.1", 9, "[::192.0.2.1]:9" },
 	{ "::ffff:192.0.2.1", 9, "192.0.2.1:9" },
+	{ "::FFFF:c000:201", 9, "192.0.2.1:9" },
 };
 
 START_TEST(round_trip)
@@ -33,7 +39,10 @@ END_TEST
 
 static const char *const no_addresses[] = {
 	"", "localhost", "*", "1", "127.1", "0x7f.0.0.1", "127.0.0.1.", "256.0.0.1", "127.0.0.1:7",
-	" 127.0.0.1", "[::1]", ":::", "::1%nosuchinterface", "1:2:3:4:5:6:7:8:9",
+	" 127.0.0.1", "[::1]", ":::", "1:2:3:4:5:6:7:8:9", "010.0.0.1",
+	"::1%1", "::1%lo", "::%1", "2001:db8::1%1", "fec0::1%1", "ff05::1%1", "127.0.0.1%1",
+	"::ffff:127.0.0.1%1", "fe80::1%", "fe80::1%0", "fe80::1%4294967296", "fe80::1%lo ",
+	"fe80::1%nosuchinterface", "fe80::1%%lo", "%lo", "1111:1111:1111:1111:1111:1111:1111:1111:1",
 };
 
 START_TEST(none)
@@ -44,6 +53,67 @@ START_TEST(none)
 	before = address;
 	ck_assert(!address_parse(&address, no_addresses[_i], 7));
 	ck_assert_mem_eq(&address, &before, sizeof(address));
+}
+END_TEST
+
+/* The kernel looks at the scope of a link-local address alone. */
+START_TEST(a_scope_is_dropped_where_it_means_nothing)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_scope_id = 1 };
+	struct address address, plain;
+	char text[ADDRESS_TEXT_SIZE];
+
+	in6.sin6_addr = in6addr_loopback;
+	address_from_sockaddr(&address, (const struct sockaddr *)&in6, sizeof(in6));
+	ck_assert(address_parse(&plain, "::1", 0));
+	ck_assert(address_equal(&address, &plain));
+	ck_assert_str_eq(address_format(&address, text), "[::1]:0");
+	ck_assert_int_eq(inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr), 1);
+	address_from_sockaddr(&address, (const struct sockaddr *)&in6, sizeof(in6));
+	ck_assert_str_eq(address_format(&address, text), "[fe80::1%lo]:0");
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	const char *host;  /* NULL: refused */
+	const char *right; /* then */
+} hosts[] = {
+	{ "127.0.0.1", "127.0.0.1", NULL },
+	{ "0.0.0.0", "0.0.0.0", NULL },
+	{ "0:0::0", "::", NULL },
+	{ "2001:DB8:0:0::01", "2001:db8::1", NULL },
+	{ "::ffff:192.0.2.1", "192.0.2.1", NULL },
+	{ "FE80:0::1%lo", "fe80::1%lo", NULL },
+	{ "fe80::1%1", "fe80::1%1", NULL },
+	{ "fe80::1%not-there", "fe80::1%not-there", NULL },
+	{ "ff02::1%lo", "ff02::1%lo", NULL },
+	{ "::1%1", NULL, "only a link-local address has a scope: give ::1" },
+	{ "::1%lo", NULL, "only a link-local address has a scope: give ::1" },
+	{ "192.0.2.1%eth0", NULL, "only a link-local address has a scope: give 192.0.2.1" },
+	{ "::ffff:192.0.2.1%1", NULL, "only a link-local address has a scope: give 192.0.2.1" },
+	{ "FE80::1", NULL, "a link-local address needs its interface, as in fe80::1%eth0" },
+	{ "ff02::1", NULL, "a link-local address needs its interface, as in ff02::1%eth0" },
+	{ "fe80::1%", NULL,
+	    "give the name of an interface behind the \"%\", as in fe80::1%eth0" },
+	{ "fe80::1%et h", NULL,
+	    "give the name of an interface behind the \"%\", as in fe80::1%eth0" },
+	{ "fe80::1%sixteen-or-longer", NULL,
+	    "give the name of an interface behind the \"%\", as in fe80::1%eth0" },
+	{ "localhost", NULL, "" },
+	{ "[::1]", NULL, "" },
+	{ "", NULL, "" },
+};
+
+START_TEST(host)
+{
+	char text[ADDRESS_HOST_SIZE] = "untouched", right[ADDRESS_RIGHT_SIZE];
+	const bool taken = address_check_host(hosts[_i].text, text, right);
+
+	ck_assert_msg(taken == (hosts[_i].host != NULL), "%s: %s", hosts[_i].text, right);
+	ck_assert_str_eq(text, taken ? hosts[_i].host : "untouched");
+	if (!taken)
+		ck_assert_str_eq(right, hosts[_i].right);
 }
 END_TEST
 
@@ -103,6 +173,8 @@ main(void)
 
 	tcase_add_loop_test(tests, round_trip, 0, sizeof(round_trips) / sizeof(round_trips[0]));
 	tcase_add_loop_test(tests, none, 0, sizeof(no_addresses) / sizeof(no_addresses[0]));
+	tcase_add_loop_test(tests, host, 0, sizeof(hosts) / sizeof(hosts[0]));
+	tcase_add_test(tests, a_scope_is_dropped_where_it_means_nothing);
 	tcase_add_test(tests, mapped_becomes_ipv4);
 	tcase_add_test(tests, equality);
 	tcase_add_test(tests, unknown_family);
