@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "client/report.h"
+#include "common/address.h"
 
 static const char help[] =
     "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
@@ -80,6 +81,16 @@ common_take(struct common_arguments *common, int option)
 	}
 }
 
+/* What has no ":" or "%" in it may be a name. */
+static void
+check_numeric(const char *host, const char *text)
+{
+	char written[ADDRESS_HOST_SIZE], right[ADDRESS_RIGHT_SIZE];
+
+	if (strpbrk(host, ":%") != NULL && !address_check_host(host, written, right))
+		report_unusable("%s: %s", text, *right != '\0' ? right : "this is no address");
+}
+
 static void
 parse(struct common_arguments *common, const char *text)
 {
@@ -92,6 +103,7 @@ parse(struct common_arguments *common, const char *text)
 		report_unusable("%s: give a port from 1 to 65535", text);
 	if (strcmp(uri->host, "*") == 0)
 		report_unusable("%s: give a host", text);
+	check_numeric(uri->host, text);
 	uri_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 
@@ -108,16 +120,26 @@ take_host(struct common_arguments *common, const char *host, const char *port)
 	parse(common, text);
 }
 
+/* Returns the ":" between host and port, or NULL: an IPv6 address has its own. */
+static const char *
+find_port(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (*text == '[')
+		return colon != NULL && colon[-1] == ']' ? colon : NULL;
+	return colon == strchr(text, ':') ? colon : NULL;
+}
+
 void
 common_take_uri(struct common_arguments *common, const char *text)
 {
-	const char *colon = strchr(text, ':');
+	const char *colon = find_port(text);
 	char host[URI_HOST_SIZE];
 
 	if (strstr(text, "://") != NULL) {
 		parse(common, text);
-	} else if (colon != NULL && strchr(colon + 1, ':') == NULL &&
-	    (size_t)(colon - text) < sizeof(host)) {
+	} else if (colon != NULL && (size_t)(colon - text) < sizeof(host)) {
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 		take_host(common, host, colon + 1);
 	} else {

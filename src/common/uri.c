@@ -48,9 +48,11 @@ parse_host(struct uri *uri, const char **rest)
 	const char *start = *rest, *end;
 
 	if (*start == '[') {
-		end = strchr(++start, ']');
+		end = strrchr(++start, ']'); /* an interface's name may have one as well */
 		if (end == NULL)
 			return "the IPv6 address lacks its \"]\"";
+		if (end > start && memchr(start, ':', (size_t)(end - start)) == NULL)
+			return "brackets are for IPv6 addresses alone";
 		*rest = end + 1;
 	} else {
 		end = start + strcspn(start, ":");

@@ -69,6 +69,11 @@ USAGE = {
     "port missing after a colon": ["127.0.0.1:"],
     "port twice": ["127.0.0.1:7", "7"],
     "any host": ["tcp://*:7"],
+    "a scope where it means nothing": ["tcp://[::1%1]:7"],
+    "a scope of IPv4": ["127.0.0.1%lo"],
+    "link-local without its interface": ["fe80::1"],
+    "a name in brackets": ["[localhost]:7"],
+    "no IPv6 address": ["tcp://[1:2]:7"],
     "count 0": ["-c", "0", "127.0.0.1"],
     "count with a tail": ["-c", "1x", "127.0.0.1"],
     "size too small": ["-s", "15", "127.0.0.1"],
@@ -137,6 +142,16 @@ def test_ipv6_with_host_and_port(start):
     assert lines_of("-c", 1, *LONG, "::1", daemon.port())[0].startswith(
         f"PING tcp://[::1]:{daemon.port()} ([::1]:{daemon.port()}): "
     )
+
+
+@needs_ipv6
+def test_an_address_as_it_is_printed(start):
+    port = start([listener(address="::1")]).port()
+    address = json_of("-c", 1, *LONG, "::1", port)["address"]
+    assert address == f"[::1]:{port}"
+    result = json_of("-c", 1, *LONG, address)
+    assert (result["uri"], result["address"]) == (f"tcp://[::1]:{port}", address)
+    assert run("-c", 1, "[::1]").stderr.startswith("echod-client: cannot connect to [::1]:7: ")
 
 
 def test_a_family_that_the_host_does_not_have():

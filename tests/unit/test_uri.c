@@ -15,6 +15,7 @@ static const struct {
 	{ "tcp://*:0", PROTOCOL_TCP, "*", 0 },
 	{ "udp://[::1]:65535", PROTOCOL_UDP, "::1", 65535 },
 	{ "tcp://[fe80::1%eth0]:7", PROTOCOL_TCP, "fe80::1%eth0", 7 },
+	{ "tcp://[fe80::1%odd]name]:7", PROTOCOL_TCP, "fe80::1%odd]name", 7 },
 	{ "tcp://echo.example.net:00007", PROTOCOL_TCP, "echo.example.net", 7 },
 };
 
@@ -41,6 +42,9 @@ static const struct {
 	{ "tcp://:7", "host is missing" },
 	{ "tcp://[]:7", "host is missing" },
 	{ "tcp://::1:7", "in brackets" },
+	{ "tcp://[localhost]:7", "brackets are for IPv6 addresses alone" },
+	{ "tcp://[127.0.0.1]:7", "brackets are for IPv6 addresses alone" },
+	{ "tcp://[[localhost]:7", "brackets are for IPv6 addresses alone" },
 	{ "tcp://[::1:7", "lacks its \"]\"" },
 	{ "tcp://localhost", "port is missing" },
 	{ "tcp://[::1]", "port is missing" },
