@@ -108,7 +108,7 @@ client_options_of_source() {
 		"$client/arguments.h"
 	for mode in ping pipe send; do
 		sed -n '/ long_options\[\] = {/,/^};/s/^	{ "\([a-z-]*\)",.* \([^ ]*\) },/'"$mode"' \2 \1/p' \
-			"$client/$mode.c"
+			"$client/$mode/$mode.c"
 	done
 }
 
@@ -172,8 +172,8 @@ json_of_manual() {
 }
 
 for mode in ping pipe send; do
-	file=$client/${mode}_report.c
-	[ -f "$file" ] || file=$client/$mode.c
+	file=$client/$mode/${mode}_report.c
+	[ -f "$file" ] || file=$client/$mode/$mode.c
 	awk '/ ends\[\] = \{/ { inside = 1; sub(/.* = \{/, "") } inside
 	/};/ { inside = 0 }' "$file" | grep -o '"[^"]*"' | sed -e 's/"//g' -e "s/^/$mode /"
 done | sort >"$work/expected"

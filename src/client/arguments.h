@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "client/transport.h"
+#include "client/transport/transport.h"
 
 /* The options of every mode, for its getopt_long(3) string and table. */
 #define COMMON_SHORT "46t:Vh"

@@ -1,7 +1,7 @@
 /* What ping makes of replies: the time is an argument here, so no test waits. */
 #include <string.h>
 
-#include "client/judge.h"
+#include "client/measure/judge.h"
 #include "runner.h"
 
 #define SIZE 64

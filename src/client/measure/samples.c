@@ -1,5 +1,5 @@
 /* Round-trip times: see samples.h. */
-#include "client/samples.h"
+#include "client/measure/samples.h"
 
 #include <math.h>
 #include <stdlib.h>

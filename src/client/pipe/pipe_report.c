@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/pipe.h"
+#include "client/pipe/pipe.h"
 #include "client/report.h"
 
 typedef unsigned long long ull;

@@ -1,14 +1,14 @@
 /*
  * What pipe counts, why it ends, and how it is told: shared by the mode and its reports.
  */
-#ifndef CLIENT_PIPE_H
-#define CLIENT_PIPE_H
+#ifndef CLIENT_PIPE_PIPE_H
+#define CLIENT_PIPE_PIPE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "client/arguments.h"
-#include "client/transport.h"
+#include "client/transport/transport.h"
 
 enum pipe_end {
 	PIPE_DONE,

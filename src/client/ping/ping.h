@@ -1,16 +1,16 @@
 /*
  * ping's options, why it ends, and how it is told: shared by the mode and its reports.
  */
-#ifndef CLIENT_PING_H
-#define CLIENT_PING_H
+#ifndef CLIENT_PING_PING_H
+#define CLIENT_PING_PING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "client/arguments.h"
-#include "client/judge.h"
-#include "client/transport.h"
+#include "client/measure/judge.h"
+#include "client/transport/transport.h"
 
 struct ping_options {
 	struct common_arguments common;

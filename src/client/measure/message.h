@@ -3,8 +3,8 @@
  * from a generator seeded by both, so that no two are alike and each byte of a
  * reply can be checked.
  */
-#ifndef CLIENT_MESSAGE_H
-#define CLIENT_MESSAGE_H
+#ifndef CLIENT_MEASURE_MESSAGE_H
+#define CLIENT_MEASURE_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* How ping is told, as text and as JSON: see ping.h. */
-#include "client/ping.h"
+#include "client/ping/ping.h"
 
 #include <string.h>
 #include <sys/time.h>

@@ -1,5 +1,5 @@
 /* The messages of ping: see message.h. */
-#include "client/message.h"
+#include "client/measure/message.h"
 
 #include <endian.h>
 #include <string.h>

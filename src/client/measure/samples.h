@@ -1,8 +1,8 @@
 /*
  * Round-trip times, all of them kept, and what they amount to.
  */
-#ifndef CLIENT_SAMPLES_H
-#define CLIENT_SAMPLES_H
+#ifndef CLIENT_MEASURE_SAMPLES_H
+#define CLIENT_MEASURE_SAMPLES_H
 
 #include <stdbool.h>
 #include <stddef.h>

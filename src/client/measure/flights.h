@@ -2,8 +2,8 @@
  * The messages of ping that are on their way: when each was sent and what became of
  * it.  Pure: no sockets, and the time is an argument.
  */
-#ifndef CLIENT_FLIGHTS_H
-#define CLIENT_FLIGHTS_H
+#ifndef CLIENT_MEASURE_FLIGHTS_H
+#define CLIENT_MEASURE_FLIGHTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

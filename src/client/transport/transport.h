@@ -2,8 +2,8 @@
  * Reaching the far end: names resolved, every address tried.  The one file that
  * knows how transports differ in that.
  */
-#ifndef CLIENT_TRANSPORT_H
-#define CLIENT_TRANSPORT_H
+#ifndef CLIENT_TRANSPORT_TRANSPORT_H
+#define CLIENT_TRANSPORT_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

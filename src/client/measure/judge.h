@@ -2,16 +2,16 @@
  * What became of each message of ping: which reply is right, and what is wrong with
  * the others.  Pure: no sockets, and the time is an argument, in nanoseconds.
  */
-#ifndef CLIENT_JUDGE_H
-#define CLIENT_JUDGE_H
+#ifndef CLIENT_MEASURE_JUDGE_H
+#define CLIENT_MEASURE_JUDGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client/flights.h"
-#include "client/message.h"
-#include "client/samples.h"
+#include "client/measure/flights.h"
+#include "client/measure/message.h"
+#include "client/measure/samples.h"
 
 struct tally {
 	uint64_t sent;     /* messages */

@@ -1,5 +1,5 @@
 /* The messages on their way: which waits, which is too old to be known. */
-#include "client/flights.h"
+#include "client/measure/flights.h"
 #include "runner.h"
 
 START_TEST(oldest_waits)

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "client/message.h"
-#include "client/samples.h"
+#include "client/measure/message.h"
+#include "client/measure/samples.h"
 #include "runner.h"
 
 #define ck_assert_near(a, b) ck_assert(fabs((a) - (b)) < 1e-9)

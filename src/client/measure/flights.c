@@ -1,5 +1,5 @@
 /* The messages of ping that are on their way: see flights.h. */
-#include "client/flights.h"
+#include "client/measure/flights.h"
 
 #include <stdlib.h>
 

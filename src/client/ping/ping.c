@@ -1,7 +1,7 @@
 /*
  * ping: a message at a time, each reply timed and compared to the last byte.
  */
-#include "client/ping.h"
+#include "client/ping/ping.h"
 
 #include <errno.h>
 #include <event2/event.h>

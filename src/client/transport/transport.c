@@ -1,5 +1,5 @@
 /* Reaching the far end: see transport.h. */
-#include "client/transport.h"
+#include "client/transport/transport.h"
 
 #include <errno.h>
 #include <netdb.h>

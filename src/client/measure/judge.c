@@ -1,5 +1,5 @@
 /* What became of each message of ping: see judge.h. */
-#include "client/judge.h"
+#include "client/measure/judge.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
  * is full nothing more is read, so that the memory does not grow with the stream.
  * Datagrams go one at a time, so that none is lost for want of room.
  */
-#include "client/pipe.h"
+#include "client/pipe/pipe.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/message.h"
+#include "client/measure/message.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/timing.h"
