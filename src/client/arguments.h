@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "client/transport/transport.h"
+#include "client/transport/channel.h"
 
 /* The options of every mode, for its getopt_long(3) string and table. */
 #define COMMON_SHORT "46t:Vh"
@@ -25,7 +25,7 @@ enum { OPTION_JSON = 256, OPTION_NO_COMPARE };
 #define URI_TEXT_SIZE (URI_HOST_SIZE + 16)
 
 struct common_arguments {
-	struct transport_wish wish;
+	struct channel_wish wish;
 	char uri[URI_TEXT_SIZE]; /* wish.uri, as reports have it */
 	bool json;
 };

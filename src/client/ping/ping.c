@@ -8,11 +8,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "client/ending.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/transport/reach.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
@@ -20,16 +21,14 @@
 struct ping {
 	struct ping_options options;
 	struct judge *judge;
-	struct transport transport;
-	bool connecting; /* again: `writable` tells when it is over */
+	struct channel *channel;
 	char peer[ADDRESS_TEXT_SIZE];
 	struct event_base *base;
-	struct event *readable, *writable, *send_timer, *wait_timer, *deadline_timer;
+	struct event *send_timer, *wait_timer, *deadline_timer;
 	struct event *interrupt, *quit;
 	int64_t started, next_send; /* timing_now() */
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */
-	int send_error; /* a stream's: the kernel tells it once, to send or to recv */
 	int trouble;    /* the errno that was told last: what goes on is told once */
 	bool refused;   /* nobody listens for datagrams */
 	bool lost;      /* a connection ended early */
@@ -42,7 +41,7 @@ struct ping {
 static bool
 is_stream(const struct ping *ping)
 {
-	return transport_is_stream(&ping->options.common.wish);
+	return channel_is_stream(&ping->options.common.wish);
 }
 
 static void
@@ -98,31 +97,19 @@ take_reply(struct ping *ping, struct reply reply)
 	look_for_end(ping);
 }
 
-static void
-unwatch_socket(struct ping *ping)
-{
-	if (ping->readable != NULL)
-		event_free(ping->readable);
-	if (ping->writable != NULL)
-		event_free(ping->writable);
-	ping->readable = ping->writable = NULL;
-	ping->connecting = false;
-	transport_close(&ping->transport);
-}
-
 /* `error` is 0 where the peer closed in order. */
 static void
 lose_connection(struct ping *ping, int error)
 {
-	const enum transport_end how = transport_end_of(error);
+	const enum ending how = ending_of_error(error);
 
 	ping_print_lost(&ping->options, ping->peer, error);
 	ping->lost = true;
 	if (!ping->options.reconnect)
-		end(ping, how == TRANSPORT_CLOSED ? PING_CLOSED
-		    : how == TRANSPORT_RESET ? PING_RESET : PING_LOST);
+		end(ping, how == ENDING_CLOSED ? PING_CLOSED
+		    : how == ENDING_RESET ? PING_RESET : PING_LOST);
 	else
-		unwatch_socket(ping);
+		channel_close(ping->channel);
 }
 
 /* These two return false when there is nothing more to read now. */
@@ -131,13 +118,12 @@ receive_stream(struct ping *ping)
 {
 	const size_t size = ping->options.size;
 	int64_t now;
-	const ssize_t n = transport_receive(&ping->transport, ping->in + ping->partial,
+	const ssize_t n = channel_receive(ping->channel, ping->in + ping->partial,
 	    size - ping->partial, &now);
 
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n <= 0) {
-		lose_connection(ping, n == 0 ? ping->send_error : errno);
+	if (n == -1) {
+		if (errno != EAGAIN)
+			lose_connection(ping, errno);
 		return false;
 	}
 	ping->partial += (size_t)n;
@@ -152,30 +138,24 @@ static bool
 receive_datagram(struct ping *ping)
 {
 	int64_t now;
-	const ssize_t n = transport_receive(&ping->transport, ping->in, sizeof(ping->in), &now);
+	const ssize_t n = channel_receive(ping->channel, ping->in, sizeof(ping->in), &now);
 
 	if (n >= 0)
 		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, now));
-	else if (errno != EAGAIN && errno != EINTR)
+	else if (errno != EAGAIN)
 		tell_trouble(ping, errno);
 	return n >= 0;
 }
 
 /* Nothing is read after the end: a peer may close at once when it has answered all. */
 static void
-receive(struct ping *ping)
+receive(void *arg)
 {
+	struct ping *ping = arg;
+
 	for (int i = 0; i < TURN_RECEIVES && !ping->ended; i++)
 		if (!(is_stream(ping) ? receive_stream(ping) : receive_datagram(ping)))
 			break;
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	receive(arg);
 }
 
 /* Where the process was stopped, what came meanwhile is read before it is called missing. */
@@ -188,7 +168,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (ping->transport.fd != -1 && !ping->connecting)
+	if (channel_state(ping->channel) == CHANNEL_OPEN)
 		receive(ping);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
@@ -202,13 +182,13 @@ static ssize_t
 send_datagram(struct ping *ping)
 {
 	const size_t size = ping->options.size;
-	ssize_t n = send(ping->transport.fd, ping->out, size, MSG_NOSIGNAL);
+	ssize_t n = channel_send(ping->channel, ping->out, size);
 
 	if (n == -1 && (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)) {
 		tell_trouble(ping, errno);
-		n = send(ping->transport.fd, ping->out, size, MSG_NOSIGNAL);
+		n = channel_send(ping->channel, ping->out, size);
 	}
-	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+	if (n == -1 && errno != EAGAIN) {
 		tell_trouble(ping, errno);
 		return (ssize_t)size; /* gone: it is missing */
 	}
@@ -217,21 +197,19 @@ send_datagram(struct ping *ping)
 
 /* Sends what is left of the last message. */
 static void
-send_rest(struct ping *ping)
+send_rest(void *arg)
 {
+	struct ping *ping = arg;
 	const unsigned char *rest = ping->out + ping->options.size - ping->unsent;
 	ssize_t n;
 
 	if (is_stream(ping))
-		n = send(ping->transport.fd, rest, ping->unsent, MSG_NOSIGNAL);
+		n = channel_send(ping->channel, rest, ping->unsent);
 	else
 		n = send_datagram(ping);
 	if (n >= 0)
 		ping->unsent -= (size_t)n;
-	else if (errno != EAGAIN && errno != EINTR)
-		ping->send_error = errno; /* told after what came before it was read */
-	if (ping->unsent > 0 && ping->send_error == 0)
-		event_add(ping->writable, NULL);
+	channel_want_write(ping->channel, ping->unsent > 0);
 }
 
 static void
@@ -245,78 +223,37 @@ send_message(struct ping *ping)
 	look_for_end(ping);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg);
-
-static bool
-watch_socket(struct ping *ping)
-{
-	const double seconds = ping->options.common.wish.timeout;
-	const struct timeval timeout = timing_timeval(seconds);
-	const int fd = ping->transport.fd;
-
-	ping->readable = event_new(ping->base, fd, EV_READ | EV_PERSIST, on_readable, ping);
-	ping->writable = event_new(ping->base, fd, EV_WRITE, on_writable, ping);
-	return ping->readable != NULL && ping->writable != NULL && (ping->connecting ?
-	    event_add(ping->writable, &timeout) : event_add(ping->readable, NULL)) == 0;
-}
-
 /* --- connecting again -------------------------------------------------------------- */
 
+/* The message that was due is sent at once. */
 static void
-fail_to_reconnect(struct ping *ping, int error)
+on_connected(void *arg, int error)
 {
-	if (ping->trouble != error)
-		report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
-	ping->trouble = error;
-	unwatch_socket(ping);
+	struct ping *ping = arg;
+
+	if (error != 0) {
+		if (ping->trouble != error)
+			report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
+		ping->trouble = error;
+		return;
+	}
+	ping->trouble = 0;
+	channel_want_read(ping->channel, true);
+	ping_print_connected(&ping->options, ping->peer, ping->channel);
+	judge_restart(ping->judge);
+	send_message(ping);
 }
 
 /* A new connection starts a new stream: what was on its way is gone with the old one. */
 static void
 reconnect(struct ping *ping)
 {
-	const int error = transport_begin(&ping->transport, &ping->options.common.wish);
+	int error;
 
-	ping->connecting = true;
 	ping->partial = ping->unsent = 0;
-	ping->send_error = 0;
-	if (error != 0 && error != EINPROGRESS)
-		fail_to_reconnect(ping, error);
-	else if (!watch_socket(ping))
-		fail_to_reconnect(ping, ENOMEM);
-}
-
-/* The message that was due is sent at once. */
-static void
-on_connected(struct ping *ping)
-{
-	int error = transport_complete(&ping->transport, &ping->options.common.wish);
-
-	ping->connecting = false;
-	if (error == 0 && event_add(ping->readable, NULL) == -1)
-		error = ENOMEM;
-	if (error != 0) {
-		fail_to_reconnect(ping, error);
-		return;
-	}
-	ping->trouble = 0;
-	ping_print_connected(&ping->options, ping->peer, &ping->transport);
-	judge_restart(ping->judge);
-	send_message(ping);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct ping *ping = arg;
-
-	(void)fd;
-	if (what & EV_TIMEOUT)
-		fail_to_reconnect(ping, ETIMEDOUT);
-	else if (ping->connecting)
-		on_connected(ping);
-	else
-		send_rest(ping);
+	error = channel_connect(ping->channel, NULL, on_connected, ping);
+	if (error != 0)
+		on_connected(ping, error);
 }
 
 static void
@@ -338,11 +275,11 @@ on_send(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!has_more(ping))
 		return; /* the last one was sent by on_connected() */
-	if (ping->transport.fd == -1)
+	if (channel_state(ping->channel) == CHANNEL_CLOSED)
 		reconnect(ping);
 	else if (ping->unsent > 0 || judge_is_full(ping->judge))
 		tell_blocked(ping);
-	else if (!ping->connecting)
+	else if (channel_state(ping->channel) == CHANNEL_OPEN)
 		send_message(ping);
 	ping->next_send += interval;
 	if (ping->next_send < timing_now() - interval)
@@ -393,13 +330,16 @@ let_a_second_interrupt_kill(void)
 	sigaction(SIGINT, &action, NULL);
 }
 
+static const struct channel_user channel_user = { .readable = receive, .writable = send_rest };
+
 static bool
 prepare(struct ping *ping)
 {
 	ping->judge = judge_new(is_stream(ping), ping->options.size, ping->options.wait);
-	ping->base = timing_base_new(false);
-	if (ping->judge == NULL || ping->base == NULL || !watch_socket(ping))
+	if (ping->judge == NULL)
 		return false;
+	channel_serve(ping->channel, &channel_user, ping);
+	channel_want_read(ping->channel, true);
 	ping->send_timer = evtimer_new(ping->base, on_send, ping);
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
@@ -416,7 +356,7 @@ prepare(struct ping *ping)
 static void
 dispose(struct ping *ping)
 {
-	unwatch_socket(ping);
+	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
 	event_free(ping->deadline_timer);
@@ -449,7 +389,7 @@ run(struct ping *ping)
 	int status;
 
 	ping_print_start(options, ping->peer);
-	ping_print_connected(options, ping->peer, &ping->transport);
+	ping_print_connected(options, ping->peer, ping->channel);
 	ping->started = ping->next_send = timing_now();
 	if (options->deadline > 0)
 		timing_arm(ping->deadline_timer,
@@ -460,7 +400,7 @@ run(struct ping *ping)
 		ping->end = PING_REFUSED;
 	status = exit_status(ping);
 	if (options->common.json)
-		status = ping_print_json(options, tally, ping->started, &ping->transport,
+		status = ping_print_json(options, tally, ping->started, ping->channel,
 		    ping->end, status);
 	else
 		ping_print_summary(options, tally, ping->started, stdout);
@@ -533,9 +473,14 @@ ping_main(int argc, char **argv)
 	    NULL)) != -1)
 		take_option(&ping->options, option);
 	common_take_target(&ping->options.common, argc - optind, argv + optind);
-	if (transport_open(&ping->transport, &ping->options.common.wish, fault, sizeof(fault)) == -1)
+	ping->options.common.wish.kernel_time = true;
+	ping->base = timing_base_new(false);
+	if (ping->base == NULL)
+		report_unusable("cannot start: %s", strerror(errno));
+	ping->channel = reach(ping->base, &ping->options.common.wish, fault, sizeof(fault));
+	if (ping->channel == NULL)
 		report_unusable("%s", fault);
-	address_format(&ping->transport.peer, ping->peer);
+	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = run(ping);

@@ -10,7 +10,7 @@
 
 #include "client/arguments.h"
 #include "client/measure/judge.h"
-#include "client/transport/transport.h"
+#include "client/transport/channel.h"
 
 struct ping_options {
 	struct common_arguments common;
@@ -33,7 +33,7 @@ enum ping_end {
 /* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
 void ping_print_start(const struct ping_options *options, const char *peer);
 void ping_print_connected(const struct ping_options *options, const char *peer,
-    const struct transport *transport);
+    const struct channel *channel);
 void ping_print_reply(const struct ping_options *options, const char *peer,
     const struct reply *reply);
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
@@ -50,6 +50,6 @@ void ping_print_summary(const struct ping_options *options, const struct tally *
 
 /* All of it as one JSON object on stdout.  Returns `status`, or EXIT_WRONG where that fails. */
 int ping_print_json(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct transport *transport, enum ping_end end, int status);
+    int64_t started, const struct channel *channel, enum ping_end end, int status);
 
 #endif

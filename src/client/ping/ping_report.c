@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "client/ending.h"
 #include "client/report.h"
 #include "client/timing.h"
 
@@ -24,10 +25,10 @@ ping_print_start(const struct ping_options *options, const char *peer)
 
 void
 ping_print_connected(const struct ping_options *options, const char *peer,
-    const struct transport *transport)
+    const struct channel *channel)
 {
-	if (!options->common.json && transport_is_stream(&options->common.wish))
-		printf("connected to %s in %.3f ms\n", peer, transport->connect_seconds * 1000);
+	if (!options->common.json && channel_is_stream(&options->common.wish))
+		printf("connected to %s in %.3f ms\n", peer, channel_connect_seconds(channel) * 1000);
 }
 
 static void
@@ -84,11 +85,11 @@ ping_print_lost(const struct ping_options *options, const char *peer, int error)
 {
 	if (options->common.json)
 		return;
-	switch (transport_end_of(error)) {
-	case TRANSPORT_CLOSED:
+	switch (ending_of_error(error)) {
+	case ENDING_CLOSED:
 		printf("connection closed by %s\n", peer);
 		break;
-	case TRANSPORT_RESET:
+	case ENDING_RESET:
 		printf("connection reset by %s\n", peer);
 		break;
 	default:
@@ -108,7 +109,7 @@ ping_print_trouble(const struct ping_options *options, const char *peer, int err
 {
 	if (options->common.json)
 		return;
-	if (transport_end_of(error) == TRANSPORT_REFUSED)
+	if (ending_of_error(error) == ENDING_REFUSED)
 		printf("nobody listens at %s\n", peer);
 	else
 		printf("trouble with %s: %s\n", peer, strerror(error));
@@ -173,7 +174,7 @@ rtt_object(const struct samples *samples)
 
 int
 ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
-    const struct transport *transport, enum ping_end end, int status)
+    const struct channel *channel, enum ping_end end, int status)
 {
 	static const char *const ends[] = {
 		[PING_DONE] = "done",
@@ -185,12 +186,12 @@ ping_print_json(const struct ping_options *options, const struct tally *tally, i
 		[PING_DEADLINE] = "deadline",
 	};
 	char address[ADDRESS_TEXT_SIZE];
-	const bool stream = transport_is_stream(&options->common.wish);
+	const bool stream = channel_is_stream(&options->common.wish);
 
 	return report_json(json_pack("{ss ss ss so* sI sI sI sI sI sI sI sI sf sf so* ss}",
 	    "mode", "ping", "uri", options->common.uri,
-	    "address", address_format(&transport->peer, address),
-	    "connect_seconds", stream ? json_real(transport->connect_seconds) : NULL,
+	    "address", channel_peer(channel, address),
+	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "size", (json_int_t)options->size, "sent", (json_int_t)tally->sent,
 	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,

@@ -14,14 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/ending.h"
 #include "client/measure/message.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/transport/reach.h"
 
 /* Bytes on their way, of a stream: more than the kernel's buffers of both ends hold. */
 #define RING_SIZE (8U << 20)
@@ -32,15 +33,14 @@
 struct pipe_run {
 	struct pipe_options options;
 	struct pipe_tally tally;
-	struct transport transport;
+	struct channel *channel;
 	struct event_base *base;
-	struct event *from_stdin, *readable, *writable, *wait_timer, *progress_timer;
+	struct event *from_stdin, *wait_timer, *progress_timer;
 	int64_t started;
 	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
 	int64_t told;        /* when progress was last told, and what had come by then */
 	uint64_t told_bytes;
 	size_t before;       /* datagrams: bytes of the last one that came back */
-	int send_error;      /* a stream's: the kernel tells it once, to send or to recv */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
 	unsigned char *ring; /* byte N of stdin is at N % RING_SIZE, until it has come back */
@@ -50,7 +50,7 @@ struct pipe_run {
 static bool
 is_stream(const struct pipe_run *run)
 {
-	return transport_is_stream(&run->options.common.wish);
+	return channel_is_stream(&run->options.common.wish);
 }
 
 static void
@@ -78,16 +78,16 @@ in_one_piece(uint64_t position)
 }
 
 static void
-fail_socket(struct pipe_run *run, int error)
+fail_channel(struct pipe_run *run, int error)
 {
 	static const enum pipe_end ends[] = {
-		[TRANSPORT_CLOSED] = PIPE_CLOSED,
-		[TRANSPORT_RESET] = PIPE_RESET,
-		[TRANSPORT_REFUSED] = PIPE_REFUSED,
-		[TRANSPORT_LOST] = PIPE_LOST,
+		[ENDING_CLOSED] = PIPE_CLOSED,
+		[ENDING_RESET] = PIPE_RESET,
+		[ENDING_REFUSED] = PIPE_REFUSED,
+		[ENDING_LOST] = PIPE_LOST,
 	};
 
-	finish(run, ends[transport_end_of(error)], error);
+	finish(run, ends[ending_of_error(error)], error);
 }
 
 /* Bytes that were sent and have to come back; of datagrams they are one. */
@@ -131,19 +131,6 @@ read_stdin(struct pipe_run *run)
 		finish(run, PIPE_STDIN_FAILED, errno);
 }
 
-/* Of a stream, what came before the error is read first. */
-static void
-fail_to_send(struct pipe_run *run, int error)
-{
-	if (!is_stream(run)) {
-		fail_socket(run, error);
-		return;
-	}
-	run->send_error = error;
-	event_del(run->writable);
-	event_del(run->from_stdin);
-}
-
 static void
 send_some(struct pipe_run *run)
 {
@@ -154,13 +141,13 @@ send_some(struct pipe_run *run)
 
 	if (size == 0)
 		return;
-	n = send(run->transport.fd, run->ring + tally->sent % RING_SIZE, size, MSG_NOSIGNAL);
+	n = channel_send(run->channel, run->ring + tally->sent % RING_SIZE, size);
 	if (n > 0) {
 		tally->sent += (uint64_t)n;
 		tally->datagrams++;
 		run->moved = timing_now();
-	} else if (n == -1 && errno != EAGAIN && errno != EINTR) {
-		fail_to_send(run, errno);
+	} else if (n == -1 && errno != EAGAIN) {
+		fail_channel(run, errno);
 	}
 }
 
@@ -259,28 +246,23 @@ end_of_stream(struct pipe_run *run)
 	const struct pipe_tally *tally = &run->tally;
 	const bool all_back = tally->received == tally->read || !run->options.compare;
 
-	if (run->send_error != 0)
-		fail_socket(run, run->send_error);
 	finish(run, run->shut_down && all_back ? PIPE_DONE : PIPE_CLOSED, 0);
 }
 
 static void advance(struct pipe_run *run);
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_readable(void *arg)
 {
 	struct pipe_run *run = arg;
-	const ssize_t n = recv(fd, run->chunk, CHUNK, 0);
+	const ssize_t n = channel_receive(run->channel, run->chunk, CHUNK, NULL);
 	size_t right = n > 0 ? (size_t)n : 0;
 
-	(void)what;
 	if (n == -1) {
-		if (errno != EAGAIN && errno != EINTR)
-			fail_socket(run, errno);
-		return;
-	}
-	if (n == 0 && is_stream(run)) {
-		end_of_stream(run);
+		if (errno == 0)
+			end_of_stream(run);
+		else if (errno != EAGAIN)
+			fail_channel(run, errno);
 		return;
 	}
 	if (run->options.compare)
@@ -344,12 +326,12 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-set_event(struct event *event, bool wanted)
+want_stdin(struct pipe_run *run, bool wanted)
 {
-	if (wanted && !event_pending(event, EV_READ | EV_WRITE, NULL))
-		event_add(event, NULL);
+	if (wanted && !event_pending(run->from_stdin, EV_READ, NULL))
+		event_add(run->from_stdin, NULL);
 	else if (!wanted)
-		event_del(event);
+		event_del(run->from_stdin);
 }
 
 /* Decides what to wait for, after anything has moved. */
@@ -359,10 +341,12 @@ advance(struct pipe_run *run)
 	const struct pipe_tally *tally = &run->tally;
 	const bool unsent = tally->sent < tally->read;
 
-	if (run->send_error != 0)
-		return; /* on_readable() tells it */
+	if (!channel_can_send(run->channel)) {
+		want_stdin(run, false);
+		return; /* on_readable() tells why */
+	}
 	if (tally->stdin_ended && !unsent && !run->shut_down && is_stream(run)) {
-		shutdown(run->transport.fd, SHUT_WR);
+		channel_shut_down(run->channel);
 		run->shut_down = true;
 	}
 	if (tally->stdin_ended && !unsent && !is_stream(run) && run->options.compare &&
@@ -370,32 +354,27 @@ advance(struct pipe_run *run)
 		finish(run, PIPE_DONE, 0);
 		return;
 	}
-	set_event(run->from_stdin, !tally->stdin_ended && room(run) > 0);
-	set_event(run->writable, unsent);
+	want_stdin(run, !tally->stdin_ended && room(run) > 0);
+	channel_want_write(run->channel, unsent);
 	watch_wait(run);
+}
+
+static void
+on_writable(void *arg)
+{
+	struct pipe_run *run = arg;
+
+	send_some(run);
+	advance(run);
 }
 
 static void
 on_stdin(evutil_socket_t fd, short what, void *arg)
 {
-	struct pipe_run *run = arg;
-
 	(void)fd;
 	(void)what;
-	read_stdin(run);
-	send_some(run);
-	advance(run);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct pipe_run *run = arg;
-
-	(void)fd;
-	(void)what;
-	send_some(run);
-	advance(run);
+	read_stdin(arg);
+	on_writable(arg);
 }
 
 static void
@@ -414,35 +393,32 @@ on_progress(evutil_socket_t fd, short what, void *arg)
 
 /* --- the start and the end ------------------------------------------------------------------- */
 
+static const struct channel_user channel_user = {
+	.readable = on_readable,
+	.writable = on_writable,
+};
+
 static bool
 prepare(struct pipe_run *run)
 {
-	const int fd = run->transport.fd;
-
 	run->ring = malloc(RING_SIZE);
-	run->base = timing_base_new(true);
-	if (run->base == NULL || run->ring == NULL)
-		return false;
 	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
-	run->readable = event_new(run->base, fd, EV_READ | EV_PERSIST, on_readable, run);
-	run->writable = event_new(run->base, fd, EV_WRITE | EV_PERSIST, on_writable, run);
 	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
 	run->progress_timer = event_new(run->base, -1, EV_PERSIST, on_progress, run);
-	return run->from_stdin != NULL && run->readable != NULL && run->writable != NULL &&
-	    run->wait_timer != NULL && run->progress_timer != NULL &&
-	    event_add(run->readable, NULL) == 0;
+	channel_serve(run->channel, &channel_user, run);
+	channel_want_read(run->channel, true);
+	return run->ring != NULL && run->from_stdin != NULL && run->wait_timer != NULL &&
+	    run->progress_timer != NULL;
 }
 
 static void
 dispose(struct pipe_run *run)
 {
 	event_free(run->from_stdin);
-	event_free(run->readable);
-	event_free(run->writable);
 	event_free(run->wait_timer);
 	event_free(run->progress_timer);
+	channel_free(run->channel);
 	event_base_free(run->base);
-	transport_close(&run->transport);
 	free(run->ring);
 	free(run);
 }
@@ -476,9 +452,9 @@ copy(struct pipe_run *run)
 		pipe_clear_progress();
 	status = pipe_status(&run->tally);
 	if (run->options.common.json)
-		return pipe_print_json(&run->options, &run->tally, &run->transport,
+		return pipe_print_json(&run->options, &run->tally, run->channel,
 		    timing_seconds(timing_now() - run->started), status);
-	pipe_print_end(&run->options, &run->tally, &run->transport);
+	pipe_print_end(&run->options, &run->tally, run->channel);
 	return status;
 }
 
@@ -509,7 +485,11 @@ pipe_main(int argc, char **argv)
 	}
 	common_take_target(&run->options.common, argc - optind, argv + optind);
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
-	if (transport_open(&run->transport, &run->options.common.wish, fault, sizeof(fault)) == -1)
+	run->base = timing_base_new(true);
+	if (run->base == NULL)
+		report_unusable("cannot start: %s", strerror(errno));
+	run->channel = reach(run->base, &run->options.common.wish, fault, sizeof(fault));
+	if (run->channel == NULL)
 		report_unusable("%s", fault);
 	if (!prepare(run))
 		report_unusable("cannot start: %s", strerror(errno));

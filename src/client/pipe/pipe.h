@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "client/arguments.h"
-#include "client/transport/transport.h"
+#include "client/transport/channel.h"
 
 enum pipe_end {
 	PIPE_DONE,
@@ -51,14 +51,14 @@ int pipe_status(const struct pipe_tally *tally);
 
 /* Says on stderr what went wrong, if anything did. */
 void pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct transport *transport);
+    const struct channel *channel);
 
 /*
  * Prints all of it as one JSON object, on stderr.  `seconds` is how long it took.
  * Returns `status`, or EXIT_WRONG where that fails.
  */
 int pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct transport *transport, double seconds, int status);
+    const struct channel *channel, double seconds, int status);
 
 /* Rewrites the line of progress on a terminal: `rate` is in bytes a second. */
 void pipe_print_progress(const struct pipe_tally *tally, double rate);

@@ -28,7 +28,7 @@ pipe_status(const struct pipe_tally *tally)
 static void
 print_timeout(const struct pipe_options *options, const struct pipe_tally *tally)
 {
-	if (transport_is_stream(&options->common.wish))
+	if (channel_is_stream(&options->common.wish))
 		report_fault("nothing moved for %g seconds: %llu bytes were sent, %llu came back",
 		    options->wait, (ull)tally->sent, (ull)tally->received);
 	else
@@ -51,7 +51,7 @@ print_closed(const struct pipe_options *options, const struct pipe_tally *tally)
 
 void
 pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct transport *transport)
+    const struct channel *channel)
 {
 	const ull received = tally->received, read = tally->read, offset = tally->offset;
 	char peer[ADDRESS_TEXT_SIZE];
@@ -89,7 +89,7 @@ pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tall
 		    strerror(tally->error));
 		break;
 	case PIPE_REFUSED:
-		report_fault("nobody listens at %s", address_format(&transport->peer, peer));
+		report_fault("nobody listens at %s", channel_peer(channel, peer));
 		break;
 	case PIPE_TIMEOUT:
 		print_timeout(options, tally);
@@ -116,7 +116,7 @@ difference_object(const struct pipe_tally *tally)
 
 int
 pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct transport *transport, double seconds, int status)
+    const struct channel *channel, double seconds, int status)
 {
 	static const char *const ends[] = {
 		[PIPE_DONE] = "done",
@@ -135,11 +135,11 @@ pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tal
 		[PIPE_STDIN_FAILED] = "stdin failed",
 	};
 	char address[ADDRESS_TEXT_SIZE];
-	const bool stream = transport_is_stream(&options->common.wish);
+	const bool stream = channel_is_stream(&options->common.wish);
 
 	return report_json(json_pack("{ss ss ss so* sI sI sf sf so* ss}", "mode", "pipe",
-	    "uri", options->common.uri, "address", address_format(&transport->peer, address),
-	    "connect_seconds", stream ? json_real(transport->connect_seconds) : NULL,
+	    "uri", options->common.uri, "address", channel_peer(channel, address),
+	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "seconds", seconds,
 	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,

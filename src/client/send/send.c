@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "client/arguments.h"
+#include "client/ending.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/transport/reach.h"
 #include "common/escape.h"
 
 enum exchange_end {
@@ -28,12 +29,10 @@ enum exchange_end {
 
 struct talker {
 	struct sender *sender;
-	struct transport transport;
+	struct channel *channel;
 	char name[ADDRESS_TEXT_SIZE]; /* our side's */
-	struct event *readable, *writable;
 	size_t sent, received; /* of the message under way */
 	char *reply;           /* as long as the longest message */
-	int send_error;        /* the kernel tells it once, to send or to recv */
 	int error;             /* errno, where the socket failed */
 	int64_t started;
 	double seconds; /* that the exchange took */
@@ -109,8 +108,8 @@ finish(struct talker *talker, enum exchange_end end)
 
 	talker->end = end;
 	talker->seconds = timing_seconds(timing_now() - talker->started);
-	event_del(talker->readable);
-	event_del(talker->writable);
+	channel_want_read(talker->channel, false);
+	channel_want_write(talker->channel, false);
 	talker->waits = false;
 	if (--sender->waiting == 0)
 		event_base_loopbreak(sender->base);
@@ -120,14 +119,14 @@ static void
 fail(struct talker *talker, int error)
 {
 	static const enum exchange_end ends[] = {
-		[TRANSPORT_CLOSED] = END_CLOSED,
-		[TRANSPORT_RESET] = END_RESET,
-		[TRANSPORT_REFUSED] = END_REFUSED,
-		[TRANSPORT_LOST] = END_LOST,
+		[ENDING_CLOSED] = END_CLOSED,
+		[ENDING_RESET] = END_RESET,
+		[ENDING_REFUSED] = END_REFUSED,
+		[ENDING_LOST] = END_LOST,
 	};
 
 	talker->error = error;
-	finish(talker, ends[transport_end_of(error)]);
+	finish(talker, ends[ending_of_error(error)]);
 }
 
 static void
@@ -141,43 +140,38 @@ check_reply(struct talker *talker)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_readable(void *arg)
 {
 	struct talker *talker = arg;
 	const struct sender *sender = talker->sender;
-	const bool stream = transport_is_stream(&sender->common.wish);
-	const ssize_t n = recv(fd, talker->reply + talker->received,
-	    sender->size - talker->received + 1, 0);
+	const ssize_t n = channel_receive(talker->channel, talker->reply + talker->received,
+	    sender->size - talker->received + 1, NULL);
 
-	(void)what;
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n == -1 || (n == 0 && stream)) {
-		fail(talker, n == 0 ? talker->send_error : errno);
+	if (n == -1) {
+		if (errno != EAGAIN)
+			fail(talker, errno);
 		return;
 	}
 	talker->received += (size_t)n;
-	if (talker->received >= sender->size || !stream)
+	if (talker->received >= sender->size || !channel_is_stream(&sender->common.wish))
 		check_reply(talker);
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_writable(void *arg)
 {
 	struct talker *talker = arg;
 	const struct sender *sender = talker->sender;
-	const ssize_t n = send(fd, sender->message + talker->sent, sender->size - talker->sent,
-	    MSG_NOSIGNAL);
+	const ssize_t n = channel_send(talker->channel, sender->message + talker->sent,
+	    sender->size - talker->sent);
 
-	(void)what;
+	if (n == -1 && errno != EAGAIN) {
+		fail(talker, errno);
+		return;
+	}
 	if (n >= 0)
 		talker->sent += (size_t)n;
-	else if (errno != EAGAIN && errno != EINTR)
-		talker->send_error = errno; /* told after what came before it was read */
-	if (talker->sent == sender->size || talker->send_error != 0)
-		event_del(talker->writable);
-	if (talker->send_error != 0 && !transport_is_stream(&sender->common.wish))
-		fail(talker, talker->send_error);
+	channel_want_write(talker->channel, n == -1 || talker->sent < sender->size);
 }
 
 /* Where the process was stopped, what came meanwhile is read first. */
@@ -192,7 +186,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 		struct talker *talker = &sender->talkers[i];
 
 		if (talker->waits)
-			on_readable(talker->transport.fd, EV_READ, talker);
+			on_readable(talker);
 		if (talker->waits)
 			finish(talker, END_TIMEOUT);
 	}
@@ -236,9 +230,8 @@ begin(struct talker *talker)
 	talker->waits = true;
 	talker->sender->waiting++;
 	talker->started = timing_now();
-	event_add(talker->readable, NULL);
-	event_add(talker->writable, NULL);
-	on_writable(talker->transport.fd, EV_WRITE, talker);
+	channel_want_read(talker->channel, true);
+	on_writable(talker);
 }
 
 static void
@@ -261,23 +254,25 @@ send_message(struct sender *sender, const char *message)
 
 /* --- the start and the end ------------------------------------------------------------------ */
 
+static const struct channel_user channel_user = {
+	.readable = on_readable,
+	.writable = on_writable,
+};
+
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
 	char fault[512];
 
-	if (transport_open(&talker->transport, &sender->common.wish, fault, sizeof(fault)) == -1)
+	talker->channel = reach(sender->base, &sender->common.wish, fault, sizeof(fault));
+	if (talker->channel == NULL)
 		report_unusable("%s", fault);
-	address_format(&talker->transport.local, talker->name);
+	channel_serve(talker->channel, &channel_user, talker);
+	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
 	talker->reply = malloc(longest + 1);
 	talker->exchanges = json_array();
-	talker->readable = event_new(sender->base, talker->transport.fd, EV_READ | EV_PERSIST,
-	    on_readable, talker);
-	talker->writable = event_new(sender->base, talker->transport.fd, EV_WRITE | EV_PERSIST,
-	    on_writable, talker);
-	if (talker->reply == NULL || talker->exchanges == NULL || talker->readable == NULL ||
-	    talker->writable == NULL)
+	if (talker->reply == NULL || talker->exchanges == NULL)
 		report_unusable("%s", strerror(ENOMEM));
 }
 
@@ -286,9 +281,7 @@ close_talker(struct talker *talker)
 {
 	if (!talker->sender->common.json)
 		printf("closing socket %s\n", talker->name);
-	event_free(talker->readable);
-	event_free(talker->writable);
-	transport_close(&talker->transport);
+	channel_free(talker->channel);
 	json_decref(talker->exchanges);
 	free(talker->reply);
 }
@@ -355,7 +348,7 @@ converse(struct sender *sender, char **messages, int message_count)
 static void
 check_messages(const struct sender *sender, char **messages, int count)
 {
-	const bool stream = transport_is_stream(&sender->common.wish);
+	const bool stream = channel_is_stream(&sender->common.wish);
 
 	if (count == 0)
 		report_unusable("give at least one message; try \"echod-client --help\"");

@@ -1,0 +1,253 @@
+/* The way to the far end: see channel.h. */
+#include "client/transport/channel.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/report.h"
+#include "client/timing.h"
+#include "client/transport/channel_internal.h"
+
+bool
+channel_is_stream(const struct channel_wish *wish)
+{
+	return wish->uri.protocol == PROTOCOL_TCP;
+}
+
+static const struct channel_kind *
+kind_of(const struct channel_wish *wish)
+{
+	return channel_is_stream(wish) ? &channel_stream : &channel_datagram;
+}
+
+struct channel *
+channel_new(struct event_base *base, const struct channel_wish *wish)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (channel == NULL)
+		return NULL;
+	channel->kind = kind_of(wish);
+	channel->wish = wish;
+	channel->base = base;
+	channel->fd = -1;
+	return channel;
+}
+
+void
+channel_free(struct channel *channel)
+{
+	if (channel == NULL)
+		return;
+	channel_close(channel);
+	free(channel);
+}
+
+void
+channel_serve(struct channel *channel, const struct channel_user *user, void *arg)
+{
+	channel->user = user;
+	channel->arg = arg;
+}
+
+void
+channel_close(struct channel *channel)
+{
+	if (channel->fd == -1)
+		return;
+	event_del(&channel->readable);
+	event_del(&channel->writable);
+	close(channel->fd);
+	channel->fd = -1;
+	channel->state = CHANNEL_CLOSED;
+}
+
+enum channel_state
+channel_state(const struct channel *channel)
+{
+	return channel->state;
+}
+
+double
+channel_connect_seconds(const struct channel *channel)
+{
+	return channel->connect_seconds;
+}
+
+const char *
+channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+{
+	return address_format(&channel->peer, text);
+}
+
+const char *
+channel_local(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+{
+	return address_format(&channel->local, text);
+}
+
+/* --- connecting -------------------------------------------------------------------- */
+
+/* Returns 0 where the connection is there, else its errno. */
+static int
+complete(struct channel *channel)
+{
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name), error_length;
+	int error = 0;
+
+	error_length = sizeof(error);
+	if (getsockopt(channel->fd, SOL_SOCKET, SO_ERROR, &error, &error_length) == -1)
+		error = errno;
+	if (error == 0 && getsockname(channel->fd, (struct sockaddr *)&name, &length) == -1)
+		error = errno;
+	if (error != 0)
+		return error;
+	channel->connect_seconds = timing_seconds(timing_now() - channel->begun);
+	address_from_sockaddr(&channel->local, (struct sockaddr *)&name, length);
+	/* On one host the kernel may give us the very port that we ask for: it would be us who echoes. */
+	return address_equal(&channel->local, &channel->peer) ? ECONNREFUSED : 0;
+}
+
+/* Where the process was stopped both have come: the connection counts. */
+static void
+end_connecting(struct channel *channel, short what)
+{
+	const int error = what & EV_WRITE ? complete(channel) : ETIMEDOUT;
+
+	event_del(&channel->writable);
+	if (error == 0)
+		channel->state = CHANNEL_OPEN;
+	else
+		channel_close(channel);
+	channel->connected(channel->connected_arg, error);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	const struct channel *channel = arg;
+
+	(void)fd;
+	(void)what;
+	channel->user->readable(channel->arg);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *channel = arg;
+
+	(void)fd;
+	if (channel->state == CHANNEL_CONNECTING)
+		end_connecting(channel, what);
+	else
+		channel->user->writable(channel->arg);
+}
+
+/* Begins to connect, with a socket of the channel's.  Returns 0 or an errno. */
+static int
+begin(struct channel *channel)
+{
+	const struct timeval timeout = timing_timeval(channel->wish->timeout);
+	const int fd = channel->fd, on = 1;
+
+	event_assign(&channel->readable, channel->base, fd, EV_READ | EV_PERSIST, on_readable,
+	    channel);
+	event_assign(&channel->writable, channel->base, fd, EV_WRITE | EV_PERSIST, on_writable,
+	    channel);
+	if (channel->kind->prepare != NULL)
+		channel->kind->prepare(channel);
+	if (channel->wish->kernel_time)
+		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	if (connect(fd, &channel->peer.sa, address_length(&channel->peer)) == -1 &&
+	    errno != EINPROGRESS)
+		return errno;
+	return event_add(&channel->writable, &timeout) == -1 ? ENOMEM : 0;
+}
+
+int
+channel_connect(struct channel *channel, const struct address *peer,
+    channel_connected *connected, void *arg)
+{
+	int error;
+
+	channel_close(channel);
+	if (peer != NULL)
+		channel->peer = *peer;
+	channel->connected = connected;
+	channel->connected_arg = arg;
+	channel->send_error = 0;
+	channel->begun = timing_now();
+	channel->fd = socket(channel->peer.sa.sa_family,
+	    channel->kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (channel->fd == -1)
+		return errno;
+	error = begin(channel);
+	if (error == 0)
+		channel->state = CHANNEL_CONNECTING;
+	else
+		channel_close(channel);
+	return error;
+}
+
+/* --- sending and receiving ------------------------------------------------------------ */
+
+static void
+want(struct event *event, bool wanted)
+{
+	const bool pending = event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
+
+	if (wanted && !pending && event_add(event, NULL) == -1)
+		report_unusable("out of memory");
+	if (!wanted && pending)
+		event_del(event);
+}
+
+void
+channel_want_read(struct channel *channel, bool wanted)
+{
+	want(&channel->readable, wanted);
+}
+
+void
+channel_want_write(struct channel *channel, bool wanted)
+{
+	want(&channel->writable, wanted && channel_can_send(channel));
+}
+
+bool
+channel_can_send(const struct channel *channel)
+{
+	return channel->send_error == 0;
+}
+
+static ssize_t
+not_interrupted(ssize_t n)
+{
+	if (n == -1 && errno == EINTR)
+		errno = EAGAIN;
+	return n;
+}
+
+ssize_t
+channel_send(struct channel *channel, const void *data, size_t size)
+{
+	return not_interrupted(channel->kind->send(channel, data, size));
+}
+
+ssize_t
+channel_receive(struct channel *channel, void *data, size_t size, int64_t *when)
+{
+	return not_interrupted(channel->kind->receive(channel, data, size, when));
+}
+
+void
+channel_shut_down(struct channel *channel)
+{
+	if (channel->kind->shut_down != NULL)
+		channel->kind->shut_down(channel);
+}

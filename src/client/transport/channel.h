@@ -1,0 +1,103 @@
+/*
+ * The way to the far end and back, a stream or datagrams behind one interface.  It alone
+ * knows the descriptor: who has a channel connects, sends, receives and waits by these
+ * functions only, on the event_base that it was made for.
+ */
+#ifndef CLIENT_TRANSPORT_CHANNEL_H
+#define CLIENT_TRANSPORT_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/address.h"
+#include "common/uri.h"
+
+struct channel;
+struct event_base;
+
+/* What is asked for. */
+struct channel_wish {
+	struct uri uri;
+	int family;       /* AF_INET, AF_INET6, or AF_UNSPEC for either */
+	double timeout;   /* seconds, for each address */
+	bool kernel_time; /* arrivals are timed by the kernel's stamp */
+};
+
+/* Called in the loop where one of them was wanted and is there, or the channel has failed. */
+struct channel_user {
+	void (*readable)(void *arg);
+	void (*writable)(void *arg);
+};
+
+/* Called in the loop when connecting is over: `error` is 0, or an errno and the channel closed. */
+typedef void channel_connected(void *arg, int error);
+
+enum channel_state {
+	CHANNEL_CLOSED,
+	CHANNEL_CONNECTING,
+	CHANNEL_OPEN,
+};
+
+/* True where bytes come as a stream, false where they come as datagrams. */
+bool channel_is_stream(const struct channel_wish *wish);
+
+/*
+ * Returns a closed channel, for channel_free(), or NULL with errno.  `wish` and `base` must
+ * live as long.
+ */
+struct channel *channel_new(struct event_base *base, const struct channel_wish *wish);
+void channel_free(struct channel *channel);
+
+/* From now on `user` is called with `arg`, until then nobody; it must live as long. */
+void channel_serve(struct channel *channel, const struct channel_user *user, void *arg);
+
+/*
+ * Begins to connect to `peer`, or with NULL to the same as before; what was open is closed.
+ * (Datagrams connect too, udp(7): so that only their peer is heard.)  Returns 0, `connected`
+ * then being called with `arg`, or the errno of a failure at once, the channel being closed.
+ */
+int channel_connect(struct channel *channel, const struct address *peer,
+    channel_connected *connected, void *arg);
+
+/* Closes it, whatever is on its way.  It may be connected again. */
+void channel_close(struct channel *channel);
+
+enum channel_state channel_state(const struct channel *channel);
+
+/* How long connecting took, the last time, in seconds: streams. */
+double channel_connect_seconds(const struct channel *channel);
+
+/* Write the address of the far end, or of this one, to `text`, and return it. */
+const char *channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
+const char *channel_local(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
+
+/* Whether the user is to be called when something can be received, or sent. */
+void channel_want_read(struct channel *channel, bool wanted);
+void channel_want_write(struct channel *channel, bool wanted);
+
+/*
+ * Sends `size` bytes of `data`: as many as are taken of a stream, or one datagram.  Returns
+ * how many, or -1 with errno: EAGAIN where nothing is taken now, else what is wrong with the
+ * way there.  That is of datagrams only, and may be of an earlier one, this one then not
+ * being sent; of a stream channel_receive() tells it, after what came before.
+ */
+ssize_t channel_send(struct channel *channel, const void *data, size_t size);
+
+/* False once sending to a stream has failed. */
+bool channel_can_send(const struct channel *channel);
+
+/*
+ * Receives up to `size` bytes of a stream, or one datagram.  Returns how many, or -1 with
+ * errno: EAGAIN where there is nothing now, 0 where the peer has closed the stream in order,
+ * else what went wrong.  *when, where it is asked for, is the timing_now() at which the last
+ * byte arrived: by the kernel's stamp where the wish has it, so that what the client was
+ * busy with does not count.
+ */
+ssize_t channel_receive(struct channel *channel, void *data, size_t size, int64_t *when);
+
+/* Tells the peer that no more bytes follow, which may still send: streams. */
+void channel_shut_down(struct channel *channel);
+
+#endif

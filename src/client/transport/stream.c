@@ -1,0 +1,56 @@
+/* Channels over TCP: see channel_internal.h. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "client/transport/arrival.h"
+#include "client/transport/channel_internal.h"
+
+static void
+prepare(struct channel *channel)
+{
+	const int on = 1;
+
+	setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* What came before the error is read first, and an error makes a socket readable. */
+static ssize_t
+send_bytes(struct channel *channel, const void *data, size_t size)
+{
+	const ssize_t n = send(channel->fd, data, size, MSG_NOSIGNAL);
+
+	if (n >= 0 || errno == EAGAIN || errno == EINTR)
+		return n;
+	if (channel->send_error == 0)
+		channel->send_error = errno;
+	channel_want_write(channel, false);
+	errno = EAGAIN;
+	return -1;
+}
+
+static ssize_t
+receive_bytes(struct channel *channel, void *data, size_t size, int64_t *when)
+{
+	const ssize_t n = arrival_receive(channel->fd, data, size, when);
+
+	if (n != 0)
+		return n;
+	errno = channel->send_error;
+	return -1;
+}
+
+static void
+shut_down(struct channel *channel)
+{
+	shutdown(channel->fd, SHUT_WR);
+}
+
+const struct channel_kind channel_stream = {
+	.type = SOCK_STREAM,
+	.prepare = prepare,
+	.send = send_bytes,
+	.receive = receive_bytes,
+	.shut_down = shut_down,
+};
