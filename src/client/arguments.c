@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,48 +13,22 @@
 #include "client/report.h"
 #include "common/address.h"
 
-static const char help[] =
-    "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
-    "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
-    "       echod-client send [OPTION]... URI MESSAGE...\n"
-    "Proves an echo: what is sent to the URI, tcp://HOST:PORT or udp://HOST:PORT, must\n"
-    "come back.  HOST alone means tcp://HOST:7.\n"
-    "\n"
-    "All modes:\n"
-    "  -4, --ipv4                 use IPv4 only\n"
-    "  -6, --ipv6                 use IPv6 only\n"
-    "  -t, --connect-timeout SEC  for each address tried (default 10)\n"
-    "      --json                 print one JSON object instead of text\n"
-    "  -V, --version              print the version and exit\n"
-    "  -h, --help                 print this help and exit\n"
-    "ping: a message at a time, each reply timed and compared\n"
-    "  -c, --count N              stop after N messages\n"
-    "  -i, --interval SEC         between messages (default 1)\n"
-    "  -s, --size BYTES           of a message, 16 to 65507 (default 64)\n"
-    "  -W, --wait SEC             for a reply (default 1)\n"
-    "  -w, --deadline SEC         stop after this time\n"
-    "  -q, --quiet                print only the head and the summary\n"
-    "  -O, --outstanding          tell each missing reply\n"
-    "  -D, --timestamp            print the time before each reply\n"
-    "  -R, --reconnect            TCP: connect again when the peer ends the connection\n"
-    "pipe: stdin to the server, what comes back to stdout, compared on the way\n"
-    "      --no-compare           the server need not echo\n"
-    "  -W, --wait SEC             for what is to come back (default 10)\n"
-    "send: each message on every socket in turn\n"
-    "  -n, --sockets N            how many sockets, 1 to 1000 (default 2)\n"
-    "  -W, --wait SEC             for what is to come back (default 10)\n"
-    "\n"
-    "Exit status: 0 all came back and was right, 1 something did not, 2 usage or\n"
-    "nothing to talk to.  See echod-client(1).\n";
-
 void
 common_init(struct common_arguments *common)
 {
 	*common = (struct common_arguments){ .wish = { .family = AF_UNSPEC, .timeout = 10 } };
 }
 
-void
-common_take(struct common_arguments *common, int option)
+static void
+print_version(void)
+{
+	printf("echod-client %s, libevent %s, jansson %s\n", PACKAGE_VERSION, event_get_version(),
+	    jansson_version_str());
+}
+
+/* Returns false where the option is not one of all modes. */
+static bool
+take(struct common_arguments *common, int option)
 {
 	switch (option) {
 	case '4':
@@ -69,16 +44,29 @@ common_take(struct common_arguments *common, int option)
 		common->json = true;
 		break;
 	case 'V':
-		printf("echod-client %s, libevent %s, jansson %s\n", PACKAGE_VERSION,
-		    event_get_version(), jansson_version_str());
+		print_version();
 		exit(report_flush(EXIT_SUCCESS));
 	case 'h':
-		fputs(help, stdout);
+		options_print_help();
 		exit(report_flush(EXIT_SUCCESS));
-	default:
+	case '?':
 		fputs("Try \"echod-client --help\".\n", stderr);
 		exit(EXIT_USAGE);
+	default:
+		return false;
 	}
+	return true;
+}
+
+int
+common_next(struct common_arguments *common, enum option_group mode, int argc, char **argv)
+{
+	int option;
+
+	do
+		option = options_next(mode, argc, argv);
+	while (option != -1 && take(common, option));
+	return option;
 }
 
 /* What has no ":" or "%" in it may be a name. */

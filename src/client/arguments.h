@@ -5,21 +5,10 @@
 #ifndef CLIENT_ARGUMENTS_H
 #define CLIENT_ARGUMENTS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 
+#include "client/options.h"
 #include "client/transport/channel.h"
-
-/* The options of every mode, for its getopt_long(3) string and table. */
-#define COMMON_SHORT "46t:Vh"
-#define COMMON_LONG                                             \
-	{ "ipv4", no_argument, NULL, '4' },                     \
-	{ "ipv6", no_argument, NULL, '6' },                     \
-	{ "connect-timeout", required_argument, NULL, 't' },    \
-	{ "json", no_argument, NULL, OPTION_JSON },             \
-	{ "version", no_argument, NULL, 'V' },                  \
-	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
-enum { OPTION_JSON = 256, OPTION_NO_COMPARE };
 
 /* "udp://[", the host, "]:65535" and the NUL. */
 #define URI_TEXT_SIZE (URI_HOST_SIZE + 16)
@@ -33,8 +22,12 @@ struct common_arguments {
 /* The defaults. */
 void common_init(struct common_arguments *common);
 
-/* Takes one of the options above, or ends the program on any other. */
-void common_take(struct common_arguments *common, int option);
+/*
+ * Reads the next option of `mode`, and those of all modes on the way, which it takes itself.
+ * Returns the letter of one of the mode's own, its value in `optarg`; or -1 at the first
+ * operand, which is at `optind`.
+ */
+int common_next(struct common_arguments *common, enum option_group mode, int argc, char **argv);
 
 /* Reads URI, HOST, HOST:PORT or HOST PORT; `rest` are the operands, all of which it must use. */
 void common_take_target(struct common_arguments *common, int count, char **rest);

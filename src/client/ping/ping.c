@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -409,19 +410,6 @@ run(struct ping *ping)
 
 /* --- the command line ----------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-	{ "count", required_argument, NULL, 'c' },
-	{ "interval", required_argument, NULL, 'i' },
-	{ "size", required_argument, NULL, 's' },
-	{ "wait", required_argument, NULL, 'W' },
-	{ "deadline", required_argument, NULL, 'w' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "outstanding", no_argument, NULL, 'O' },
-	{ "timestamp", no_argument, NULL, 'D' },
-	{ "reconnect", no_argument, NULL, 'R' },
-	COMMON_LONG,
-};
-
 static void
 take_option(struct ping_options *options, int option)
 {
@@ -453,8 +441,6 @@ take_option(struct ping_options *options, int option)
 	case 'R':
 		options->reconnect = true;
 		break;
-	default:
-		common_take(&options->common, option);
 	}
 }
 
@@ -469,8 +455,7 @@ ping_main(int argc, char **argv)
 		report_unusable("%s", strerror(errno));
 	ping->options = (struct ping_options){ .interval = 1, .wait = 1, .size = 64 };
 	common_init(&ping->options.common);
-	while ((option = getopt_long(argc, argv, COMMON_SHORT "c:i:s:W:w:qODR", long_options,
-	    NULL)) != -1)
+	while ((option = common_next(&ping->options.common, OPTIONS_OF_PING, argc, argv)) != -1)
 		take_option(&ping->options, option);
 	common_take_target(&ping->options.common, argc - optind, argv + optind);
 	ping->options.common.wish.kernel_time = true;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -458,12 +459,6 @@ copy(struct pipe_run *run)
 	return status;
 }
 
-static const struct option long_options[] = {
-	{ "no-compare", no_argument, NULL, OPTION_NO_COMPARE },
-	{ "wait", required_argument, NULL, 'W' },
-	COMMON_LONG,
-};
-
 int
 pipe_main(int argc, char **argv)
 {
@@ -475,13 +470,11 @@ pipe_main(int argc, char **argv)
 		report_unusable("%s", strerror(errno));
 	run->options = (struct pipe_options){ .compare = true, .wait = 10 };
 	common_init(&run->options.common);
-	while ((option = getopt_long(argc, argv, COMMON_SHORT "W:", long_options, NULL)) != -1) {
+	while ((option = common_next(&run->options.common, OPTIONS_OF_PIPE, argc, argv)) != -1) {
 		if (option == OPTION_NO_COMPARE)
 			run->options.compare = false;
 		else if (option == 'W')
 			run->options.wait = argument_seconds("-W", optarg, 0.001, 86400);
-		else
-			common_take(&run->options.common, option);
 	}
 	common_take_target(&run->options.common, argc - optind, argv + optind);
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,12 +361,6 @@ check_messages(const struct sender *sender, char **messages, int count)
 	}
 }
 
-static const struct option long_options[] = {
-	{ "sockets", required_argument, NULL, 'n' },
-	{ "wait", required_argument, NULL, 'W' },
-	COMMON_LONG,
-};
-
 int
 send_main(int argc, char **argv)
 {
@@ -373,13 +368,11 @@ send_main(int argc, char **argv)
 	int option, status;
 
 	common_init(&sender.common);
-	while ((option = getopt_long(argc, argv, COMMON_SHORT "n:W:", long_options, NULL)) != -1) {
+	while ((option = common_next(&sender.common, OPTIONS_OF_SEND, argc, argv)) != -1) {
 		if (option == 'n')
 			sender.count = (size_t)argument_number("-n", optarg, 1, 1000);
 		else if (option == 'W')
 			sender.wait = argument_seconds("-W", optarg, 0.001, 86400);
-		else
-			common_take(&sender.common, option);
 	}
 	if (optind == argc)
 		report_unusable("give a URI and messages; try \"echod-client --help\"");

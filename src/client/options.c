@@ -1,0 +1,111 @@
+/* The client's options: see options.h. */
+#include "client/options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Where the descriptions begin in --help. */
+#define NAMES_WIDTH 21
+
+static const struct row {
+	enum option_group group;
+	int letter;           /* what options_next() returns for it */
+	const char *name;
+	const char *argument; /* NULL: it takes none */
+	const char *help;
+} rows[] = {
+	{ OPTIONS_OF_ALL, '4', "ipv4", NULL, "use IPv4 only" },
+	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
+	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC", "for each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
+	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
+	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },
+	{ OPTIONS_OF_PING, 'c', "count", "N", "stop after N messages" },
+	{ OPTIONS_OF_PING, 'i', "interval", "SEC", "between messages (default 1)" },
+	{ OPTIONS_OF_PING, 's', "size", "BYTES", "of a message, 16 to 65507 (default 64)" },
+	{ OPTIONS_OF_PING, 'W', "wait", "SEC", "for a reply (default 1)" },
+	{ OPTIONS_OF_PING, 'w', "deadline", "SEC", "stop after this time" },
+	{ OPTIONS_OF_PING, 'q', "quiet", NULL, "print only the head and the summary" },
+	{ OPTIONS_OF_PING, 'O', "outstanding", NULL, "tell each missing reply" },
+	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
+	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
+	    "TCP: connect again when the peer ends the connection" },
+	{ OPTIONS_OF_PIPE, OPTION_NO_COMPARE, "no-compare", NULL, "the server need not echo" },
+	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
+	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },
+	{ OPTIONS_OF_SEND, 'W', "wait", "SEC", "for what is to come back (default 10)" },
+};
+
+#define COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const char *const heads[] = {
+	[OPTIONS_OF_ALL] = "All modes:",
+	[OPTIONS_OF_PING] = "ping: a message at a time, each reply timed and compared",
+	[OPTIONS_OF_PIPE] = "pipe: stdin to the server, what comes back to stdout, compared on the way",
+	[OPTIONS_OF_SEND] = "send: each message on every socket in turn",
+};
+
+static const char usage[] =
+    "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client send [OPTION]... URI MESSAGE...\n"
+    "Proves an echo: what is sent to the URI, tcp://HOST:PORT or udp://HOST:PORT, must\n"
+    "come back.  HOST alone means tcp://HOST:7.\n"
+    "\n";
+
+static const char statuses[] =
+    "\n"
+    "Exit status: 0 all came back and was right, 1 something did not, 2 usage or\n"
+    "nothing to talk to.  See echod-client(1).\n";
+
+int
+options_next(enum option_group mode, int argc, char **argv)
+{
+	static struct option table[COUNT + 1];
+	static char letters[2 * COUNT + 1];
+	struct option *option = table;
+	char *letter = letters;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		const struct row *row = &rows[i];
+		const int argument = row->argument != NULL ? required_argument : no_argument;
+
+		if (row->group != OPTIONS_OF_ALL && row->group != mode)
+			continue;
+		*option++ = (struct option){ row->name, argument, NULL, row->letter };
+		if (row->letter <= UCHAR_MAX)
+			*letter++ = (char)row->letter;
+		if (row->letter <= UCHAR_MAX && row->argument != NULL)
+			*letter++ = ':';
+	}
+	*option = (struct option){ NULL, 0, NULL, 0 };
+	*letter = '\0';
+	return getopt_long(argc, argv, letters, table, NULL);
+}
+
+static void
+print_row(const struct row *row)
+{
+	char letter[] = "-?, ", names[64];
+
+	letter[1] = (char)row->letter;
+	snprintf(names, sizeof(names), "%s%s%s", row->name, row->argument != NULL ? " " : "",
+	    row->argument != NULL ? row->argument : "");
+	printf("  %s--%-*s%s\n", row->letter <= UCHAR_MAX ? letter : "    ", NAMES_WIDTH, names,
+	    row->help);
+}
+
+void
+options_print_help(void)
+{
+	fputs(usage, stdout);
+	for (size_t group = 0; group < sizeof(heads) / sizeof(heads[0]); group++) {
+		puts(heads[group]);
+		for (size_t i = 0; i < COUNT; i++)
+			if (rows[i].group == group)
+				print_row(&rows[i]);
+	}
+	fputs(statuses, stdout);
+}

@@ -1,0 +1,28 @@
+/*
+ * The client's options: a row each, of which the reading of command lines and --help are
+ * made, so that neither has one that the other lacks.
+ */
+#ifndef CLIENT_OPTIONS_H
+#define CLIENT_OPTIONS_H
+
+/* Whose options. */
+enum option_group {
+	OPTIONS_OF_ALL,
+	OPTIONS_OF_PING,
+	OPTIONS_OF_PIPE,
+	OPTIONS_OF_SEND,
+};
+
+/* Those that have no letter. */
+enum { OPTION_JSON = 256, OPTION_NO_COMPARE };
+
+/*
+ * As getopt_long(3), for the options of `mode` and those of all modes: returns a letter or
+ * one of the above, '?' for what is none, or -1 at the first operand, which is at `optind`.
+ */
+int options_next(enum option_group mode, int argc, char **argv);
+
+/* Prints what --help says, on stdout. */
+void options_print_help(void);
+
+#endif
