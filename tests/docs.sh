@@ -1,6 +1,6 @@
 #!/bin/sh
 # The manuals, the sample file and --help say what the programs do: their options with
-# their defaults, their command lines, counters, reasons and JSON. No more and no less.
+# their defaults, their command lines, counters and reasons. No more and no less.
 set -eu
 
 : "${srcdir:?the top folder}" "${ECHOD:?the binary}" "${ECHOD_CLIENT:?the binary}"
@@ -9,10 +9,8 @@ man8=$srcdir/man/echod.8
 man5=$srcdir/man/echod.conf.5
 sample=$srcdir/etc/echod.conf
 source=$srcdir/src/daemon
-client=$srcdir/src/client
 work=$(mktemp -d)
-daemon=
-trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 status=0
 
 # same WHAT-IT-IS EXPECTED FOUND: two files that must be equal, and not empty.
@@ -144,60 +142,6 @@ mode != "" && /^\.Op Fl/ {
 	else for (i = 1; i <= length($3); i++) print mode, "-" substr($3, i, 1)
 }' "$man1" | sort >"$work/found"
 same "options in the synopsis of echod-client(1)" "$work/letters" "$work/found"
-
-# --- what the client prints ----------------------------------------------------------
-
-# The fields and the words of "end", as lines "MODE NAME": the manual's in their sections.
-json_of_manual() {
-	awk -v macro="$1" '/^\.S[hs]/ {
-		mode = $2 == "Of" ? $3 : $2 == "All" ? "ping pipe send" : "" }
-	$1 == ".It" && $2 == macro && mode != "" {
-		names = $0
-		sub(/^\.It [A-Za-z]* /, "", names)
-		count = split(names, name, / , /)
-		modes = split(mode, of, " ")
-		for (i = 1; i <= count; i++) for (j = 1; j <= modes; j++) print of[j], name[i]
-	}' "$man1" | sort -u
-}
-
-for mode in ping pipe send; do
-	file=$client/$mode/${mode}_report.c
-	[ -f "$file" ] || file=$client/$mode/$mode.c
-	awk '/ ends\[\] = \{/ { inside = 1; sub(/.* = \{/, "") } inside
-	/};/ { inside = 0 }' "$file" | grep -o '"[^"]*"' | sed -e 's/"//g' -e "s/^/$mode /"
-done | sort >"$work/expected"
-json_of_manual Li >"$work/found"
-same "words of \"end\" in echod-client(1)" "$work/expected" "$work/found"
-
-# fields MODE: the names in a JSON object, as lines "MODE NAME".
-fields() {
-	grep -o '"[a-z0-9_]*":' | sed -e 's/[":]//g' -e "s/^/$1 /"
-}
-
-# A daemon to talk to: its log is read until it serves, or has ended.
-mkfifo "$work/log"
-"$ECHOD" -f -l tcp://127.0.0.1:0 2>"$work/log" &
-daemon=$!
-exec 3<"$work/log"
-uri=
-while read -r line <&3; do
-	case $line in
-	*' listening on '*) uri=${line#* listening on } uri=${uri%% *} ;;
-	*' serving: '*) break ;;
-	esac
-done
-{
-	"$ECHOD_CLIENT" ping --json -c 1 "$uri" | fields ping
-	echo message | "$ECHOD_CLIENT" pipe --json "$uri" 2>&1 >/dev/null | fields pipe
-	"$ECHOD_CLIENT" send --json "$uri" message | fields send
-	# What is there only where the echo has a fault.
-	echo '"difference": "offset": "expected": "seen":' | fields pipe
-} | sort -u >"$work/expected"
-kill "$daemon"
-wait "$daemon" || { echo "echod failed" >&2; status=1; }
-daemon=
-json_of_manual Cm >"$work/found"
-same "JSON fields in echod-client(1)" "$work/expected" "$work/found"
 
 # --- their form --------------------------------------------------------------------
 
