@@ -1,4 +1,4 @@
-/* How the other side ends it: see ending.h. */
+/* How it ends: see ending.h. */
 #include "client/ending.h"
 
 #include <errno.h>
@@ -17,4 +17,28 @@ ending_of_error(int error)
 	default:
 		return ENDING_LOST;
 	}
+}
+
+const char *
+ending_word(enum ending ending)
+{
+	static const char *const words[] = {
+#define X(name, word, status) [ENDING_##name] = (word),
+		ENDINGS(X)
+#undef X
+	};
+
+	return words[ending];
+}
+
+int
+ending_status(enum ending ending, bool heard)
+{
+	static const int statuses[] = {
+#define X(name, word, status) [ENDING_##name] = (status),
+		ENDINGS(X)
+#undef X
+	};
+
+	return ending == ENDING_REFUSED && heard ? EXIT_WRONG : statuses[ending];
 }

@@ -1,17 +1,56 @@
 /*
- * How the other side ends it: one list for all modes.
+ * How a run, an exchange or a connection ends: one list for all modes, with the word that
+ * JSON has for it and the exit status that it stands for.
  */
 #ifndef CLIENT_ENDING_H
 #define CLIENT_ENDING_H
 
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define EXIT_WRONG 1 /* something did not come back, or not as it was sent */
+#define EXIT_USAGE 2 /* usage, or nothing to talk to */
+
+/* The words are published: echod-client(1) has each of them. */
+#define ENDINGS(X)                                                       \
+	X(DONE, "done", EXIT_SUCCESS)                                    \
+	X(FAILED, "failed", EXIT_WRONG) /* a part of it was not done */  \
+	/* The user ends it, as with -w and SIGINT. */                   \
+	X(INTERRUPTED, "interrupted", EXIT_SUCCESS)                      \
+	X(DEADLINE, "deadline", EXIT_SUCCESS)                            \
+	/* The other side does, or what is between. */                   \
+	X(CLOSED, "closed", EXIT_WRONG) /* in order, but too early */    \
+	X(UNCLOSED, "unclosed", EXIT_WRONG) /* all came back, no more */ \
+	X(RESET, "reset", EXIT_WRONG)                                    \
+	X(LOST, "lost", EXIT_WRONG) /* any other error of the channel */ \
+	X(REFUSED, "refused", EXIT_USAGE) /* nobody takes datagrams */   \
+	X(TIMEOUT, "timeout", EXIT_WRONG)                                \
+	/* What came back is not what was sent. */                       \
+	X(DIFFERENCE, "difference", EXIT_WRONG) /* in a byte: pipe */    \
+	X(DIFFERENT, "different", EXIT_WRONG) /* in any way: send */     \
+	X(SURPLUS, "surplus", EXIT_WRONG)                                \
+	X(TRUNCATED, "truncated", EXIT_WRONG)                            \
+	X(DUPLICATE, "duplicate", EXIT_WRONG)                            \
+	/* The standard streams of pipe. */                              \
+	X(STDOUT_CLOSED, "stdout closed", EXIT_SUCCESS)                  \
+	X(STDOUT_FAILED, "stdout failed", EXIT_WRONG)                    \
+	X(STDIN_FAILED, "stdin failed", EXIT_WRONG)
+
 enum ending {
-	ENDING_CLOSED,  /* the other side closed, in order */
-	ENDING_RESET,   /* the other side reset the connection */
-	ENDING_REFUSED, /* nobody listens for datagrams */
-	ENDING_LOST,    /* any other error of the channel */
+#define X(name, word, status) ENDING_##name,
+	ENDINGS(X)
+#undef X
 };
 
 /* What the errno of a channel_send() or channel_receive() means. */
 enum ending ending_of_error(int error);
+
+const char *ending_word(enum ending ending);
+
+/*
+ * The exit status that it stands for.  That nobody listens is nothing to talk to only as long
+ * as nobody was heard, else it is a fault.
+ */
+int ending_status(enum ending ending, bool heard);
 
 #endif

@@ -1,4 +1,4 @@
-/* How a run ends: see report.h. */
+/* What goes to the user: see report.h. */
 #include "client/report.h"
 
 #include <errno.h>

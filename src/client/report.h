@@ -1,5 +1,5 @@
 /*
- * How a run ends: its exit status, and what it still has to write.
+ * What goes to the user: faults, the JSON object, and what is left in stdout at the end.
  */
 #ifndef CLIENT_REPORT_H
 #define CLIENT_REPORT_H
@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define EXIT_WRONG 1 /* something did not come back, or not as it was sent */
-#define EXIT_USAGE 2 /* usage, or nothing to talk to */
+#include "client/ending.h"
 
 /* Prints "echod-client: TEXT" on stderr, as one line. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -35,7 +35,7 @@ struct ping {
 	bool lost;      /* a connection ended early */
 	bool blocked;   /* the peer took no more bytes when that was last told */
 	bool ended;
-	enum ping_end end;
+	enum ending end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
 };
 
@@ -46,7 +46,7 @@ is_stream(const struct ping *ping)
 }
 
 static void
-end(struct ping *ping, enum ping_end why)
+end(struct ping *ping, enum ending why)
 {
 	if (ping->ended)
 		return;
@@ -69,7 +69,7 @@ look_for_end(struct ping *ping)
 	int64_t at;
 
 	if (!has_more(ping) && judge_settled(ping->judge))
-		end(ping, PING_DONE);
+		end(ping, ENDING_DONE);
 	else if (judge_next_missing(ping->judge, &at))
 		timing_arm(ping->wait_timer, at);
 	else
@@ -94,7 +94,7 @@ take_reply(struct ping *ping, struct reply reply)
 	if (reply.verdict == REPLY_RIGHT)
 		ping->trouble = 0;
 	if (report_stdout_fails())
-		end(ping, PING_INTERRUPTED);
+		end(ping, ENDING_INTERRUPTED);
 	look_for_end(ping);
 }
 
@@ -102,13 +102,10 @@ take_reply(struct ping *ping, struct reply reply)
 static void
 lose_connection(struct ping *ping, int error)
 {
-	const enum ending how = ending_of_error(error);
-
 	ping_print_lost(&ping->options, ping->peer, error);
 	ping->lost = true;
 	if (!ping->options.reconnect)
-		end(ping, how == ENDING_CLOSED ? PING_CLOSED
-		    : how == ENDING_RESET ? PING_RESET : PING_LOST);
+		end(ping, ending_of_error(error));
 	else
 		channel_close(ping->channel);
 }
@@ -296,7 +293,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end(arg, PING_DEADLINE);
+	end(arg, ENDING_DEADLINE);
 }
 
 static void
@@ -304,7 +301,7 @@ on_interrupt(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end(arg, PING_INTERRUPTED);
+	end(arg, ENDING_INTERRUPTED);
 }
 
 static void
@@ -372,11 +369,12 @@ static int
 exit_status(const struct ping *ping)
 {
 	const struct tally *tally = &ping->judge->tally;
-	const bool cut_short = ping->end == PING_DEADLINE && ping->options.count != 0 &&
+	const bool cut_short = ping->end == ENDING_DEADLINE && ping->options.count != 0 &&
 	    tally->received < ping->options.count;
+	const int status = ending_status(ping->end, tally->received + tally->corrupt > 0);
 
-	if (ping->end == PING_REFUSED)
-		return EXIT_USAGE;
+	if (status != EXIT_SUCCESS)
+		return status;
 	return tally->received == 0 || tally->missing > 0 || tally->corrupt > 0 ||
 	    tally->late > 0 || tally->duplicate > 0 || ping->lost || cut_short
 	    ? EXIT_WRONG : EXIT_SUCCESS;
@@ -397,8 +395,8 @@ run(struct ping *ping)
 		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
-	if (ping->end == PING_DONE && ping->refused && tally->received == 0 && tally->corrupt == 0)
-		ping->end = PING_REFUSED;
+	if (ping->end == ENDING_DONE && ping->refused && tally->received == 0 && tally->corrupt == 0)
+		ping->end = ENDING_REFUSED;
 	status = exit_status(ping);
 	if (options->common.json)
 		status = ping_print_json(options, tally, ping->started, ping->channel,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "client/arguments.h"
+#include "client/ending.h"
 #include "client/measure/judge.h"
 #include "client/transport/channel.h"
 
@@ -18,16 +19,6 @@ struct ping_options {
 	double interval, wait, deadline; /* seconds; deadline 0: none */
 	size_t size;
 	bool quiet, outstanding, timestamp, reconnect;
-};
-
-enum ping_end {
-	PING_DONE,
-	PING_CLOSED,
-	PING_RESET,
-	PING_LOST,    /* any other error of the connection */
-	PING_REFUSED, /* nobody listens for datagrams, and nothing came back */
-	PING_INTERRUPTED,
-	PING_DEADLINE,
 };
 
 /* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
@@ -50,6 +41,6 @@ void ping_print_summary(const struct ping_options *options, const struct tally *
 
 /* All of it as one JSON object on stdout.  Returns `status`, or EXIT_WRONG where that fails. */
 int ping_print_json(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct channel *channel, enum ping_end end, int status);
+    int64_t started, const struct channel *channel, enum ending end, int status);
 
 #endif

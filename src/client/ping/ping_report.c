@@ -174,17 +174,8 @@ rtt_object(const struct samples *samples)
 
 int
 ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
-    const struct channel *channel, enum ping_end end, int status)
+    const struct channel *channel, enum ending end, int status)
 {
-	static const char *const ends[] = {
-		[PING_DONE] = "done",
-		[PING_CLOSED] = "closed",
-		[PING_RESET] = "reset",
-		[PING_LOST] = "lost",
-		[PING_REFUSED] = "refused",
-		[PING_INTERRUPTED] = "interrupted",
-		[PING_DEADLINE] = "deadline",
-	};
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
@@ -197,5 +188,5 @@ ping_print_json(const struct ping_options *options, const struct tally *tally, i
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
 	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
 	    "loss", tally_loss(tally), "seconds", seconds_since(started),
-	    "rtt_seconds", rtt_object(&tally->rtt), "end", ends[end]), stdout, status);
+	    "rtt_seconds", rtt_object(&tally->rtt), "end", ending_word(end)), stdout, status);
 }

@@ -55,7 +55,7 @@ is_stream(const struct pipe_run *run)
 }
 
 static void
-finish(struct pipe_run *run, enum pipe_end end, int error)
+finish(struct pipe_run *run, enum ending end, int error)
 {
 	if (run->ended)
 		return;
@@ -81,14 +81,7 @@ in_one_piece(uint64_t position)
 static void
 fail_channel(struct pipe_run *run, int error)
 {
-	static const enum pipe_end ends[] = {
-		[ENDING_CLOSED] = PIPE_CLOSED,
-		[ENDING_RESET] = PIPE_RESET,
-		[ENDING_REFUSED] = PIPE_REFUSED,
-		[ENDING_LOST] = PIPE_LOST,
-	};
-
-	finish(run, ends[ending_of_error(error)], error);
+	finish(run, ending_of_error(error), error);
 }
 
 /* Bytes that were sent and have to come back; of datagrams they are one. */
@@ -129,7 +122,7 @@ read_stdin(struct pipe_run *run)
 	else if (n == 0)
 		tally->stdin_ended = true;
 	else if (errno != EAGAIN && errno != EINTR)
-		finish(run, PIPE_STDIN_FAILED, errno);
+		finish(run, ENDING_STDIN_FAILED, errno);
 }
 
 static void
@@ -190,13 +183,13 @@ tell_difference(struct pipe_run *run, const unsigned char *data, size_t size, si
 	tally->offset = tally->received + same;
 	if (is_duplicate(run, data, size)) {
 		tally->datagram = tally->datagrams - (outstanding(run) > 0);
-		finish(run, PIPE_DUPLICATE, 0);
+		finish(run, ENDING_DUPLICATE, 0);
 	} else if (tally->offset == tally->sent) {
-		finish(run, PIPE_SURPLUS, 0);
+		finish(run, ENDING_SURPLUS, 0);
 	} else {
 		tally->seen = data[same];
 		tally->expected = run->ring[tally->offset % RING_SIZE];
-		finish(run, PIPE_DIFFERENCE, 0);
+		finish(run, ENDING_DIFFERENCE, 0);
 	}
 }
 
@@ -213,7 +206,7 @@ compare(struct pipe_run *run, const unsigned char *data, size_t size)
 	} else if (!is_stream(run) && size < outstanding(run)) {
 		tally->reply = (unsigned)size;
 		tally->asked = (unsigned)outstanding(run);
-		finish(run, PIPE_TRUNCATED, 0);
+		finish(run, ENDING_TRUNCATED, 0);
 	}
 	/* Of a datagram that is not right nothing is. */
 	return run->ended && !is_stream(run) ? 0 : same;
@@ -233,7 +226,7 @@ write_stdout(struct pipe_run *run, const unsigned char *data, size_t size)
 		} else if (errno == EAGAIN) {
 			poll(&writable, 1, -1);
 		} else if (errno != EINTR) {
-			finish(run, errno == EPIPE ? PIPE_STDOUT_CLOSED : PIPE_STDOUT_FAILED,
+			finish(run, errno == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED,
 			    errno);
 			return false;
 		}
@@ -247,7 +240,7 @@ end_of_stream(struct pipe_run *run)
 	const struct pipe_tally *tally = &run->tally;
 	const bool all_back = tally->received == tally->read || !run->options.compare;
 
-	finish(run, run->shut_down && all_back ? PIPE_DONE : PIPE_CLOSED, 0);
+	finish(run, run->shut_down && all_back ? ENDING_DONE : ENDING_CLOSED, 0);
 }
 
 static void advance(struct pipe_run *run);
@@ -319,11 +312,11 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	if (timing_now() < over)
 		timing_arm(run->wait_timer, over);
 	else if (!run->options.compare && !is_stream(run) && tally->sent == tally->read)
-		finish(run, PIPE_DONE, 0); /* who knows whether a reply was to come */
+		finish(run, ENDING_DONE, 0); /* who knows whether a reply was to come */
 	else if (run->shut_down && run->options.compare && tally->received == tally->read)
-		finish(run, PIPE_UNCLOSED, 0);
+		finish(run, ENDING_UNCLOSED, 0);
 	else
-		finish(run, PIPE_TIMEOUT, 0);
+		finish(run, ENDING_TIMEOUT, 0);
 }
 
 static void
@@ -352,7 +345,7 @@ advance(struct pipe_run *run)
 	}
 	if (tally->stdin_ended && !unsent && !is_stream(run) && run->options.compare &&
 	    outstanding(run) == 0) {
-		finish(run, PIPE_DONE, 0);
+		finish(run, ENDING_DONE, 0);
 		return;
 	}
 	want_stdin(run, !tally->stdin_ended && room(run) > 0);
@@ -451,7 +444,7 @@ copy(struct pipe_run *run)
 	event_base_dispatch(run->base);
 	if (shows_progress)
 		pipe_clear_progress();
-	status = pipe_status(&run->tally);
+	status = ending_status(run->tally.end, run->tally.received > 0);
 	if (run->options.common.json)
 		return pipe_print_json(&run->options, &run->tally, run->channel,
 		    timing_seconds(timing_now() - run->started), status);

@@ -8,31 +8,15 @@
 #include <stdint.h>
 
 #include "client/arguments.h"
+#include "client/ending.h"
 #include "client/transport/channel.h"
-
-enum pipe_end {
-	PIPE_DONE,
-	PIPE_DIFFERENCE, /* a byte differs */
-	PIPE_SURPLUS,    /* more came back than was sent */
-	PIPE_TRUNCATED,  /* a datagram came back short */
-	PIPE_DUPLICATE,  /* a datagram came back twice */
-	PIPE_CLOSED,     /* the server closed too early */
-	PIPE_UNCLOSED,   /* all came back, and the server did not close */
-	PIPE_RESET,
-	PIPE_LOST,       /* any other error of the socket */
-	PIPE_REFUSED,    /* nobody listens for datagrams */
-	PIPE_TIMEOUT,
-	PIPE_STDOUT_CLOSED,
-	PIPE_STDOUT_FAILED,
-	PIPE_STDIN_FAILED,
-};
 
 struct pipe_tally {
 	uint64_t read, sent, received; /* bytes: of stdin, to and from the server */
 	uint64_t datagrams;            /* sent */
 	uint64_t stdin_size;           /* 0: unknown */
 	bool stdin_ended;
-	enum pipe_end end;
+	enum ending end;
 	int error;                     /* errno, where one was the reason */
 	uint64_t offset;               /* of the byte that differs or was never sent */
 	unsigned char expected, seen;  /* that byte, where it differs */
@@ -45,9 +29,6 @@ struct pipe_options {
 	bool compare;
 	double wait; /* seconds */
 };
-
-/* The exit status that the end stands for. */
-int pipe_status(const struct pipe_tally *tally);
 
 /* Says on stderr what went wrong, if anything did. */
 void pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,

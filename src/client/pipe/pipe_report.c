@@ -9,20 +9,6 @@
 
 typedef unsigned long long ull;
 
-int
-pipe_status(const struct pipe_tally *tally)
-{
-	switch (tally->end) {
-	case PIPE_DONE:
-	case PIPE_STDOUT_CLOSED:
-		return EXIT_SUCCESS;
-	case PIPE_REFUSED:
-		return tally->received == 0 ? EXIT_USAGE : EXIT_WRONG;
-	default:
-		return EXIT_WRONG;
-	}
-}
-
 /* --- faults of the stream ----------------------------------------------------------- */
 
 static void
@@ -57,48 +43,47 @@ pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tall
 	char peer[ADDRESS_TEXT_SIZE];
 
 	switch (tally->end) {
-	case PIPE_DONE:
-	case PIPE_STDOUT_CLOSED:
-		break;
-	case PIPE_DIFFERENCE:
+	case ENDING_DIFFERENCE:
 		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x", offset,
 		    tally->expected, tally->seen);
 		break;
-	case PIPE_SURPLUS:
+	case ENDING_SURPLUS:
 		report_fault("byte %llu came back but was never sent", offset);
 		break;
-	case PIPE_TRUNCATED:
+	case ENDING_TRUNCATED:
 		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
 		    (ull)tally->datagrams, received, tally->reply, tally->asked);
 		break;
-	case PIPE_DUPLICATE:
+	case ENDING_DUPLICATE:
 		report_fault("datagram %llu came back twice", (ull)tally->datagram);
 		break;
-	case PIPE_CLOSED:
+	case ENDING_CLOSED:
 		print_closed(options, tally);
 		break;
-	case PIPE_UNCLOSED:
+	case ENDING_UNCLOSED:
 		report_fault("all %llu bytes came back, but the server has not closed for %g seconds",
 		    received, options->wait);
 		break;
-	case PIPE_RESET:
+	case ENDING_RESET:
 		report_fault("connection reset after %llu of %llu bytes", received, read);
 		break;
-	case PIPE_LOST:
+	case ENDING_LOST:
 		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
 		    strerror(tally->error));
 		break;
-	case PIPE_REFUSED:
+	case ENDING_REFUSED:
 		report_fault("nobody listens at %s", channel_peer(channel, peer));
 		break;
-	case PIPE_TIMEOUT:
+	case ENDING_TIMEOUT:
 		print_timeout(options, tally);
 		break;
-	case PIPE_STDOUT_FAILED:
+	case ENDING_STDOUT_FAILED:
 		report_fault("cannot write: %s", strerror(tally->error));
 		break;
-	case PIPE_STDIN_FAILED:
+	case ENDING_STDIN_FAILED:
 		report_fault("cannot read stdin: %s", strerror(tally->error));
+		break;
+	default: /* no fault */
 		break;
 	}
 }
@@ -108,7 +93,7 @@ pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tall
 static json_t *
 difference_object(const struct pipe_tally *tally)
 {
-	if (tally->end != PIPE_DIFFERENCE)
+	if (tally->end != ENDING_DIFFERENCE)
 		return NULL;
 	return json_pack("{sI si si}", "offset", (json_int_t)tally->offset, "expected",
 	    (int)tally->expected, "seen", (int)tally->seen);
@@ -118,22 +103,6 @@ int
 pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, double seconds, int status)
 {
-	static const char *const ends[] = {
-		[PIPE_DONE] = "done",
-		[PIPE_DIFFERENCE] = "difference",
-		[PIPE_SURPLUS] = "surplus",
-		[PIPE_TRUNCATED] = "truncated",
-		[PIPE_DUPLICATE] = "duplicate",
-		[PIPE_CLOSED] = "closed",
-		[PIPE_UNCLOSED] = "unclosed",
-		[PIPE_RESET] = "reset",
-		[PIPE_LOST] = "lost",
-		[PIPE_REFUSED] = "refused",
-		[PIPE_TIMEOUT] = "timeout",
-		[PIPE_STDOUT_CLOSED] = "stdout closed",
-		[PIPE_STDOUT_FAILED] = "stdout failed",
-		[PIPE_STDIN_FAILED] = "stdin failed",
-	};
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
@@ -143,7 +112,7 @@ pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tal
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "seconds", seconds,
 	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,
-	    "difference", difference_object(tally), "end", ends[tally->end]), stderr, status);
+	    "difference", difference_object(tally), "end", ending_word(tally->end)), stderr, status);
 }
 
 /* --- progress --------------------------------------------------------------------------- */

@@ -18,16 +18,6 @@
 #include "client/transport/reach.h"
 #include "common/escape.h"
 
-enum exchange_end {
-	END_DONE,
-	END_DIFFERENT,
-	END_CLOSED,
-	END_RESET,
-	END_LOST,    /* any other error of the socket */
-	END_REFUSED, /* nobody listens for datagrams */
-	END_TIMEOUT,
-};
-
 struct talker {
 	struct sender *sender;
 	struct channel *channel;
@@ -37,7 +27,7 @@ struct talker {
 	int error;             /* errno, where the socket failed */
 	int64_t started;
 	double seconds; /* that the exchange took */
-	enum exchange_end end;
+	enum ending end;
 	bool waits, gone;
 	json_t *exchanges;
 };
@@ -51,7 +41,7 @@ struct sender {
 	size_t count, waiting;
 	const char *message;
 	size_t size; /* of `message` */
-	bool failed; /* an exchange was not right */
+	enum ending fault; /* of an exchange that was not right; ENDING_DONE: all were */
 	bool forgot; /* an exchange found no memory for its object */
 	bool heard;  /* an exchange found somebody there */
 };
@@ -84,26 +74,26 @@ say(const struct talker *talker, const char *what, const void *data, size_t size
 static void
 print_failure(const struct talker *talker)
 {
-	const enum exchange_end end = talker->end;
+	const enum ending end = talker->end;
 	static const char *const words[] = {
-		[END_CLOSED] = "the server closed the connection",
-		[END_RESET] = "the server reset the connection",
-		[END_REFUSED] = "nobody listens there",
-		[END_TIMEOUT] = "no reply",
+		[ENDING_CLOSED] = "the server closed the connection",
+		[ENDING_RESET] = "the server reset the connection",
+		[ENDING_REFUSED] = "nobody listens there",
+		[ENDING_TIMEOUT] = "no reply",
 	};
 
 	if (talker->sender->common.json)
 		return;
-	if (end == END_LOST)
+	if (end == ENDING_LOST)
 		printf("%s: %s\n", talker->name, strerror(talker->error));
-	else if (end == END_DIFFERENT)
+	else if (end == ENDING_DIFFERENT)
 		say(talker, "expected", talker->sender->message, talker->sender->size);
-	else if (end != END_DONE)
+	else if (end != ENDING_DONE)
 		printf("%s: %s\n", talker->name, words[end]);
 }
 
 static void
-finish(struct talker *talker, enum exchange_end end)
+finish(struct talker *talker, enum ending end)
 {
 	struct sender *sender = talker->sender;
 
@@ -119,15 +109,8 @@ finish(struct talker *talker, enum exchange_end end)
 static void
 fail(struct talker *talker, int error)
 {
-	static const enum exchange_end ends[] = {
-		[ENDING_CLOSED] = END_CLOSED,
-		[ENDING_RESET] = END_RESET,
-		[ENDING_REFUSED] = END_REFUSED,
-		[ENDING_LOST] = END_LOST,
-	};
-
 	talker->error = error;
-	finish(talker, ends[ending_of_error(error)]);
+	finish(talker, ending_of_error(error));
 }
 
 static void
@@ -137,7 +120,7 @@ check_reply(struct talker *talker)
 	const bool same = talker->received == sender->size &&
 	    memcmp(talker->reply, sender->message, sender->size) == 0;
 
-	finish(talker, same ? END_DONE : END_DIFFERENT);
+	finish(talker, same ? ENDING_DONE : ENDING_DIFFERENT);
 }
 
 static void
@@ -189,7 +172,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 		if (talker->waits)
 			on_readable(talker);
 		if (talker->waits)
-			finish(talker, END_TIMEOUT);
+			finish(talker, ENDING_TIMEOUT);
 	}
 }
 
@@ -197,15 +180,6 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 static void
 tell(struct talker *talker)
 {
-	static const char *const ends[] = {
-		[END_DONE] = "done",
-		[END_DIFFERENT] = "different",
-		[END_CLOSED] = "closed",
-		[END_RESET] = "reset",
-		[END_LOST] = "lost",
-		[END_REFUSED] = "refused",
-		[END_TIMEOUT] = "timeout",
-	};
 	struct sender *sender = talker->sender;
 
 	if (talker->received > 0)
@@ -214,11 +188,12 @@ tell(struct talker *talker)
 	sender->forgot |= json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
 	    "sent", json_bytes(sender->message, sender->size),
 	    "received", json_bytes(talker->reply, talker->received),
-	    "seconds", talker->seconds, "end", ends[talker->end])) == -1;
+	    "seconds", talker->seconds, "end", ending_word(talker->end))) == -1;
 	/* What comes late could not be told from the next reply. */
-	talker->gone = talker->end != END_DONE && talker->end != END_DIFFERENT;
-	sender->failed |= talker->end != END_DONE;
-	sender->heard |= talker->end != END_REFUSED;
+	talker->gone = talker->end != ENDING_DONE && talker->end != ENDING_DIFFERENT;
+	if (talker->end != ENDING_DONE)
+		sender->fault = talker->end;
+	sender->heard |= talker->end != ENDING_REFUSED;
 }
 
 /* --- one message ------------------------------------------------------------------------- */
@@ -301,16 +276,9 @@ print_json(const struct sender *sender, int64_t started, int status)
 		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
 	return report_json(json_pack("{ss ss so sf ss}", "mode", "send", "uri",
 	    sender->common.uri, "sockets", sockets, "seconds",
-	    timing_seconds(timing_now() - started), "end", sender->failed ? "failed" : "done"),
+	    timing_seconds(timing_now() - started), "end",
+	    ending_word(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED)),
 	    stdout, status);
-}
-
-static int
-exit_status(const struct sender *sender)
-{
-	if (!sender->failed)
-		return EXIT_SUCCESS;
-	return sender->heard ? EXIT_WRONG : EXIT_USAGE;
 }
 
 static size_t
@@ -338,7 +306,7 @@ converse(struct sender *sender, char **messages, int message_count)
 		open_talker(sender, &sender->talkers[i], longest);
 	for (int i = 0; i < message_count; i++)
 		send_message(sender, messages[i]);
-	status = exit_status(sender);
+	status = ending_status(sender->fault, sender->heard);
 	if (sender->common.json)
 		status = print_json(sender, started, status);
 	for (size_t i = 0; i < sender->count; i++)
