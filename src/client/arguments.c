@@ -103,7 +103,8 @@ take_host(struct common_arguments *common, const char *host, const char *port)
 	char text[URI_TEXT_SIZE];
 
 	if (strlen(host) >= URI_HOST_SIZE || strlen(port) > 5)
-		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host, port);
+		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
+		    port);
 	snprintf(text, sizeof(text), ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
 	parse(common, text);
 }

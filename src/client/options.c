@@ -43,7 +43,8 @@ static const struct row {
 static const char *const heads[] = {
 	[OPTIONS_OF_ALL] = "All modes:",
 	[OPTIONS_OF_PING] = "ping: a message at a time, each reply timed and compared",
-	[OPTIONS_OF_PIPE] = "pipe: stdin to the server, what comes back to stdout, compared on the way",
+	[OPTIONS_OF_PIPE] =
+	    "pipe: stdin to the server, what comes back to stdout, compared on the way",
 	[OPTIONS_OF_SEND] = "send: each message on every socket in turn",
 };
 

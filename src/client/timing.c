@@ -1,9 +1,11 @@
 /* Time as the client measures it: see timing.h. */
 #include "client/timing.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "client/report.h"
@@ -65,13 +67,13 @@ timing_base_new(bool any_file)
 
 	event_set_log_callback(on_log);
 	event_set_fatal_callback(on_fatal);
-	if (config == NULL)
-		return NULL;
 	/* epoll refuses regular files: poll takes anything. */
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0 &&
+	if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0 &&
 	    event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME) == 0 &&
 	    (!any_file || event_config_require_features(config, EV_FEATURE_FDS) == 0))
 		base = event_base_new_with_config(config);
+	if (base == NULL)
+		report_unusable("cannot start: %s", strerror(errno));
 	event_config_free(config);
 	return base;
 }

@@ -20,8 +20,8 @@ double timing_seconds(int64_t nanoseconds);
 struct timeval timing_timeval(double seconds);
 
 /*
- * Returns a base whose timers are exact to the microsecond where the kernel's are, or
- * NULL with errno.  What libevent has to say goes to report_fault(), and where it gives up
+ * Returns a base whose timers are exact to the microsecond where the kernel's are.  What
+ * libevent has to say goes to report_fault(), and where it gives up, or there can be no base,
  * the program ends with status 2.  One for `any_file` waits for regular files too, which are always
  * ready; its timers may go off a millisecond late.
  */

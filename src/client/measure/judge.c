@@ -110,7 +110,8 @@ take_corrupt(struct judge *judge, struct flight *flight, struct reply *reply)
 
 /* `flight` is the one that the reply should answer; NULL: none. */
 static struct reply
-take(struct judge *judge, struct flight *flight, const unsigned char *data, size_t size, int64_t now)
+take(struct judge *judge, struct flight *flight, const unsigned char *data, size_t size,
+    int64_t now)
 {
 	struct reply reply = { .verdict = REPLY_FOREIGN, .size = size };
 

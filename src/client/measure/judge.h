@@ -63,7 +63,7 @@ bool judge_is_full(struct judge *judge);
 void judge_write(const struct judge *judge, unsigned char *data);
 void judge_sent(struct judge *judge, int64_t now);
 
-/* Counts a reply that came at `now`: a datagram, or the next bytes of a stream, judge->size of them. */
+/* Counts a reply that came at `now`: a datagram, or the next judge->size bytes of a stream. */
 struct reply judge_datagram(struct judge *judge, const unsigned char *data, size_t size,
     int64_t now);
 struct reply judge_stream(struct judge *judge, const unsigned char *data, int64_t now);

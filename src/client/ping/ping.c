@@ -1,17 +1,15 @@
 /*
  * ping: a message at a time, each reply timed and compared to the last byte.
  */
-#include "client/ping/ping.h"
-
 #include <errno.h>
 #include <event2/event.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/ending.h"
 #include "client/modes.h"
+#include "client/ping/ping_options.h"
+#include "client/ping/ping_report.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
@@ -395,7 +393,7 @@ run(struct ping *ping)
 		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
-	if (ping->end == ENDING_DONE && ping->refused && tally->received == 0 && tally->corrupt == 0)
+	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
 		ping->end = ENDING_REFUSED;
 	status = exit_status(ping);
 	if (options->common.json)
@@ -406,60 +404,17 @@ run(struct ping *ping)
 	return report_flush(status);
 }
 
-/* --- the command line ----------------------------------------------------------------- */
-
-static void
-take_option(struct ping_options *options, int option)
-{
-	switch (option) {
-	case 'c':
-		options->count = (uint64_t)argument_number("-c", optarg, 1, 1000000000);
-		break;
-	case 'i':
-		options->interval = argument_seconds("-i", optarg, 0.001, 86400);
-		break;
-	case 's':
-		options->size = (size_t)argument_number("-s", optarg, MESSAGE_LEAST, MESSAGE_MOST);
-		break;
-	case 'W':
-		options->wait = argument_seconds("-W", optarg, 0.001, 86400);
-		break;
-	case 'w':
-		options->deadline = argument_seconds("-w", optarg, 0.001, 1000000);
-		break;
-	case 'q':
-		options->quiet = true;
-		break;
-	case 'O':
-		options->outstanding = true;
-		break;
-	case 'D':
-		options->timestamp = true;
-		break;
-	case 'R':
-		options->reconnect = true;
-		break;
-	}
-}
-
 int
 ping_main(int argc, char **argv)
 {
 	struct ping *ping = calloc(1, sizeof(*ping));
 	char fault[512];
-	int option, status;
+	int status;
 
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
-	ping->options = (struct ping_options){ .interval = 1, .wait = 1, .size = 64 };
-	common_init(&ping->options.common);
-	while ((option = common_next(&ping->options.common, OPTIONS_OF_PING, argc, argv)) != -1)
-		take_option(&ping->options, option);
-	common_take_target(&ping->options.common, argc - optind, argv + optind);
-	ping->options.common.wish.kernel_time = true;
+	ping_options_read(&ping->options, argc, argv);
 	ping->base = timing_base_new(false);
-	if (ping->base == NULL)
-		report_unusable("cannot start: %s", strerror(errno));
 	ping->channel = reach(ping->base, &ping->options.common.wish, fault, sizeof(fault));
 	if (ping->channel == NULL)
 		report_unusable("%s", fault);

@@ -1,10 +1,9 @@
-/* How ping is told, as text and as JSON: see ping.h. */
-#include "client/ping/ping.h"
+/* How ping is told, as text and as JSON: see ping_report.h. */
+#include "client/ping/ping_report.h"
 
 #include <string.h>
 #include <sys/time.h>
 
-#include "client/ending.h"
 #include "client/report.h"
 #include "client/timing.h"
 
@@ -28,7 +27,8 @@ ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel)
 {
 	if (!options->common.json && channel_is_stream(&options->common.wish))
-		printf("connected to %s in %.3f ms\n", peer, channel_connect_seconds(channel) * 1000);
+		printf("connected to %s in %.3f ms\n", peer,
+		    channel_connect_seconds(channel) * 1000);
 }
 
 static void

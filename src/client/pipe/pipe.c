@@ -5,11 +5,8 @@
  * is full nothing more is read, so that the memory does not grow with the stream.
  * Datagrams go one at a time, so that none is lost for want of room.
  */
-#include "client/pipe/pipe.h"
-
 #include <errno.h>
 #include <event2/event.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,9 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/ending.h"
 #include "client/measure/message.h"
 #include "client/modes.h"
+#include "client/pipe/pipe_options.h"
+#include "client/pipe/pipe_report.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
@@ -457,23 +455,13 @@ pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
 	char fault[512];
-	int option, status;
+	int status;
 
 	if (run == NULL)
 		report_unusable("%s", strerror(errno));
-	run->options = (struct pipe_options){ .compare = true, .wait = 10 };
-	common_init(&run->options.common);
-	while ((option = common_next(&run->options.common, OPTIONS_OF_PIPE, argc, argv)) != -1) {
-		if (option == OPTION_NO_COMPARE)
-			run->options.compare = false;
-		else if (option == 'W')
-			run->options.wait = argument_seconds("-W", optarg, 0.001, 86400);
-	}
-	common_take_target(&run->options.common, argc - optind, argv + optind);
+	pipe_options_read(&run->options, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	if (run->base == NULL)
-		report_unusable("cannot start: %s", strerror(errno));
 	run->channel = reach(run->base, &run->options.common.wish, fault, sizeof(fault));
 	if (run->channel == NULL)
 		report_unusable("%s", fault);

@@ -1,10 +1,11 @@
-/* How pipe is told, as text and as JSON: see pipe.h. */
+/* How pipe is told, as text and as JSON: see pipe_report.h. */
+#include "client/pipe/pipe_report.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/pipe/pipe.h"
 #include "client/report.h"
 
 typedef unsigned long long ull;
@@ -35,34 +36,47 @@ print_closed(const struct pipe_options *options, const struct pipe_tally *tally)
 		    (ull)tally->read);
 }
 
+/* What came back is not what was sent. */
+static void
+print_wrong_echo(const struct pipe_tally *tally)
+{
+	switch (tally->end) {
+	case ENDING_DIFFERENCE:
+		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x",
+		    (ull)tally->offset, tally->expected, tally->seen);
+		break;
+	case ENDING_SURPLUS:
+		report_fault("byte %llu came back but was never sent", (ull)tally->offset);
+		break;
+	case ENDING_TRUNCATED:
+		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
+		    (ull)tally->datagrams, (ull)tally->received, tally->reply, tally->asked);
+		break;
+	default: /* ENDING_DUPLICATE */
+		report_fault("datagram %llu came back twice", (ull)tally->datagram);
+	}
+}
+
 void
 pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel)
 {
-	const ull received = tally->received, read = tally->read, offset = tally->offset;
+	const ull received = tally->received, read = tally->read;
 	char peer[ADDRESS_TEXT_SIZE];
 
 	switch (tally->end) {
 	case ENDING_DIFFERENCE:
-		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x", offset,
-		    tally->expected, tally->seen);
-		break;
 	case ENDING_SURPLUS:
-		report_fault("byte %llu came back but was never sent", offset);
-		break;
 	case ENDING_TRUNCATED:
-		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
-		    (ull)tally->datagrams, received, tally->reply, tally->asked);
-		break;
 	case ENDING_DUPLICATE:
-		report_fault("datagram %llu came back twice", (ull)tally->datagram);
+		print_wrong_echo(tally);
 		break;
 	case ENDING_CLOSED:
 		print_closed(options, tally);
 		break;
 	case ENDING_UNCLOSED:
-		report_fault("all %llu bytes came back, but the server has not closed for %g seconds",
-		    received, options->wait);
+		report_fault("all %llu bytes came back, but the server has not closed for "
+		    "%g seconds", received, options->wait);
 		break;
 	case ENDING_RESET:
 		report_fault("connection reset after %llu of %llu bytes", received, read);
@@ -78,10 +92,10 @@ pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tall
 		print_timeout(options, tally);
 		break;
 	case ENDING_STDOUT_FAILED:
-		report_fault("cannot write: %s", strerror(tally->error));
-		break;
 	case ENDING_STDIN_FAILED:
-		report_fault("cannot read stdin: %s", strerror(tally->error));
+		report_fault("cannot %s: %s",
+		    tally->end == ENDING_STDIN_FAILED ? "read stdin" : "write",
+		    strerror(tally->error));
 		break;
 	default: /* no fault */
 		break;
@@ -112,7 +126,8 @@ pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tal
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "seconds", seconds,
 	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,
-	    "difference", difference_object(tally), "end", ending_word(tally->end)), stderr, status);
+	    "difference", difference_object(tally), "end", ending_word(tally->end)), stderr,
+	    status);
 }
 
 /* --- progress --------------------------------------------------------------------------- */

@@ -348,8 +348,7 @@ send_main(int argc, char **argv)
 	check_messages(&sender, argv + optind + 1, argc - optind - 1);
 	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
 	sender.base = timing_base_new(false);
-	if (sender.base != NULL)
-		sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
+	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
 	if (sender.talkers == NULL || sender.wait_timer == NULL)
 		report_unusable("%s", strerror(ENOMEM));
 	status = converse(&sender, argv + optind + 1, argc - optind - 1);

@@ -108,7 +108,7 @@ complete(struct channel *channel)
 		return error;
 	channel->connect_seconds = timing_seconds(timing_now() - channel->begun);
 	address_from_sockaddr(&channel->local, (struct sockaddr *)&name, length);
-	/* On one host the kernel may give us the very port that we ask for: it would be us who echoes. */
+	/* On one host the kernel may give us the very port that we ask for: we would echo. */
 	return address_equal(&channel->local, &channel->peer) ? ECONNREFUSED : 0;
 }
 

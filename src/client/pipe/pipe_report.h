@@ -1,14 +1,14 @@
 /*
- * What pipe counts, why it ends, and how it is told: shared by the mode and its reports.
+ * What pipe counts, and how it is told.
  */
-#ifndef CLIENT_PIPE_PIPE_H
-#define CLIENT_PIPE_PIPE_H
+#ifndef CLIENT_PIPE_PIPE_REPORT_H
+#define CLIENT_PIPE_PIPE_REPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/arguments.h"
 #include "client/ending.h"
+#include "client/pipe/pipe_options.h"
 #include "client/transport/channel.h"
 
 struct pipe_tally {
@@ -22,12 +22,6 @@ struct pipe_tally {
 	unsigned char expected, seen;  /* that byte, where it differs */
 	unsigned reply, asked;         /* bytes of a truncated datagram, and of what was sent */
 	uint64_t datagram;             /* the one that came back twice, from 1 */
-};
-
-struct pipe_options {
-	struct common_arguments common;
-	bool compare;
-	double wait; /* seconds */
 };
 
 /* Says on stderr what went wrong, if anything did. */

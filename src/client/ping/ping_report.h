@@ -1,25 +1,16 @@
 /*
- * ping's options, why it ends, and how it is told: shared by the mode and its reports.
+ * How ping is told: each step and the statistics as text, all of it as JSON.
  */
-#ifndef CLIENT_PING_PING_H
-#define CLIENT_PING_PING_H
+#ifndef CLIENT_PING_PING_REPORT_H
+#define CLIENT_PING_PING_REPORT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "client/arguments.h"
 #include "client/ending.h"
 #include "client/measure/judge.h"
+#include "client/ping/ping_options.h"
 #include "client/transport/channel.h"
-
-struct ping_options {
-	struct common_arguments common;
-	uint64_t count; /* 0: no end */
-	double interval, wait, deadline; /* seconds; deadline 0: none */
-	size_t size;
-	bool quiet, outstanding, timestamp, reconnect;
-};
 
 /* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
 void ping_print_start(const struct ping_options *options, const char *peer);
