@@ -60,6 +60,7 @@ channel_close(struct channel *channel)
 		return;
 	event_del(&channel->readable);
 	event_del(&channel->writable);
+	channel->wants_read = channel->wants_write = false;
 	close(channel->fd);
 	channel->fd = -1;
 	channel->state = CHANNEL_CLOSED;
@@ -197,26 +198,25 @@ channel_connect(struct channel *channel, const struct address *peer,
 /* --- sending and receiving ------------------------------------------------------------ */
 
 static void
-want(struct event *event, bool wanted)
+want(struct event *event, bool *pending, bool wanted)
 {
-	const bool pending = event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
-
-	if (wanted && !pending && event_add(event, NULL) == -1)
+	if (wanted && !*pending && event_add(event, NULL) == -1)
 		report_unusable("out of memory");
-	if (!wanted && pending)
+	if (!wanted && *pending)
 		event_del(event);
+	*pending = wanted;
 }
 
 void
 channel_want_read(struct channel *channel, bool wanted)
 {
-	want(&channel->readable, wanted);
+	want(&channel->readable, &channel->wants_read, wanted);
 }
 
 void
 channel_want_write(struct channel *channel, bool wanted)
 {
-	want(&channel->writable, wanted && channel_can_send(channel));
+	want(&channel->writable, &channel->wants_write, wanted && channel_can_send(channel));
 }
 
 bool

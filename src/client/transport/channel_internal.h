@@ -30,6 +30,7 @@ struct channel {
 	channel_connected *connected;
 	void *connected_arg;
 	struct event readable, writable; /* where there is a descriptor */
+	bool wants_read, wants_write;    /* their events are added: for the user */
 	enum channel_state state;
 	int fd;         /* -1: none */
 	int send_error; /* a stream's: the kernel tells it once, to send or to receive */
