@@ -1,8 +1,8 @@
 /*
  * pipe: stdin to the server, what comes back to stdout, compared on the way.
  *
- * What was sent and has not come back yet is kept in a ring of fixed size: while it
- * is full nothing more is read, so that the memory does not grow with the stream.
+ * While the ring of what has not come back is full nothing more is read, so that the memory
+ * does not grow with the stream.
  * Datagrams go one at a time, so that none is lost for want of room.
  */
 #include <errno.h>
@@ -15,16 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/measure/message.h"
 #include "client/modes.h"
 #include "client/pipe/pipe_options.h"
 #include "client/pipe/pipe_report.h"
+#include "client/pipe/ring.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
 
-/* Bytes on their way, of a stream: more than the kernel's buffers of both ends hold. */
-#define RING_SIZE (8U << 20)
 /* What one read, send or receive moves at most; any datagram fits. */
 #define CHUNK 262144U
 #define DATAGRAM 1400U
@@ -42,7 +40,7 @@ struct pipe_run {
 	size_t before;       /* datagrams: bytes of the last one that came back */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
-	unsigned char *ring; /* byte N of stdin is at N % RING_SIZE, until it has come back */
+	struct ring *ring;   /* of stdin, what has not come back */
 	unsigned char chunk[CHUNK];
 };
 
@@ -67,13 +65,6 @@ static uint64_t
 smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-/* How many bytes from `position` on lie in one piece. */
-static uint64_t
-in_one_piece(uint64_t position)
-{
-	return RING_SIZE - position % RING_SIZE;
 }
 
 static void
@@ -101,8 +92,8 @@ room(const struct pipe_run *run)
 
 	if (!is_stream(run) && used > 0)
 		return 0;
-	return (size_t)smaller(smaller(RING_SIZE - used, in_one_piece(tally->read)),
-	    is_stream(run) ? CHUNK : DATAGRAM);
+	return ring_piece(tally->read,
+	    smaller(RING_SIZE - used, is_stream(run) ? CHUNK : DATAGRAM));
 }
 
 static void
@@ -114,7 +105,7 @@ read_stdin(struct pipe_run *run)
 
 	if (most == 0)
 		return;
-	n = read(STDIN_FILENO, run->ring + tally->read % RING_SIZE, most);
+	n = read(STDIN_FILENO, ring_at(run->ring, tally->read), most);
 	if (n > 0)
 		tally->read += (uint64_t)n;
 	else if (n == 0)
@@ -127,13 +118,12 @@ static void
 send_some(struct pipe_run *run)
 {
 	struct pipe_tally *tally = &run->tally;
-	const uint64_t unsent = tally->read - tally->sent;
-	const size_t size = (size_t)smaller(unsent, in_one_piece(tally->sent));
+	const size_t size = ring_piece(tally->sent, tally->read - tally->sent);
 	ssize_t n;
 
 	if (size == 0)
 		return;
-	n = channel_send(run->channel, run->ring + tally->sent % RING_SIZE, size);
+	n = channel_send(run->channel, ring_at(run->ring, tally->sent), size);
 	if (n > 0) {
 		tally->sent += (uint64_t)n;
 		tally->datagrams++;
@@ -145,31 +135,12 @@ send_some(struct pipe_run *run)
 
 /* --- the server to stdout ---------------------------------------------------------------- */
 
-/* How many of `size` bytes are those that were sent, from the first that has not come back. */
-static size_t
-count_same(const struct pipe_run *run, const unsigned char *data, size_t size)
-{
-	const unsigned char *sent = run->ring + run->tally.received % RING_SIZE;
-	const size_t first = (size_t)smaller(size, in_one_piece(run->tally.received));
-	const size_t same = message_difference(data, sent, first);
-
-	if (same < first)
-		return same;
-	return first + message_difference(data + first, run->ring, size - first);
-}
-
 /* A datagram that came once more: the bytes before those that wait are still in the ring. */
 static bool
 is_duplicate(const struct pipe_run *run, const unsigned char *data, size_t size)
 {
-	const uint64_t end = run->tally.received;
-
-	if (is_stream(run) || size != run->before)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		if (data[i] != run->ring[(end - size + i) % RING_SIZE])
-			return false;
-	return size > 0;
+	return !is_stream(run) && size > 0 && size == run->before &&
+	    ring_same(run->ring, run->tally.received - size, data, size) == size;
 }
 
 /* What is wrong with `size` bytes of which only the first `same` are those that were sent. */
@@ -186,7 +157,7 @@ tell_difference(struct pipe_run *run, const unsigned char *data, size_t size, si
 		finish(run, ENDING_SURPLUS, 0);
 	} else {
 		tally->seen = data[same];
-		tally->expected = run->ring[tally->offset % RING_SIZE];
+		tally->expected = *ring_at(run->ring, tally->offset);
 		finish(run, ENDING_DIFFERENCE, 0);
 	}
 }
@@ -197,7 +168,7 @@ compare(struct pipe_run *run, const unsigned char *data, size_t size)
 {
 	struct pipe_tally *tally = &run->tally;
 	const size_t known = (size_t)smaller(size, tally->sent - tally->received);
-	const size_t same = count_same(run, data, known);
+	const size_t same = ring_same(run->ring, tally->received, data, known);
 
 	if (same < size) {
 		tell_difference(run, data, size, same);
@@ -393,7 +364,7 @@ static const struct channel_user channel_user = {
 static bool
 prepare(struct pipe_run *run)
 {
-	run->ring = malloc(RING_SIZE);
+	run->ring = malloc(sizeof(*run->ring));
 	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
 	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
 	run->progress_timer = event_new(run->base, -1, EV_PERSIST, on_progress, run);

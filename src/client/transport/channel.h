@@ -73,7 +73,7 @@ double channel_connect_seconds(const struct channel *channel);
 const char *channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
 const char *channel_local(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
 
-/* Whether the user is to be called when something can be received, or sent. */
+/* Whether the user of an open channel is called when something can be received, or sent. */
 void channel_want_read(struct channel *channel, bool wanted);
 void channel_want_write(struct channel *channel, bool wanted);
 
