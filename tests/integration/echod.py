@@ -10,7 +10,7 @@ from collections import namedtuple
 import kernel
 import logs
 import peers
-from patience import BINARY, PATIENCE, SLOWNESS, eventually
+from patience import BINARY, PATIENCE, SLOWNESS, eventually, within
 
 Listening = namedtuple("Listening", "protocol host port")
 
@@ -187,6 +187,12 @@ class Echod:
 
     # --- signals ---------------------------------------------------------------------------------
 
+    def drain(self, number=signal.SIGTERM, connections=1):
+        """The signal; returns once it is said that so many connections are drained."""
+        self.signal(number)
+        what = rf"draining {connections} connections, for at most \d+ seconds"
+        self.wait_log(rf"^notice: {number.name}: {what}$")
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -204,7 +210,7 @@ class Echod:
         self.signal(signal.SIGUSR1)
         try:
             pattern = rf"^notice: {re.escape(name)} (\d+)$"
-            return int(self.log.wait(pattern, 1, after).group(1))
+            return int(self.log.wait(pattern, within(1), after).group(1))
         except AssertionError:
             return None
 

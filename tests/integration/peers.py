@@ -94,6 +94,14 @@ def echo(peer, data):
     assert_same(receive(peer, len(data)), data)
 
 
+def echo_or_end(peer, data):
+    """As echo(), of a connection that may end at any moment; returns False once it has."""
+    peer.sendall(data)
+    received = receive(peer, len(data))
+    assert received in (data, b"")
+    return received == data
+
+
 def exchange(peer, data, sizes=None, half_close=False):
     """Sends `data` and reads at the same time; returns what came back.
 
