@@ -24,7 +24,7 @@ case_folder(void)
 	static char name[4096];
 	const char *srcdir = getenv("srcdir");
 
-	snprintf(name, sizeof(name), "%s/tests/acl", srcdir != NULL ? srcdir : ".");
+	snprintf(name, sizeof(name), "%s/tests/cases/acl", srcdir != NULL ? srcdir : ".");
 	return name;
 }
 

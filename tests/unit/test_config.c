@@ -30,7 +30,7 @@ case_folder(void)
 	static char name[4096];
 	const char *srcdir = getenv("srcdir");
 
-	snprintf(name, sizeof(name), "%s/tests/config", srcdir != NULL ? srcdir : ".");
+	snprintf(name, sizeof(name), "%s/tests/cases/config", srcdir != NULL ? srcdir : ".");
 	return name;
 }
 

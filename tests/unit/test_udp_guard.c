@@ -1,5 +1,5 @@
 /*
- * The guard of datagrams: verdicts by the rows of tests/guard, of which one more needs no
+ * The guard of datagrams: verdicts by the rows of tests/cases/guard, of which one more needs no
  * C; budgets by a clock of the test's own.
  */
 #include <arpa/inet.h>
@@ -138,7 +138,7 @@ START_TEST(the_rows_hold)
 	int count = 0;
 	DIR *all;
 
-	snprintf(folder, sizeof(folder), "%s/tests/guard", srcdir != NULL ? srcdir : ".");
+	snprintf(folder, sizeof(folder), "%s/tests/cases/guard", srcdir != NULL ? srcdir : ".");
 	all = opendir(folder);
 	ck_assert_ptr_nonnull(all);
 	while ((entry = readdir(all)) != NULL)
