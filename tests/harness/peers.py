@@ -43,6 +43,8 @@ def connect(host, port, receive_buffer=0, send_buffer=0, source=None, segment=0)
     peer.settimeout(PATIENCE)
     try:
         if source:
+            # else its port would be nobody else's for a minute after its end
+            peer.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
             peer.bind((source, 0))
         peer.connect((host, port))
     except OSError:
