@@ -1,7 +1,9 @@
 /*
  * The configuration file.  What files alone can say is in the directory config:
- * each NAME.conf there has its NAME.faults (what is told, FILE for its path) or its
- * NAME.dump (what -T prints).  The rest is below; the command line has test_settings.c.
+ * each NAME.conf there has its NAME.faults (what is told, FILE for its path, "..." for any
+ * end of a line) or its NAME.dump (what -T prints, but for lines that are as in
+ * defaults.dump; each listener is there, if only by name).  The rest is below; the command
+ * line has test_settings.c.
  */
 #include <dirent.h>
 #include <sys/wait.h>
@@ -45,6 +47,107 @@ case_path(const char *name, const char *ending)
 	return text;
 }
 
+/* --- dumps as differences --------------------------------------------------------------- */
+
+/* Whether the line at `text` sets the option, or else begins the section, that `line` does. */
+static bool
+is_line_like(const char *text, const char *line)
+{
+	const char *value = strstr(line, " = "), *end = strchr(line, '\n');
+	const size_t length = (size_t)((value != NULL && value < end ? value + 3 : end + 1) - line);
+
+	return strncmp(text, line, length) == 0;
+}
+
+/* The lines of the section that begins as `head` does, or NULL. */
+static const char *
+section_like(const char *text, const char *head)
+{
+	for (const char *line = text; *line != '\0'; line = next_line(line))
+		if (is_line_like(line, head))
+			return next_line(line);
+	return NULL;
+}
+
+/*
+ * Prints the lines of a section of the defaults, each as `differing` has it, which may be
+ * NULL; returns the line behind them.
+ */
+static const char *
+print_section(FILE *out, const char *defaults, const char *differing)
+{
+	const char *line, *other;
+
+	for (line = defaults; *line != '}' && *line != '\n'; line = next_line(line)) {
+		other = differing != NULL ? differing : "";
+		while (*other != '\0' && *other != '}' && !is_line_like(other, line))
+			other = next_line(other);
+		if (!is_line_like(other, line))
+			other = line;
+		fwrite(other, 1, (size_t)(next_line(other) - other), out);
+	}
+	return line;
+}
+
+static void
+print_listeners(FILE *out, const char *defaults, const char *differences)
+{
+	const char *head = differences;
+
+	while ((head = strstr(head, "listen ")) != NULL) {
+		fprintf(out, "\n%.*s", (int)(next_line(head) - head), head);
+		head = next_line(head);
+		print_section(out, next_line(defaults), head);
+		fputs("}\n", out);
+	}
+}
+
+/* The dump that has `differences` from the defaults, for free(). */
+static char *
+dump_with(const char *defaults, const char *differences)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	const char *at = print_section(out, defaults, differences);
+
+	while (strncmp(at, "\nlisten ", 8) != 0) {
+		const char *head = at + 1;
+
+		fprintf(out, "%.*s", (int)(next_line(head) - at), at);
+		at = print_section(out, next_line(head), section_like(differences, head));
+		fputs("}\n", out);
+		at = next_line(at);
+	}
+	print_listeners(out, at + 1, differences);
+	fclose(out);
+	for (const char *line = differences; *line != '\0'; line = next_line(line)) {
+		char *whole = strndup(line, (size_t)(next_line(line) - line));
+
+		ck_assert_msg(strstr(text, whole) != NULL, "no dump has %s", whole);
+		free(whole);
+	}
+	return text;
+}
+
+static char *
+read_dump(const char *name)
+{
+	char *base = case_path("defaults.conf", ".dump");
+	char *defaults = read_file(base), *differences = read_file(name), *text;
+
+	ck_assert_msg(*differences != '\0' && strchr(differences, '\0')[-1] == '\n',
+	    "%s needs a whole last line", name);
+	text = dump_with(defaults, differences);
+
+	free(base);
+	free(defaults);
+	free(differences);
+	return text;
+}
+
+/* --- each case ---------------------------------------------------------------------------- */
+
 /* What was dumped is loaded again and gives the same dump. */
 static void
 assert_dump_is_stable(const char *text)
@@ -72,11 +175,10 @@ START_TEST(is_as_its_case_says)
 
 	ck_assert_msg(good != (access(faults, F_OK) == 0), "%s needs %s or %s", conf, faults,
 	    dumped);
-	expected = read_file(good ? dumped : faults);
+	expected = good ? read_dump(dumped) : read_file(faults);
 	config = load(&source, &told);
 	seen = config != NULL ? dump(config) : told;
-	ck_assert_msg(strcmp(seen, expected) == 0, "%s gives:\n%s\nbut expected:\n%s", name, seen,
-	    expected);
+	assert_same_lines(name, seen, expected);
 	ck_assert_msg(good == (config != NULL), "%s", name);
 	if (config != NULL)
 		assert_dump_is_stable(seen);

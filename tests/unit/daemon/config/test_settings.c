@@ -3,19 +3,12 @@
  * and what a reload keeps.
  */
 #include "config_files.h"
+#include "daemon/options.h"
 #include "runner.h"
 
 /* --- the command line ------------------------------------------------------------------ */
 
-#define UNKNOWN                                                                          \
-	": give one of user, group, sandbox, workers, event_method, edge_triggered,"      \
-	" drain_timeout, log.target, log.facility, log.level, limits.connections,"        \
-	" limits.idle_timeout, limits.write_timeout, limits.stalled_connections,"         \
-	" limits.blocked_memory, limits.lifetime, limits.bandwidth_per_connection,"       \
-	" limits.socket_buffer, limits.connections_per_source,"                           \
-	" limits.connection_rate_per_source, limits.datagram_rate_per_source,"            \
-	" limits.datagram_rate, access.allow, access.deny, udp.refuse_source_ports,"      \
-	" udp.max_datagram\n"
+#define UNKNOWN ": give one of user, group, sandbox, ...\n"
 #define NOT_ONE_VALUE ": give one value, in quotes where it is empty or holds more than a word\n"
 
 static const struct {
@@ -78,6 +71,24 @@ START_TEST(sets)
 		assert_faults(&source, settings[_i].faults);
 	else
 		config_free(load_good(&source));
+}
+END_TEST
+
+START_TEST(unknown_setting_is_told_all_names)
+{
+	const char *const set = "colour=red";
+	const struct config_source source = { .path = path, .set = &set, .set_count = 1 };
+	char *told;
+
+	write_file(GOOD);
+	ck_assert_ptr_null(load(&source, &told));
+	OPTION_FOR_EACH(row) {
+		char name[OPTION_LABEL_SIZE + 2], label[OPTION_LABEL_SIZE];
+
+		snprintf(name, sizeof(name), " %s", option_label(row, label));
+		ck_assert_msg((strstr(told, name) == NULL) == option_is_of_listener(row), "%s", name);
+	}
+	free(told);
 }
 END_TEST
 
@@ -298,6 +309,7 @@ static void
 add_tests(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, sets, 0, (int)(sizeof(settings) / sizeof(settings[0])));
+	tcase_add_test(tcase, unknown_setting_is_told_all_names);
 	tcase_add_test(tcase, last_setting_wins);
 	tcase_add_test(tcase, setting_replaces_a_list);
 	tcase_add_test(tcase, faults_between_file_and_setting);
