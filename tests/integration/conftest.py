@@ -3,9 +3,13 @@
 import contextlib
 import os
 import resource
+import sys
 import tempfile
 
 import pytest
+
+# what the tests are written with
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "harness"))
 
 import network
 from echod import Echod

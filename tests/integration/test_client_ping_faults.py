@@ -11,7 +11,7 @@ import faulty
 import kernel
 import peers
 from client import Client, json_of, lines_of, match_lines
-from patience import eventually, within
+from patience import eventually, lasting, within
 from pinging import CONNECTED, FAST, LONG, SLOW, REPLY, SHORT, at, check_counts
 
 # --- faults of a connection ----------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_a_flipped_byte_is_told_with_what_it_was():
 def test_a_peer_that_floods():
     """What it sends keeps neither the deadline nor a signal from its turn."""
     with faulty.stream(faulty.flood, faulty.flood) as server:
-        result = json_of("-w", within(0.2), *FAST, *LONG, server.uri, status=1)
+        result = json_of("-w", lasting(0.2), *FAST, *LONG, server.uri, status=1)
         assert result["end"] == "deadline"
         assert result["corrupt"] > 1000
         assert result["seconds"] < within(2)
@@ -131,7 +131,7 @@ def test_a_peer_that_never_reads():
     """What its socket does not take is not sent, and the deadline still holds."""
     with faulty.stream(faulty.unread, receive_buffer=4096) as server:
         result = json_of(
-            *("-s", 65507, "-i", 0.001, "-w", within(0.5), "-W", within(0.05)), server.uri, status=1
+            *("-s", 65507, "-i", 0.001, "-w", lasting(0.5), "-W", lasting(0.05)), server.uri, status=1
         )
     assert result["end"] == "deadline"
     assert result["received"] == 0
@@ -149,12 +149,12 @@ def test_a_peer_that_never_reads_is_told():
 
 def test_a_last_message_that_the_socket_does_not_take_is_missing_too():
     """The wait for it runs out like any other's."""
-    arguments = ("-s", 65507, "-i", 0.001, "-W", within(0.05))
+    arguments = ("-s", 65507, "-i", 0.001, "-W", lasting(0.05))
     with faulty.stream(faulty.unread, receive_buffer=4096) as server:
-        sent = json_of(*arguments, "-w", within(0.3), server.uri, status=1)["sent"]
+        sent = json_of(*arguments, "-w", lasting(0.3), server.uri, status=1)["sent"]
     for count in (sent - 1, sent):  # the kernel may take one less this time
         with faulty.stream(faulty.unread, receive_buffer=4096) as server:
-            result = json_of(*arguments, "-w", within(5), "-c", count, server.uri, status=1)
+            result = json_of(*arguments, "-w", lasting(5), "-c", count, server.uri, status=1)
         if result["sent"] == count:
             assert result["end"] == "done"
             check_counts(result, sent=count, missing=count)
@@ -281,9 +281,9 @@ def test_a_reconnect_sends_no_message_too_many():
 
 def test_reconnecting_ends_though_the_last_message_was_cut():
     """The rest of it has nowhere to go: that must not hold up the end."""
-    arguments = ("-s", 65507, "-i", 0.001, "-W", within(0.2))
+    arguments = ("-s", 65507, "-i", 0.001, "-W", lasting(0.2))
     with faulty.stream(faulty.unread, receive_buffer=4096) as server:
-        sent = json_of(*arguments, "-w", within(0.2), server.uri, status=1)["sent"]
+        sent = json_of(*arguments, "-w", lasting(0.2), server.uri, status=1)["sent"]
     told = threading.Event()
     with faulty.stream(faulty.reset_when(told), receive_buffer=4096) as server:
         with Client(*arguments, "-O", "-R", "-c", sent, server.uri) as client:

@@ -10,10 +10,10 @@ import faulty
 import kernel
 import peers
 from client import check_fields, command, run
-from patience import PATIENCE, eventually, within
+from patience import PATIENCE, eventually, lasting, within
 from piping import DATA, MIB, endless, pipe_json
 
-SHORT = within(0.2)  # a wait that a test lets run out
+SHORT = lasting(0.5)  # a wait that a test lets run out
 
 
 def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):
@@ -227,7 +227,7 @@ def test_all_comes_back_and_the_server_does_not_close():
 def test_the_wait_for_the_close_begins_at_the_end_of_stdin():
     """Not when the last byte moved: stdin may have been open for long since then."""
     with faulty.stream(faulty.mute_after(5)) as server, subprocess.Popen(
-        command("pipe", "-W", within(0.4), server.uri),
+        command("pipe", "-W", lasting(0.4), server.uri),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -236,17 +236,17 @@ def test_the_wait_for_the_close_begins_at_the_end_of_stdin():
         client.stdin.write(b"12345")
         assert client.stdout.read(5) == b"12345"
         echoed = time.monotonic()
-        eventually(lambda: time.monotonic() - echoed > within(0.3), "most of a wait is over")
+        eventually(lambda: time.monotonic() - echoed > lasting(0.3), "most of a wait is over")
         client.stdin.close()
         ended = time.monotonic()
         assert client.wait(PATIENCE) == 1
-        assert time.monotonic() - ended >= within(0.4)
+        assert time.monotonic() - ended >= lasting(0.4)
 
 
 def test_an_open_stdin_is_waited_for():
     """As long as the server owes nothing, no wait runs."""
     with faulty.stream(faulty.echo) as server, subprocess.Popen(
-        command("pipe", "-W", within(0.05), server.uri),
+        command("pipe", "-W", lasting(0.05), server.uri),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
@@ -255,7 +255,7 @@ def test_an_open_stdin_is_waited_for():
             client.stdin.write(line)
             assert client.stdout.read(100) == line
             echoed = time.monotonic()
-            eventually(lambda: time.monotonic() - echoed > within(0.15), "three waits")
+            eventually(lambda: time.monotonic() - echoed > lasting(0.15), "three waits")
         client.stdin.close()
         assert client.wait(PATIENCE) == 0
 

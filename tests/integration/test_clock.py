@@ -106,7 +106,8 @@ def test_each_timeout_fires_in_its_time(start, clock, step):
     names = {reason: peers.name_of(peer) for reason, peer in found.items()}
     for reason in "idle_timeout", "lifetime":
         while peers.is_quiet(found[reason], 0.1):
-            peers.echo(found["lifetime"], b"busy")
+            if not peers.echo_or_end(found["lifetime"], b"busy"):
+                break
         found[reason].close()
     for reason, name in names.items():
         closed = daemon.wait_closed(name)

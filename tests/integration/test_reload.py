@@ -10,7 +10,7 @@ import pytest
 import kernel
 import peers
 from echod import listener
-from patience import eventually, within
+from patience import PATIENCE, eventually, lasting
 
 FAILED = "err: reload failed: the running configuration stays in force"
 
@@ -65,14 +65,14 @@ def test_a_datagram_listener_is_added_and_removed(start):
     daemon.configure([listener("stream"), listener("datagrams", protocol="udp")])
     assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.settimeout(within(5))
+        peer.settimeout(PATIENCE)
         peer.connect(("127.0.0.1", daemon.port("datagrams")))
         peer.send(b"new here")
         assert peer.recv(100) == b"new here"
         daemon.configure([listener("stream")])
         assert daemon.reload()[-1].endswith(": 0 listeners added, 1 removed, 1 kept")
 
-        peer.settimeout(within(0.1))
+        peer.settimeout(lasting(0.1))
 
         def is_gone():
             try:
@@ -114,7 +114,7 @@ def test_datagrams_from_one_address_to_all_and_back(start, workers):
             daemon.signal(signal.SIGHUP)
             while not daemon.log.matching("^notice: reloaded |^err: ", after):
                 for peer in crowd:
-                    peer.settimeout(within(5))
+                    peer.settimeout(PATIENCE)
                     peer.sendto(b"%d" % turn, ("127.0.0.1", port))
                 for peer in crowd:
                     assert peer.recv(100) == b"%d" % turn
@@ -126,7 +126,7 @@ def test_a_datagram_listener_that_leaves_answers_what_has_arrived(start):
     daemon = start([listener("stream"), listener("datagrams", protocol="udp")])
     daemon.configure([listener("stream")])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.settimeout(within(5))
+        peer.settimeout(PATIENCE)
         peer.connect(("127.0.0.1", daemon.port("datagrams")))
         daemon.signal(signal.SIGSTOP)
         for number in range(100):

@@ -9,7 +9,7 @@ import pytest
 import kernel
 import loads
 import peers
-from patience import PATIENCE, SLOWNESS, eventually, within
+from patience import SLOWNESS, eventually, within
 
 MIB = 1 << 20
 SMALL = {"limits.socket_buffer": 16384}
@@ -37,11 +37,11 @@ def wait_while_served(peer, seconds):
 
 def test_a_peer_that_takes_nothing_is_aborted(start, back_end):
     daemon = start(options={**back_end, **SMALL, "limits.write_timeout": 3})
-    blocked, honest = stall(daemon), daemon.connect()
     begun = time.monotonic()
+    blocked, honest = stall(daemon), daemon.connect()
     wait_while_served(honest, 2)
     assert reason(daemon, blocked) == "write_timeout"
-    assert 2.5 < time.monotonic() - begun < within(6)
+    assert 2.9 < time.monotonic() - begun < within(6)
     peers.echo(honest, b"undisturbed")
 
 
@@ -169,40 +169,6 @@ def test_a_peer_that_ends_its_side_and_never_reads(start):
     peer.sendall(peers.payload(40000))
     peer.shutdown(socket.SHUT_WR)
     assert reason(daemon, peer) == "write_timeout"
-
-
-def test_a_lifetime(start, back_end):
-    daemon = start(options={**back_end, "limits.lifetime": 2})
-    peer = daemon.connect()
-    begun = time.monotonic()
-    while peers.is_quiet(peer, 0.05):
-        peers.echo(peer, b"busy")
-        assert time.monotonic() - begun < within(6)
-    assert peers.ends(peer) == "eof"
-    assert time.monotonic() - begun >= 1.5
-    name = peers.name_of(peer)
-    peer.close()
-    assert daemon.wait_closed(name)["reason"] == "lifetime"
-
-
-def test_a_bandwidth_is_kept_and_smooth(start, back_end):
-    rate = 400000
-    daemon = start(options={**back_end, "limits.bandwidth_per_connection": rate})
-    peer, other = daemon.connect(), daemon.connect()
-    data = peers.payload(rate)
-    peer.sendall(data)
-    begun = time.monotonic()
-    received, times = b"", []
-    while len(received) < len(data):
-        peer.settimeout(PATIENCE)
-        piece = peer.recv(65536)
-        received += piece
-        times.append((time.monotonic() - begun, len(received)))
-    peers.echo(other, b"undisturbed")
-    assert received == data
-    assert 0.8 < times[-1][0] < within(2)
-    # A tenth of a second's bytes at once, and what came in 0.1 s more: never a burst.
-    assert all(count <= rate * (when + 0.25) for when, count in times)
 
 
 def test_limits_change_by_a_reload(start):

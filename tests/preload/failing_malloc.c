@@ -1,5 +1,5 @@
 /*
- * Allocations that fail at random, for LD_PRELOAD: see tests/integration/memory.py.  The test
+ * Allocations that fail at random, for LD_PRELOAD: see tests/harness/memory.py.  The test
  * writes its orders into a file that is mapped here, and reads there what came of them.
  */
 #include <dlfcn.h>

@@ -1,0 +1,62 @@
+"""What the tests of ping share: its lines as patterns, its counts, its usual arguments."""
+
+import re
+
+from echod import listener
+from patience import PATIENCE, lasting
+
+BOTH = [listener(), listener("echo-udp", protocol="udp")]
+NAMES = {"tcp": "echo-tcp", "udp": "echo-udp"}
+FAST = ("-i", "0.01")
+SLOW = ("-i", str(lasting(0.3)))  # no second message is due before the first one's fate is known
+SHORT = lasting(0.5)  # a wait that a test lets run out; a reply over loopback comes well before
+LONG = ("-W", PATIENCE)  # a wait that must not run out
+
+HEAD = r"PING {uri} \({address}\): {size} bytes each"
+CONNECTED = r"connected to {address} in \d+\.\d{{3}} ms"
+REPLY = r"{size} bytes from {address}: seq={seq} time=(\d+\.\d{{3}}) ms{remark}"
+RTT = (
+    r"rtt min/avg/max/mdev = (\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3}) ms, "
+    r"p50/p99 = (\d+\.\d{3})/(\d+\.\d{3}) ms"
+)
+COUNTS = ("received", "missing", "late", "duplicate", "reordered", "corrupt")
+
+
+class Target:
+    """What the patterns of the client's lines are filled with."""
+
+    def __init__(self, uri):
+        self.uri = uri
+        self.address = uri.partition("://")[2]
+        self.is_stream = uri.startswith("tcp:")
+
+    def pattern(self, pattern, **fields):
+        fields = {"size": 64, "seq": 1, "remark": "", **fields}
+        return pattern.format(uri=re.escape(self.uri), address=re.escape(self.address), **fields)
+
+    def reply(self, seq, remark="", size=64):
+        return self.pattern(REPLY, seq=seq, remark=re.escape(remark), size=size)
+
+    def head(self, size=64):
+        connected = [self.pattern(CONNECTED)] if self.is_stream else []
+        return [self.pattern(HEAD, size=size), *connected]
+
+    def summary(self, counts):
+        """`counts` is the line up to the time."""
+        lines = [
+            "",
+            self.pattern("--- {uri} statistics ---"),
+            rf"{re.escape(counts)}, time (\d+) ms",
+        ]
+        return lines if " 0 received" in counts else [*lines, RTT]
+
+
+def at(server):
+    return Target(server.uri)
+
+
+def check_counts(result, **counts):
+    """The counts of a JSON object; those not given are 0."""
+    expected = {**dict.fromkeys(COUNTS, 0), **counts}
+    assert {name: result[name] for name in expected} == expected
+    assert ("rtt_seconds" in result) == (result["received"] > 0)
