@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 20  # seconds
 UNAVAILABLE = 69  # exit status of a peer that cannot run here: peers/peer.h
 NANOSECONDS_PER_TICK = 1e9 / os.sysconf("SC_CLK_TCK")
-SCRATCH = 65536  # what echod's recv(2) takes at most: SCRATCH_SIZE in src/daemon/loop.h
+SCRATCH = 65536  # what echod's recv(2) takes at most: SCRATCH_SIZE in src/daemon/threads/loop.h
 DATAGRAM_BUFFER = 1 << 20  # of the sockets, so that what is in flight fits
 
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "client/report.h"
-#include "common/address.h"
+#include "net/address.h"
 
 void
 common_init(struct common_arguments *common)

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "common/log.h"
-#include "daemon/config.h"
-#include "daemon/faults.h"
-#include "daemon/inherited.h"
-#include "daemon/sandbox.h"
-#include "daemon/sdaemon.h"
-#include "daemon/server.h"
+#include "base/faults.h"
+#include "base/log.h"
+#include "daemon/config/config.h"
+#include "daemon/control/server.h"
+#include "daemon/listen/inherited.h"
+#include "daemon/process/manager.h"
+#include "daemon/process/sandbox.h"
 
 #define EXIT_USAGE 2
 

@@ -84,12 +84,12 @@ same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 
 # --- what it logs ----------------------------------------------------------------
 
-grep -o '"echod_[a-z_]*' "$source/metrics.c" | tr -d '"' | sort -u >"$work/expected"
+grep -o '"echod_[a-z_]*' "$source/observe/series.c" | tr -d '"' | sort -u >"$work/expected"
 sed -n 's/^\.It Cm \(echod_[a-z_]*\).*/\1/p' "$man8" | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
 
 # The reasons stand in the manual as they stand in the source: one list after the other.
-sed -n 's/^	X([A-Z_]*, "\([a-z_]*\)").*/\1/p' "$source/counters.h" >"$work/reasons"
+sed -n 's/^	X([A-Z_]*, "\([a-z_]*\)").*/\1/p' "$source/account/counters.h" >"$work/reasons"
 [ -s "$work/reasons" ] || { echo "counters.h: found no reasons" >&2; status=1; }
 while read -r reason; do
 	grep -qE "^\.(It )?Cm $reason\$" "$man8" || {

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "client/arguments.h"
 #include "client/ending.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
-#include "common/escape.h"
 
 struct talker {
 	struct sender *sender;

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/address.h"
-#include "common/uri.h"
+#include "net/address.h"
+#include "net/endpoint.h"
 
 struct channel;
 struct event_base;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/escape.h"
+#include "base/escape.h"
 #include "runner.h"
 
 static const struct {

@@ -1,5 +1,5 @@
 /* How often a message of one class may be logged. */
-#include "common/log_limit.h"
+#include "base/log_limit.h"
 #include "runner.h"
 
 static struct log_limit limit;

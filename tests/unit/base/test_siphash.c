@@ -1,5 +1,5 @@
 /* SipHash-2-4: the one test vector of nine bytes that its authors publish. */
-#include "common/siphash.h"
+#include "base/siphash.h"
 #include "runner.h"
 
 START_TEST(it_is_siphash_2_4)

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "common/address.h"
+#include "net/address.h"
 #include "runner.h"
 
 static const struct {

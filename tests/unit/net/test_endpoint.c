@@ -1,7 +1,7 @@
 /* URIs as both commands write them. */
 #include <string.h>
 
-#include "common/uri.h"
+#include "net/endpoint.h"
 #include "runner.h"
 
 static const struct {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/address.h"
-#include "common/prefix.h"
-#include "common/uri.h"
+#include "net/address.h"
+#include "net/endpoint.h"
+#include "net/prefix.h"
 #include "random.h"
 #include "runner.h"
 

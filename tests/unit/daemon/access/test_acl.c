@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/acl.h"
+#include "daemon/access/acl.h"
 #include "runner.h"
 
 static struct dirent **cases;

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "daemon/sources.h"
+#include "daemon/access/sources.h"
 #include "runner.h"
 
 /* A time at which the books begin: loop_now() is any. */

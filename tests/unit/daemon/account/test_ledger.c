@@ -1,5 +1,5 @@
 /* The ledger: which refusals are told in the log. */
-#include "daemon/ledger.h"
+#include "daemon/account/ledger.h"
 #include "runner.h"
 
 START_TEST(one_refusal_in_ten_seconds_is_told)

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 #define GOOD "listen a { port = 0 }\n"
 #define MEBIBYTE ((size_t)1024 * 1024)

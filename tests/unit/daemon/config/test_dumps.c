@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
+#include "daemon/config/file.h"
+#include "daemon/config/options.h"
+#include "daemon/process/sandbox.h"
 #include "config_files.h"
-#include "daemon/config_file.h"
-#include "daemon/options.h"
-#include "daemon/sandbox.h"
 #include "random.h"
 #include "runner.h"
 

@@ -4,11 +4,11 @@
  */
 #include <string.h>
 
-#include "common/prefix.h"
-#include "daemon/config_scan.h"
-#include "daemon/list_text.h"
-#include "daemon/lists.h"
-#include "daemon/options.h"
+#include "daemon/config/list_text.h"
+#include "daemon/config/options.h"
+#include "daemon/config/scan.h"
+#include "net/lists.h"
+#include "net/prefix.h"
 #include "runner.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

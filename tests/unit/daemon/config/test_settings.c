@@ -2,8 +2,8 @@
  * The configuration beyond its file: the command line's -o, -l, -f and -v, the dump,
  * and what a reload keeps.
  */
+#include "daemon/config/options.h"
 #include "config_files.h"
-#include "daemon/options.h"
 #include "runner.h"
 
 /* --- the command line ------------------------------------------------------------------ */

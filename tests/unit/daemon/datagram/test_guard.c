@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/udp_guard.h"
+#include "daemon/datagram/guard.h"
 #include "runner.h"
 
 #define SECOND UINT64_C(1000000000)

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/udp.h"
+#include "daemon/datagram/socket.h"
 #include "runner.h"
 
 static const struct config configs[] = {

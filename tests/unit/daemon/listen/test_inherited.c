@@ -1,5 +1,5 @@
 /* Which listener an inherited socket belongs to. */
-#include "daemon/inherited.h"
+#include "daemon/listen/inherited.h"
 #include "runner.h"
 
 struct socket_case {

@@ -1,7 +1,7 @@
 /* The line for "systemctl status". */
 #include <string.h>
 
-#include "daemon/status.h"
+#include "daemon/observe/status_line.h"
 #include "runner.h"
 
 static const struct count_case {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/cpus.h"
+#include "daemon/process/cpus.h"
 #include "runner.h"
 
 #define GROUP "proc/self/cgroup"

@@ -22,8 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "daemon/sandbox.h"
+#include "base/log.h"
+#include "daemon/process/sandbox.h"
 #include "runner.h"
 
 #define ENTERED 7 /* exit status of a child that came to its end in the sandbox */

@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "daemon/conn.h"
+#include "daemon/stream/conn.h"
 
 /* Each back end, for a loop test. */
 #define ONE_CONN_CONFIGS 4

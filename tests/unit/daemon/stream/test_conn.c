@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/sweep.h"
+#include "daemon/stream/sweep.h"
 #include "one_conn.h"
 #include "runner.h"
 

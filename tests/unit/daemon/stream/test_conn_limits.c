@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/buffers.h"
-#include "daemon/conn_internal.h"
-#include "daemon/sweep.h"
+#include "daemon/stream/conn_internal.h"
+#include "daemon/stream/sweep.h"
+#include "net/buffers.h"
 #include "one_conn.h"
 #include "runner.h"
 

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/loop.h"
+#include "daemon/threads/loop.h"
 #include "runner.h"
 
 static int failures; /* how many waits are still to fail */

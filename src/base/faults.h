@@ -1,0 +1,44 @@
+/*
+ * What is wrong with a configuration: messages collected, so that all of them
+ * are told at once, to whoever asked (a terminal or the log).
+ */
+#ifndef BASE_FAULTS_H
+#define BASE_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct faults;
+
+/* Returns an empty collection, or NULL with errno.  faults_free() frees it. */
+struct faults *faults_new(void);
+void faults_free(struct faults *faults);
+
+/*
+ * Adds one message, a line without its newline: "-l tcp://: …".  Control
+ * characters become '?', so that a message is one line whatever it quotes.  Of more
+ * than a hundred the first hundred are kept, and one last message counts the others;
+ * where memory runs out, that last message says so.
+ */
+void faults_add(struct faults *faults, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Where something is wrong: a file and its line, or an argument as it was given. */
+struct place {
+	const char *name;
+	int line; /* 0: none */
+};
+
+/*
+ * The same, with "NAME:LINE: " or "NAME: " before the message.  A message with a line
+ * comes before those of later lines and those without one.
+ */
+void faults_add_at(struct faults *faults, struct place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+size_t faults_count(const struct faults *faults);
+
+/* The message at `index` < faults_count(); the collection keeps it. */
+const char *faults_get(const struct faults *faults, size_t index);
+
+#endif

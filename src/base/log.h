@@ -1,0 +1,108 @@
+/*
+ * The log: what happened, to syslog(3) or stderr.
+ *
+ * Callers never wait.  A message goes into a bounded queue; one thread empties
+ * it and alone meets whatever blocks in the C library, the terminal or the
+ * system's logger.  What does not fit is counted, and the count is said as soon
+ * as there is room.  Every function here keeps errno.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#include "base/log_limit.h"
+
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
+
+/* The level up to which messages are taken, as in syslog.h; read by log_wants(). */
+extern _Atomic int log_level;
+
+static inline bool
+log_wants(int level)
+{
+	return level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+/*
+ * Opens the log, or changes where it goes and how much it takes: `facility` and
+ * `level` as in syslog.h.  Until the first call, messages up to LOG_NOTICE go to
+ * stderr.  The queue is kept: what was logged before goes to the new target.
+ */
+void log_open(enum log_target target, int facility, int level);
+
+/*
+ * Starts the log thread, with every signal blocked.  Messages from before wait
+ * in the queue until then.  Returns 0, or -1 with errno.
+ */
+int log_start(void);
+
+/*
+ * Empties the queue, for at most one second, and ends the thread.  Where none was
+ * started yet, it starts one for that second.  Not to be called by two threads.
+ */
+void log_stop(void);
+
+/*
+ * While true, errors go to stderr as well when the target is syslog and stderr
+ * is not the journal: whoever starts the daemon by hand sees why it does not start.
+ */
+void log_errors_to_stderr(bool enabled);
+
+/* How many messages found the queue full, ever. */
+uint64_t log_suppressed(void);
+
+/* One message, a line without its newline.  Call it by the macros below. */
+void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The arguments are not evaluated when the level is off. */
+#define log_at(level, ...)                              \
+	do {                                            \
+		if (log_wants(level))                   \
+			log_write((level), __VA_ARGS__); \
+	} while (0)
+#define log_error(...) log_at(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_at(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/*
+ * The messages of one place in the source where trouble that lasts would log the same
+ * again and again.  Of each place one is taken in a period (log_limit.h); at its end
+ * "N similar messages suppressed" says how many more there were, with the last of them.
+ * Its members are the log's own.
+ */
+struct log_class {
+	struct log_limit limit;
+	struct log_class *next; /* of those that have something to tell */
+	bool listed;
+	int level;
+	char last[256];
+};
+
+/* Call it by the macros below.  A class may be used by all threads. */
+void log_write_limited(struct log_class *class, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_at_limited(level, ...)                                            \
+	do {                                                                  \
+		static struct log_class log_class_here;                       \
+                                                                              \
+		if (log_wants(level))                                         \
+			log_write_limited(&log_class_here, (level), __VA_ARGS__); \
+	} while (0)
+#define log_error_limited(...) log_at_limited(LOG_ERR, __VA_ARGS__)
+#define log_warning_limited(...) log_at_limited(LOG_WARNING, __VA_ARGS__)
+
+/* Says now how many messages of each place were suppressed, not at the end of its period. */
+void log_settle(void);
+
+/* "err", "warning", "notice", "info", "debug", …: the names that syslog.conf(5) has. */
+const char *log_level_name(int level);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * The books of sources: see sources.h.
+ *
+ * A hash table with chains.  Its hash has a random key: nobody can choose sources that
+ * all meet in one chain.
+ */
+#include "daemon/access/sources.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#include "daemon/access/source_name.h"
+
+#define SECOND INT64_C(1000000000) /* ns */
+#define MILLISECOND INT64_C(1000000)
+
+#define BUCKETS_AT_FIRST 64
+
+struct source {
+	struct source *next; /* in its chain */
+	TAILQ_ENTRY(source) idle_entry;
+	uint64_t bits; /* its name */
+	int64_t paid;  /* ns: until when its connections so far have used up its rate */
+	uint32_t open;
+	bool is_ipv6;
+};
+
+/* The allocator adds up to 16. */
+_Static_assert(sizeof(struct source) <= 48, "a source takes at most 64 bytes");
+
+struct sources {
+	uint64_t key[2];
+	uint32_t connections; /* 0: no limit */
+	int64_t interval;     /* ns between connections; 0: no limit */
+	struct source **buckets;
+	size_t bucket_count; /* 0 or a power of two */
+	size_t count, idle_count;
+	TAILQ_HEAD(source_list, source) idle; /* without open connections, the longest so first */
+};
+
+/* --- the table --------------------------------------------------------------------------- */
+
+static struct source **
+chain_of(const struct sources *sources, struct source_name name)
+{
+	return &sources->buckets[source_name_hash(sources->key, name) & (sources->bucket_count - 1)];
+}
+
+static struct source_name
+name_of(const struct source *source)
+{
+	const struct source_name name = { source->bits, source->is_ipv6 };
+
+	return name;
+}
+
+static struct source *
+find(const struct sources *sources, struct source_name name)
+{
+	struct source *source;
+
+	if (sources->bucket_count == 0)
+		return NULL;
+	source = *chain_of(sources, name);
+	while (source != NULL && (source->bits != name.bits || source->is_ipv6 != name.is_ipv6))
+		source = source->next;
+	return source;
+}
+
+/* Where memory lacks for more chains, those that there are grow longer. */
+static void
+grow(struct sources *sources)
+{
+	struct source **before = sources->buckets;
+	const size_t count = sources->bucket_count;
+	const size_t more = count == 0 ? BUCKETS_AT_FIRST : count * 2;
+	struct source **buckets = calloc(more, sizeof(struct source *));
+
+	if (buckets == NULL)
+		return;
+	sources->buckets = buckets;
+	sources->bucket_count = more;
+	for (size_t i = 0; i < count; i++)
+		for (struct source *source = before[i], *next; source != NULL; source = next) {
+			struct source **chain = chain_of(sources, name_of(source));
+
+			next = source->next;
+			source->next = *chain;
+			*chain = source;
+		}
+	free(before);
+}
+
+/* Returns NULL when memory ran out. */
+static struct source *
+add(struct sources *sources, struct source_name name)
+{
+	struct source *source, **chain;
+
+	if (sources->count >= sources->bucket_count)
+		grow(sources);
+	if (sources->bucket_count == 0 || (source = calloc(1, sizeof(*source))) == NULL)
+		return NULL;
+	source->bits = name.bits;
+	source->is_ipv6 = name.is_ipv6;
+	chain = chain_of(sources, name);
+	source->next = *chain;
+	*chain = source;
+	sources->count++;
+	return source;
+}
+
+/* It has no open connection and is not among the idle. */
+static void
+forget(struct sources *sources, struct source *source)
+{
+	struct source **at = chain_of(sources, name_of(source));
+
+	while (*at != source)
+		at = &(*at)->next;
+	*at = source->next;
+	sources->count--;
+	free(source);
+}
+
+/* --- sources without open connections ----------------------------------------------------- */
+
+static void
+take_from_idle(struct sources *sources, struct source *source)
+{
+	TAILQ_REMOVE(&sources->idle, source, idle_entry);
+	sources->idle_count--;
+}
+
+/* Two at a time keep up with one that comes. */
+static void
+forget_idle(struct sources *sources, int64_t now)
+{
+	struct source *source;
+
+	for (int i = 0; i < 2 && (source = TAILQ_FIRST(&sources->idle)) != NULL; i++) {
+		/* The analyzer does not see that the one before has left the list. */
+		if (source->paid > now && /* NOLINT(clang-analyzer-unix.Malloc) */
+		    sources->interval != 0 && sources->idle_count <= SOURCES_IDLE_MAX)
+			return;
+		take_from_idle(sources, source);
+		forget(sources, source);
+	}
+}
+
+/* --- entering and leaving ------------------------------------------------------------------ */
+
+static enum source_verdict
+judge(const struct sources *sources, const struct source *source, int64_t now)
+{
+	if (sources->connections != 0 && source->open >= sources->connections)
+		return SOURCE_FULL;
+	if (sources->interval != 0 && source->paid + sources->interval - now > SECOND)
+		return SOURCE_FAST;
+	return SOURCE_ENTERED;
+}
+
+static void
+enter(const struct sources *sources, struct source *source, int64_t now)
+{
+	source->open++;
+	if (sources->interval != 0)
+		source->paid = (source->paid > now ? source->paid : now) + sources->interval;
+}
+
+enum source_verdict
+sources_enter(struct sources *sources, const struct address *peer, int64_t now)
+{
+	const struct source_name name = source_name(peer);
+	enum source_verdict verdict;
+	struct source *found;
+
+	if (sources->connections == 0 && sources->interval == 0)
+		return SOURCE_UNLIMITED;
+	now *= MILLISECOND;
+	found = find(sources, name);
+	if (found != NULL && (verdict = judge(sources, found, now)) != SOURCE_ENTERED)
+		return verdict;
+	if (found == NULL)
+		found = add(sources, name);
+	else if (found->open == 0)
+		take_from_idle(sources, found);
+	if (found == NULL)
+		return SOURCE_MEMORY;
+	enter(sources, found, now);
+	forget_idle(sources, now);
+	return SOURCE_ENTERED;
+}
+
+void
+sources_leave(struct sources *sources, const struct address *peer, int64_t now)
+{
+	struct source *source = find(sources, source_name(peer));
+
+	if (source == NULL || --source->open > 0)
+		return;
+	now *= MILLISECOND;
+	if (source->paid <= now || sources->interval == 0) {
+		forget(sources, source);
+	} else {
+		TAILQ_INSERT_TAIL(&sources->idle, source, idle_entry);
+		sources->idle_count++;
+	}
+	forget_idle(sources, now);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+struct sources *
+sources_new(void)
+{
+	struct sources *sources = calloc(1, sizeof(*sources));
+
+	if (sources == NULL)
+		return NULL;
+	TAILQ_INIT(&sources->idle);
+	if (getrandom(sources->key, sizeof(sources->key), 0) == (ssize_t)sizeof(sources->key))
+		return sources;
+	free(sources);
+	return NULL;
+}
+
+void
+sources_free(struct sources *sources)
+{
+	if (sources == NULL)
+		return;
+	for (size_t i = 0; i < sources->bucket_count; i++)
+		for (struct source *source = sources->buckets[i], *next; source != NULL; source = next) {
+			next = source->next;
+			free(source);
+		}
+	free(sources->buckets);
+	free(sources);
+}
+
+void
+sources_set_limits(struct sources *sources, int connections, int rate)
+{
+	sources->connections = (uint32_t)connections;
+	sources->interval = rate != 0 ? SECOND / rate : 0;
+}
+
+size_t
+sources_count(const struct sources *sources)
+{
+	return sources->count;
+}

@@ -1,0 +1,56 @@
+/*
+ * The books of sources: how many connections each has open, and how fast it opens
+ * them.  What a source is: source_name.h.
+ *
+ * What is kept is bounded.  A source with open connections is kept, and there are no
+ * more of those than connections; of the others at most SOURCES_IDLE_MAX are, and
+ * those for as long as their past connections count, a second at most.  Where
+ * more come in that time, those seen least recently are forgotten, in their favour.
+ *
+ * The control thread's alone; no sockets and no clock.
+ */
+#ifndef DAEMON_ACCESS_SOURCES_H
+#define DAEMON_ACCESS_SOURCES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/address.h"
+
+/* Some 1 MiB of them. */
+#define SOURCES_IDLE_MAX 16384
+
+struct sources;
+
+enum source_verdict {
+	SOURCE_ENTERED,   /* it is in the books: sources_leave() when it closes */
+	SOURCE_UNLIMITED, /* nothing is limited: it is not in the books */
+	SOURCE_FULL,      /* it has as many connections open as it may */
+	SOURCE_FAST,      /* it opened as many in this second as it may */
+	SOURCE_MEMORY,    /* memory ran out */
+};
+
+/*
+ * Returns books that limit nothing, with a random key of their own, or NULL with errno.
+ * sources_free() frees them, with all sources.
+ */
+struct sources *sources_new(void);
+void sources_free(struct sources *sources);
+
+/*
+ * From now on a source may have `connections` open, and open `rate` a second, that many
+ * at once; 0: no limit.
+ */
+void sources_set_limits(struct sources *sources, int connections, int rate);
+
+/*
+ * A connection from `peer` comes, or one that entered the books goes, at `now`:
+ * milliseconds that never go back.
+ */
+enum source_verdict sources_enter(struct sources *sources, const struct address *peer, int64_t now);
+void sources_leave(struct sources *sources, const struct address *peer, int64_t now);
+
+/* How many sources are kept. */
+size_t sources_count(const struct sources *sources);
+
+#endif

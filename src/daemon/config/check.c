@@ -1,0 +1,225 @@
+/* Checks across options: see check.h. */
+#include "daemon/config/check.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/options.h"
+#include "daemon/process/sandbox.h"
+#include "net/address.h"
+
+/* An entry of the user or group database that needs more is broken. */
+#define DATABASE_ENTRY_MAX ((size_t)1024 * 1024)
+
+static struct place
+place_of(const struct config_places *places, const char *name)
+{
+	return places->options[option_find("", name) - option_rows];
+}
+
+/* --- users and groups ---------------------------------------------------------- */
+
+/* Each returns 0 or an error number, and whether there is such a name in *found. */
+static int
+look_up_user(const char *name, char *buffer, size_t size, bool *found)
+{
+	struct passwd user, *result;
+	const int failure = getpwnam_r(name, &user, buffer, size, &result);
+
+	*found = result != NULL;
+	return failure;
+}
+
+static int
+look_up_group(const char *name, char *buffer, size_t size, bool *found)
+{
+	struct group group, *result;
+	const int failure = getgrnam_r(name, &group, buffer, size, &result);
+
+	*found = result != NULL;
+	return failure;
+}
+
+static int
+look_up(int (*function)(const char *, char *, size_t, bool *), const char *name, bool *found)
+{
+	size_t size = 1024;
+	int failure = ERANGE;
+
+	*found = false;
+	for (; failure == ERANGE && size <= DATABASE_ENTRY_MAX; size *= 2) {
+		char *buffer = malloc(size);
+
+		if (buffer == NULL)
+			return ENOMEM;
+		failure = function(name, buffer, size, found);
+		free(buffer);
+	}
+	return failure;
+}
+
+/* getpwnam_r(3) lists the error numbers by which "there is none" is told, too. */
+static bool
+means_unknown(int failure)
+{
+	return failure == 0 || failure == ENOENT || failure == ESRCH || failure == EBADF ||
+	    failure == EPERM;
+}
+
+static void
+check_name(const struct config_places *places, struct faults *faults, const char *option,
+    const char *value, int (*function)(const char *, char *, size_t, bool *))
+{
+	int failure;
+	bool found;
+
+	if (*value == '\0')
+		return;
+	failure = look_up(function, value, &found);
+	if (found)
+		return;
+	if (means_unknown(failure))
+		faults_add_at(faults, place_of(places, option),
+		    "%s = \"%s\": no %s of this name: give one that exists, or \"\"",
+		    option, value, option);
+	else
+		faults_add_at(faults, place_of(places, option),
+		    "%s = \"%s\": cannot look it up: %s", option, value, strerror(failure));
+}
+
+/* --- listeners -------------------------------------------------------------------- */
+
+/* Which addresses a listener takes: at most one of each family. */
+struct reach {
+	struct address addresses[2];
+	size_t count;
+};
+
+static void
+add_reach(struct reach *reach, const char *text, uint16_t port)
+{
+	if (address_parse(&reach->addresses[reach->count], text, port))
+		reach->count++;
+}
+
+static void
+reach_of(struct reach *reach, const struct listen_config *listen)
+{
+	reach->count = 0;
+	if (strcmp(listen->address, "*") == 0) {
+		add_reach(reach, "0.0.0.0", listen->port);
+		add_reach(reach, "::", listen->port);
+	} else if (strcmp(listen->address, "localhost") == 0) {
+		add_reach(reach, "127.0.0.1", listen->port);
+		add_reach(reach, "::1", listen->port);
+	} else {
+		add_reach(reach, listen->address, listen->port);
+	}
+}
+
+static bool
+is_any(const struct address *address)
+{
+	if (address->sa.sa_family == AF_INET)
+		return address->in4.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+/* Each listener is compared with each: a file has at most CONFIG_SECTIONS_MAX of them. */
+static bool
+overlap(const struct listen_config *a, const struct listen_config *b)
+{
+	struct reach of_a, of_b;
+
+	if (a->protocol != b->protocol || a->port != b->port || a->port == 0)
+		return false;
+	if (strcmp(a->address, b->address) == 0) /* also on an interface that is not there */
+		return true;
+	reach_of(&of_a, a);
+	reach_of(&of_b, b);
+	for (size_t i = 0; i < of_a.count; i++)
+		for (size_t j = 0; j < of_b.count; j++) {
+			const struct address *x = &of_a.addresses[i], *y = &of_b.addresses[j];
+
+			if (x->sa.sa_family == y->sa.sa_family &&
+			    (is_any(x) || is_any(y) || address_equal(x, y)))
+				return true;
+		}
+	return false;
+}
+
+static void
+tell_overlap(const struct listen_config *a, struct place at_a, const struct listen_config *b,
+    struct place at_b, struct faults *faults)
+{
+	char uri_a[URI_HOST_SIZE + 16], uri_b[URI_HOST_SIZE + 16], line[32] = "";
+
+	uri_format(a->protocol, a->address, a->port, uri_a, sizeof(uri_a));
+	uri_format(b->protocol, b->address, b->port, uri_b, sizeof(uri_b));
+	if (at_a.line != 0)
+		snprintf(line, sizeof(line), " of line %d", at_a.line);
+	faults_add_at(faults, at_b,
+	    "listener \"%s\" (%s) overlaps listener \"%s\" (%s)%s: give another address or port",
+	    b->name, uri_b, a->name, uri_a, line);
+}
+
+static void
+check_overlaps(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	for (size_t i = 1; i < config->listen_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			const struct listen_config *a = &config->listen[j], *b = &config->listen[i];
+
+			if (places->listen[j].name == NULL || places->listen[i].name == NULL ||
+			    !overlap(a, b))
+				continue;
+			tell_overlap(a, places->listen[j], b, places->listen[i], faults);
+			break;
+		}
+}
+
+/* --- access lists ------------------------------------------------------------------ */
+
+static void
+check_access(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct prefix_list *allow = &config->access.allow, *deny = &config->access.deny;
+	const struct place place = places->options[option_find("access", "deny") - option_rows];
+	char text[PREFIX_TEXT_SIZE];
+
+	for (size_t i = 0; i < deny->count; i++)
+		for (size_t j = 0; j < allow->count; j++)
+			if (prefix_equal(&deny->items[i], &allow->items[j]))
+				faults_add_at(faults, place, "access.deny = %s: access.allow has it"
+				    " too: give it in one of them",
+				    prefix_format(&deny->items[i], text));
+}
+
+void
+config_check(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	const enum event_method method = config->event_method;
+
+	check_name(places, faults, "user", config->user, look_up_user);
+	check_name(places, faults, "group", config->group, look_up_group);
+	if (*config->group != '\0' && *config->user == '\0')
+		faults_add_at(faults, place_of(places, "group"),
+		    "group = \"%s\" without a user has no effect: give user too", config->group);
+	if (config->sandbox == SANDBOX_TRUE && !sandbox_built)
+		faults_add_at(faults, place_of(places, "sandbox"),
+		    "sandbox = \"true\": this echod was built without libseccomp: give \"auto\" or"
+		    " \"false\"");
+	if (config->edge_triggered &&
+	    (method == EVENT_METHOD_POLL || method == EVENT_METHOD_SELECT))
+		faults_add_at(faults, place_of(places, "edge_triggered"),
+		    "edge_triggered = true: event_method \"%s\" has no edges: give \"epoll\", or"
+		    " edge_triggered = false", event_method_name(method));
+	check_access(config, places, faults);
+	check_overlaps(config, places, faults);
+}

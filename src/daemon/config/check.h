@@ -1,0 +1,21 @@
+/*
+ * The checks of a configuration that no option can make alone: what two options
+ * say of each other, and what the system must know (users, groups).
+ */
+#ifndef DAEMON_CONFIG_CHECK_H
+#define DAEMON_CONFIG_CHECK_H
+
+#include "base/faults.h"
+#include "daemon/config/config.h"
+
+/* Where each value was set, for the faults. */
+struct config_places {
+	struct place *options; /* as option_rows */
+	struct place *listen;  /* as config->listen; name NULL: faulty already, not to be checked */
+};
+
+/* Adds what is wrong to *faults. */
+void config_check(const struct config *config, const struct config_places *places,
+    struct faults *faults);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * The configuration: what /etc/echod.conf, -l and -o say, checked and complete.
+ *
+ * Each option is one row of the table in options.c.  A struct config is made
+ * anew by each config_load() and never changed after it was checked, so that a
+ * reload that fails has nothing to undo.
+ */
+#ifndef DAEMON_CONFIG_CONFIG_H
+#define DAEMON_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/faults.h"
+#include "base/log.h"
+#include "net/endpoint.h"
+#include "net/lists.h"
+
+enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
+
+/* SANDBOX_AUTO: as far as the build and the kernel have one. */
+enum sandbox_mode { SANDBOX_AUTO, SANDBOX_TRUE, SANDBOX_FALSE };
+
+/* One `listen` section, or one -l. */
+struct listen_config {
+	char *name;
+	enum protocol protocol;
+	char *address; /* numeric, "*" or "localhost" */
+	uint16_t port; /* host order; 0: the kernel picks one */
+};
+
+struct config {
+	char *user;  /* "": stay who we are */
+	char *group; /* "": the user's own */
+	enum sandbox_mode sandbox;
+	int workers; /* 0: one for each CPU that the process may use */
+	enum event_method event_method;
+	bool edge_triggered;
+	int drain_timeout; /* seconds */
+
+	struct {
+		enum log_target target;
+		int facility; /* as in syslog.h */
+		int level;    /* as in syslog.h */
+	} log;
+
+	struct listen_config *listen; /* listen_count of them, at least one */
+	size_t listen_count;
+
+	struct {
+		int connections;
+		int idle_timeout;  /* seconds; 0: none */
+		int write_timeout; /* seconds; 0: none */
+		int stalled_connections;      /* 0: no limit */
+		int blocked_memory;             /* MiB; 0: no limit */
+		int lifetime;                 /* seconds; 0: none */
+		int bandwidth_per_connection; /* bytes per second; 0: no limit */
+		int socket_buffer; /* bytes; 0: the kernel's autotuning */
+		int connections_per_source;     /* 0: no limit */
+		int connection_rate_per_source; /* a second; 0: no limit */
+		int datagram_rate_per_source; /* answered in a second; 0: no limit */
+		int datagram_rate;            /* the same of all sources together */
+	} limits;
+
+	struct {
+		struct prefix_list allow, deny;
+	} access;
+
+	struct {
+		struct port_list refuse_source_ports;
+		int max_datagram; /* bytes */
+	} udp;
+};
+
+/* Where a configuration comes from: kept over reloads, so that each one sees it again. */
+struct config_source {
+	const char *path;
+	bool may_be_missing;       /* the default file, at start, where -l names a listener */
+	const char *const *listen; /* -l URIs: if any, they replace the file's listeners */
+	size_t listen_count;
+	const char *const *set;    /* -o NAME=VALUE, in order */
+	size_t set_count;
+	bool foreground;           /* -f: log.target is stderr */
+	int verbose;               /* -v: levels above log.level, up to debug */
+};
+
+/*
+ * Reads and checks everything.  Returns the configuration, for config_free(),
+ * or NULL with what is wrong in *faults: those of the file with its name and
+ * line, those of the command line with the argument that has them.
+ */
+struct config *config_load(const struct config_source *source, struct faults *faults);
+void config_free(struct config *config);
+
+/*
+ * Prints the effective configuration as a file that config_load() takes and that
+ * gives the same output again.  Returns 0, or -1 with errno when `out` fails.
+ */
+int config_dump(const struct config *config, FILE *out);
+
+/*
+ * For a reload: moves the options that only a restart can change from `running`
+ * into `next`, so that `next` is what echod then runs with, and calls `changed`
+ * for each whose value differed, with both values as the file would write them.
+ * Swaps ownership; both are still for config_free().
+ */
+void config_keep_fixed(struct config *next, struct config *running,
+    void (*changed)(const char *option, const char *running, const char *next));
+
+/* "auto", "epoll", "poll" or "select". */
+const char *event_method_name(enum event_method method);
+
+#endif

@@ -1,0 +1,519 @@
+/* Loading a configuration from its file and the command line: see config.h. */
+#include "daemon/config/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "daemon/config/check.h"
+#include "daemon/config/file.h"
+#include "daemon/config/list_text.h"
+#include "daemon/config/options.h"
+
+/* The longest name of a listener: it goes into log lines and counters. */
+#define LISTENER_NAME_MAX 63
+
+/* Room for "listen NAME: protocol", whatever NAME holds. */
+#define SUBJECT_SIZE (ESCAPE_TEXT_SIZE + OPTION_LABEL_SIZE)
+
+/* One config_load() under way. */
+struct loading {
+	const struct config_source *source;
+	struct faults *faults;
+	struct config *config;
+	struct config_file file;
+	struct config_places places;
+	char **arguments; /* "-l URI" and "-o NAME=VALUE", as places name them */
+	size_t argument_count;
+};
+
+static void
+out_of_memory(struct loading *loading)
+{
+	faults_add(loading->faults, "%s", strerror(ENOMEM));
+}
+
+/* A place in the file; 0: the file itself. */
+static struct place
+at_line(const struct loading *loading, int line)
+{
+	return (struct place){ loading->source->path, line };
+}
+
+/* Returns the text as it can be shown: bare when it is one plain word, else quoted and escaped. */
+static const char *
+show(const char *text, char shown[ESCAPE_TEXT_SIZE])
+{
+	const size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (!isgraph((unsigned char)text[i]) || strchr("\"'\\", text[i]) != NULL)
+			return escape_payload(text, length, shown);
+	if (length == 0 || length > ESCAPE_SHOWN)
+		return escape_payload(text, length, shown);
+	return memcpy(shown, text, length + 1);
+}
+
+/* --- listeners ------------------------------------------------------------------ */
+
+/* Appends one with the defaults; `name` becomes its own, or is freed.  NULL: no memory. */
+static struct listen_config *
+add_listener(struct loading *loading, char *name, struct place place)
+{
+	struct config *config = loading->config;
+	struct listen_config *listen;
+
+	listen = &config->listen[config->listen_count];
+	listen->name = name;
+	loading->places.listen[config->listen_count] = place;
+	config->listen_count++;
+	if (name != NULL && option_set_defaults(listen, true) == 0)
+		return listen;
+	loading->places.listen[config->listen_count - 1].name = NULL;
+	out_of_memory(loading);
+	return NULL;
+}
+
+static void
+drop_listeners(struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		option_free_values(&config->listen[i], true);
+		free(config->listen[i].name);
+	}
+	free(config->listen);
+	config->listen = NULL;
+	config->listen_count = 0;
+}
+
+/* Makes room for `count` listeners; the ones before are gone. */
+static bool
+replace_listeners(struct loading *loading, size_t count)
+{
+	drop_listeners(loading->config);
+	free(loading->places.listen);
+	loading->config->listen = calloc(count + 1, sizeof(*loading->config->listen));
+	loading->places.listen = calloc(count + 1, sizeof(*loading->places.listen));
+	if (loading->config->listen != NULL && loading->places.listen != NULL)
+		return true;
+	out_of_memory(loading);
+	return false;
+}
+
+static void
+check_listener_name(struct loading *loading, const char *name, int line)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+	                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	const size_t length = strlen(name);
+	char shown[ESCAPE_TEXT_SIZE];
+
+	if (length == 0 || length > LISTENER_NAME_MAX || strspn(name, allowed) != length)
+		faults_add_at(loading->faults, at_line(loading, line),
+		    "listen %s: give a name of 1 to %d letters, digits, \"_\", \".\" and \"-\"",
+		    escape_payload(name, length, shown), LISTENER_NAME_MAX);
+}
+
+/* --- the file --------------------------------------------------------------------- */
+
+static bool
+is_listen(const struct config_section *section)
+{
+	return section->title != NULL;
+}
+
+/* The value of an option that is being set. */
+struct setting {
+	const struct config_entry *entry;
+	const char *subject; /* what it is called there; NULL: its place says it */
+	struct place place;
+	void *base; /* the struct that it goes to */
+};
+
+/* "limits.connections = x: give ...", or, where the place shows all of it, "give ...". */
+static void
+add_value_fault(struct loading *loading, const struct setting *setting, const char *value,
+    const char *right)
+{
+	char shown[ESCAPE_TEXT_SIZE];
+
+	if (setting->subject != NULL)
+		faults_add_at(loading->faults, setting->place, "%s = %s: %s", setting->subject,
+		    show(value, shown), right);
+	else if (setting->entry->is_list && option_is_list(setting->entry->row))
+		faults_add_at(loading->faults, setting->place, "%s: %s", show(value, shown), right);
+	else
+		faults_add_at(loading->faults, setting->place, "%s", right);
+}
+
+static bool
+apply_element(struct loading *loading, const struct setting *setting,
+    const struct list_element *element)
+{
+	char *text = strndup(element->text, element->length);
+	char right[OPTION_RIGHT_SIZE];
+	bool taken;
+
+	if (text == NULL) {
+		out_of_memory(loading);
+		return false;
+	}
+	taken = option_parse(setting->entry->row, text, setting->base, right);
+	if (!taken)
+		add_value_fault(loading, setting, text, right);
+	free(text);
+	return taken;
+}
+
+/* Each element that is wrong is told with its own line. */
+static bool
+apply_list(struct loading *loading, const struct setting *setting)
+{
+	struct setting part = *setting;
+	struct list_element element;
+	struct list_text list;
+	bool taken = true;
+	int got;
+
+	list_text_begin(&list, setting->entry->value, setting->entry->line);
+	while ((got = list_text_next(&list, &element)) == 1) {
+		part.place.line = setting->place.line != 0 ? element.line : 0;
+		taken = apply_element(loading, &part, &element) && taken;
+	}
+	if (got == 0)
+		return taken;
+	part.place.line = setting->place.line != 0 ? list.line : 0;
+	faults_add_at(loading->faults, part.place, "%s%s%s",
+	    setting->subject != NULL ? setting->subject : "",
+	    setting->subject != NULL ? ": " : "", list.fault);
+	return false;
+}
+
+/* Adds what is wrong, and returns false then. */
+static bool
+apply_value(struct loading *loading, const struct setting *setting)
+{
+	const struct config_entry *entry = setting->entry;
+	char right[OPTION_RIGHT_SIZE] = "give one value, not a list";
+
+	if (option_is_list(entry->row))
+		option_clear(entry->row, setting->base);
+	if (entry->is_list && option_is_list(entry->row))
+		return apply_list(loading, setting);
+	if (!entry->is_list && option_parse(entry->row, entry->value, setting->base, right))
+		return true;
+	add_value_fault(loading, setting, entry->value, right);
+	return false;
+}
+
+/* A listener, or all that is outside of listeners, and how far the file has set it. */
+struct target {
+	void *base;          /* the struct that the options go to */
+	const char *title;   /* NULL: not a listener */
+	int *first_lines;    /* as option_rows: where each was set first; 0: not yet */
+	struct place *place; /* of a listener: loses its name when a value is bad */
+};
+
+/* What an entry sets, in words: "limits.idle_timeout", "listen echo-tcp: port". */
+static const char *
+subject_of(const struct target *target, const struct option_row *row, char text[SUBJECT_SIZE])
+{
+	char shown[ESCAPE_TEXT_SIZE];
+
+	if (target->title == NULL)
+		return option_label(row, text);
+	snprintf(text, SUBJECT_SIZE, "listen %s: %s", show(target->title, shown), row->name);
+	return text;
+}
+
+static void
+apply_entry(struct loading *loading, const struct target *target, const struct config_entry *entry)
+{
+	const struct place place = at_line(loading, entry->line);
+	const size_t index = (size_t)(entry->row - option_rows);
+	char subject[SUBJECT_SIZE];
+	const struct setting setting = { entry, subject, place, target->base };
+
+	subject_of(target, entry->row, subject);
+	if (target->first_lines[index] != 0)
+		faults_add_at(loading->faults, place, "%s is set twice, first on line %d", subject,
+		    target->first_lines[index]);
+	else
+		target->first_lines[index] = entry->line;
+	if (target->title == NULL)
+		loading->places.options[index] = place;
+	if (!apply_value(loading, &setting) && target->place != NULL)
+		target->place->name = NULL;
+}
+
+static void
+check_repetition(struct loading *loading, size_t index)
+{
+	const struct config_section *section = &loading->file.sections[index];
+
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(loading->file.sections[i].name, section->name) == 0) {
+			faults_add_at(loading->faults, at_line(loading, section->line),
+			    "section %s is given twice, first on line %d: join them", section->name,
+			    loading->file.sections[i].line);
+			return;
+		}
+}
+
+static void
+check_required(struct loading *loading, const struct target *target, struct place place)
+{
+	char shown[ESCAPE_TEXT_SIZE];
+
+	OPTION_FOR_EACH(row)
+		if (row->fallback == NULL && target->first_lines[row - option_rows] == 0)
+			faults_add_at(loading->faults, place,
+			    "listen %s: %s is missing: give %s = %d to %d",
+			    show(target->title, shown), row->name, row->name, row->min, row->max);
+}
+
+/* `first_lines` is scratch.  Returns false when memory ran out. */
+static bool
+apply_listener(struct loading *loading, const struct config_section *section, int *first_lines)
+{
+	const struct config_file *file = &loading->file;
+	const struct place place = at_line(loading, section->line);
+	struct target target = { .title = section->title, .first_lines = first_lines };
+
+	check_listener_name(loading, section->title, section->line);
+	target.place = &loading->places.listen[loading->config->listen_count];
+	target.base = add_listener(loading, strdup(section->title), place);
+	if (target.base == NULL)
+		return false;
+	memset(first_lines, 0, option_row_count * sizeof(*first_lines));
+	for (size_t i = 0; i < section->entry_count; i++)
+		apply_entry(loading, &target, &file->entries[section->first_entry + i]);
+	if (section->closed)
+		check_required(loading, &target, place);
+	return true;
+}
+
+static void
+apply_sections(struct loading *loading, int *first_lines)
+{
+	const struct config_file *file = &loading->file;
+
+	for (size_t i = 0; i < file->section_count; i++)
+		if (!is_listen(&file->sections[i]))
+			check_repetition(loading, i);
+		else if (!apply_listener(loading, &file->sections[i], first_lines))
+			return;
+}
+
+static void
+apply_file(struct loading *loading)
+{
+	const struct config_file *file = &loading->file;
+	int *first_lines = calloc(option_row_count, sizeof(*first_lines));
+	const struct target global = { .base = loading->config, .first_lines = first_lines };
+
+	if (first_lines == NULL) {
+		out_of_memory(loading);
+		return;
+	}
+	for (size_t i = 0; i < file->entry_count; i++)
+		if (!option_is_of_listener(file->entries[i].row))
+			apply_entry(loading, &global, &file->entries[i]);
+	if (replace_listeners(loading, file->section_count))
+		apply_sections(loading, first_lines);
+	free(first_lines);
+}
+
+/* --- the command line --------------------------------------------------------------- */
+
+/* Keeps "-l URI" for the places that name it. */
+static struct place
+keep_argument(struct loading *loading, char letter, const char *text)
+{
+	char *argument;
+
+	if (asprintf(&argument, "-%c %s", letter, text) < 0) {
+		out_of_memory(loading);
+		return (struct place){ "out of memory", 0 };
+	}
+	loading->arguments[loading->argument_count++] = argument;
+	return (struct place){ argument, 0 };
+}
+
+static void
+apply_uri(struct loading *loading, size_t index)
+{
+	const char *text = loading->source->listen[index];
+	const struct option_row *address = option_find("listen", "address");
+	const struct place place = keep_argument(loading, 'l', text);
+	char right[OPTION_RIGHT_SIZE], *name;
+	struct listen_config *listen;
+	struct uri uri;
+	const char *fault = uri_parse(&uri, text);
+
+	if (fault != NULL) {
+		faults_add_at(loading->faults, place, "%s", fault);
+		return;
+	}
+	if (asprintf(&name, "%s-%zu", protocol_name(uri.protocol), index + 1) < 0)
+		name = NULL;
+	if ((listen = add_listener(loading, name, place)) == NULL)
+		return;
+	listen->protocol = uri.protocol;
+	listen->port = uri.port;
+	if (!option_parse(address, uri.host, listen, right)) {
+		faults_add_at(loading->faults, place, "%s", right);
+		loading->places.listen[loading->config->listen_count - 1].name = NULL;
+	}
+}
+
+static void
+apply_uris(struct loading *loading)
+{
+	if (loading->source->listen_count == 0 ||
+	    !replace_listeners(loading, loading->source->listen_count))
+		return;
+	for (size_t i = 0; i < loading->source->listen_count; i++)
+		apply_uri(loading, i);
+}
+
+/* The row of the NAME in NAME=VALUE, or NULL with a fault added. */
+static const struct option_row *
+find_setting(struct loading *loading, const char *text, struct place place)
+{
+	const size_t length = strcspn(text, "=");
+	char label[OPTION_LABEL_SIZE], shown[ESCAPE_TEXT_SIZE], *name, *advice;
+
+	if (text[length] == '\0') {
+		faults_add_at(loading->faults, place, "write NAME=VALUE");
+		return NULL;
+	}
+	OPTION_FOR_EACH(row)
+		if (!option_is_of_listener(row) && strlen(option_label(row, label)) == length &&
+		    memcmp(label, text, length) == 0)
+			return row;
+	if (strncmp(text, "listen", strlen("listen")) == 0 && strchr("=.", text[6]) != NULL) {
+		faults_add_at(loading->faults, place, "-o sets no listener: give -l URI");
+		return NULL;
+	}
+	name = strndup(text, length);
+	advice = name != NULL ? option_advise("", name, true) : NULL;
+	faults_add_at(loading->faults, place, "unknown option %s: %s",
+	    escape_payload(text, length, shown), advice != NULL ? advice : strerror(ENOMEM));
+	free(advice);
+	free(name);
+	return NULL;
+}
+
+static void
+apply_setting(struct loading *loading, const char *text)
+{
+	const struct place place = keep_argument(loading, 'o', text);
+	const struct option_row *row = find_setting(loading, text, place);
+	struct config_entry entry;
+	const struct setting setting = { &entry, NULL, place, loading->config };
+
+	if (row == NULL ||
+	    !config_value_read(&entry, strchr(text, '=') + 1, place, loading->faults))
+		return;
+	entry.row = row;
+	if (apply_value(loading, &setting))
+		loading->places.options[row - option_rows] = place;
+	free(entry.value);
+}
+
+static void
+apply_command_line(struct loading *loading)
+{
+	const struct config_source *source = loading->source;
+	struct config *config = loading->config;
+
+	apply_uris(loading);
+	for (size_t i = 0; i < source->set_count; i++)
+		apply_setting(loading, source->set[i]);
+	if (source->foreground)
+		config->log.target = LOG_TARGET_STDERR;
+	for (int i = 0; i < source->verbose && config->log.level < LOG_DEBUG; i++)
+		config->log.level++;
+}
+
+/* --- all of it ---------------------------------------------------------------------- */
+
+static void
+load(struct loading *loading)
+{
+	const struct config_source *source = loading->source;
+	const bool may_be_missing = source->may_be_missing && source->listen_count > 0;
+
+	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
+	apply_file(loading);
+	apply_command_line(loading);
+	config_check(loading->config, &loading->places, loading->faults);
+	if (loading->file.complete && loading->config->listen_count == 0 &&
+	    source->listen_count == 0)
+		faults_add_at(loading->faults, at_line(loading, 0),
+		    "no listener: add one, such as listen echo-tcp { port = 7 }, or give -l");
+}
+
+static bool
+prepare(struct loading *loading)
+{
+	const struct config_source *source = loading->source;
+
+	loading->config = calloc(1, sizeof(*loading->config));
+	loading->places.options = calloc(option_row_count, sizeof(*loading->places.options));
+	loading->arguments =
+	    calloc(source->listen_count + source->set_count + 1, sizeof(*loading->arguments));
+	return loading->config != NULL && loading->places.options != NULL &&
+	    loading->arguments != NULL && option_set_defaults(loading->config, false) == 0;
+}
+
+struct config *
+config_load(const struct config_source *source, struct faults *faults)
+{
+	struct loading loading = { .source = source, .faults = faults };
+	const size_t faults_before = faults_count(faults);
+
+	if (prepare(&loading))
+		load(&loading);
+	else
+		out_of_memory(&loading);
+	config_file_free(&loading.file);
+	free(loading.places.options);
+	free(loading.places.listen);
+	for (size_t i = 0; i < loading.argument_count; i++)
+		free(loading.arguments[i]);
+	free(loading.arguments);
+	if (faults_count(faults) == faults_before)
+		return loading.config;
+	config_free(loading.config);
+	return NULL;
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	drop_listeners(config);
+	option_free_values(config, false);
+	free(config);
+}
+
+void
+config_keep_fixed(struct config *next, struct config *running,
+    void (*changed)(const char *option, const char *running, const char *next))
+{
+	char label[OPTION_LABEL_SIZE], before[OPTION_TEXT_SIZE], after[OPTION_TEXT_SIZE];
+
+	OPTION_FOR_EACH(row) {
+		if (row->reloadable)
+			continue;
+		if (!option_equal(row, running, next))
+			changed(option_label(row, label), option_format(row, running, before),
+			    option_format(row, next, after));
+		option_swap(row, next, running);
+	}
+}

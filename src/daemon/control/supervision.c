@@ -1,0 +1,202 @@
+/* What echod owes to its service manager: see supervision.h. */
+#include "daemon/control/supervision.h"
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "daemon/observe/status_line.h"
+#include "daemon/process/manager.h"
+
+/* How often a status that has changed is told, and how often in a drain: ms. */
+#define STATUS_EVERY 5000
+#define DRAIN_STATUS_EVERY 2000
+
+/* What a drain asks for each time: as long as its end may take beyond the next time: ms. */
+#define EXTENSION 15000
+
+/* How soon after a worker seemed to hang it is looked at again: ms. */
+#define DOUBT 1000
+
+/* How many signs of life there are in the time that the manager waits for one. */
+#define SIGNS 4
+
+struct supervision {
+	struct supervised of;
+	struct event *tick; /* NULL: no manager listens */
+	int64_t watchdog;   /* ms; 0: none */
+	bool doubted;       /* a worker seemed to hang when last looked at */
+	int64_t told;       /* loop_now() when the status was told */
+	int64_t drain_end;  /* loop_now() when it ends at the latest; 0: no drain */
+	char status[STATUS_SIZE];
+	char fault[STATUS_SIZE]; /* of the last reload; "": there was none */
+	time_t failed;
+};
+
+/* --- the status -------------------------------------------------------------------- */
+
+static uint64_t
+bytes_sent(const struct listeners *listeners)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < listeners_count(listeners); i++)
+		sum += ledger_sent_bytes(listener_ledger(listeners_get(listeners, i)));
+	return sum;
+}
+
+static void
+format_serving(const struct supervision *supervision, char text[STATUS_SIZE])
+{
+	const struct supervised *of = &supervision->of;
+	const struct status status = {
+		.listeners = listeners_count(of->listeners),
+		.connections = of->admission->open,
+		.bytes = bytes_sent(of->listeners),
+		.datagrams =
+		    workers_datagrams(of->workers, offsetof(struct datagram_counters, sent)),
+		.fault = supervision->fault[0] != '\0' ? supervision->fault : NULL,
+		.failed = supervision->failed,
+	};
+
+	status_format(&status, text);
+}
+
+/* Makes it anew.  Returns true when it has changed. */
+static bool
+renew_status(struct supervision *supervision)
+{
+	char text[STATUS_SIZE];
+
+	if (supervision->drain_end != 0)
+		status_format_drain(supervision->of.admission->open,
+		    supervision->drain_end - loop_now(), text);
+	else
+		format_serving(supervision, text);
+	supervision->told = loop_now();
+	if (strcmp(text, supervision->status) == 0)
+		return false;
+	memcpy(supervision->status, text, strlen(text) + 1);
+	return true;
+}
+
+/* --- signs of life ------------------------------------------------------------------- */
+
+/*
+ * One look is no proof: the host or the process may have been stopped, and this thread goes
+ * on first.
+ */
+static void
+feed_watchdog(struct supervision *supervision)
+{
+	size_t hung;
+
+	if (!workers_find_hung(supervision->of.workers, loop_now(), &hung)) {
+		supervision->doubted = false;
+		sdaemon_feed_watchdog();
+		return;
+	}
+	if (supervision->doubted)
+		log_warning_limited("worker-%zu hangs: the service manager's watchdog is not fed",
+		    hung);
+	supervision->doubted = true;
+}
+
+static void
+arm(struct supervision *supervision)
+{
+	int64_t after = supervision->drain_end != 0 ? DRAIN_STATUS_EVERY : STATUS_EVERY;
+
+	if (supervision->watchdog > 0 && supervision->watchdog / SIGNS < after)
+		after = supervision->watchdog / SIGNS;
+	if (supervision->doubted && DOUBT < after)
+		after = DOUBT;
+	loop_set_timer(supervision->tick, after);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct supervision *supervision = arg;
+	const bool draining = supervision->drain_end != 0;
+
+	(void)fd;
+	(void)what;
+	if (supervision->watchdog > 0)
+		feed_watchdog(supervision);
+	if (draining)
+		sdaemon_extend_stop(EXTENSION);
+	if ((draining || loop_now() - supervision->told >= STATUS_EVERY) &&
+	    renew_status(supervision))
+		sdaemon_status(supervision->status);
+	arm(supervision);
+}
+
+/* --- life ---------------------------------------------------------------------------- */
+
+struct supervision *
+supervision_new(const struct supervised *supervised)
+{
+	struct supervision *supervision = calloc(1, sizeof(*supervision));
+
+	if (supervision == NULL)
+		return NULL;
+	supervision->of = *supervised;
+	if (!sdaemon_listens())
+		return supervision;
+	supervision->watchdog = sdaemon_watchdog();
+	supervision->tick = evtimer_new(supervised->base, on_tick, supervision);
+	if (supervision->tick == NULL) {
+		free(supervision);
+		return NULL;
+	}
+	return supervision;
+}
+
+void
+supervision_free(struct supervision *supervision)
+{
+	if (supervision == NULL)
+		return;
+	if (supervision->tick != NULL)
+		event_free(supervision->tick);
+	free(supervision);
+}
+
+/* --- what happens --------------------------------------------------------------------- */
+
+/* The tick goes on as it is: reloads in quick succession must not keep it from coming. */
+void
+supervision_ready(struct supervision *supervision)
+{
+	if (supervision->tick == NULL)
+		return;
+	renew_status(supervision);
+	sdaemon_ready(supervision->status);
+	if (!event_pending(supervision->tick, EV_TIMEOUT, NULL))
+		arm(supervision);
+}
+
+void
+supervision_reloaded(struct supervision *supervision, const char *fault)
+{
+	snprintf(supervision->fault, sizeof(supervision->fault), "%s", fault != NULL ? fault : "");
+	supervision->failed = time(NULL);
+	supervision_ready(supervision);
+}
+
+void
+supervision_draining(struct supervision *supervision, int seconds)
+{
+	if (supervision->tick == NULL)
+		return;
+	supervision->drain_end = loop_now() + seconds * INT64_C(1000);
+	renew_status(supervision);
+	sdaemon_stopping(supervision->status);
+	sdaemon_extend_stop(EXTENSION);
+	arm(supervision);
+}

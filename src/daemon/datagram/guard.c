@@ -1,0 +1,200 @@
+/* Which datagrams get no answer: see guard.h. */
+#include "daemon/datagram/guard.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "daemon/access/source_name.h"
+
+#define SECOND UINT64_C(1000000000)
+
+/* What changes with each datagram is apart from what all of them read. */
+struct udp_guard {
+	uint64_t key[2];
+	_Atomic size_t max_datagram;
+	_Atomic uint64_t source_cost, cost; /* nanoseconds that a datagram pays; 0: no limit */
+	_Atomic uint64_t refused_ports[UDP_GUARD_PORT_WORDS];
+	_Atomic uint64_t sources_paid[UDP_GUARD_PLACES]; /* until when, in nanoseconds */
+	_Atomic uint64_t all_paid;
+};
+
+/* --- the rules --------------------------------------------------------------------- */
+
+struct udp_guard *
+udp_guard_new(void)
+{
+	static const struct udp_guard_rules none = { .refused_ports = { 0 } };
+	struct udp_guard *guard = calloc(1, sizeof(*guard));
+
+	if (guard == NULL)
+		return NULL;
+	if (getrandom(guard->key, sizeof(guard->key), 0) != (ssize_t)sizeof(guard->key)) {
+		free(guard);
+		return NULL;
+	}
+	udp_guard_set(guard, &none);
+	for (size_t i = 0; i < UDP_GUARD_PORT_WORDS; i++)
+		atomic_store_explicit(&guard->refused_ports[i], UINT64_MAX, memory_order_relaxed);
+	return guard;
+}
+
+void
+udp_guard_free(struct udp_guard *guard)
+{
+	free(guard);
+}
+
+void
+udp_guard_refuse(struct udp_guard_rules *rules, uint16_t first, uint16_t last)
+{
+	for (unsigned port = first; port <= last; port++)
+		rules->refused_ports[port / 64] |= UINT64_C(1) << port % 64;
+}
+
+static uint64_t
+cost_of(unsigned rate)
+{
+	return rate > 0 ? SECOND / rate : 0;
+}
+
+void
+udp_guard_set(struct udp_guard *guard, const struct udp_guard_rules *rules)
+{
+	for (size_t i = 0; i < UDP_GUARD_PORT_WORDS; i++)
+		atomic_store_explicit(&guard->refused_ports[i],
+		    rules->refused_ports[i] | (i == 0 ? 1 : 0), memory_order_relaxed);
+	atomic_store_explicit(&guard->max_datagram, rules->max_datagram, memory_order_relaxed);
+	atomic_store_explicit(&guard->source_cost, cost_of(rules->source_rate),
+	    memory_order_relaxed);
+	atomic_store_explicit(&guard->cost, cost_of(rules->rate), memory_order_relaxed);
+}
+
+/* --- where it comes from, and where it was sent --------------------------------------- */
+
+static bool
+refuses_port(const struct udp_guard *guard, uint16_t port)
+{
+	const uint64_t word =
+	    atomic_load_explicit(&guard->refused_ports[port / 64], memory_order_relaxed);
+
+	return (word >> port % 64 & 1) != 0;
+}
+
+static bool
+came_over_loopback(const struct udp_arrival *arrival)
+{
+	if (arrival->told4 != NULL)
+		return arrival->told4->ipi_ifindex == UDP_GUARD_LOOPBACK;
+	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == UDP_GUARD_LOOPBACK;
+}
+
+/* RFC 6890 has the list; addresses that are private or for documentation have hosts too. */
+static bool
+can_be_host4(const struct udp_arrival *arrival)
+{
+	const unsigned net = ntohl(arrival->source.in4.sin_addr.s_addr) >> 24;
+
+	if (net == 127)
+		return came_over_loopback(arrival);
+	return net > 0 && net < 224; /* multicast, reserved, and broadcast from there on */
+}
+
+static bool
+can_be_host6(const struct udp_arrival *arrival)
+{
+	const struct in6_addr *source = &arrival->source.in6.sin6_addr;
+
+	if (IN6_IS_ADDR_LOOPBACK(source))
+		return came_over_loopback(arrival);
+	return !IN6_IS_ADDR_UNSPECIFIED(source) && !IN6_IS_ADDR_MULTICAST(source);
+}
+
+static bool
+can_be_host(const struct udp_arrival *arrival)
+{
+	switch (arrival->source.sa.sa_family) {
+	case AF_INET:
+		return can_be_host4(arrival);
+	case AF_INET6:
+		return can_be_host6(arrival);
+	default:
+		return false;
+	}
+}
+
+/* Sent to a broadcast address, the one to answer from is another one: ip(7), ipi_spec_dst. */
+static bool
+was_sent_to_many(const struct udp_arrival *arrival)
+{
+	if (arrival->told4 != NULL)
+		return arrival->told4->ipi_addr.s_addr != arrival->told4->ipi_spec_dst.s_addr;
+	return arrival->told6 != NULL && IN6_IS_ADDR_MULTICAST(&arrival->told6->ipi6_addr);
+}
+
+/* --- budgets --------------------------------------------------------------------------- */
+
+/*
+ * Takes `cost` from the budget that is paid until *paid, or nothing where that would be
+ * more than it has.  A rate so low that one datagram costs more than a burst has lets one
+ * pass at a time.
+ */
+static bool
+spend(_Atomic uint64_t *paid, uint64_t cost, uint64_t now)
+{
+	const uint64_t latest = now + (cost > UDP_GUARD_BURST ? cost : UDP_GUARD_BURST);
+	uint64_t until = atomic_load_explicit(paid, memory_order_relaxed), next;
+
+	do {
+		next = (until > now ? until : now) + cost;
+		if (next > latest)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(paid, &until, next, memory_order_relaxed,
+	    memory_order_relaxed));
+	return true;
+}
+
+static bool
+spend_of_source(struct udp_guard *guard, const struct address *source, uint64_t now)
+{
+	const uint64_t cost = atomic_load_explicit(&guard->source_cost, memory_order_relaxed);
+
+	uint64_t hash;
+
+	if (cost == 0)
+		return true;
+	hash = source_name_hash(guard->key, source_name(source));
+	return spend(&guard->sources_paid[hash % UDP_GUARD_PLACES], cost, now);
+}
+
+static bool
+spend_of_all(struct udp_guard *guard, uint64_t now)
+{
+	const uint64_t cost = atomic_load_explicit(&guard->cost, memory_order_relaxed);
+
+	return cost == 0 || spend(&guard->all_paid, cost, now);
+}
+
+/* A source's budget comes first, so that one source cannot use up that of all. */
+bool
+udp_guard_passes(struct udp_guard *guard, const struct udp_arrival *arrival, uint64_t now,
+    enum drop_reason *why)
+{
+	if (arrival->size > atomic_load_explicit(&guard->max_datagram, memory_order_relaxed))
+		*why = DROP_SIZE;
+	else if (refuses_port(guard, address_port(&arrival->source)))
+		*why = DROP_SOURCE_PORT;
+	else if (!can_be_host(arrival))
+		*why = DROP_SOURCE_ADDRESS;
+	else if (arrival->acl != NULL && !acl_allows(arrival->acl, &arrival->source))
+		*why = DROP_DENIED;
+	else if (was_sent_to_many(arrival))
+		*why = DROP_DESTINATION;
+	else if (!spend_of_source(guard, &arrival->source, now))
+		*why = DROP_SOURCE_RATE;
+	else if (!spend_of_all(guard, now))
+		*why = DROP_RATE;
+	else
+		return true;
+	return false;
+}

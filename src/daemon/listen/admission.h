@@ -1,0 +1,41 @@
+/*
+ * The one door in for connections, and the books of who is inside.  The control
+ * thread alone keeps them, so that admission needs no lock.
+ */
+#ifndef DAEMON_LISTEN_ADMISSION_H
+#define DAEMON_LISTEN_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/access/acl.h"
+#include "daemon/access/sources.h"
+#include "daemon/account/ledger.h"
+#include "daemon/config/config.h"
+#include "daemon/threads/workers.h"
+#include "net/address.h"
+
+struct admission {
+	struct workers *workers;
+	uint64_t limit; /* limits.connections, or fewer where descriptors lack */
+	struct acl *acl; /* held */
+	struct sources *sources;
+	uint64_t open;
+	uint64_t closed[CLOSE_REASON_COUNT];
+};
+
+/* False where a further connection has to wait in the backlog. */
+bool admission_has_room(const struct admission *admission);
+
+/*
+ * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a
+ * connection to a worker.  Where that fails, or the peer is not to be served, closes it
+ * with a reset, counts the refusal and tells it in the log at a limited rate.
+ */
+void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *peer);
+
+/* Settles the books of a connection that came home closed, and frees it. */
+void admission_settle(struct admission *admission, struct conn *conn);
+
+#endif

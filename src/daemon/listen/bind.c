@@ -1,0 +1,399 @@
+/* Turns a listener's configuration into sockets: see bind.h. */
+#include "daemon/listen/bind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/buffers.h"
+#include "net/socket_option.h"
+
+/*
+ * What a peer that sends and never reads can make the kernel keep on its way back: bytes
+ * that cannot be sent yet.  Without a bound the buffer grows with the path, to megabytes;
+ * what is on its way in the window of a long path does not count.
+ */
+#define UNSENT_MOST 16384
+
+/* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
+#define KEEPALIVE_IDLE 60
+#define KEEPALIVE_INTERVAL 15
+#define KEEPALIVE_PROBES 4
+
+/* How often "localhost" with port 0 looks for a port that is free on both addresses. */
+#define PORT_TRIES 16
+
+/* "localhost" has the most. */
+#define ADDRESSES_MAX 2
+
+/* What is to be bound: the addresses in order; the first decides the port. */
+struct wanted {
+	size_t count;
+	struct address addresses[ADDRESSES_MAX];
+	bool dual_stack; /* one IPv6 socket for both families, or an IPv4 one where that fails */
+};
+
+static void
+prepare_stream(int fd)
+{
+	socket_option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* Urgent bytes are echoed in their place. */
+	socket_option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	socket_option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	socket_option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	socket_option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
+}
+
+/*
+ * A dual-stack socket needs both: IPv6's own tells the address that an IPv4 datagram
+ * was sent to, but only IP_PKTINFO the one to answer from, which is another one where
+ * that was a broadcast (ip(7), ipi_spec_dst).
+ */
+static void
+prepare_datagram(int fd, sa_family_t family)
+{
+	socket_option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (family == AF_INET6)
+		socket_option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+/* How many sockets one address has: accept(2) spreads connections, the kernel datagrams. */
+static size_t
+spread_of(const struct binding *binding)
+{
+	return binding->config->protocol == PROTOCOL_UDP ? binding->workers : 1;
+}
+
+static void
+set_reuse_port(const struct binding *binding, int fd, int value)
+{
+	socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, value);
+	for (size_t i = 0; i < binding->leaving_count; i++)
+		socket_option_set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
+}
+
+static int
+claim(const struct binding *binding, int fd, const struct address *address)
+{
+	if (bind(fd, &address->sa, address_length(address)) == -1)
+		return -1;
+	return binding->config->protocol == PROTOCOL_TCP ? listen(fd, BIND_BACKLOG) : 0;
+}
+
+/*
+ * Claims the address for `fd`.  One that one of our own leaving sockets holds is shared for
+ * this moment: both sides need SO_REUSEPORT for it and must belong to one user.  Neither
+ * keeps it but those that share their address with the other workers' in any case.
+ */
+static int
+claim_beside_leaving(const struct binding *binding, int fd, const struct address *address)
+{
+	int result = claim(binding, fd, address), error;
+
+	if (result == 0 || errno != EADDRINUSE || binding->leaving_count == 0)
+		return result;
+	set_reuse_port(binding, fd, 1);
+	result = claim(binding, fd, address);
+	error = errno;
+	set_reuse_port(binding, fd, spread_of(binding) > 1);
+	errno = error;
+	return result;
+}
+
+/*
+ * Each worker's socket for datagrams is bound to the same address: the kernel spreads the
+ * sources over them.  The first is bound without SO_REUSEPORT, so that an address which
+ * somebody has is told, whoever that is; it gets the option for those that follow.
+ * All keep it: a kernel that finds the option cleared on the socket that it meets first
+ * no longer spreads, and one that finds it set lets sockets of the same user join (socket(7)).
+ */
+static int
+claim_for_one_of(const struct binding *binding, int fd, const struct address *address, size_t place)
+{
+	if (place > 0)
+		socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (claim_beside_leaving(binding, fd, address) == -1)
+		return -1;
+	if (spread_of(binding) > 1)
+		socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return 0;
+}
+
+static int
+bind_socket(const struct binding *binding, int fd, const struct address *address, bool dual_stack,
+    size_t place)
+{
+	if (address->sa.sa_family == AF_INET6)
+		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
+	if (binding->config->protocol == PROTOCOL_TCP)
+		prepare_stream(fd);
+	else
+		prepare_datagram(fd, address->sa.sa_family);
+	buffers_set(fd, binding->socket_buffer);
+	return claim_for_one_of(binding, fd, address, place);
+}
+
+/* Adds the socket that is at `place` of those of its address.  Returns 0, or -1 with errno. */
+static int
+add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
+    size_t place, struct bound *bound)
+{
+	const int kind = binding->config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	const int fd = socket(address->sa.sa_family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	int error;
+
+	if (fd == -1)
+		return -1;
+	if (bind_socket(binding, fd, address, dual_stack, place) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&name, &length) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	bound->sockets[bound->count] = (struct bound_socket){ .fd = fd, .worker = place };
+	address_from_sockaddr(&bound->sockets[bound->count].address, (struct sockaddr *)&name, length);
+	bound->count++;
+	return 0;
+}
+
+/* Closes all but the first `keep` sockets. */
+static void
+close_beyond(struct bound *bound, size_t keep)
+{
+	const int error = errno;
+
+	while (bound->count > keep)
+		close(bound->sockets[--bound->count].fd);
+	errno = error;
+}
+
+/* Adds all sockets of one address to *bound, or none.  Returns 0, or -1 with errno. */
+static int
+add_address(const struct binding *binding, const struct address *address, bool dual_stack,
+    struct bound *bound)
+{
+	const size_t first = bound->count;
+	struct address same = *address;
+
+	for (size_t place = 0; place < spread_of(binding); place++) {
+		if (add_socket(binding, &same, dual_stack, place, bound) == -1) {
+			close_beyond(bound, first);
+			return -1;
+		}
+		same = bound->sockets[first].address; /* with the port that the kernel picked */
+	}
+	return 0;
+}
+
+void
+bind_close(struct bound *bound)
+{
+	close_beyond(bound, 0);
+	bind_free(bound);
+}
+
+void
+bind_free(struct bound *bound)
+{
+	free(bound->sockets);
+	*bound = (struct bound){ 0 };
+}
+
+static struct wanted
+find_wanted(const struct listen_config *config)
+{
+	struct wanted wanted = { .count = 1 };
+
+	if (strcmp(config->address, "*") == 0) {
+		wanted.count = 2;
+		wanted.dual_stack = true;
+		address_parse(&wanted.addresses[0], "::", config->port);
+		address_parse(&wanted.addresses[1], "0.0.0.0", config->port);
+	} else if (strcmp(config->address, "localhost") == 0) {
+		wanted.count = 2;
+		address_parse(&wanted.addresses[0], "127.0.0.1", config->port);
+		address_parse(&wanted.addresses[1], "::1", config->port);
+	} else if (!address_parse(&wanted.addresses[0], config->address, config->port)) {
+		wanted.count = 0;
+	}
+	return wanted;
+}
+
+/* Tells errors of a kernel without that family from errors of the address. */
+static bool
+family_is_missing(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+static int
+bind_dual_stack(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+{
+	if (add_address(binding, &wanted->addresses[0], true, bound) == 0)
+		return 0;
+	if (!family_is_missing(errno))
+		return -1;
+	return add_address(binding, &wanted->addresses[1], false, bound);
+}
+
+/* --- inherited -------------------------------------------------------------------- */
+
+/*
+ * All that a socket of our own gets, but for the buffers: a listener that runs may have the
+ * socket too, and a reload that fails changes nothing.  Of datagrams nothing but the addresses
+ * is asked to be told: there is no room for more.
+ */
+static void
+prepare_inherited(const struct inherited_socket *socket)
+{
+	const int flags = fcntl(socket->fd, F_GETFL);
+
+	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
+	if (socket->protocol == PROTOCOL_UDP) {
+		prepare_datagram(socket->fd, (sa_family_t)socket->family);
+		socket_option_set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+		socket_option_set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
+		return;
+	}
+	prepare_stream(socket->fd);
+	if (listen(socket->fd, BIND_BACKLOG) == -1)
+		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
+}
+
+/* Whose the next socket is: sockets of one address are for different workers, as addresses are. */
+static size_t
+next_worker(const struct binding *binding, const struct bound *bound, const struct address *address)
+{
+	for (size_t i = bound->count; i > 0; i--)
+		if (address_equal(&bound->sockets[i - 1].address, address))
+			return (bound->sockets[i - 1].worker + 1) % binding->workers;
+	return bound->count % binding->workers;
+}
+
+/*
+ * Adds those that belong to the listener, each as it is: one worker answers the datagrams of
+ * one socket.  More of ours could share its address only as the same user and would keep
+ * datagrams from who comes after; more workers at the same socket would answer the datagrams
+ * of one source out of order.
+ */
+static int
+add_inherited(const struct binding *binding, struct bound *bound)
+{
+	for (size_t i = 0; i < binding->inherited->count; i++) {
+		const struct inherited_socket *socket = &binding->inherited->sockets[i];
+		int fd;
+
+		if (!inherited_belongs(socket, binding->config))
+			continue;
+		fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+		if (fd == -1) {
+			close_beyond(bound, 0);
+			return -1;
+		}
+		prepare_inherited(socket);
+		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
+			next_worker(binding, bound, &socket->address), socket };
+		bound->count++;
+	}
+	return 0;
+}
+
+static bool
+has_address(const struct bound *bound, const struct address *address)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (address_equal(&bound->sockets[i].address, address))
+			return true;
+	return false;
+}
+
+/* --- a listener ------------------------------------------------------------------- */
+
+/* "localhost" is whatever of its two addresses the host has, on one port. */
+static int
+bind_each(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		struct address address = wanted->addresses[i];
+
+		if (bound->count > 0)
+			address_set_port(&address, address_port(&bound->sockets[0].address));
+		if (!has_address(bound, &address) &&
+		    add_address(binding, &address, false, bound) == -1 &&
+		    !(wanted->count > 1 && family_is_missing(errno))) {
+			close_beyond(bound, 0);
+			return -1;
+		}
+	}
+	return bound->count > 0 ? 0 : -1;
+}
+
+static int
+bind_wanted(const struct binding *binding, struct bound *bound)
+{
+	const struct wanted wanted = find_wanted(binding->config);
+	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
+
+	if (wanted.count == 0) {
+		errno = ENODEV; /* the interface of a link-local address */
+		return -1;
+	}
+	if (add_inherited(binding, bound) == -1)
+		return -1;
+	if (wanted.dual_stack)
+		return bound->count > 0 ? 0 : bind_dual_stack(binding, &wanted, bound);
+	while (bind_each(binding, &wanted, bound) == -1)
+		if (errno != EADDRINUSE || --tries == 0)
+			return -1;
+	return 0;
+}
+
+/* What would be right, or "". */
+static const char *
+hint(const struct binding *binding, int error, char *text, size_t size)
+{
+	const struct listen_config *config = binding->config;
+	const struct inherited_socket *beside = inherited_beside(binding->inherited, config);
+
+	*text = '\0';
+	if (error == EADDRINUSE && beside != NULL)
+		snprintf(text, size, "; %s is inherited (%s): give the listener that address",
+		    beside->uri, beside->name);
+	else if (error == EACCES && config->port != 0 && config->port < 1024)
+		snprintf(text, size, "; a port below 1024 needs root or CAP_NET_BIND_SERVICE");
+	else if (error == EAFNOSUPPORT && binding->inherited->count > 0)
+		snprintf(text, size, "; this service may only have the sockets of its socket unit");
+	return text;
+}
+
+int
+bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
+{
+	const struct listen_config *config = binding->config;
+	const size_t most = ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	char uri[URI_HOST_SIZE + 16], text[256];
+	int error;
+
+	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
+	if (bound->sockets != NULL && bind_wanted(binding, bound) == 0)
+		return 0;
+	error = errno;
+	bind_free(bound);
+	uri_format(config->protocol, config->address, config->port, uri, sizeof(uri));
+	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
+	    hint(binding, error, text, sizeof(text)));
+	errno = error;
+	return -1;
+}

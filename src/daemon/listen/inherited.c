@@ -1,0 +1,215 @@
+/* The sockets that a service manager opened for echod: see inherited.h. */
+#include "daemon/listen/inherited.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/process/manager.h"
+
+/* --- what a descriptor is --------------------------------------------------------- */
+
+static bool
+is_wildcard(const struct address *address)
+{
+	if (address->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+	return address->in4.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+/* Returns -1 where `fd` does not have it. */
+static int
+get(int fd, int level, int option)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, level, option, &value, &length) == 0 ? value : -1;
+}
+
+static void
+name_socket(struct inherited_socket *socket)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (socket->dual_stack)
+		snprintf(text, sizeof(text), "*:%u", (unsigned)address_port(&socket->address));
+	else
+		address_format(&socket->address, text);
+	snprintf(socket->uri, sizeof(socket->uri), "%s://%s", protocol_name(socket->protocol), text);
+}
+
+/* Finds out what `socket->fd` is.  Returns NULL, or what is wrong with it. */
+static const char *
+look_at(struct inherited_socket *socket)
+{
+	const int type = get(socket->fd, SOL_SOCKET, SO_TYPE);
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+
+	socket->family = get(socket->fd, SOL_SOCKET, SO_DOMAIN);
+	if ((socket->family != AF_INET && socket->family != AF_INET6) ||
+	    (type != SOCK_STREAM && type != SOCK_DGRAM) || get(socket->fd, SOL_SOCKET,
+		SO_PROTOCOL) != (type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ||
+	    getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
+		return "is no TCP or UDP socket: echod serves ListenStream= and "
+		       "ListenDatagram= with a port";
+	if (type == SOCK_STREAM && get(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
+		return "is a connection: give its socket unit Accept=no";
+	socket->protocol = type == SOCK_STREAM ? PROTOCOL_TCP : PROTOCOL_UDP;
+	address_from_sockaddr(&socket->address, (struct sockaddr *)&name, length);
+	socket->dual_stack = socket->address.sa.sa_family == AF_INET6 &&
+	    is_wildcard(&socket->address) && get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+	name_socket(socket);
+	return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------- */
+
+struct inherited *
+inherited_new(int first, size_t count, char *const *names, struct faults *faults)
+{
+	const size_t before = faults_count(faults);
+	struct inherited *inherited =
+	    calloc(1, sizeof(*inherited) + count * sizeof(inherited->sockets[0]));
+
+	if (inherited == NULL) {
+		faults_add(faults, "%s", strerror(errno));
+		return NULL;
+	}
+	for (; inherited->count < count; inherited->count++) {
+		struct inherited_socket *socket = &inherited->sockets[inherited->count];
+		const char *fault;
+
+		socket->fd = first + (int)inherited->count;
+		socket->name = strdup(names[inherited->count]);
+		fault = socket->name != NULL ? look_at(socket) : strerror(errno);
+		if (fault != NULL)
+			faults_add(faults, "inherited descriptor %d (%s) %s", socket->fd,
+			    names[inherited->count], fault);
+	}
+	if (faults_count(faults) == before)
+		return inherited;
+	inherited_free(inherited);
+	return NULL;
+}
+
+void
+inherited_free(struct inherited *inherited)
+{
+	if (inherited == NULL)
+		return;
+	for (size_t i = 0; i < inherited->count; i++) {
+		close(inherited->sockets[i].fd);
+		free(inherited->sockets[i].name);
+	}
+	free(inherited);
+}
+
+struct inherited *
+inherited_take(struct faults *faults)
+{
+	struct inherited *inherited = NULL;
+	char **names = NULL;
+	int first, count = sdaemon_take_sockets(&first, &names);
+
+	if (count == -1)
+		faults_add(faults, "cannot take inherited sockets: %s", strerror(errno));
+	else
+		inherited = inherited_new(first, (size_t)count, names, faults);
+	for (int i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	return inherited;
+}
+
+/* --- whose it is ------------------------------------------------------------------ */
+
+static bool
+is_host(const struct inherited_socket *socket, const char *text)
+{
+	struct address address;
+
+	return address_parse(&address, text, address_port(&socket->address)) &&
+	    address_equal(&address, &socket->address) && !socket->dual_stack;
+}
+
+bool
+inherited_belongs(const struct inherited_socket *socket, const struct listen_config *config)
+{
+	if (config->port == 0 || config->port != address_port(&socket->address) ||
+	    config->protocol != socket->protocol)
+		return false;
+	if (strcmp(config->address, "*") == 0)
+		return is_wildcard(&socket->address);
+	if (strcmp(config->address, "localhost") == 0)
+		return is_host(socket, "127.0.0.1") || is_host(socket, "::1");
+	return is_host(socket, config->address);
+}
+
+static bool
+is_served(const struct inherited_socket *socket, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (inherited_belongs(socket, &config->listen[i]))
+			return true;
+	return false;
+}
+
+/* The listener that the socket is named after, or NULL. */
+static const struct listen_config *
+find_namesake(const struct inherited_socket *socket, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (strcmp(config->listen[i].name, socket->name) == 0)
+			return &config->listen[i];
+	return NULL;
+}
+
+void
+inherited_check(const struct inherited *inherited, const struct config *config,
+    struct faults *faults)
+{
+	for (size_t i = 0; i < inherited->count; i++) {
+		const struct inherited_socket *socket = &inherited->sockets[i];
+		const struct listen_config *namesake = find_namesake(socket, config);
+		char uri[URI_HOST_SIZE + 16];
+
+		if (is_served(socket, config))
+			continue;
+		if (namesake != NULL)
+			faults_add(faults, "inherited socket %s (%s): the listener of that name "
+			    "has %s: give both the same address", socket->uri, socket->name,
+			    uri_format(namesake->protocol, namesake->address, namesake->port, uri,
+				sizeof(uri)));
+		else
+			faults_add(faults, "inherited socket %s (%s): no listener has that "
+			    "address: give one to the configuration, or take it from the socket "
+			    "unit", socket->uri, socket->name);
+	}
+}
+
+void
+inherited_tell_unserved(const struct inherited *inherited, const struct config *config)
+{
+	for (size_t i = 0; i < inherited->count; i++)
+		if (!is_served(&inherited->sockets[i], config))
+			log_warning("no listener has %s any more, inherited as %s: what arrives "
+			    "there waits", inherited->sockets[i].uri, inherited->sockets[i].name);
+}
+
+const struct inherited_socket *
+inherited_beside(const struct inherited *inherited, const struct listen_config *config)
+{
+	for (size_t i = 0; i < inherited->count; i++)
+		if (inherited->sockets[i].protocol == config->protocol &&
+		    address_port(&inherited->sockets[i].address) == config->port &&
+		    !inherited_belongs(&inherited->sockets[i], config))
+			return &inherited->sockets[i];
+	return NULL;
+}

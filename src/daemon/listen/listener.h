@@ -1,0 +1,60 @@
+/*
+ * A listener: the sockets of one `listen` section, serving.  Stream listeners
+ * accept in the control thread; each worker is given a datagram socket of its own for each address.
+ */
+#ifndef DAEMON_LISTEN_LISTENER_H
+#define DAEMON_LISTEN_LISTENER_H
+
+#include <stdbool.h>
+
+#include "daemon/account/ledger.h"
+#include "daemon/config/config.h"
+#include "daemon/listen/admission.h"
+#include "daemon/listen/bind.h"
+
+struct event_base;
+struct listener;
+struct udp_guard;
+
+/* What all listeners share: the control thread's loop, its door in, what was inherited. */
+struct listener_context {
+	struct event_base *base;
+	struct admission *admission;
+	struct udp_guard *guard; /* of all datagrams */
+	const struct inherited *inherited;
+};
+
+/*
+ * Makes a listener of *bound, which it takes over; it serves nobody yet.  Returns
+ * NULL with errno, *bound still the caller's.
+ */
+struct listener *listener_new(const struct listen_config *config, const struct bound *bound,
+    const struct listener_context *context);
+
+/* Closes the sockets at once and frees the listener; before listener_serve(). */
+void listener_free(struct listener *listener);
+
+/* Takes over the access list of its context: for datagrams, in which all workers have a part. */
+void listener_take_acl(struct listener *listener);
+
+/* Begins to serve, and says where in the log. */
+void listener_serve(struct listener *listener);
+
+/*
+ * Stops serving and frees the listener: what waits in its queue is admitted first,
+ * as far as there is room; what has arrived of datagrams is answered.  All that waits at an
+ * inherited socket is left to whoever serves it next.
+ */
+void listener_close(struct listener *listener);
+
+/* Accepts again, where it had stopped for want of room or of descriptors. */
+void listener_resume(struct listener *listener);
+
+/* True when `config` describes this listener as it is: name, protocol, address and port. */
+bool listener_is(const struct listener *listener, const struct listen_config *config);
+
+enum protocol listener_protocol(const struct listener *listener);
+const struct bound *listener_sockets(const struct listener *listener);
+struct ledger *listener_ledger(const struct listener *listener);
+
+#endif

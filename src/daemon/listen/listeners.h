@@ -1,0 +1,50 @@
+/*
+ * The listeners in force, and how a configuration replaces them: prepared as a
+ * whole, then committed, or not at all.
+ */
+#ifndef DAEMON_LISTEN_LISTENERS_H
+#define DAEMON_LISTEN_LISTENERS_H
+
+#include "daemon/listen/listener.h"
+
+struct listeners;
+
+struct listeners_change {
+	size_t added, removed, kept;
+};
+
+/* Returns a set without listeners, or NULL; listeners_free() after listeners_close(). */
+struct listeners *listeners_new(const struct listener_context *context);
+void listeners_free(struct listeners *listeners);
+
+/*
+ * Binds what `config` has and the set has not; those that did not change keep
+ * their sockets.  Returns 0, or -1 with the faults told and nothing changed.
+ * After 0 the caller ends it by listeners_commit() or listeners_roll_back().
+ */
+int listeners_prepare(struct listeners *listeners, const struct config *config,
+    struct faults *faults);
+
+/*
+ * The descriptors of what was prepared and is not inherited, in *fds for free().  Returns
+ * how many; NULL in *fds: memory ran out.
+ */
+size_t listeners_prepared(const struct listeners *listeners, int **fds);
+
+/* Begins to serve what was prepared and closes what has left.  Cannot fail. */
+struct listeners_change listeners_commit(struct listeners *listeners,
+    const struct config *config);
+void listeners_roll_back(struct listeners *listeners);
+
+/* Closes all of them, as listener_close() does. */
+void listeners_close(struct listeners *listeners);
+
+/* A connection has ended: who waits for room or for descriptors looks again. */
+void listeners_resume(struct listeners *listeners);
+
+size_t listeners_count(const struct listeners *listeners);
+
+/* The listener at `index` < listeners_count(). */
+const struct listener *listeners_get(const struct listeners *listeners, size_t index);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The one line in which "systemctl status" tells how echod does.
+ */
+#ifndef DAEMON_OBSERVE_STATUS_LINE_H
+#define DAEMON_OBSERVE_STATUS_LINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define STATUS_SIZE 512
+#define STATUS_COUNT_SIZE 16
+
+struct status {
+	uint64_t listeners;
+	uint64_t connections; /* open */
+	uint64_t bytes, datagrams; /* sent back */
+	const char *fault; /* of the last reload, where that failed; NULL */
+	time_t failed;     /* when */
+};
+
+/*
+ * Writes the line to `text` and returns it: ASCII alone, cut to its size, since systemd
+ * passes over a line with half a character in it.
+ */
+const char *status_format(const struct status *status, char text[STATUS_SIZE]);
+
+/* The same in a drain: `open` connections are left, for at most `left` ms. */
+const char *status_format_drain(uint64_t open, int64_t left, char text[STATUS_SIZE]);
+
+/* Writes "999 ", "1.2 k" or "34 M", rounded down, to `text` and returns it: a unit may follow. */
+const char *status_count(uint64_t count, char text[STATUS_COUNT_SIZE]);
+
+#endif

@@ -1,0 +1,74 @@
+/* File descriptors: see descriptors.h. */
+#include "daemon/process/descriptors.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+
+#include "base/log.h"
+
+/* Of one worker: its eventfd, libevent's socketpair for signals, and its epoll. */
+#define EACH_WORKER(for_select) ((for_select) ? 3 : 4)
+
+/*
+ * "localhost" has two addresses, and a reload may have the new sockets beside the old.
+ * Of datagram listeners each worker has sockets of its own.
+ */
+#define EACH_LISTENER 4
+
+/* The control thread's own, standard streams, the log's, the file on a reload, some spare. */
+#define RESERVE 20
+
+/* Raises the hard limit too where that is allowed, which is root's privilege. */
+static void
+raise_limit(struct rlimit *limit, rlim_t wanted)
+{
+	struct rlimit raised = { wanted, wanted > limit->rlim_max ? wanted : limit->rlim_max };
+
+	if (wanted <= limit->rlim_cur)
+		return;
+	if (setrlimit(RLIMIT_NOFILE, &raised) == -1) {
+		raised = (struct rlimit){ limit->rlim_max, limit->rlim_max };
+		if (setrlimit(RLIMIT_NOFILE, &raised) == -1) {
+			log_warning("cannot raise RLIMIT_NOFILE: %s", strerror(errno));
+			return;
+		}
+	}
+	*limit = raised;
+}
+
+static void
+lower_for_select(struct rlimit *limit)
+{
+	if (limit->rlim_cur <= FD_SETSIZE)
+		return;
+	limit->rlim_cur = FD_SETSIZE;
+	if (setrlimit(RLIMIT_NOFILE, limit) == -1)
+		log_error("cannot lower RLIMIT_NOFILE to %d for select(): %s", FD_SETSIZE,
+		    strerror(errno));
+}
+
+size_t
+descriptors_make_room(bool for_select, const struct descriptors_need *need)
+{
+	const rlim_t own = RESERVE + need->inherited + EACH_WORKER(for_select) * need->workers +
+	    EACH_LISTENER * (need->stream_listeners + need->workers * need->datagram_listeners);
+	struct rlimit limit;
+	size_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1) {
+		log_warning("cannot read RLIMIT_NOFILE: %s", strerror(errno));
+		return need->connections;
+	}
+	raise_limit(&limit, need->connections + own);
+	if (for_select)
+		lower_for_select(&limit);
+	if (limit.rlim_cur >= need->connections + own)
+		return need->connections;
+	room = limit.rlim_cur > own ? (size_t)(limit.rlim_cur - own) : 1;
+	log_warning("%s has room for %llu descriptors: at most %zu connections, "
+	    "limits.connections asks for %zu", for_select ? "select()" : "RLIMIT_NOFILE",
+	    (unsigned long long)limit.rlim_cur, room, need->connections);
+	return room;
+}

@@ -1,0 +1,26 @@
+/*
+ * File descriptors: how many connections RLIMIT_NOFILE and select(2) leave room for.
+ */
+#ifndef DAEMON_PROCESS_DESCRIPTORS_H
+#define DAEMON_PROCESS_DESCRIPTORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct descriptors_need {
+	size_t connections; /* limits.connections */
+	size_t workers;
+	size_t stream_listeners;
+	size_t datagram_listeners;
+	size_t inherited; /* sockets */
+};
+
+/*
+ * Sets RLIMIT_NOFILE to what is needed, as far as the process may; for select(2) the
+ * soft limit becomes 1,024, so that no descriptor is ever one that an fd_set cannot
+ * hold.  Returns how many connections there is room for, at least one, and says so
+ * in the log where that is less than wanted.
+ */
+size_t descriptors_make_room(bool for_select, const struct descriptors_need *need);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * The sandbox: which system calls the daemon may make once it serves.  Whoever takes it
+ * over by a fault of its own or of a library can start no program, open no file for
+ * writing, trace no process and make no socket but for TCP, UDP and Unix.
+ *
+ * It is filters of seccomp(2).  This module alone knows libseccomp.
+ */
+#ifndef DAEMON_PROCESS_SANDBOX_H
+#define DAEMON_PROCESS_SANDBOX_H
+
+#include <stdbool.h>
+
+#include "daemon/config/config.h"
+
+/* "+seccomp", or "-seccomp" where it was left out of the build: for -V. */
+extern const char sandbox_feature[];
+
+/* False where the build leaves it out. */
+extern const bool sandbox_built;
+
+/*
+ * Puts all threads into the sandbox for good, after the last of them was started: from
+ * here on the process cannot make one, and any call that it does not need ends it by
+ * SIGSYS; sockets, their options and memory of kinds that it does not need fail with EPERM,
+ * since libraries of nsswitch.conf(5) try such.  Says in the log what became of it.  Returns 0, also where `mode` is
+ * SANDBOX_AUTO and there is no sandbox to be had, or -1 after an error in the log.
+ */
+int sandbox_enter(enum sandbox_mode mode);
+
+#endif

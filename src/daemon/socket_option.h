@@ -1,8 +1,0 @@
-/* One option of a socket that is worth having, but no reason not to serve. */
-#ifndef DAEMON_SOCKET_OPTION_H
-#define DAEMON_SOCKET_OPTION_H
-
-/* As setsockopt(2) with an int; a failure is logged at level debug. */
-void socket_option_set(int fd, int level, int option, int value);
-
-#endif

@@ -1,0 +1,102 @@
+/*
+ * One stream connection: what is read goes back (RFC 862).
+ *
+ * A byte that need not wait is received into the loop's scratch buffer and sent
+ * at once.  What the socket does not take waits in a bufferevent, and while it
+ * waits nothing more is read: a connection never holds more than one scratch
+ * buffer, whatever its peer does.
+ *
+ * The control thread makes a connection, gives it to a worker, and gets it back
+ * closed; in between it is the worker's alone.
+ */
+#ifndef DAEMON_STREAM_CONN_H
+#define DAEMON_STREAM_CONN_H
+
+#include <stdbool.h>
+
+#include "daemon/account/counters.h"
+#include "daemon/account/ledger.h"
+#include "daemon/threads/loop.h"
+#include "net/address.h"
+
+/*
+ * Takes over `fd`, a connected non-blocking socket.  `traffic` is the cell of its
+ * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
+ * conn_free() frees it, before conn_open() or after conn_close() gave it back.
+ * Both are the control thread's to call: they hold the ledger of `traffic`.
+ */
+struct conn *conn_new(int fd, const struct address *peer, struct traffic *traffic);
+void conn_free(struct conn *conn);
+
+struct message *conn_message(struct conn *conn);
+struct conn *conn_from_message(struct message *message);
+
+/* Begins to echo, in `loop`'s thread. */
+void conn_open(struct conn *conn, struct loop *loop);
+
+/*
+ * The one door out: logs `reason`, closes the socket and reports to the control
+ * thread, which counts it and frees the connection.  *conn is gone for the caller.
+ */
+void conn_close(struct conn *conn, enum close_reason reason);
+
+/*
+ * Ends the connection without losing a byte that was read: what waits is sent,
+ * our side is shut down, and it is closed with `reason` once the peer has shut
+ * down its own.
+ */
+void conn_finish(struct conn *conn, enum close_reason reason);
+
+/* Closes with a reset, so that the kernel keeps nothing for a peer that does not read. */
+void conn_abort(struct conn *conn, enum close_reason reason);
+
+const struct address *conn_peer(const struct conn *conn);
+
+/* A mark that the control thread leaves for itself: the books of sources have it. */
+void conn_set_counted(struct conn *conn, bool counted);
+bool conn_is_counted(const struct conn *conn);
+
+enum conn_state conn_state(const struct conn *conn);
+struct traffic *conn_traffic(const struct conn *conn);
+/* Valid once it was closed. */
+enum close_reason conn_reason(const struct conn *conn);
+
+/*
+ * True where the peer has taken bytes since this was last asked, or since they began to
+ * wait: by what the kernel holds (tcp(7), SIOCOUTQ), where echod itself sees none move.
+ * The connection then counts as active now, and goes to the end of its list.
+ */
+bool conn_took_bytes(struct conn *conn);
+
+/*
+ * Closes the connection where its socket has failed: the peer has reset it, or is gone.  In
+ * some states no event tells, and what the kernel holds then stands still for ever.  Returns
+ * true when it did, *conn then gone for the caller.
+ */
+bool conn_end_if_failed(struct conn *conn);
+
+/* True where the kernel holds nothing that the peer has not taken, unless the socket failed. */
+bool conn_is_taken(const struct conn *conn);
+
+/*
+ * What is held for it: by the kernel for its socket, in both directions and overhead included,
+ * and by this process for bytes that wait: bytes.
+ */
+size_t conn_memory(const struct conn *conn);
+
+/* Counts it among its loop's stalled ones, until it moves or ends. */
+void conn_mark_stalled(struct conn *conn);
+bool conn_is_stalled(const struct conn *conn);
+
+/* How long nothing has moved either way, as far as is known: ms. */
+int64_t conn_silence(const struct conn *conn, int64_t now);
+
+/* How long it has been open, and, while it is blocked, how long it has been so, to 16 s: ms. */
+int64_t conn_age(const struct conn *conn, int64_t now);
+int64_t conn_blocked_for(const struct conn *conn, int64_t now);
+
+/* The one after it in its list, and the one before it, or NULL. */
+struct conn *conn_next(const struct conn *conn);
+struct conn *conn_before(const struct conn *conn);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * What a connection is made of, for its files alone: conn.c has its life and the echo,
+ * wait.c the bytes that must wait, pace.c its bandwidth, taken.c what its peer
+ * takes and how long that lasts.
+ */
+#ifndef DAEMON_STREAM_CONN_INTERNAL_H
+#define DAEMON_STREAM_CONN_INTERNAL_H
+
+#include <assert.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "daemon/stream/conn.h"
+
+/*
+ * There are as many as there are peers, idle ones most of them, so its size counts: with
+ * the allocator's own 8 bytes 240, of which libevent's event takes 128.  Times that are
+ * only compared with limits are kept modulo their type.
+ */
+struct conn {
+	struct event readable; /* it knows the descriptor: fd_of() */
+	union {
+		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
+		struct message message;       /* before and after: carries it between the threads */
+	};
+	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
+	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
+	uint64_t received, sent;     /* bytes */
+	int64_t opened;              /* loop_now() */
+	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
+	struct address peer;
+	int untaken;            /* bytes that the peer had not taken when that was last looked at */
+	uint32_t active;        /* loop_now(), modulo 49 days */
+	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
+	uint8_t reason : 7;     /* enum close_reason */
+	uint8_t counted : 1;    /* the control thread's mark */
+	uint8_t state : 6;      /* enum conn_state */
+	uint8_t grows : 1;      /* its receive buffer is no longer held */
+	uint8_t stalled : 1;    /* counted in loop->stalled */
+};
+static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
+
+static inline int
+fd_of(const struct conn *conn)
+{
+	return event_get_fd(&conn->readable);
+}
+
+static inline struct loop *
+loop_of(const struct conn *conn)
+{
+	return conn->traffic->loop;
+}
+
+/* Puts it at the end of the list of `state`: it is active now, and not stalled. */
+void conn_set_state(struct conn *conn, enum conn_state state);
+
+/* Something moved: the connection goes to the end of those that may be silent. */
+void conn_touch(struct conn *conn);
+
+/*
+ * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
+ * one whose peer had only shut down its side has not taken all its bytes.
+ */
+void conn_fail(struct conn *conn, int error);
+
+/* Counts bytes that the socket took: the only place where bytes go out of the books. */
+void conn_count_sent(struct conn *conn, size_t size);
+
+/* Our side is done: all that was read has been given to the kernel. */
+void conn_shut_down(struct conn *conn);
+
+/* Tells, at level debug, that none of its bytes wait. */
+void conn_log_drained(const struct conn *conn);
+
+/* --- wait.c --- */
+
+/*
+ * Lets `size` bytes wait that the socket did not take: reading stops until they are sent, and
+ * then goes on, or our side is shut down where it is flushing.  Where memory lacks the
+ * connection is aborted.
+ */
+void conn_wait_with(struct conn *conn, const void *data, size_t size);
+
+/* Frees what waits, unsent. */
+void conn_wait_end(struct conn *conn);
+
+/* How many bytes wait, and how many of this process's memory they hold. */
+size_t conn_waiting_bytes(const struct conn *conn);
+size_t conn_waiting_memory(const struct conn *conn);
+
+/* --- pace.c --- */
+
+/* What one recv may take, by its bandwidth. */
+size_t conn_most_to_receive(const struct conn *conn);
+
+/*
+ * `size` bytes were received.  Returns true where that is more than its bandwidth allows by
+ * now: it is to conn_read_on().
+ */
+bool conn_pay(struct conn *conn, size_t size);
+
+/* Begins to read again, now or when its bandwidth allows it. */
+void conn_read_on(struct conn *conn);
+
+/* --- taken.c --- */
+
+/* From here on it is seen what the peer takes. */
+void conn_watch(struct conn *conn);
+
+/* It has moved: whatever it waited for, it is not stalled. */
+void conn_unmark_stalled(struct conn *conn);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Which blocked connections are ended for what they hold of the kernel's memory: a peer that
+ * sends and never reads costs the host more than it costs this process.
+ *
+ * Two bounds, each shared evenly by the workers: limits.stalled_connections on how many may
+ * be stalled, and limits.blocked_memory on what all that are blocked hold together.
+ * Beyond either the one of which nothing was taken for longest is aborted first.
+ */
+#ifndef DAEMON_STREAM_PRESSURE_H
+#define DAEMON_STREAM_PRESSURE_H
+
+#include <stdint.h>
+
+#include "daemon/threads/loop.h"
+
+/* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
+#define STALLED_AFTER 2000
+
+/*
+ * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
+ * milliseconds that is to be done again, while a connection is blocked.
+ */
+int64_t stalled_end(struct loop *loop, int64_t now);
+
+/*
+ * Has the C library give free memory back to the system where much less of it is held for
+ * bytes that wait than was.  Not more often than once a second: it takes milliseconds.
+ */
+void stalled_give_back(struct loop *loop);
+
+#endif

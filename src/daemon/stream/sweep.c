@@ -1,0 +1,204 @@
+/* Ends the connections of a loop whose time is up: see sweep.h. */
+#include "daemon/stream/sweep.h"
+
+#include "daemon/stream/conn.h"
+#include "daemon/stream/pressure.h"
+
+/* In a drain a connection that has been silent this long has had its say: ms. */
+#define DRAIN_SILENCE 1000
+
+/* How long a peer may take to shut down its side after ours, taking no byte: ms. */
+#define LINGER 5000
+
+/*
+ * How many times limits.write_timeout a connection may be blocked without a break, however
+ * steadily its peer takes a byte now and then.
+ */
+#define BLOCKED_MOST 10
+
+/* How often all connections are looked at for their age: ms. */
+#define AGE_LOOK 500
+
+/* No sweep is nearer than this: ms, longer than a tick of the coarse clock. */
+#define NEAREST 10
+
+static int64_t
+limit_of(const _Atomic int64_t *limit)
+{
+	return atomic_load_explicit(limit, memory_order_relaxed);
+}
+
+/*
+ * Calls `look` for the connections of `state` that have been silent for `limit`, which it
+ * may end or move to the end of the list.
+ */
+static void
+each_silent(struct loop *loop, enum conn_state state, int64_t now, int64_t limit,
+    void (*look)(struct loop *loop, struct conn *conn, int64_t now))
+{
+	struct conn *conn = TAILQ_FIRST(&loop->lists[state]), *next;
+	const struct conn *last = TAILQ_LAST(&loop->lists[state], conn_list);
+
+	for (; conn != NULL && conn_silence(conn, now) >= limit; conn = next) {
+		next = conn != last ? conn_next(conn) : NULL;
+		look(loop, conn, now);
+	}
+}
+
+/* --- what each of them is due ------------------------------------------------------- */
+
+/* Our side is shut down.  A peer that takes what is left may shut down its own later. */
+static void
+look_at_lingering(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	if (conn_is_taken(conn))
+		conn_close(conn, conn_reason(conn));
+	else if (!conn_took_bytes(conn))
+		conn_abort(conn, conn_reason(conn));
+}
+
+/* It gets our FIN, unless its peer is busy with what the kernel holds. */
+static void
+look_at_silent(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)now;
+	if (conn_is_taken(conn) || !conn_took_bytes(conn))
+		conn_finish(conn, loop->draining ? CLOSE_DRAIN : CLOSE_IDLE);
+}
+
+/* For one that does not take its bytes our FIN is too late. */
+static void
+look_at_blocked(struct loop *loop, struct conn *conn, int64_t now)
+{
+	const int64_t write = limit_of(&loop->limits.write), idle = limit_of(&loop->limits.idle);
+	const bool took = conn_took_bytes(conn);
+
+	if (!took)
+		conn_mark_stalled(conn);
+	if (write > 0 && (conn_silence(conn, now) >= write ||
+	    conn_blocked_for(conn, now) >= write * BLOCKED_MOST))
+		conn_abort(conn, CLOSE_WRITE);
+	else if (idle > 0 && conn_silence(conn, now) >= idle)
+		conn_abort(conn, CLOSE_IDLE);
+}
+
+/* Both sides are shut down, so no event is left: all that is left is the peer's to take. */
+static void
+look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	if (!conn_end_if_failed(conn) && conn_is_taken(conn))
+		conn_close(conn, conn_reason(conn));
+}
+
+/* Where a byte takes longer than a look: until it is paid for, no event is left either. */
+static void
+look_at_paced(struct loop *loop, struct conn *conn, int64_t now)
+{
+	(void)loop;
+	(void)now;
+	conn_end_if_failed(conn);
+}
+
+static void
+look_at_age(struct loop *loop, struct conn *conn, int64_t now)
+{
+	if (conn_age(conn, now) >= limit_of(&loop->limits.lifetime))
+		conn_finish(conn, CLOSE_LIFETIME);
+}
+
+/* --- all of them ---------------------------------------------------------------------- */
+
+/* In how many milliseconds the head of a list will have been silent for `limit`. */
+static int64_t
+time_left(const struct loop *loop, enum conn_state state, int64_t now, int64_t limit, int64_t most)
+{
+	const struct conn *conn = TAILQ_FIRST(&loop->lists[state]);
+	int64_t left;
+
+	if (conn == NULL || limit == 0)
+		return most;
+	left = limit - conn_silence(conn, now);
+	return left < NEAREST ? NEAREST : left < most ? left : most;
+}
+
+static void
+end_due(struct loop *loop, int64_t now)
+{
+	const int64_t idle = limit_of(&loop->limits.idle);
+
+	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
+	each_silent(loop, CONN_BLOCKED, now, STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_FLUSHING, now, STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_CLOSING, now, STALLED_AFTER, look_at_blocked);
+	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
+	if (loop->draining)
+		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
+	else if (idle > 0)
+		each_silent(loop, CONN_READING, now, idle, look_at_silent);
+	if (limit_of(&loop->limits.lifetime) > 0 && now - loop->ages_looked >= AGE_LOOK) {
+		loop->ages_looked = now;
+		for (enum conn_state state = CONN_READING; state <= CONN_BLOCKED; state++)
+			each_silent(loop, state, now, 0, look_at_age);
+	}
+}
+
+int64_t
+sweep_due(struct loop *loop, int64_t now, int64_t most)
+{
+	end_due(loop, now);
+	stalled_give_back(loop);
+	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
+	most = time_left(loop, CONN_BLOCKED, now, STALLED_AFTER, most);
+	/* In a drain `most` is short, and a silent connection needs no time of its own. */
+	return loop->draining ? most
+	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);
+}
+
+/* In these states a connection waits for something else than bytes of its peer. */
+static const enum conn_state waiting[] = { CONN_PACED, CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
+
+bool
+sweep_has_waiting(const struct loop *loop)
+{
+	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+		if (!TAILQ_EMPTY(&loop->lists[waiting[i]]))
+			return true;
+	return false;
+}
+
+int64_t
+sweep_watch(struct loop *loop, int64_t now)
+{
+	int64_t again;
+
+	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
+	each_silent(loop, CONN_PACED, now, LOOP_WATCH, look_at_paced);
+	again = stalled_end(loop, now);
+	return sweep_has_waiting(loop) ? again : 0;
+}
+
+void
+sweep_finish_all(struct loop *loop, enum close_reason reason)
+{
+	struct conn *conn, *next;
+
+	for (enum conn_state state = CONN_READING; state < CONN_FLUSHING; state++)
+		for (conn = TAILQ_FIRST(&loop->lists[state]); conn != NULL; conn = next) {
+			next = conn_next(conn);
+			conn_finish(conn, reason);
+		}
+}
+
+void
+sweep_abort_all(struct loop *loop, enum close_reason reason)
+{
+	struct conn *conn;
+
+	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
+		while ((conn = TAILQ_FIRST(&loop->lists[state])) != NULL)
+			conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
+}

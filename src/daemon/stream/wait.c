@@ -1,0 +1,156 @@
+/* The bytes of a connection that its socket did not take: see conn_internal.h. */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/stream/conn_internal.h"
+
+/* About what libevent allocates for a bufferevent with two empty buffers: bytes. */
+#define BUFFEREVENT_SIZE 1024
+
+struct waiting {
+	struct bufferevent *buffer;
+	size_t memory; /* bytes, all of them held until the last one is sent */
+};
+
+struct copy {
+	struct loop *loop; /* which counts it */
+	unsigned char bytes[];
+};
+
+/* The output buffer changed; what went out of it was taken by the socket. */
+static void
+on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	(void)buffer;
+	if (info->n_deleted > 0)
+		conn_count_sent(arg, info->n_deleted);
+}
+
+/* Nothing waits any more. */
+static void
+on_drained(struct bufferevent *buffer, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)buffer;
+	conn_wait_end(conn);
+	conn_log_drained(conn);
+	if (conn->state == CONN_FLUSHING) {
+		conn_shut_down(conn);
+		return;
+	}
+	conn_read_on(conn);
+}
+
+static void
+on_failed(struct bufferevent *buffer, short what, void *arg)
+{
+	(void)buffer;
+	(void)what;
+	conn_fail(arg, EVUTIL_SOCKET_ERROR());
+}
+
+/* Not by conn_wait_end(): a bufferevent is freed later, by its loop. */
+static void
+free_copy(const void *bytes, size_t size, void *arg)
+{
+	struct copy *copy = arg;
+
+	(void)bytes;
+	copy->loop->waiting_memory -= size;
+	free(copy);
+}
+
+/*
+ * A buffer of libevent's own would round the size up to a power of two.  Returns false where
+ * memory lacks.
+ */
+static bool
+add_copy(struct evbuffer *output, const void *data, size_t size, struct loop *loop)
+{
+	struct copy *copy = malloc(sizeof(*copy) + size);
+
+	if (copy == NULL)
+		return false;
+	copy->loop = loop;
+	memcpy(copy->bytes, data, size);
+	if (evbuffer_add_reference(output, copy->bytes, size, free_copy, copy) == -1) {
+		free(copy);
+		return false;
+	}
+	loop->waiting_memory += size;
+	if (loop->waiting_memory > loop->waiting_most)
+		loop->waiting_most = loop->waiting_memory;
+	return true;
+}
+
+static struct waiting *
+waiting_new(struct conn *conn, size_t size)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
+
+	if (waiting == NULL)
+		return NULL;
+	waiting->buffer = bufferevent_socket_new(loop_of(conn)->base, fd_of(conn), 0);
+	if (waiting->buffer == NULL) {
+		free(waiting);
+		return NULL;
+	}
+	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
+	waiting->memory = size + BUFFEREVENT_SIZE;
+	return waiting;
+}
+
+/*
+ * The read event goes before the bufferevent's first write: under EPOLLET both on one
+ * descriptor would leave it registered for writing alone.
+ */
+void
+conn_wait_with(struct conn *conn, const void *data, size_t size)
+{
+	struct evbuffer *output;
+
+	event_del(&conn->readable);
+	conn->waiting = waiting_new(conn, size);
+	if (conn->waiting == NULL) {
+		conn_abort(conn, CLOSE_MEMORY);
+		return;
+	}
+	output = bufferevent_get_output(conn->waiting->buffer);
+	if (!add_copy(output, data, size, loop_of(conn)) ||
+	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
+	    !event_pending(&conn->waiting->buffer->ev_write, EV_WRITE, NULL)) { /* not told */
+		/* Nothing of it is counted as sent: the close takes it off the books. */
+		conn_abort(conn, CLOSE_MEMORY);
+		return;
+	}
+	conn_set_state(conn, CONN_BLOCKED);
+	conn_watch(conn);
+}
+
+void
+conn_wait_end(struct conn *conn)
+{
+	if (conn->waiting == NULL)
+		return;
+	bufferevent_free(conn->waiting->buffer);
+	free(conn->waiting);
+	conn->waiting = NULL;
+}
+
+size_t
+conn_waiting_bytes(const struct conn *conn)
+{
+	if (conn->waiting == NULL)
+		return 0;
+	return evbuffer_get_length(bufferevent_get_output(conn->waiting->buffer));
+}
+
+size_t
+conn_waiting_memory(const struct conn *conn)
+{
+	return conn->waiting != NULL ? conn->waiting->memory : 0;
+}

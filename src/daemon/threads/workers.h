@@ -1,0 +1,55 @@
+/*
+ * The workers as a body: which of them takes the next connection, and what all of
+ * them are told.  The control thread's alone.
+ */
+#ifndef DAEMON_THREADS_WORKERS_H
+#define DAEMON_THREADS_WORKERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/threads/worker.h"
+
+struct workers;
+
+/* How many workers `config` asks for, 0 meaning one for each CPU that the process may use. */
+size_t workers_wanted(const struct config *config);
+
+/*
+ * Makes that many workers.  Returns NULL with errno; workers_free() frees them, once
+ * they were joined or when they were never started.
+ */
+struct workers *workers_new(const struct config *config, const struct loop_reports *reports);
+void workers_free(struct workers *workers);
+
+/* Starts the threads.  Returns 0, or -1 with errno when one does not start. */
+int workers_start(struct workers *workers);
+
+size_t workers_count(const struct workers *workers);
+struct worker *workers_get(const struct workers *workers, size_t index);
+
+/*
+ * Which worker takes the next connection: the one with the fewest among those
+ * whose heartbeat is fresh.
+ */
+size_t workers_pick(const struct workers *workers);
+
+/* Whether one hangs at `now` (loop_now()), as worker_hangs() says; *index is then the first. */
+bool workers_find_hung(const struct workers *workers, int64_t now, size_t *index);
+
+/* Keeps the books of how many connections each has. */
+void workers_count_opened(struct workers *workers, size_t index);
+void workers_count_closed(struct workers *workers, size_t index);
+
+/* What worker.h says of each, for all. */
+void workers_set_limits(struct workers *workers, const struct config *config);
+void workers_drain(struct workers *workers);
+void workers_finish(struct workers *workers);
+void workers_stop_and_join(struct workers *workers);
+
+const char *workers_event_method(const struct workers *workers);
+
+/* The sum of one datagram counter, by its offset in struct datagram_counters. */
+uint64_t workers_datagrams(const struct workers *workers, size_t offset);
+
+#endif

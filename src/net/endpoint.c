@@ -1,0 +1,114 @@
+/* Where to listen or to connect: see endpoint.h. */
+#include "net/endpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const protocol_names[] = {
+	[PROTOCOL_TCP] = "tcp",
+	[PROTOCOL_UDP] = "udp",
+};
+
+const char *
+protocol_name(enum protocol protocol)
+{
+	return protocol_names[protocol];
+}
+
+bool
+protocol_parse(const char *name, enum protocol *protocol)
+{
+	for (size_t i = 0; i < sizeof(protocol_names) / sizeof(protocol_names[0]); i++)
+		if (strcmp(name, protocol_names[i]) == 0) {
+			*protocol = (enum protocol)i;
+			return true;
+		}
+	return false;
+}
+
+static const char *
+parse_scheme(struct uri *uri, const char **rest)
+{
+	static const char fault[] = "write tcp://HOST:PORT or udp://HOST:PORT";
+	const char *end = strstr(*rest, "://");
+	char name[8];
+
+	if (end == NULL || (size_t)(end - *rest) >= sizeof(name))
+		return fault;
+	memcpy(name, *rest, (size_t)(end - *rest));
+	name[end - *rest] = '\0';
+	*rest = end + 3;
+	return protocol_parse(name, &uri->protocol) ? NULL : fault;
+}
+
+/* The host ends at the last ':' outside brackets; it must not be empty. */
+static const char *
+parse_host(struct uri *uri, const char **rest)
+{
+	const char *start = *rest, *end;
+
+	if (*start == '[') {
+		end = strrchr(++start, ']'); /* an interface's name may have one as well */
+		if (end == NULL)
+			return "the IPv6 address lacks its \"]\"";
+		if (end > start && memchr(start, ':', (size_t)(end - start)) == NULL)
+			return "brackets are for IPv6 addresses alone";
+		*rest = end + 1;
+	} else {
+		end = start + strcspn(start, ":");
+		if (strchr(end, ':') != strrchr(end, ':'))
+			return "write an IPv6 address in brackets: [::1]";
+		*rest = end;
+	}
+	if (end == start)
+		return "the host is missing";
+	if (end - start >= URI_HOST_SIZE)
+		return "the host is longer than 255 characters";
+	memcpy(uri->host, start, (size_t)(end - start));
+	uri->host[end - start] = '\0';
+	return NULL;
+}
+
+static const char *
+parse_port(struct uri *uri, const char *rest)
+{
+	static const char fault[] = "the port is a number from 0 to 65535";
+	unsigned port = 0;
+
+	if (*rest != ':')
+		return "the port is missing: write it after the host, as in tcp://localhost:7";
+	rest++;
+	if (*rest == '\0' || strlen(rest) > 5)
+		return fault;
+	for (; *rest != '\0'; rest++) {
+		if (*rest < '0' || *rest > '9')
+			return fault;
+		port = port * 10 + (unsigned)(*rest - '0');
+	}
+	if (port > UINT16_MAX)
+		return fault;
+	uri->port = (uint16_t)port;
+	return NULL;
+}
+
+const char *
+uri_parse(struct uri *uri, const char *text)
+{
+	const char *fault;
+
+	if ((fault = parse_scheme(uri, &text)) != NULL)
+		return fault;
+	if ((fault = parse_host(uri, &text)) != NULL)
+		return fault;
+	return parse_port(uri, text);
+}
+
+const char *
+uri_format(enum protocol protocol, const char *host, uint16_t port, char *text, size_t size)
+{
+	const bool brackets = strchr(host, ':') != NULL;
+
+	snprintf(text, size, "%s://%s%s%s:%u", protocol_name(protocol),
+	    brackets ? "[" : "", host, brackets ? "]" : "", (unsigned)port);
+	return text;
+}

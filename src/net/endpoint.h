@@ -1,0 +1,42 @@
+/*
+ * Where to listen or to connect, as both commands write it:
+ * tcp://HOST:PORT and udp://HOST:PORT, with an IPv6 address in brackets.
+ */
+#ifndef NET_ENDPOINT_H
+#define NET_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP };
+
+/* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
+#define URI_HOST_SIZE 256
+
+struct uri {
+	enum protocol protocol;
+	char host[URI_HOST_SIZE]; /* without brackets: an address, a name or "*" */
+	uint16_t port;            /* host order */
+};
+
+/* "tcp" or "udp". */
+const char *protocol_name(enum protocol protocol);
+
+/* Returns false, *protocol untouched, when `name` is no protocol of echod's. */
+bool protocol_parse(const char *name, enum protocol *protocol);
+
+/*
+ * Reads `text` into *uri.  Returns NULL, or what is wrong and would be right,
+ * as a constant string; *uri is then undefined.
+ */
+const char *uri_parse(struct uri *uri, const char *text);
+
+/*
+ * Writes "tcp://127.0.0.1:7" or "udp://[::1]:7" to `text` and returns it, cut
+ * where `size` is too small.
+ */
+const char *uri_format(enum protocol protocol, const char *host, uint16_t port, char *text,
+    size_t size);
+
+#endif
