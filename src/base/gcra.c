@@ -4,7 +4,7 @@
 #define SECOND 1000000
 
 int64_t
-ratelimit_pay(int64_t paid_until, uint64_t units, int64_t rate, int64_t now)
+gcra_pay(int64_t paid_until, uint64_t units, int64_t rate, int64_t now)
 {
 	const int64_t start = paid_until > now ? paid_until : now;
 
@@ -12,7 +12,7 @@ ratelimit_pay(int64_t paid_until, uint64_t units, int64_t rate, int64_t now)
 }
 
 bool
-ratelimit_exceeded(int64_t paid_until, int64_t ahead, int64_t now)
+gcra_exceeded(int64_t paid_until, int64_t ahead, int64_t now)
 {
 	return paid_until > now + ahead;
 }

@@ -13,9 +13,9 @@
  * Returns until when `units` more are paid for, at `rate` per second (above 0), where the
  * ones before are until `paid_until` (0: none).  Unused time is not saved up.
  */
-int64_t ratelimit_pay(int64_t paid_until, uint64_t units, int64_t rate, int64_t now);
+int64_t gcra_pay(int64_t paid_until, uint64_t units, int64_t rate, int64_t now);
 
 /* True while more was taken than its time has come for, by more than `ahead`. */
-bool ratelimit_exceeded(int64_t paid_until, int64_t ahead, int64_t now);
+bool gcra_exceeded(int64_t paid_until, int64_t ahead, int64_t now);
 
 #endif

@@ -82,8 +82,8 @@ check_numeric(const char *host, const char *text)
 static void
 parse(struct common_arguments *common, const char *text)
 {
-	struct uri *uri = &common->wish.uri;
-	const char *fault = uri_parse(uri, text);
+	struct endpoint *uri = &common->wish.uri;
+	const char *fault = endpoint_parse(uri, text);
 
 	if (fault != NULL)
 		report_unusable("%s: %s", text, fault);
@@ -92,7 +92,7 @@ parse(struct common_arguments *common, const char *text)
 	if (strcmp(uri->host, "*") == 0)
 		report_unusable("%s: give a host", text);
 	check_numeric(uri->host, text);
-	uri_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
+	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 
 /* A bare HOST [PORT], written as a URI. */
@@ -102,7 +102,7 @@ take_host(struct common_arguments *common, const char *host, const char *port)
 	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
 	char text[URI_TEXT_SIZE];
 
-	if (strlen(host) >= URI_HOST_SIZE || strlen(port) > 5)
+	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > 5)
 		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
 		    port);
 	snprintf(text, sizeof(text), ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
@@ -124,7 +124,7 @@ void
 common_take_uri(struct common_arguments *common, const char *text)
 {
 	const char *colon = find_port(text);
-	char host[URI_HOST_SIZE];
+	char host[ENDPOINT_HOST_SIZE];
 
 	if (strstr(text, "://") != NULL) {
 		parse(common, text);

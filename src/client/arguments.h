@@ -11,7 +11,7 @@
 #include "client/transport/channel.h"
 
 /* "udp://[", the host, "]:65535" and the NUL. */
-#define URI_TEXT_SIZE (URI_HOST_SIZE + 16)
+#define URI_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
 
 struct common_arguments {
 	struct channel_wish wish;

@@ -83,7 +83,7 @@ leave_with_hint(void)
 static _Noreturn void
 print_version(void)
 {
-	printf("echod %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature, sdaemon_feature,
+	printf("echod %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature, manager_feature,
 	    event_get_version());
 	leave("");
 }

@@ -27,7 +27,7 @@ protocol_parse(const char *name, enum protocol *protocol)
 }
 
 static const char *
-parse_scheme(struct uri *uri, const char **rest)
+parse_scheme(struct endpoint *endpoint, const char **rest)
 {
 	static const char fault[] = "write tcp://HOST:PORT or udp://HOST:PORT";
 	const char *end = strstr(*rest, "://");
@@ -38,12 +38,12 @@ parse_scheme(struct uri *uri, const char **rest)
 	memcpy(name, *rest, (size_t)(end - *rest));
 	name[end - *rest] = '\0';
 	*rest = end + 3;
-	return protocol_parse(name, &uri->protocol) ? NULL : fault;
+	return protocol_parse(name, &endpoint->protocol) ? NULL : fault;
 }
 
 /* The host ends at the last ':' outside brackets; it must not be empty. */
 static const char *
-parse_host(struct uri *uri, const char **rest)
+parse_host(struct endpoint *endpoint, const char **rest)
 {
 	const char *start = *rest, *end;
 
@@ -62,15 +62,15 @@ parse_host(struct uri *uri, const char **rest)
 	}
 	if (end == start)
 		return "the host is missing";
-	if (end - start >= URI_HOST_SIZE)
+	if (end - start >= ENDPOINT_HOST_SIZE)
 		return "the host is longer than 255 characters";
-	memcpy(uri->host, start, (size_t)(end - start));
-	uri->host[end - start] = '\0';
+	memcpy(endpoint->host, start, (size_t)(end - start));
+	endpoint->host[end - start] = '\0';
 	return NULL;
 }
 
 static const char *
-parse_port(struct uri *uri, const char *rest)
+parse_port(struct endpoint *endpoint, const char *rest)
 {
 	static const char fault[] = "the port is a number from 0 to 65535";
 	unsigned port = 0;
@@ -87,24 +87,24 @@ parse_port(struct uri *uri, const char *rest)
 	}
 	if (port > UINT16_MAX)
 		return fault;
-	uri->port = (uint16_t)port;
+	endpoint->port = (uint16_t)port;
 	return NULL;
 }
 
 const char *
-uri_parse(struct uri *uri, const char *text)
+endpoint_parse(struct endpoint *endpoint, const char *text)
 {
 	const char *fault;
 
-	if ((fault = parse_scheme(uri, &text)) != NULL)
+	if ((fault = parse_scheme(endpoint, &text)) != NULL)
 		return fault;
-	if ((fault = parse_host(uri, &text)) != NULL)
+	if ((fault = parse_host(endpoint, &text)) != NULL)
 		return fault;
-	return parse_port(uri, text);
+	return parse_port(endpoint, text);
 }
 
 const char *
-uri_format(enum protocol protocol, const char *host, uint16_t port, char *text, size_t size)
+endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text, size_t size)
 {
 	const bool brackets = strchr(host, ':') != NULL;
 

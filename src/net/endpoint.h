@@ -12,11 +12,11 @@
 enum protocol { PROTOCOL_TCP, PROTOCOL_UDP };
 
 /* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
-#define URI_HOST_SIZE 256
+#define ENDPOINT_HOST_SIZE 256
 
-struct uri {
+struct endpoint {
 	enum protocol protocol;
-	char host[URI_HOST_SIZE]; /* without brackets: an address, a name or "*" */
+	char host[ENDPOINT_HOST_SIZE]; /* without brackets: an address, a name or "*" */
 	uint16_t port;            /* host order */
 };
 
@@ -27,16 +27,16 @@ const char *protocol_name(enum protocol protocol);
 bool protocol_parse(const char *name, enum protocol *protocol);
 
 /*
- * Reads `text` into *uri.  Returns NULL, or what is wrong and would be right,
- * as a constant string; *uri is then undefined.
+ * Reads `text` into *endpoint.  Returns NULL, or what is wrong and would be right,
+ * as a constant string; *endpoint is then undefined.
  */
-const char *uri_parse(struct uri *uri, const char *text);
+const char *endpoint_parse(struct endpoint *endpoint, const char *text);
 
 /*
  * Writes "tcp://127.0.0.1:7" or "udp://[::1]:7" to `text` and returns it, cut
  * where `size` is too small.
  */
-const char *uri_format(enum protocol protocol, const char *host, uint16_t port, char *text,
+const char *endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text,
     size_t size);
 
 #endif

@@ -295,7 +295,7 @@ longest_of(char **messages, int count)
 static int
 converse(struct sender *sender, char **messages, int message_count)
 {
-	const struct uri *uri = &sender->common.wish.uri;
+	const struct endpoint *uri = &sender->common.wish.uri;
 	const size_t longest = longest_of(messages, message_count);
 	const int64_t started = timing_now();
 	int status;

@@ -19,7 +19,7 @@ struct event_base;
 
 /* What is asked for. */
 struct channel_wish {
-	struct uri uri;
+	struct endpoint uri;
 	int family;       /* AF_INET, AF_INET6, or AF_UNSPEC for either */
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */

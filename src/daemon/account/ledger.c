@@ -12,22 +12,22 @@ struct ledger *
 ledger_new(const char *name, size_t worker_count)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
-	const size_t size = worker_count * sizeof(*ledger->traffic);
+	const size_t size = worker_count * sizeof(*ledger->branches);
 
 	if (ledger == NULL)
 		return NULL;
 	ledger->holders = 1;
 	ledger->worker_count = worker_count;
 	ledger->name = strdup(name);
-	ledger->traffic = aligned_alloc(alignof(struct traffic), size);
-	if (ledger->name == NULL || ledger->traffic == NULL) {
+	ledger->branches = aligned_alloc(alignof(struct branch), size);
+	if (ledger->name == NULL || ledger->branches == NULL) {
 		ledger_release(ledger);
 		errno = ENOMEM;
 		return NULL;
 	}
-	memset(ledger->traffic, 0, size);
+	memset(ledger->branches, 0, size);
 	for (size_t i = 0; i < worker_count; i++)
-		ledger->traffic[i].ledger = ledger;
+		ledger->branches[i].ledger = ledger;
 	return ledger;
 }
 
@@ -42,7 +42,7 @@ ledger_release(struct ledger *ledger)
 {
 	if (ledger == NULL || --ledger->holders > 0)
 		return;
-	free(ledger->traffic);
+	free(ledger->branches);
 	free(ledger->name);
 	free(ledger);
 }
@@ -60,9 +60,9 @@ refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold)
 }
 
 size_t
-ledger_worker(const struct traffic *traffic)
+ledger_worker(const struct branch *branch)
 {
-	return (size_t)(traffic - traffic->ledger->traffic);
+	return (size_t)(branch - branch->ledger->branches);
 }
 
 static uint64_t
@@ -72,18 +72,18 @@ sum(const struct ledger *ledger, size_t offset)
 
 	for (size_t i = 0; i < ledger->worker_count; i++)
 		total += counter_read(
-		    (const counter *)((const char *)&ledger->traffic[i] + offset));
+		    (const counter *)((const char *)&ledger->branches[i] + offset));
 	return total;
 }
 
 uint64_t
 ledger_received_bytes(const struct ledger *ledger)
 {
-	return sum(ledger, offsetof(struct traffic, received_bytes));
+	return sum(ledger, offsetof(struct branch, received_bytes));
 }
 
 uint64_t
 ledger_sent_bytes(const struct ledger *ledger)
 {
-	return sum(ledger, offsetof(struct traffic, sent_bytes));
+	return sum(ledger, offsetof(struct branch, sent_bytes));
 }

@@ -15,7 +15,7 @@ struct ledger;
 struct loop;
 
 /* What one worker moved for one listener; on a cache line of its own. */
-struct traffic {
+struct branch {
 	alignas(64) struct ledger *ledger;
 	struct loop *loop; /* the worker's, which sets it itself */
 	counter received_bytes;
@@ -40,7 +40,7 @@ struct ledger {
 	uint64_t refused[REFUSE_REASON_COUNT];
 	struct refusal_note notes[REFUSE_REASON_COUNT];
 
-	struct traffic *traffic; /* one for each worker */
+	struct branch *branches; /* one for each worker */
 };
 
 /* Returns a ledger with one holder, or NULL with errno. */
@@ -57,7 +57,7 @@ void ledger_release(struct ledger *ledger);
 bool refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold);
 
 /* Which worker's cell this is. */
-size_t ledger_worker(const struct traffic *traffic);
+size_t ledger_worker(const struct branch *branch);
 
 uint64_t ledger_received_bytes(const struct ledger *ledger);
 uint64_t ledger_sent_bytes(const struct ledger *ledger);

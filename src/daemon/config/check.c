@@ -155,10 +155,10 @@ static void
 tell_overlap(const struct listen_config *a, struct place at_a, const struct listen_config *b,
     struct place at_b, struct faults *faults)
 {
-	char uri_a[URI_HOST_SIZE + 16], uri_b[URI_HOST_SIZE + 16], line[32] = "";
+	char uri_a[ENDPOINT_HOST_SIZE + 16], uri_b[ENDPOINT_HOST_SIZE + 16], line[32] = "";
 
-	uri_format(a->protocol, a->address, a->port, uri_a, sizeof(uri_a));
-	uri_format(b->protocol, b->address, b->port, uri_b, sizeof(uri_b));
+	endpoint_format(a->protocol, a->address, a->port, uri_a, sizeof(uri_a));
+	endpoint_format(b->protocol, b->address, b->port, uri_b, sizeof(uri_b));
 	if (at_a.line != 0)
 		snprintf(line, sizeof(line), " of line %d", at_a.line);
 	faults_add_at(faults, at_b,

@@ -350,20 +350,20 @@ apply_uri(struct loading *loading, size_t index)
 	const struct place place = keep_argument(loading, 'l', text);
 	char right[OPTION_RIGHT_SIZE], *name;
 	struct listen_config *listen;
-	struct uri uri;
-	const char *fault = uri_parse(&uri, text);
+	struct endpoint endpoint;
+	const char *fault = endpoint_parse(&endpoint, text);
 
 	if (fault != NULL) {
 		faults_add_at(loading->faults, place, "%s", fault);
 		return;
 	}
-	if (asprintf(&name, "%s-%zu", protocol_name(uri.protocol), index + 1) < 0)
+	if (asprintf(&name, "%s-%zu", protocol_name(endpoint.protocol), index + 1) < 0)
 		name = NULL;
 	if ((listen = add_listener(loading, name, place)) == NULL)
 		return;
-	listen->protocol = uri.protocol;
-	listen->port = uri.port;
-	if (!option_parse(address, uri.host, listen, right)) {
+	listen->protocol = endpoint.protocol;
+	listen->port = endpoint.port;
+	if (!option_parse(address, endpoint.host, listen, right)) {
 		faults_add_at(loading->faults, place, "%s", right);
 		loading->places.listen[loading->config->listen_count - 1].name = NULL;
 	}

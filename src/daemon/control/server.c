@@ -38,7 +38,7 @@ struct server {
 	struct inbox *inbox; /* where closed connections come home */
 	struct workers *workers;
 	struct admission admission;
-	struct udp_guard *guard;
+	struct guard *guard;
 	struct listeners *listeners;
 	struct supervision *supervision;
 	struct event *signal_events[SIGNAL_COUNT];
@@ -57,11 +57,11 @@ end(struct server *server)
 }
 
 static void
-on_conn_closed(void *owner, struct message *message)
+on_conn_closed(void *owner, struct letter *letter)
 {
 	struct server *server = owner;
 
-	admission_settle(&server->admission, conn_from_message(message));
+	admission_settle(&server->admission, conn_from_letter(letter));
 	if (!server->draining)
 		listeners_resume(server->listeners);
 	else if (server->admission.open == 0)
@@ -69,10 +69,10 @@ on_conn_closed(void *owner, struct message *message)
 }
 
 static void
-on_udp_closed(void *owner, struct message *message)
+on_socket_closed(void *owner, struct letter *letter)
 {
 	(void)owner;
-	udp_free(udp_from_closing(message));
+	datagram_socket_free(datagram_socket_from_closing(letter));
 }
 
 /* --- reload ------------------------------------------------------------------------ */
@@ -169,7 +169,7 @@ reload(struct server *server)
 	const char *fault = NULL;
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
-	sdaemon_reloading();
+	manager_reloading();
 	if (faults != NULL && try_reload(server, faults)) {
 		server->reloads_succeeded++;
 	} else {
@@ -249,7 +249,7 @@ log_series(void *arg, const char *series, uint64_t value)
 static void
 log_statistics(const struct server *server)
 {
-	const struct metrics_view view = {
+	const struct series_view view = {
 		.listeners = server->listeners,
 		.admission = &server->admission,
 		.workers = server->workers,
@@ -258,7 +258,7 @@ log_statistics(const struct server *server)
 		.started = server->started,
 	};
 
-	metrics_each(&view, log_series, NULL);
+	series_each(&view, log_series, NULL);
 }
 
 static void
@@ -308,7 +308,7 @@ make_workers(struct server *server)
 {
 	struct loop_reports reports = {
 		.conn_closed = on_conn_closed,
-		.udp_closed = on_udp_closed,
+		.socket_closed = on_socket_closed,
 	};
 
 	server->base = loop_base_new(server->config);
@@ -351,7 +351,7 @@ make_server(struct server *server)
 		return -1;
 	limit_sources(server, server->config);
 	server->admission.workers = server->workers;
-	server->guard = udp_guard_new();
+	server->guard = guard_new();
 	if (server->guard == NULL)
 		return -1;
 	context.base = server->base;
@@ -480,7 +480,7 @@ dispose(struct server *server)
 	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	workers_free(server->workers);
-	udp_guard_free(server->guard);
+	guard_free(server->guard);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signal_events[i] != NULL)
 			event_free(server->signal_events[i]);

@@ -32,8 +32,8 @@ struct supervision {
 	bool doubted;       /* a worker seemed to hang when last looked at */
 	int64_t told;       /* loop_now() when the status was told */
 	int64_t drain_end;  /* loop_now() when it ends at the latest; 0: no drain */
-	char status[STATUS_SIZE];
-	char fault[STATUS_SIZE]; /* of the last reload; "": there was none */
+	char status[STATUS_LINE_SIZE];
+	char fault[STATUS_LINE_SIZE]; /* of the last reload; "": there was none */
 	time_t failed;
 };
 
@@ -50,10 +50,10 @@ bytes_sent(const struct listeners *listeners)
 }
 
 static void
-format_serving(const struct supervision *supervision, char text[STATUS_SIZE])
+format_serving(const struct supervision *supervision, char text[STATUS_LINE_SIZE])
 {
 	const struct supervised *of = &supervision->of;
-	const struct status status = {
+	const struct status_line status = {
 		.listeners = listeners_count(of->listeners),
 		.connections = of->admission->open,
 		.bytes = bytes_sent(of->listeners),
@@ -63,17 +63,17 @@ format_serving(const struct supervision *supervision, char text[STATUS_SIZE])
 		.failed = supervision->failed,
 	};
 
-	status_format(&status, text);
+	status_line_format(&status, text);
 }
 
 /* Makes it anew.  Returns true when it has changed. */
 static bool
 renew_status(struct supervision *supervision)
 {
-	char text[STATUS_SIZE];
+	char text[STATUS_LINE_SIZE];
 
 	if (supervision->drain_end != 0)
-		status_format_drain(supervision->of.admission->open,
+		status_line_format_drain(supervision->of.admission->open,
 		    supervision->drain_end - loop_now(), text);
 	else
 		format_serving(supervision, text);
@@ -97,7 +97,7 @@ feed_watchdog(struct supervision *supervision)
 
 	if (!workers_find_hung(supervision->of.workers, loop_now(), &hung)) {
 		supervision->doubted = false;
-		sdaemon_feed_watchdog();
+		manager_feed_watchdog();
 		return;
 	}
 	if (supervision->doubted)
@@ -129,10 +129,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (supervision->watchdog > 0)
 		feed_watchdog(supervision);
 	if (draining)
-		sdaemon_extend_stop(EXTENSION);
+		manager_extend_stop(EXTENSION);
 	if ((draining || loop_now() - supervision->told >= STATUS_EVERY) &&
 	    renew_status(supervision))
-		sdaemon_status(supervision->status);
+		manager_status(supervision->status);
 	arm(supervision);
 }
 
@@ -146,9 +146,9 @@ supervision_new(const struct supervised *supervised)
 	if (supervision == NULL)
 		return NULL;
 	supervision->of = *supervised;
-	if (!sdaemon_listens())
+	if (!manager_listens())
 		return supervision;
-	supervision->watchdog = sdaemon_watchdog();
+	supervision->watchdog = manager_watchdog();
 	supervision->tick = evtimer_new(supervised->base, on_tick, supervision);
 	if (supervision->tick == NULL) {
 		free(supervision);
@@ -176,7 +176,7 @@ supervision_ready(struct supervision *supervision)
 	if (supervision->tick == NULL)
 		return;
 	renew_status(supervision);
-	sdaemon_ready(supervision->status);
+	manager_ready(supervision->status);
 	if (!event_pending(supervision->tick, EV_TIMEOUT, NULL))
 		arm(supervision);
 }
@@ -196,7 +196,7 @@ supervision_draining(struct supervision *supervision, int seconds)
 		return;
 	supervision->drain_end = loop_now() + seconds * INT64_C(1000);
 	renew_status(supervision);
-	sdaemon_stopping(supervision->status);
-	sdaemon_extend_stop(EXTENSION);
+	manager_stopping(supervision->status);
+	manager_extend_stop(EXTENSION);
 	arm(supervision);
 }

@@ -29,7 +29,7 @@ void supervision_free(struct supervision *supervision);
 void supervision_ready(struct supervision *supervision);
 
 /*
- * The reload that sdaemon_reloading() told of has ended: well, or with `fault`, which stays
+ * The reload that manager_reloading() told of has ended: well, or with `fault`, which stays
  * in the status until another one ends.
  */
 void supervision_reloaded(struct supervision *supervision, const char *fault);

@@ -134,7 +134,7 @@ complete(struct in_pktinfo *early)
 	if (early == NULL || early->ipi_ifindex != 0 ||
 	    ntohl(early->ipi_addr.s_addr) >> 24 != IN_LOOPBACKNET)
 		return;
-	early->ipi_ifindex = UDP_GUARD_LOOPBACK;
+	early->ipi_ifindex = GUARD_LOOPBACK;
 	early->ipi_spec_dst = early->ipi_addr;
 }
 
@@ -185,7 +185,7 @@ passes(const struct mmsghdr *header, const struct asked *asked, const struct bat
     enum drop_reason *why)
 {
 	const struct msghdr *datagram = &header->msg_hdr;
-	struct udp_arrival arrival = {
+	struct arrival arrival = {
 		.told4 = told(asked->v4), .told6 = told(asked->v6), .size = header->msg_len,
 		.acl = policy->acl,
 	};
@@ -196,7 +196,7 @@ passes(const struct mmsghdr *header, const struct asked *asked, const struct bat
 		return false;
 	}
 	address_from_sockaddr(&arrival.source, datagram->msg_name, datagram->msg_namelen);
-	return udp_guard_passes(policy->guard, &arrival, policy->now, why);
+	return guard_passes(policy->guard, &arrival, policy->now, why);
 }
 
 size_t

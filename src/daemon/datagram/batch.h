@@ -43,7 +43,7 @@ int batch_receive(struct batch *batch, int fd, size_t most);
 
 /* Who says which datagrams are answered: see guard.h. */
 struct batch_policy {
-	struct udp_guard *guard;
+	struct guard *guard;
 	const struct acl *acl; /* NULL: everyone may */
 	uint64_t now;          /* nanoseconds */
 };

@@ -10,22 +10,22 @@
 #define SECOND UINT64_C(1000000000)
 
 /* What changes with each datagram is apart from what all of them read. */
-struct udp_guard {
+struct guard {
 	uint64_t key[2];
 	_Atomic size_t max_datagram;
 	_Atomic uint64_t source_cost, cost; /* nanoseconds that a datagram pays; 0: no limit */
-	_Atomic uint64_t refused_ports[UDP_GUARD_PORT_WORDS];
-	_Atomic uint64_t sources_paid[UDP_GUARD_PLACES]; /* until when, in nanoseconds */
+	_Atomic uint64_t refused_ports[GUARD_PORT_WORDS];
+	_Atomic uint64_t sources_paid[GUARD_PLACES]; /* until when, in nanoseconds */
 	_Atomic uint64_t all_paid;
 };
 
 /* --- the rules --------------------------------------------------------------------- */
 
-struct udp_guard *
-udp_guard_new(void)
+struct guard *
+guard_new(void)
 {
-	static const struct udp_guard_rules none = { .refused_ports = { 0 } };
-	struct udp_guard *guard = calloc(1, sizeof(*guard));
+	static const struct guard_rules none = { .refused_ports = { 0 } };
+	struct guard *guard = calloc(1, sizeof(*guard));
 
 	if (guard == NULL)
 		return NULL;
@@ -33,20 +33,20 @@ udp_guard_new(void)
 		free(guard);
 		return NULL;
 	}
-	udp_guard_set(guard, &none);
-	for (size_t i = 0; i < UDP_GUARD_PORT_WORDS; i++)
+	guard_set(guard, &none);
+	for (size_t i = 0; i < GUARD_PORT_WORDS; i++)
 		atomic_store_explicit(&guard->refused_ports[i], UINT64_MAX, memory_order_relaxed);
 	return guard;
 }
 
 void
-udp_guard_free(struct udp_guard *guard)
+guard_free(struct guard *guard)
 {
 	free(guard);
 }
 
 void
-udp_guard_refuse(struct udp_guard_rules *rules, uint16_t first, uint16_t last)
+guard_refuse(struct guard_rules *rules, uint16_t first, uint16_t last)
 {
 	for (unsigned port = first; port <= last; port++)
 		rules->refused_ports[port / 64] |= UINT64_C(1) << port % 64;
@@ -59,9 +59,9 @@ cost_of(unsigned rate)
 }
 
 void
-udp_guard_set(struct udp_guard *guard, const struct udp_guard_rules *rules)
+guard_set(struct guard *guard, const struct guard_rules *rules)
 {
-	for (size_t i = 0; i < UDP_GUARD_PORT_WORDS; i++)
+	for (size_t i = 0; i < GUARD_PORT_WORDS; i++)
 		atomic_store_explicit(&guard->refused_ports[i],
 		    rules->refused_ports[i] | (i == 0 ? 1 : 0), memory_order_relaxed);
 	atomic_store_explicit(&guard->max_datagram, rules->max_datagram, memory_order_relaxed);
@@ -73,7 +73,7 @@ udp_guard_set(struct udp_guard *guard, const struct udp_guard_rules *rules)
 /* --- where it comes from, and where it was sent --------------------------------------- */
 
 static bool
-refuses_port(const struct udp_guard *guard, uint16_t port)
+refuses_port(const struct guard *guard, uint16_t port)
 {
 	const uint64_t word =
 	    atomic_load_explicit(&guard->refused_ports[port / 64], memory_order_relaxed);
@@ -82,16 +82,16 @@ refuses_port(const struct udp_guard *guard, uint16_t port)
 }
 
 static bool
-came_over_loopback(const struct udp_arrival *arrival)
+came_over_loopback(const struct arrival *arrival)
 {
 	if (arrival->told4 != NULL)
-		return arrival->told4->ipi_ifindex == UDP_GUARD_LOOPBACK;
-	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == UDP_GUARD_LOOPBACK;
+		return arrival->told4->ipi_ifindex == GUARD_LOOPBACK;
+	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == GUARD_LOOPBACK;
 }
 
 /* RFC 6890 has the list; addresses that are private or for documentation have hosts too. */
 static bool
-can_be_host4(const struct udp_arrival *arrival)
+can_be_host4(const struct arrival *arrival)
 {
 	const unsigned net = ntohl(arrival->source.in4.sin_addr.s_addr) >> 24;
 
@@ -101,7 +101,7 @@ can_be_host4(const struct udp_arrival *arrival)
 }
 
 static bool
-can_be_host6(const struct udp_arrival *arrival)
+can_be_host6(const struct arrival *arrival)
 {
 	const struct in6_addr *source = &arrival->source.in6.sin6_addr;
 
@@ -111,7 +111,7 @@ can_be_host6(const struct udp_arrival *arrival)
 }
 
 static bool
-can_be_host(const struct udp_arrival *arrival)
+can_be_host(const struct arrival *arrival)
 {
 	switch (arrival->source.sa.sa_family) {
 	case AF_INET:
@@ -125,7 +125,7 @@ can_be_host(const struct udp_arrival *arrival)
 
 /* Sent to a broadcast address, the one to answer from is another one: ip(7), ipi_spec_dst. */
 static bool
-was_sent_to_many(const struct udp_arrival *arrival)
+was_sent_to_many(const struct arrival *arrival)
 {
 	if (arrival->told4 != NULL)
 		return arrival->told4->ipi_addr.s_addr != arrival->told4->ipi_spec_dst.s_addr;
@@ -142,7 +142,7 @@ was_sent_to_many(const struct udp_arrival *arrival)
 static bool
 spend(_Atomic uint64_t *paid, uint64_t cost, uint64_t now)
 {
-	const uint64_t latest = now + (cost > UDP_GUARD_BURST ? cost : UDP_GUARD_BURST);
+	const uint64_t latest = now + (cost > GUARD_BURST ? cost : GUARD_BURST);
 	uint64_t until = atomic_load_explicit(paid, memory_order_relaxed), next;
 
 	do {
@@ -155,7 +155,7 @@ spend(_Atomic uint64_t *paid, uint64_t cost, uint64_t now)
 }
 
 static bool
-spend_of_source(struct udp_guard *guard, const struct address *source, uint64_t now)
+spend_of_source(struct guard *guard, const struct address *source, uint64_t now)
 {
 	const uint64_t cost = atomic_load_explicit(&guard->source_cost, memory_order_relaxed);
 
@@ -164,11 +164,11 @@ spend_of_source(struct udp_guard *guard, const struct address *source, uint64_t 
 	if (cost == 0)
 		return true;
 	hash = source_name_hash(guard->key, source_name(source));
-	return spend(&guard->sources_paid[hash % UDP_GUARD_PLACES], cost, now);
+	return spend(&guard->sources_paid[hash % GUARD_PLACES], cost, now);
 }
 
 static bool
-spend_of_all(struct udp_guard *guard, uint64_t now)
+spend_of_all(struct guard *guard, uint64_t now)
 {
 	const uint64_t cost = atomic_load_explicit(&guard->cost, memory_order_relaxed);
 
@@ -177,7 +177,7 @@ spend_of_all(struct udp_guard *guard, uint64_t now)
 
 /* A source's budget comes first, so that one source cannot use up that of all. */
 bool
-udp_guard_passes(struct udp_guard *guard, const struct udp_arrival *arrival, uint64_t now,
+guard_passes(struct guard *guard, const struct arrival *arrival, uint64_t now,
     enum drop_reason *why)
 {
 	if (arrival->size > atomic_load_explicit(&guard->max_datagram, memory_order_relaxed))

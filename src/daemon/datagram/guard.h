@@ -8,13 +8,13 @@
  *
  * The budgets.  What a source may still have is one number, the time until which it has
  * paid (the generic cell rate algorithm), in a table of fixed size that nothing is ever
- * added to: UDP_GUARD_PLACES numbers, and a keyed hash of the source says which is its
+ * added to: GUARD_PLACES numbers, and a keyed hash of the source says which is its
  * own.  Sources that meet in a place share one budget, and nothing tells them apart.
  * That costs:
  *  - of N sources that use their budget up, each halves or worse that of a given other
- *    one with a probability of N / UDP_GUARD_PLACES;
+ *    one with a probability of N / GUARD_PLACES;
  *  - nobody can aim, since the key is random; one who forges sources at random takes from
- *    each place 1 / UDP_GUARD_PLACES of what he sends: a million a second takes 16;
+ *    each place 1 / GUARD_PLACES of what he sends: a million a second takes 16;
  *  - one who forges a given source, which needs no collision, can use that budget up.
  * In return no flood of sources makes it larger or slower.
  */
@@ -31,28 +31,28 @@
 #include "net/address.h"
 
 /* How many budgets of sources there are: 512 KiB of them. */
-#define UDP_GUARD_PLACES 65536
+#define GUARD_PLACES 65536
 
 /* What a budget saves up while it is not used, in nanoseconds of its rate. */
-#define UDP_GUARD_BURST 250000000
+#define GUARD_BURST 250000000
 
 /* The index of the loopback interface in each network namespace (LOOPBACK_IFINDEX). */
-#define UDP_GUARD_LOOPBACK 1
+#define GUARD_LOOPBACK 1
 
-#define UDP_GUARD_PORT_WORDS (65536 / 64)
+#define GUARD_PORT_WORDS (65536 / 64)
 
-struct udp_guard;
+struct guard;
 
 /* What the control thread decides.  Port 0 is refused in any case: nobody is there. */
-struct udp_guard_rules {
-	uint64_t refused_ports[UDP_GUARD_PORT_WORDS]; /* a bit for each: udp_guard_refuse() */
+struct guard_rules {
+	uint64_t refused_ports[GUARD_PORT_WORDS]; /* a bit for each: guard_refuse() */
 	size_t max_datagram;                          /* bytes of payload */
 	unsigned source_rate;                         /* datagrams a second; 0: no limit */
 	unsigned rate;                                /* the same of all sources together */
 };
 
 /* What is known of a datagram before it is answered. */
-struct udp_arrival {
+struct arrival {
 	struct address source;
 	const struct in_pktinfo *told4;  /* as IP_PKTINFO told it; NULL: not IPv4 */
 	const struct in6_pktinfo *told6; /* as IPV6_PKTINFO did; not looked at beside told4 */
@@ -61,27 +61,27 @@ struct udp_arrival {
 };
 
 /*
- * Returns a guard that lets nothing pass before udp_guard_set(), or NULL with errno.
- * udp_guard_free() frees it, when nobody asks it any more.
+ * Returns a guard that lets nothing pass before guard_set(), or NULL with errno.
+ * guard_free() frees it, when nobody asks it any more.
  */
-struct udp_guard *udp_guard_new(void);
-void udp_guard_free(struct udp_guard *guard);
+struct guard *guard_new(void);
+void guard_free(struct guard *guard);
 
 /* Adds the source ports from `first` to `last`, in host order, to those refused. */
-void udp_guard_refuse(struct udp_guard_rules *rules, uint16_t first, uint16_t last);
+void guard_refuse(struct guard_rules *rules, uint16_t first, uint16_t last);
 
 /*
  * From the control thread, at any time: puts the rules in force.  A port that was and is
  * refused is refused all the time; one datagram may meet new ports and an old rate.
  */
-void udp_guard_set(struct udp_guard *guard, const struct udp_guard_rules *rules);
+void guard_set(struct guard *guard, const struct guard_rules *rules);
 
 /*
  * From any thread.  Returns true when the datagram may be answered, which uses up the
  * budgets; `now` is in nanoseconds of a clock that does not go back.  Else false, with
  * the reason in *why.
  */
-bool udp_guard_passes(struct udp_guard *guard, const struct udp_arrival *arrival, uint64_t now,
+bool guard_passes(struct guard *guard, const struct arrival *arrival, uint64_t now,
     enum drop_reason *why);
 
 #endif

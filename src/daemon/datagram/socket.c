@@ -33,104 +33,104 @@
 /* Nothing comes from here: the port of discard (RFC 863), which answers nobody. */
 #define DISCARD_PORT 9
 
-struct udp {
+struct datagram_socket {
 	struct event readable;
 	struct event again; /* pending while busy or in trouble: `readable` is not */
-	struct message opening, closing;
+	struct letter opening, closing;
 	struct loop *loop;
-	struct traffic *traffic;
+	struct branch *branch;
 	struct batch *batch; /* the worker's */
-	struct udp_guard *guard;
+	struct guard *guard;
 	struct acl *acl;                /* held, or NULL */
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
-	bool has_owner; /* the socket is somebody else's: udp_leave_to_owner() */
+	bool has_owner; /* the socket is somebody else's: datagram_socket_leave_to_owner() */
 	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
 
-struct udp *
-udp_new(int fd, struct traffic *traffic, struct batch *batch, struct udp_guard *guard)
+struct datagram_socket *
+datagram_socket_new(int fd, struct branch *branch, struct batch *batch, struct guard *guard)
 {
-	struct udp *udp = calloc(1, sizeof(*udp));
+	struct datagram_socket *socket = calloc(1, sizeof(*socket));
 
-	if (udp == NULL)
+	if (socket == NULL)
 		return NULL;
-	udp->fd = fd;
-	udp->traffic = traffic;
-	udp->batch = batch;
-	udp->guard = guard;
-	ledger_hold(traffic->ledger);
-	return udp;
+	socket->fd = fd;
+	socket->branch = branch;
+	socket->batch = batch;
+	socket->guard = guard;
+	ledger_hold(branch->ledger);
+	return socket;
 }
 
 void
-udp_free(struct udp *udp)
+datagram_socket_free(struct datagram_socket *socket)
 {
-	if (udp == NULL)
+	if (socket == NULL)
 		return;
-	acl_release(udp->acl);
-	acl_release(atomic_load(&udp->next_acl));
-	ledger_release(udp->traffic->ledger);
-	free(udp);
+	acl_release(socket->acl);
+	acl_release(atomic_load(&socket->next_acl));
+	ledger_release(socket->branch->ledger);
+	free(socket);
 }
 
 void
-udp_set_acl(struct udp *udp, struct acl *acl)
+datagram_socket_set_acl(struct datagram_socket *socket, struct acl *acl)
 {
-	acl_release(atomic_exchange(&udp->next_acl, acl_hold(acl)));
+	acl_release(atomic_exchange(&socket->next_acl, acl_hold(acl)));
 }
 
 /* The control thread only ever puts one there, and nobody else takes it. */
 static void
-take_acl(struct udp *udp)
+take_acl(struct datagram_socket *socket)
 {
-	if (atomic_load_explicit(&udp->next_acl, memory_order_relaxed) == NULL)
+	if (atomic_load_explicit(&socket->next_acl, memory_order_relaxed) == NULL)
 		return;
-	acl_release(udp->acl);
-	udp->acl = atomic_exchange(&udp->next_acl, NULL);
+	acl_release(socket->acl);
+	socket->acl = atomic_exchange(&socket->next_acl, NULL);
 }
 
 static size_t
-select_datagrams(struct udp *udp, struct batch_tally *tally)
+select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 {
 	struct batch_policy policy = {
-		.guard = udp->guard,
+		.guard = socket->guard,
 		.now = (uint64_t)loop_now() * NANOSECONDS,
 	};
 
-	take_acl(udp);
-	policy.acl = udp->acl;
-	return batch_select(udp->batch, &policy, tally);
+	take_acl(socket);
+	policy.acl = socket->acl;
+	return batch_select(socket->batch, &policy, tally);
 }
 
 void
-udp_leave_to_owner(struct udp *udp)
+datagram_socket_leave_to_owner(struct datagram_socket *socket)
 {
-	udp->has_owner = true;
+	socket->has_owner = true;
 }
 
-struct message *
-udp_opening(struct udp *udp)
+struct letter *
+datagram_socket_opening(struct datagram_socket *socket)
 {
-	return &udp->opening;
+	return &socket->opening;
 }
 
-struct message *
-udp_closing(struct udp *udp)
+struct letter *
+datagram_socket_closing(struct datagram_socket *socket)
 {
-	return &udp->closing;
+	return &socket->closing;
 }
 
-struct udp *
-udp_from_opening(struct message *message)
+struct datagram_socket *
+datagram_socket_from_opening(struct letter *letter)
 {
-	return (struct udp *)((char *)message - offsetof(struct udp, opening));
+	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, opening));
 }
 
-struct udp *
-udp_from_closing(struct message *message)
+struct datagram_socket *
+datagram_socket_from_closing(struct letter *letter)
 {
-	return (struct udp *)((char *)message - offsetof(struct udp, closing));
+	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, closing));
 }
 
 static void
@@ -159,57 +159,57 @@ log_datagrams(const struct batch *batch, size_t count, const char *verb, const c
 }
 
 static void
-count_batch(struct udp *udp, size_t received, const struct batch_tally *tally)
+count_batch(struct datagram_socket *socket, size_t received, const struct batch_tally *tally)
 {
-	struct datagram_counters *counters = &udp->loop->datagrams;
+	struct datagram_counters *counters = &socket->loop->datagrams;
 
 	counter_add(&counters->received, received);
-	counter_add(&udp->traffic->received_bytes, tally->received_bytes);
+	counter_add(&socket->branch->received_bytes, tally->received_bytes);
 	counter_add(&counters->sent, tally->sent);
-	counter_add(&udp->traffic->sent_bytes, tally->sent_bytes);
+	counter_add(&socket->branch->sent_bytes, tally->sent_bytes);
 	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
 		counter_add(&counters->dropped[i], tally->dropped[i]);
 }
 
 /* A single error is one that was waiting at the socket (ip(7)), and gone when it was told. */
 static bool
-is_failing(const struct udp *udp)
+is_failing(const struct datagram_socket *socket)
 {
-	return udp->failures > 1;
+	return socket->failures > 1;
 }
 
 static void
-count_failure(struct udp *udp, int error)
+count_failure(struct datagram_socket *socket, int error)
 {
-	udp->failures++;
-	counter_add(&udp->loop->datagrams.dropped[DROP_RECEIVE], 1);
-	if (is_failing(udp))
+	socket->failures++;
+	counter_add(&socket->loop->datagrams.dropped[DROP_RECEIVE], 1);
+	if (is_failing(socket))
 		log_error_limited("cannot receive at the socket of %s: %s; trying again",
-		    udp->traffic->ledger->name, strerror(error));
+		    socket->branch->ledger->name, strerror(error));
 }
 
 /* Answers one batch.  Returns how many it had, 0 when none was left; an error is one too. */
 static int
-answer_batch(struct udp *udp, int most)
+answer_batch(struct datagram_socket *socket, int most)
 {
-	const int received = batch_receive(udp->batch, udp->fd, (size_t)most);
+	const int received = batch_receive(socket->batch, socket->fd, (size_t)most);
 	struct batch_tally tally = { 0 };
 	size_t selected;
 
 	if (received == -1 && errno == EINTR)
 		return 1;
 	if (received == -1 && errno != EAGAIN) {
-		count_failure(udp, errno);
+		count_failure(socket, errno);
 		return 1;
 	}
-	udp->failures = 0;
+	socket->failures = 0;
 	if (received == -1)
 		return 0;
-	log_datagrams(udp->batch, (size_t)received, "received", "from");
-	selected = select_datagrams(udp, &tally);
-	log_datagrams(udp->batch, selected, "sending", "to");
-	batch_reply(udp->batch, udp->fd, &tally);
-	count_batch(udp, (size_t)received, &tally);
+	log_datagrams(socket->batch, (size_t)received, "received", "from");
+	selected = select_datagrams(socket, &tally);
+	log_datagrams(socket->batch, selected, "sending", "to");
+	batch_reply(socket->batch, socket->fd, &tally);
+	count_batch(socket, (size_t)received, &tally);
 	return received;
 }
 
@@ -218,24 +218,24 @@ answer_batch(struct udp *udp, int most)
  * there was none left.
  */
 static bool
-answer(struct udp *udp, int most)
+answer(struct datagram_socket *socket, int most)
 {
 	int answered = 0, received = 1;
 
-	for (; answered < most && received > 0 && !is_failing(udp); answered += received)
-		received = answer_batch(udp, most - answered);
+	for (; answered < most && received > 0 && !is_failing(socket); answered += received)
+		received = answer_batch(socket, most - answered);
 	return received > 0;
 }
 
 /* Where the kernel lacks memory to watch it, it is asked now and then until that succeeds. */
 static void
-watch(struct udp *udp)
+watch(struct datagram_socket *socket)
 {
-	if (event_add(&udp->readable, NULL) == 0)
+	if (event_add(&socket->readable, NULL) == 0)
 		return;
 	log_error_limited("cannot watch the socket of %s: %s; trying again",
-	    udp->traffic->ledger->name, strerror(errno));
-	loop_set_timer(&udp->again, RETRY);
+	    socket->branch->ledger->name, strerror(errno));
+	loop_set_timer(&socket->again, RETRY);
 }
 
 /*
@@ -244,53 +244,53 @@ watch(struct udp *udp)
  * fails would wake at once, and so as often as it fails.
  */
 static void
-ask_again(struct udp *udp)
+ask_again(struct datagram_socket *socket)
 {
 	/* Added again, an edge-triggered event tells what is there already. */
-	event_del(&udp->readable);
-	if (loop_set_timer(&udp->again, is_failing(udp) ? RETRY : 0) == -1)
-		watch(udp);
+	event_del(&socket->readable);
+	if (loop_set_timer(&socket->again, is_failing(socket) ? RETRY : 0) == -1)
+		watch(socket);
 }
 
 static void
 on_again(evutil_socket_t fd, short what, void *arg)
 {
-	struct udp *udp = arg;
+	struct datagram_socket *socket = arg;
 
 	(void)fd;
 	(void)what;
-	loop_prioritize(udp->loop, &udp->again, true);
-	if (answer_batch(udp, TURN_DATAGRAMS) > 0)
-		ask_again(udp);
+	loop_prioritize(socket->loop, &socket->again, true);
+	if (answer_batch(socket, TURN_DATAGRAMS) > 0)
+		ask_again(socket);
 	else
-		watch(udp);
+		watch(socket);
 }
 
 /* By level what is left is told again; by edge it is not. */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct udp *udp = arg;
+	struct datagram_socket *socket = arg;
 	bool is_busy;
 
 	(void)fd;
 	(void)what;
-	is_busy = udp->loop->edge_triggered ? answer(udp, TURN_DATAGRAMS)
-	    : answer_batch(udp, TURN_DATAGRAMS) == TURN_DATAGRAMS;
-	loop_prioritize(udp->loop, &udp->readable, is_busy);
-	if (is_busy || is_failing(udp))
-		ask_again(udp);
+	is_busy = socket->loop->edge_triggered ? answer(socket, TURN_DATAGRAMS)
+	    : answer_batch(socket, TURN_DATAGRAMS) == TURN_DATAGRAMS;
+	loop_prioritize(socket->loop, &socket->readable, is_busy);
+	if (is_busy || is_failing(socket))
+		ask_again(socket);
 }
 
 void
-udp_open(struct udp *udp, struct loop *loop)
+datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 {
-	udp->loop = loop;
-	event_assign(&udp->readable, loop->base, udp->fd,
-	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, udp);
-	event_assign(&udp->again, loop->base, -1, 0, on_again, udp);
-	event_priority_set(&udp->again, LOOP_PRIORITY_BULK);
-	watch(udp);
+	socket->loop = loop;
+	event_assign(&socket->readable, loop->base, socket->fd,
+	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
+	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
+	event_priority_set(&socket->again, LOOP_PRIORITY_BULK);
+	watch(socket);
 }
 
 /*
@@ -299,30 +299,30 @@ udp_open(struct udp *udp, struct loop *loop)
  * between the last answer and close(2), which would throw them away.
  */
 static void
-stop_arrivals(struct udp *udp)
+stop_arrivals(struct datagram_socket *socket)
 {
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	struct address nobody;
 
-	if (getsockname(udp->fd, (struct sockaddr *)&name, &length) == -1)
+	if (getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
 		return;
 	address_from_sockaddr(&nobody, (struct sockaddr *)&name, length);
 	address_set_port(&nobody, DISCARD_PORT);
-	if (connect(udp->fd, &nobody.sa, address_length(&nobody)) == -1)
-		log_debug("cannot stop arrivals at %s: %s", udp->traffic->ledger->name,
+	if (connect(socket->fd, &nobody.sa, address_length(&nobody)) == -1)
+		log_debug("cannot stop arrivals at %s: %s", socket->branch->ledger->name,
 		    strerror(errno));
 }
 
 void
-udp_close(struct udp *udp)
+datagram_socket_close(struct datagram_socket *socket)
 {
-	if (!udp->has_owner) {
-		stop_arrivals(udp);
-		answer(udp, LAST_DATAGRAMS);
+	if (!socket->has_owner) {
+		stop_arrivals(socket);
+		answer(socket, LAST_DATAGRAMS);
 	}
-	event_del(&udp->readable);
-	event_del(&udp->again);
-	close(udp->fd);
-	inbox_post(udp->loop->reports.inbox, &udp->closing, udp->loop->reports.udp_closed);
+	event_del(&socket->readable);
+	event_del(&socket->again);
+	close(socket->fd);
+	inbox_post(socket->loop->reports.inbox, &socket->closing, socket->loop->reports.socket_closed);
 }

@@ -91,7 +91,7 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 		refuse(ledger, reason_of(verdict), fd, peer);
 		return;
 	}
-	conn = conn_new(fd, peer, &ledger->traffic[worker]);
+	conn = conn_new(fd, peer, &ledger->branches[worker]);
 	if (conn == NULL) {
 		if (verdict == SOURCE_ENTERED)
 			sources_leave(admission->sources, peer, loop_now());
@@ -105,13 +105,13 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 void
 admission_settle(struct admission *admission, struct conn *conn)
 {
-	struct traffic *traffic = conn_traffic(conn);
+	struct branch *branch = conn_branch(conn);
 
 	admission->closed[conn_reason(conn)]++;
 	admission->open--;
-	traffic->ledger->open--;
+	branch->ledger->open--;
 	if (conn_is_counted(conn))
 		sources_leave(admission->sources, conn_peer(conn), loop_now());
-	workers_count_closed(admission->workers, ledger_worker(traffic));
+	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
 }

@@ -383,7 +383,7 @@ bind_listener(const struct binding *binding, struct bound *bound, struct faults 
 {
 	const struct listen_config *config = binding->config;
 	const size_t most = ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
-	char uri[URI_HOST_SIZE + 16], text[256];
+	char uri[ENDPOINT_HOST_SIZE + 16], text[256];
 	int error;
 
 	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
@@ -391,7 +391,7 @@ bind_listener(const struct binding *binding, struct bound *bound, struct faults 
 		return 0;
 	error = errno;
 	bind_free(bound);
-	uri_format(config->protocol, config->address, config->port, uri, sizeof(uri));
+	endpoint_format(config->protocol, config->address, config->port, uri, sizeof(uri));
 	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
 	    hint(binding, error, text, sizeof(text)));
 	errno = error;

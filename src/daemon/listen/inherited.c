@@ -116,7 +116,7 @@ inherited_take(struct faults *faults)
 {
 	struct inherited *inherited = NULL;
 	char **names = NULL;
-	int first, count = sdaemon_take_sockets(&first, &names);
+	int first, count = manager_take_sockets(&first, &names);
 
 	if (count == -1)
 		faults_add(faults, "cannot take inherited sockets: %s", strerror(errno));
@@ -178,14 +178,14 @@ inherited_check(const struct inherited *inherited, const struct config *config,
 	for (size_t i = 0; i < inherited->count; i++) {
 		const struct inherited_socket *socket = &inherited->sockets[i];
 		const struct listen_config *namesake = find_namesake(socket, config);
-		char uri[URI_HOST_SIZE + 16];
+		char uri[ENDPOINT_HOST_SIZE + 16];
 
 		if (is_served(socket, config))
 			continue;
 		if (namesake != NULL)
 			faults_add(faults, "inherited socket %s (%s): the listener of that name "
 			    "has %s: give both the same address", socket->uri, socket->name,
-			    uri_format(namesake->protocol, namesake->address, namesake->port, uri,
+			    endpoint_format(namesake->protocol, namesake->address, namesake->port, uri,
 				sizeof(uri)));
 		else
 			faults_add(faults, "inherited socket %s (%s): no listener has that "

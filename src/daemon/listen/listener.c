@@ -19,7 +19,7 @@
 /* What serves one socket. */
 struct door {
 	struct event *acceptable; /* streams */
-	struct udp *udp;          /* datagrams; a worker's once it serves */
+	struct datagram_socket *datagrams; /* a worker's once it serves */
 };
 
 struct listener {
@@ -54,19 +54,19 @@ worker_of(const struct listener *listener, size_t i)
 }
 
 /* Returns NULL when memory ran out. */
-static struct udp *
-make_udp(struct listener *listener, size_t i)
+static struct datagram_socket *
+make_socket(struct listener *listener, size_t i)
 {
 	const struct bound_socket *socket = &listener->bound.sockets[i];
-	struct traffic *traffic = &listener->ledger->traffic[socket->worker];
+	struct branch *branch = &listener->ledger->branches[socket->worker];
 	struct batch *batch = worker_batch(worker_of(listener, i));
-	struct udp *udp = NULL;
+	struct datagram_socket *datagrams = NULL;
 
 	if (batch != NULL)
-		udp = udp_new(socket->fd, traffic, batch, listener->context.guard);
-	if (udp != NULL && socket->inherited != NULL)
-		udp_leave_to_owner(udp);
-	return udp;
+		datagrams = datagram_socket_new(socket->fd, branch, batch, listener->context.guard);
+	if (datagrams != NULL && socket->inherited != NULL)
+		datagram_socket_leave_to_owner(datagrams);
+	return datagrams;
 }
 
 static bool
@@ -82,8 +82,8 @@ make_sockets(struct listener *listener)
 			door->acceptable = event_new(base, listener->bound.sockets[i].fd,
 			    EV_READ | EV_PERSIST, on_acceptable, listener);
 		else
-			door->udp = make_udp(listener, i);
-		if (door->acceptable == NULL && door->udp == NULL)
+			door->datagrams = make_socket(listener, i);
+		if (door->acceptable == NULL && door->datagrams == NULL)
 			return false;
 	}
 	listener->retry = evtimer_new(base, on_retry, listener);
@@ -110,7 +110,7 @@ static void
 free_udp(struct listener *listener)
 {
 	for (size_t i = 0; listener->doors != NULL && i < listener->bound.count; i++)
-		udp_free(listener->doors[i].udp);
+		datagram_socket_free(listener->doors[i].datagrams);
 }
 
 struct listener *
@@ -300,8 +300,8 @@ void
 listener_take_acl(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->bound.count; i++)
-		if (listener->doors[i].udp != NULL)
-			udp_set_acl(listener->doors[i].udp, listener->context.admission->acl);
+		if (listener->doors[i].datagrams != NULL)
+			datagram_socket_set_acl(listener->doors[i].datagrams, listener->context.admission->acl);
 }
 
 void
@@ -311,7 +311,7 @@ listener_serve(struct listener *listener)
 		if (is_first_of_its_address(listener, i))
 			log_listening(listener, i);
 		if (listener->config.protocol == PROTOCOL_UDP)
-			worker_take_udp(worker_of(listener, i), listener->doors[i].udp);
+			worker_take_socket(worker_of(listener, i), listener->doors[i].datagrams);
 	}
 	if (listener->config.protocol == PROTOCOL_TCP) {
 		listener->paused = true;
@@ -366,7 +366,7 @@ listener_close(struct listener *listener)
 			event_del(listener->doors[i].acceptable);
 			close(bound.sockets[i].fd);
 		} else {
-			worker_return_udp(worker_of(listener, i), listener->doors[i].udp);
+			worker_return_socket(worker_of(listener, i), listener->doors[i].datagrams);
 		}
 	}
 	dispose(listener);

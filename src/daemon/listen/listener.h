@@ -14,13 +14,13 @@
 
 struct event_base;
 struct listener;
-struct udp_guard;
+struct guard;
 
 /* What all listeners share: the control thread's loop, its door in, what was inherited. */
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
-	struct udp_guard *guard; /* of all datagrams */
+	struct guard *guard; /* of all datagrams */
 	const struct inherited *inherited;
 };
 

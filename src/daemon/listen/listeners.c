@@ -171,7 +171,7 @@ listeners_prepared(const struct listeners *listeners, int **fds)
 
 /* A datagram from a port on which we answer too would come back, and again. */
 static void
-refuse_own_ports(struct udp_guard_rules *rules, const struct set *set)
+refuse_own_ports(struct guard_rules *rules, const struct set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		const struct bound *bound = listener_sockets(set->members[i]);
@@ -181,7 +181,7 @@ refuse_own_ports(struct udp_guard_rules *rules, const struct set *set)
 		for (size_t s = 0; s < bound->count; s++) {
 			const uint16_t port = address_port(&bound->sockets[s].address);
 
-			udp_guard_refuse(rules, port, port);
+			guard_refuse(rules, port, port);
 		}
 	}
 }
@@ -190,16 +190,16 @@ static void
 set_guard(const struct listeners *listeners, const struct config *config)
 {
 	const struct port_list *ports = &config->udp.refuse_source_ports;
-	struct udp_guard_rules rules = {
+	struct guard_rules rules = {
 		.max_datagram = (size_t)config->udp.max_datagram,
 		.source_rate = (unsigned)config->limits.datagram_rate_per_source,
 		.rate = (unsigned)config->limits.datagram_rate,
 	};
 
 	for (size_t i = 0; i < ports->count; i++)
-		udp_guard_refuse(&rules, ports->items[i].from, ports->items[i].to);
+		guard_refuse(&rules, ports->items[i].from, ports->items[i].to);
 	refuse_own_ports(&rules, &listeners->next);
-	udp_guard_set(listeners->context.guard, &rules);
+	guard_set(listeners->context.guard, &rules);
 }
 
 static void

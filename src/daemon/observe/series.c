@@ -73,7 +73,7 @@ emit_datagrams(const struct out *out, const struct workers *workers)
 }
 
 void
-metrics_each(const struct metrics_view *view,
+series_each(const struct series_view *view,
     void (*to)(void *arg, const char *series, uint64_t value), void *arg)
 {
 	const struct out out = { to, arg };

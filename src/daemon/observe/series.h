@@ -12,7 +12,7 @@
 #include "daemon/threads/workers.h"
 
 /* What there is to count; all of it the server's. */
-struct metrics_view {
+struct series_view {
 	const struct listeners *listeners;
 	const struct admission *admission;
 	const struct workers *workers;
@@ -24,7 +24,7 @@ struct metrics_view {
  * Calls `to` for each series, such as
  * echod_connections_open{listener="echo-tcp"} and 3.  From the control thread.
  */
-void metrics_each(const struct metrics_view *view,
+void series_each(const struct series_view *view,
     void (*to)(void *arg, const char *series, uint64_t value), void *arg);
 
 #endif

@@ -4,22 +4,22 @@
 #include <stdio.h>
 
 const char *
-status_count(uint64_t count, char text[STATUS_COUNT_SIZE])
+status_line_count(uint64_t count, char text[STATUS_LINE_COUNT_SIZE])
 {
 	static const char prefixes[] = "kMGTPE";
 	const char *prefix = prefixes;
 
 	if (count < 1000) {
-		snprintf(text, STATUS_COUNT_SIZE, "%u ", (unsigned)count);
+		snprintf(text, STATUS_LINE_COUNT_SIZE, "%u ", (unsigned)count);
 		return text;
 	}
 	for (; count >= 1000000; count /= 1000)
 		prefix++;
 	if (count < 10000)
-		snprintf(text, STATUS_COUNT_SIZE, "%u.%u %c", (unsigned)count / 1000,
+		snprintf(text, STATUS_LINE_COUNT_SIZE, "%u.%u %c", (unsigned)count / 1000,
 		    (unsigned)count / 100 % 10, *prefix);
 	else
-		snprintf(text, STATUS_COUNT_SIZE, "%u %c", (unsigned)count / 1000, *prefix);
+		snprintf(text, STATUS_LINE_COUNT_SIZE, "%u %c", (unsigned)count / 1000, *prefix);
 	return text;
 }
 
@@ -39,34 +39,34 @@ make_ascii(char *text)
 }
 
 const char *
-status_format(const struct status *status, char text[STATUS_SIZE])
+status_line_format(const struct status_line *status, char text[STATUS_LINE_SIZE])
 {
-	char bytes[STATUS_COUNT_SIZE], datagrams[STATUS_COUNT_SIZE], when[32] = "";
+	char bytes[STATUS_LINE_COUNT_SIZE], datagrams[STATUS_LINE_COUNT_SIZE], when[32] = "";
 	struct tm utc;
 	int used;
 
-	used = snprintf(text, STATUS_SIZE,
+	used = snprintf(text, STATUS_LINE_SIZE,
 	    "serving %llu listener%s, %llu connection%s; echoed %sB, %s%sdatagram%s",
 	    (unsigned long long)status->listeners, plural(status->listeners),
 	    (unsigned long long)status->connections, plural(status->connections),
-	    status_count(status->bytes, bytes), status_count(status->datagrams, datagrams),
+	    status_line_count(status->bytes, bytes), status_line_count(status->datagrams, datagrams),
 	    status->datagrams < 1000 ? "" : " ", plural(status->datagrams));
 	if (status->fault == NULL)
 		return text;
 	if (gmtime_r(&status->failed, &utc) != NULL)
 		strftime(when, sizeof(when), " %Y-%m-%d %H:%M UTC", &utc);
-	snprintf(text + used, STATUS_SIZE - (size_t)used, "; reload failed%s: %s", when,
+	snprintf(text + used, STATUS_LINE_SIZE - (size_t)used, "; reload failed%s: %s", when,
 	    status->fault);
 	make_ascii(text + used);
 	return text;
 }
 
 const char *
-status_format_drain(uint64_t open, int64_t left, char text[STATUS_SIZE])
+status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE])
 {
 	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 0;
 
-	snprintf(text, STATUS_SIZE, "draining %llu connection%s, for at most %lld second%s",
+	snprintf(text, STATUS_LINE_SIZE, "draining %llu connection%s, for at most %lld second%s",
 	    (unsigned long long)open, plural(open), (long long)seconds, plural((uint64_t)seconds));
 	return text;
 }

@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <time.h>
 
-#define STATUS_SIZE 512
-#define STATUS_COUNT_SIZE 16
+#define STATUS_LINE_SIZE 512
+#define STATUS_LINE_COUNT_SIZE 16
 
-struct status {
+struct status_line {
 	uint64_t listeners;
 	uint64_t connections; /* open */
 	uint64_t bytes, datagrams; /* sent back */
@@ -23,12 +23,12 @@ struct status {
  * Writes the line to `text` and returns it: ASCII alone, cut to its size, since systemd
  * passes over a line with half a character in it.
  */
-const char *status_format(const struct status *status, char text[STATUS_SIZE]);
+const char *status_line_format(const struct status_line *status, char text[STATUS_LINE_SIZE]);
 
 /* The same in a drain: `open` connections are left, for at most `left` ms. */
-const char *status_format_drain(uint64_t open, int64_t left, char text[STATUS_SIZE]);
+const char *status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE]);
 
 /* Writes "999 ", "1.2 k" or "34 M", rounded down, to `text` and returns it: a unit may follow. */
-const char *status_count(uint64_t count, char text[STATUS_COUNT_SIZE]);
+const char *status_line_count(uint64_t count, char text[STATUS_LINE_COUNT_SIZE]);
 
 #endif

@@ -10,10 +10,10 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-const char sdaemon_feature[] = "+systemd";
+const char manager_feature[] = "+systemd";
 
 int
-sdaemon_take_sockets(int *first, char ***names)
+manager_take_sockets(int *first, char ***names)
 {
 	const int count = sd_listen_fds_with_names(1, names);
 
@@ -25,13 +25,13 @@ sdaemon_take_sockets(int *first, char ***names)
 }
 
 bool
-sdaemon_listens(void)
+manager_listens(void)
 {
 	return getenv("NOTIFY_SOCKET") != NULL;
 }
 
 int64_t
-sdaemon_watchdog(void)
+manager_watchdog(void)
 {
 	uint64_t microseconds;
 
@@ -39,26 +39,26 @@ sdaemon_watchdog(void)
 }
 
 void
-sdaemon_feed_watchdog(void)
+manager_feed_watchdog(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }
 
 void
-sdaemon_ready(const char *status)
+manager_ready(const char *status)
 {
 	sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
 void
-sdaemon_status(const char *status)
+manager_status(const char *status)
 {
 	sd_notifyf(0, "STATUS=%s", status);
 }
 
 /* sd_notify(3): RELOADING=1 is good only with the time in the same message. */
 void
-sdaemon_reloading(void)
+manager_reloading(void)
 {
 	struct timespec now;
 
@@ -68,24 +68,24 @@ sdaemon_reloading(void)
 }
 
 void
-sdaemon_stopping(const char *status)
+manager_stopping(const char *status)
 {
 	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
 }
 
 /* sd_notify(3): a drain may be longer than the unit's TimeoutStopSec=. */
 void
-sdaemon_extend_stop(int64_t ms)
+manager_extend_stop(int64_t ms)
 {
 	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)ms * 1000);
 }
 
 #else
 
-const char sdaemon_feature[] = "-systemd";
+const char manager_feature[] = "-systemd";
 
 int
-sdaemon_take_sockets(int *first, char ***names)
+manager_take_sockets(int *first, char ***names)
 {
 	*first = -1;
 	*names = NULL;
@@ -93,47 +93,47 @@ sdaemon_take_sockets(int *first, char ***names)
 }
 
 bool
-sdaemon_listens(void)
+manager_listens(void)
 {
 	return false;
 }
 
 int64_t
-sdaemon_watchdog(void)
+manager_watchdog(void)
 {
 	return 0;
 }
 
 void
-sdaemon_feed_watchdog(void)
+manager_feed_watchdog(void)
 {
 }
 
 void
-sdaemon_ready(const char *status)
-{
-	(void)status;
-}
-
-void
-sdaemon_status(const char *status)
+manager_ready(const char *status)
 {
 	(void)status;
 }
 
 void
-sdaemon_reloading(void)
-{
-}
-
-void
-sdaemon_stopping(const char *status)
+manager_status(const char *status)
 {
 	(void)status;
 }
 
 void
-sdaemon_extend_stop(int64_t ms)
+manager_reloading(void)
+{
+}
+
+void
+manager_stopping(const char *status)
+{
+	(void)status;
+}
+
+void
+manager_extend_stop(int64_t ms)
 {
 	(void)ms;
 }

@@ -41,7 +41,7 @@ keep_fd(struct conn *conn, int fd)
 }
 
 struct conn *
-conn_new(int fd, const struct address *peer, struct traffic *traffic)
+conn_new(int fd, const struct address *peer, struct branch *branch)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
@@ -49,8 +49,8 @@ conn_new(int fd, const struct address *peer, struct traffic *traffic)
 		return NULL;
 	keep_fd(conn, fd);
 	conn->peer = *peer;
-	conn->traffic = traffic;
-	ledger_hold(traffic->ledger);
+	conn->branch = branch;
+	ledger_hold(branch->ledger);
 	buffers_hold(fd);
 	return conn;
 }
@@ -62,7 +62,7 @@ conn_free(struct conn *conn)
 		return;
 	if (fd_of(conn) != -1)
 		close(fd_of(conn));
-	ledger_release(conn->traffic->ledger);
+	ledger_release(conn->branch->ledger);
 	free(conn);
 }
 
@@ -94,7 +94,7 @@ conn_open(struct conn *conn, struct loop *loop)
 {
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
-	conn->traffic->loop = loop;
+	conn->branch->loop = loop;
 	conn->state = CONN_READING;
 	conn->opened = loop_now();
 	conn->active = (uint32_t)conn->opened;
@@ -113,7 +113,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	char peer[ADDRESS_TEXT_SIZE];
 
 	log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
-	    "seconds=%.3f", address_format(&conn->peer, peer), conn->traffic->ledger->name,
+	    "seconds=%.3f", address_format(&conn->peer, peer), conn->branch->ledger->name,
 	    close_reason_name(reason), (unsigned long long)conn->received,
 	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
 	conn->reason = (uint8_t)reason & 0x7f;
@@ -123,7 +123,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);
-	inbox_post(loop_of(conn)->reports.inbox, &conn->message, loop_of(conn)->reports.conn_closed);
+	inbox_post(loop_of(conn)->reports.inbox, &conn->letter, loop_of(conn)->reports.conn_closed);
 }
 
 void
@@ -175,7 +175,7 @@ conn_count_sent(struct conn *conn, size_t size)
 	conn->sent += size;
 	if (conn->sent >= TRUSTED_BYTES && !conn->grows)
 		let_grow(conn);
-	counter_add(&conn->traffic->sent_bytes, size);
+	counter_add(&conn->branch->sent_bytes, size);
 	conn_touch(conn);
 }
 
@@ -265,7 +265,7 @@ received(struct conn *conn, const void *data, size_t size)
 	bool is_ahead;
 
 	conn->received += size;
-	counter_add(&conn->traffic->received_bytes, size);
+	counter_add(&conn->branch->received_bytes, size);
 	log_debug("received %s from %s", escape_payload(data, size, payload),
 	    address_format(&conn->peer, peer));
 	if (conn->state == CONN_LINGERING)
@@ -354,16 +354,16 @@ conn_finish(struct conn *conn, enum close_reason reason)
 
 /* --- what others may know ------------------------------------------------------- */
 
-struct message *
-conn_message(struct conn *conn)
+struct letter *
+conn_letter(struct conn *conn)
 {
-	return &conn->message;
+	return &conn->letter;
 }
 
 struct conn *
-conn_from_message(struct message *message)
+conn_from_letter(struct letter *letter)
 {
-	return (struct conn *)((char *)message - offsetof(struct conn, message));
+	return (struct conn *)((char *)letter - offsetof(struct conn, letter));
 }
 
 enum conn_state
@@ -372,10 +372,10 @@ conn_state(const struct conn *conn)
 	return conn->state;
 }
 
-struct traffic *
-conn_traffic(const struct conn *conn)
+struct branch *
+conn_branch(const struct conn *conn)
 {
-	return conn->traffic;
+	return conn->branch;
 }
 
 const struct address *

@@ -20,16 +20,16 @@
 #include "net/address.h"
 
 /*
- * Takes over `fd`, a connected non-blocking socket.  `traffic` is the cell of its
+ * Takes over `fd`, a connected non-blocking socket.  `branch` is the cell of its
  * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
  * conn_free() frees it, before conn_open() or after conn_close() gave it back.
- * Both are the control thread's to call: they hold the ledger of `traffic`.
+ * Both are the control thread's to call: they hold the ledger of `branch`.
  */
-struct conn *conn_new(int fd, const struct address *peer, struct traffic *traffic);
+struct conn *conn_new(int fd, const struct address *peer, struct branch *branch);
 void conn_free(struct conn *conn);
 
-struct message *conn_message(struct conn *conn);
-struct conn *conn_from_message(struct message *message);
+struct letter *conn_letter(struct conn *conn);
+struct conn *conn_from_letter(struct letter *letter);
 
 /* Begins to echo, in `loop`'s thread. */
 void conn_open(struct conn *conn, struct loop *loop);
@@ -57,7 +57,7 @@ void conn_set_counted(struct conn *conn, bool counted);
 bool conn_is_counted(const struct conn *conn);
 
 enum conn_state conn_state(const struct conn *conn);
-struct traffic *conn_traffic(const struct conn *conn);
+struct branch *conn_branch(const struct conn *conn);
 /* Valid once it was closed. */
 enum close_reason conn_reason(const struct conn *conn);
 

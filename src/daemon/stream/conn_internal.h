@@ -21,9 +21,9 @@ struct conn {
 	struct event readable; /* it knows the descriptor: fd_of() */
 	union {
 		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
-		struct message message;       /* before and after: carries it between the threads */
+		struct letter letter;         /* before and after: carries it between the threads */
 	};
-	struct traffic *traffic; /* of its listener and its worker, whose loop it tells */
+	struct branch *branch; /* of its listener and its worker, whose loop it tells */
 	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened;              /* loop_now() */
@@ -49,7 +49,7 @@ fd_of(const struct conn *conn)
 static inline struct loop *
 loop_of(const struct conn *conn)
 {
-	return conn->traffic->loop;
+	return conn->branch->loop;
 }
 
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */

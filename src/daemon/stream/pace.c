@@ -36,7 +36,7 @@ static bool
 is_ahead(const struct conn *conn)
 {
 	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
-	    ratelimit_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
+	    gcra_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
 }
 
 bool
@@ -44,7 +44,7 @@ conn_pay(struct conn *conn, size_t size)
 {
 	if (bandwidth_of(conn) == 0)
 		return false;
-	conn->paid_until = ratelimit_pay(conn->paid_until, size, bandwidth_of(conn),
+	conn->paid_until = gcra_pay(conn->paid_until, size, bandwidth_of(conn),
 	    loop_now() * 1000);
 	return is_ahead(conn);
 }

@@ -190,7 +190,7 @@ stalled_give_back(struct loop *loop)
 }
 
 int64_t
-stalled_end(struct loop *loop, int64_t now)
+pressure_end(struct loop *loop, int64_t now)
 {
 	size_t ended = end_beyond_count(loop, now, ABORTS_AT_ONCE);
 

@@ -14,13 +14,13 @@
 #include "daemon/threads/loop.h"
 
 /* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
-#define STALLED_AFTER 2000
+#define PRESSURE_STALLED_AFTER 2000
 
 /*
  * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
  * milliseconds that is to be done again, while a connection is blocked.
  */
-int64_t stalled_end(struct loop *loop, int64_t now);
+int64_t pressure_end(struct loop *loop, int64_t now);
 
 /*
  * Has the C library give free memory back to the system where much less of it is held for

@@ -131,9 +131,9 @@ end_due(struct loop *loop, int64_t now)
 	const int64_t idle = limit_of(&loop->limits.idle);
 
 	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
-	each_silent(loop, CONN_BLOCKED, now, STALLED_AFTER, look_at_blocked);
-	each_silent(loop, CONN_FLUSHING, now, STALLED_AFTER, look_at_blocked);
-	each_silent(loop, CONN_CLOSING, now, STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_FLUSHING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
+	each_silent(loop, CONN_CLOSING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (loop->draining)
 		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
@@ -152,7 +152,7 @@ sweep_due(struct loop *loop, int64_t now, int64_t most)
 	end_due(loop, now);
 	stalled_give_back(loop);
 	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
-	most = time_left(loop, CONN_BLOCKED, now, STALLED_AFTER, most);
+	most = time_left(loop, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */
 	return loop->draining ? most
 	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);
@@ -177,7 +177,7 @@ sweep_watch(struct loop *loop, int64_t now)
 
 	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
 	each_silent(loop, CONN_PACED, now, LOOP_WATCH, look_at_paced);
-	again = stalled_end(loop, now);
+	again = pressure_end(loop, now);
 	return sweep_has_waiting(loop) ? again : 0;
 }
 

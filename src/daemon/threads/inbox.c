@@ -10,11 +10,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-STAILQ_HEAD(messages, message);
+STAILQ_HEAD(letters, letter);
 
 struct inbox {
 	pthread_mutex_t lock;
-	struct messages waiting; /* under the lock */
+	struct letters waiting; /* under the lock */
 	int wakeup;              /* eventfd */
 	struct event *readable;
 	void *owner;
@@ -23,16 +23,16 @@ struct inbox {
 static void
 deliver_all(struct inbox *inbox)
 {
-	struct messages batch = STAILQ_HEAD_INITIALIZER(batch);
-	struct message *message;
+	struct letters batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct letter *letter;
 
 	pthread_mutex_lock(&inbox->lock);
 	STAILQ_CONCAT(&batch, &inbox->waiting);
 	pthread_mutex_unlock(&inbox->lock);
 
-	while ((message = STAILQ_FIRST(&batch)) != NULL) {
+	while ((letter = STAILQ_FIRST(&batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(&batch, next);
-		message->deliver(inbox->owner, message);
+		letter->deliver(inbox->owner, letter);
 	}
 }
 
@@ -43,7 +43,7 @@ on_wakeup(evutil_socket_t fd, short what, void *arg)
 	uint64_t count;
 
 	(void)what;
-	/* Read before the queue is taken: a message posted in between wakes again. */
+	/* Read before the queue is taken: a letter posted in between wakes again. */
 	(void)!read(fd, &count, sizeof(count));
 	deliver_all(inbox);
 }
@@ -87,16 +87,16 @@ inbox_free(struct inbox *inbox)
 }
 
 void
-inbox_post(struct inbox *inbox, struct message *message,
-    void (*deliver)(void *owner, struct message *message))
+inbox_post(struct inbox *inbox, struct letter *letter,
+    void (*deliver)(void *owner, struct letter *letter))
 {
 	const uint64_t one = 1;
 	bool first;
 
-	message->deliver = deliver;
+	letter->deliver = deliver;
 	pthread_mutex_lock(&inbox->lock);
 	first = STAILQ_EMPTY(&inbox->waiting);
-	STAILQ_INSERT_TAIL(&inbox->waiting, message, next);
+	STAILQ_INSERT_TAIL(&inbox->waiting, letter, next);
 	pthread_mutex_unlock(&inbox->lock);
 	if (first)
 		(void)!write(inbox->wakeup, &one, sizeof(one));

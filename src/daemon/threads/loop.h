@@ -63,8 +63,8 @@ enum loop_priority {
 /* The way home to the control thread, for what a worker has closed. */
 struct loop_reports {
 	struct inbox *inbox;
-	void (*conn_closed)(void *control, struct message *message);
-	void (*udp_closed)(void *control, struct message *message);
+	void (*conn_closed)(void *control, struct letter *letter);
+	void (*socket_closed)(void *control, struct letter *letter);
 };
 
 struct loop {

@@ -38,7 +38,7 @@ struct worker {
 	uint64_t seen;  /* `taken` when that was last looked at */
 	int64_t moved;  /* loop_now() when it was last seen to take some, or owed nothing */
 
-	struct message drain, finish, stop;
+	struct letter drain, finish, stop;
 	pthread_t thread;
 };
 
@@ -157,54 +157,54 @@ worker_join(struct worker *worker)
 /* --- orders, delivered in the worker's thread --------------------------------- */
 
 static void
-take_conn(void *owner, struct message *message)
+take_conn(void *owner, struct letter *letter)
 {
 	struct worker *worker = owner;
 
 	atomic_fetch_add(&worker->taken, 1);
-	conn_open(conn_from_message(message), worker->loop);
+	conn_open(conn_from_letter(letter), worker->loop);
 }
 
 static void
-take_udp(void *owner, struct message *message)
+take_socket(void *owner, struct letter *letter)
 {
 	struct worker *worker = owner;
 
-	udp_open(udp_from_opening(message), worker->loop);
+	datagram_socket_open(datagram_socket_from_opening(letter), worker->loop);
 }
 
 static void
-return_udp(void *owner, struct message *message)
+return_socket(void *owner, struct letter *letter)
 {
 	(void)owner;
-	udp_close(udp_from_closing(message));
+	datagram_socket_close(datagram_socket_from_closing(letter));
 }
 
 static void
-drain(void *owner, struct message *message)
+drain(void *owner, struct letter *letter)
 {
 	struct worker *worker = owner;
 
-	(void)message;
+	(void)letter;
 	worker->loop->draining = true;
 	arm_beat(worker, DRAIN_BEAT);
 }
 
 static void
-finish(void *owner, struct message *message)
+finish(void *owner, struct letter *letter)
 {
 	struct worker *worker = owner;
 
-	(void)message;
+	(void)letter;
 	sweep_finish_all(worker->loop, CLOSE_DRAIN);
 }
 
 static void
-stop(void *owner, struct message *message)
+stop(void *owner, struct letter *letter)
 {
 	struct worker *worker = owner;
 
-	(void)message;
+	(void)letter;
 	sweep_abort_all(worker->loop, CLOSE_STOP);
 	event_base_loopbreak(worker->loop->base);
 }
@@ -225,19 +225,19 @@ worker_take_conn(struct worker *worker, struct conn *conn)
 	if (atomic_load(&worker->taken) == worker->given)
 		worker->moved = loop_now();
 	worker->given++;
-	inbox_post(worker->inbox, conn_message(conn), take_conn);
+	inbox_post(worker->inbox, conn_letter(conn), take_conn);
 }
 
 void
-worker_take_udp(struct worker *worker, struct udp *udp)
+worker_take_socket(struct worker *worker, struct datagram_socket *socket)
 {
-	inbox_post(worker->inbox, udp_opening(udp), take_udp);
+	inbox_post(worker->inbox, datagram_socket_opening(socket), take_socket);
 }
 
 void
-worker_return_udp(struct worker *worker, struct udp *udp)
+worker_return_socket(struct worker *worker, struct datagram_socket *socket)
 {
-	inbox_post(worker->inbox, udp_closing(udp), return_udp);
+	inbox_post(worker->inbox, datagram_socket_closing(socket), return_socket);
 }
 
 void

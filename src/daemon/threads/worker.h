@@ -39,10 +39,10 @@ struct batch *worker_batch(struct worker *worker);
 
 /* Gives a connection or a datagram socket away: the worker's from here on. */
 void worker_take_conn(struct worker *worker, struct conn *conn);
-void worker_take_udp(struct worker *worker, struct udp *udp);
+void worker_take_socket(struct worker *worker, struct datagram_socket *socket);
 
 /* Calls a datagram socket back: it comes home by `reports`. */
-void worker_return_udp(struct worker *worker, struct udp *udp);
+void worker_return_socket(struct worker *worker, struct datagram_socket *socket);
 
 /* Takes over the limits of connections, within a second. */
 void worker_set_limits(struct worker *worker, const struct config *config, size_t workers);

@@ -21,12 +21,12 @@ static const struct {
 
 START_TEST(parses)
 {
-	struct uri uri;
+	struct endpoint endpoint;
 
-	ck_assert_ptr_null(uri_parse(&uri, good[_i].text));
-	ck_assert_int_eq(uri.protocol, good[_i].protocol);
-	ck_assert_str_eq(uri.host, good[_i].host);
-	ck_assert_uint_eq(uri.port, good[_i].port);
+	ck_assert_ptr_null(endpoint_parse(&endpoint, good[_i].text));
+	ck_assert_int_eq(endpoint.protocol, good[_i].protocol);
+	ck_assert_str_eq(endpoint.host, good[_i].host);
+	ck_assert_uint_eq(endpoint.port, good[_i].port);
 }
 END_TEST
 
@@ -58,8 +58,8 @@ static const struct {
 
 START_TEST(refuses)
 {
-	struct uri uri;
-	const char *fault = uri_parse(&uri, bad[_i].text);
+	struct endpoint endpoint;
+	const char *fault = endpoint_parse(&endpoint, bad[_i].text);
 
 	ck_assert_ptr_nonnull(fault);
 	ck_assert_msg(strstr(fault, bad[_i].fault) != NULL, "%s: %s", bad[_i].text, fault);
@@ -68,16 +68,16 @@ END_TEST
 
 START_TEST(host_length)
 {
-	char text[URI_HOST_SIZE + 32] = "tcp://";
-	struct uri uri;
+	char text[ENDPOINT_HOST_SIZE + 32] = "tcp://";
+	struct endpoint endpoint;
 
-	memset(text + 6, 'h', URI_HOST_SIZE - 1);
-	strcpy(text + 6 + URI_HOST_SIZE - 1, ":7");
-	ck_assert_ptr_null(uri_parse(&uri, text));
-	ck_assert_uint_eq(strlen(uri.host), URI_HOST_SIZE - 1);
-	memset(text + 6, 'h', URI_HOST_SIZE);
-	strcpy(text + 6 + URI_HOST_SIZE, ":7");
-	ck_assert_str_eq(uri_parse(&uri, text), "the host is longer than 255 characters");
+	memset(text + 6, 'h', ENDPOINT_HOST_SIZE - 1);
+	strcpy(text + 6 + ENDPOINT_HOST_SIZE - 1, ":7");
+	ck_assert_ptr_null(endpoint_parse(&endpoint, text));
+	ck_assert_uint_eq(strlen(endpoint.host), ENDPOINT_HOST_SIZE - 1);
+	memset(text + 6, 'h', ENDPOINT_HOST_SIZE);
+	strcpy(text + 6 + ENDPOINT_HOST_SIZE, ":7");
+	ck_assert_str_eq(endpoint_parse(&endpoint, text), "the host is longer than 255 characters");
 }
 END_TEST
 
@@ -85,19 +85,19 @@ START_TEST(formats)
 {
 	char text[64], small[8];
 
-	ck_assert_str_eq(uri_format(PROTOCOL_TCP, "127.0.0.1", 7, text, sizeof(text)),
+	ck_assert_str_eq(endpoint_format(PROTOCOL_TCP, "127.0.0.1", 7, text, sizeof(text)),
 	    "tcp://127.0.0.1:7");
-	ck_assert_str_eq(uri_format(PROTOCOL_UDP, "::1", 65535, text, sizeof(text)),
+	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "::1", 65535, text, sizeof(text)),
 	    "udp://[::1]:65535");
-	ck_assert_str_eq(uri_format(PROTOCOL_UDP, "::1", 65535, small, sizeof(small)), "udp://[");
+	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "::1", 65535, small, sizeof(small)), "udp://[");
 }
 END_TEST
 
 int
 main(void)
 {
-	Suite *suite = suite_create("uri");
-	TCase *tests = tcase_create("uri");
+	Suite *suite = suite_create("endpoint");
+	TCase *tests = tcase_create("endpoint");
 
 	tcase_add_loop_test(tests, parses, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tests, refuses, 0, sizeof(bad) / sizeof(bad[0]));

@@ -137,14 +137,15 @@ assert_printed_is_accepted(int seed, const struct address *address)
 {
 	char text[ADDRESS_TEXT_SIZE], again[ADDRESS_TEXT_SIZE], uri_text[TEXT_SIZE];
 	struct address read;
-	struct uri uri;
+	struct endpoint endpoint;
 	const char *fault;
 
 	address_format(address, text);
 	snprintf(uri_text, sizeof(uri_text), "tcp://%s", text);
-	fault = uri_parse(&uri, uri_text);
+	fault = endpoint_parse(&endpoint, uri_text);
 	ck_assert_msg(fault == NULL, "seed %d: %s: %s", seed, uri_text, fault);
-	ck_assert_msg(address_parse(&read, uri.host, uri.port), "seed %d: %s is refused", seed, text);
+	ck_assert_msg(address_parse(&read, endpoint.host, endpoint.port),
+	    "seed %d: %s is refused", seed, text);
 	ck_assert_msg(address_equal(address, &read), "seed %d: %s becomes %s", seed, text,
 	    address_format(&read, again));
 	ck_assert_str_eq(address_format(&read, again), text);
@@ -302,7 +303,7 @@ spell_uri(char text[TEXT_SIZE])
 START_TEST(uris)
 {
 	char text[TEXT_SIZE], printed[TEXT_SIZE];
-	struct uri uri, read;
+	struct endpoint endpoint, read;
 	int taken = 0;
 
 	random_begin(_i);
@@ -310,14 +311,14 @@ START_TEST(uris)
 		const char *fault;
 
 		spell_uri(text);
-		if (uri_parse(&uri, text) != NULL)
+		if (endpoint_parse(&endpoint, text) != NULL)
 			continue;
 		taken++;
-		uri_format(uri.protocol, uri.host, uri.port, printed, sizeof(printed));
-		fault = uri_parse(&read, printed);
+		endpoint_format(endpoint.protocol, endpoint.host, endpoint.port, printed, sizeof(printed));
+		fault = endpoint_parse(&read, printed);
 		ck_assert_msg(fault == NULL, "seed %d: %s of %s: %s", _i, printed, text, fault);
-		ck_assert_msg(read.protocol == uri.protocol && read.port == uri.port &&
-		    strcmp(read.host, uri.host) == 0, "seed %d: %s of %s", _i, printed, text);
+		ck_assert_msg(read.protocol == endpoint.protocol && read.port == endpoint.port &&
+		    strcmp(read.host, endpoint.host) == 0, "seed %d: %s of %s", _i, printed, text);
 	}
 	ck_assert_int_gt(taken, VALUES / 4);
 	ck_assert_int_lt(taken, VALUES);

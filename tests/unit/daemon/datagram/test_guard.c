@@ -18,36 +18,36 @@
 #define LOOPBACK 1
 #define ETHERNET 2
 
-static struct udp_guard *guard;
-static struct udp_guard_rules rules;
+static struct guard *guard;
+static struct guard_rules rules;
 
 static void
 set_up(void)
 {
 	memset(&rules, 0, sizeof(rules));
 	rules.max_datagram = 65507;
-	udp_guard_refuse(&rules, 0, 1023);
-	udp_guard_refuse(&rules, 2049, 2049);
-	udp_guard_refuse(&rules, 10007, 10007);
-	udp_guard_refuse(&rules, 65535, 65535);
-	guard = udp_guard_new();
+	guard_refuse(&rules, 0, 1023);
+	guard_refuse(&rules, 2049, 2049);
+	guard_refuse(&rules, 10007, 10007);
+	guard_refuse(&rules, 65535, 65535);
+	guard = guard_new();
 	ck_assert_ptr_nonnull(guard);
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 }
 
 static void
 tear_down(void)
 {
-	udp_guard_free(guard);
+	guard_free(guard);
 }
 
 /* "pass", or the reason. */
 static const char *
-verdict(const struct udp_arrival *arrival, uint64_t now)
+verdict(const struct arrival *arrival, uint64_t now)
 {
 	enum drop_reason why;
 
-	return udp_guard_passes(guard, arrival, now, &why) ? "pass" : drop_reason_name(why);
+	return guard_passes(guard, arrival, now, &why) ? "pass" : drop_reason_name(why);
 }
 
 /* --- the rows ------------------------------------------------------------------------ */
@@ -58,7 +58,7 @@ struct row {
 };
 
 static void
-check_v4(const struct row *row, struct udp_arrival *arrival, unsigned index, const char *where)
+check_v4(const struct row *row, struct arrival *arrival, unsigned index, const char *where)
 {
 	/* As a dual-stack socket has it: IPv6's own word beside that of IPv4. */
 	const struct in6_pktinfo mapped = { .ipi6_ifindex = ETHERNET };
@@ -75,7 +75,7 @@ check_v4(const struct row *row, struct udp_arrival *arrival, unsigned index, con
 }
 
 static void
-check_v6(const struct row *row, struct udp_arrival *arrival, unsigned index, const char *where)
+check_v6(const struct row *row, struct arrival *arrival, unsigned index, const char *where)
 {
 	struct in6_pktinfo told = { .ipi6_ifindex = index };
 
@@ -89,7 +89,7 @@ check_v6(const struct row *row, struct udp_arrival *arrival, unsigned index, con
 static void
 check_line(const char *line, const char *where)
 {
-	struct udp_arrival arrival = { .size = 1 };
+	struct arrival arrival = { .size = 1 };
 	struct row row;
 	unsigned index;
 
@@ -151,10 +151,10 @@ END_TEST
 
 /* --- other verdicts -------------------------------------------------------------------- */
 
-static struct udp_arrival
+static struct arrival
 arrival_from(const char *source)
 {
-	struct udp_arrival arrival = { .size = 1 };
+	struct arrival arrival = { .size = 1 };
 
 	ck_assert(address_parse(&arrival.source, source, 40000));
 	return arrival;
@@ -162,21 +162,21 @@ arrival_from(const char *source)
 
 START_TEST(nothing_passes_before_there_are_rules)
 {
-	const struct udp_arrival arrival = arrival_from("192.0.2.1");
-	struct udp_guard *fresh = udp_guard_new();
+	const struct arrival arrival = arrival_from("192.0.2.1");
+	struct guard *fresh = guard_new();
 	enum drop_reason why;
 
-	ck_assert(!udp_guard_passes(fresh, &arrival, SECOND, &why));
-	udp_guard_free(fresh);
+	ck_assert(!guard_passes(fresh, &arrival, SECOND, &why));
+	guard_free(fresh);
 }
 END_TEST
 
 START_TEST(no_port_is_refused_whatever_the_rules)
 {
-	struct udp_arrival arrival = arrival_from("192.0.2.1");
+	struct arrival arrival = arrival_from("192.0.2.1");
 
 	memset(rules.refused_ports, 0, sizeof(rules.refused_ports));
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	address_set_port(&arrival.source, 7);
 	ck_assert_str_eq(verdict(&arrival, SECOND), "pass");
 	address_set_port(&arrival.source, 0);
@@ -186,13 +186,13 @@ END_TEST
 
 START_TEST(new_rules_replace_the_old)
 {
-	struct udp_arrival arrival = arrival_from("192.0.2.1");
+	struct arrival arrival = arrival_from("192.0.2.1");
 
 	address_set_port(&arrival.source, 10007);
 	ck_assert_str_eq(verdict(&arrival, SECOND), "source_port");
 	memset(rules.refused_ports, 0, sizeof(rules.refused_ports));
-	udp_guard_refuse(&rules, 40000, 65535);
-	udp_guard_set(guard, &rules);
+	guard_refuse(&rules, 40000, 65535);
+	guard_set(guard, &rules);
 	ck_assert_str_eq(verdict(&arrival, SECOND), "pass");
 	address_set_port(&arrival.source, 65535);
 	ck_assert_str_eq(verdict(&arrival, SECOND), "source_port");
@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(a_source_of_no_family_is_none)
 {
-	const struct udp_arrival arrival = { .source.sa.sa_family = AF_UNIX, .size = 1 };
+	const struct arrival arrival = { .source.sa.sa_family = AF_UNIX, .size = 1 };
 
 	ck_assert_str_ne(verdict(&arrival, SECOND), "pass");
 }
@@ -209,12 +209,12 @@ END_TEST
 
 START_TEST(size_is_limited)
 {
-	struct udp_arrival arrival = arrival_from("192.0.2.1");
+	struct arrival arrival = arrival_from("192.0.2.1");
 
 	arrival.size = 65507;
 	ck_assert_str_eq(verdict(&arrival, SECOND), "pass");
 	rules.max_datagram = 100;
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	arrival.size = 100;
 	ck_assert_str_eq(verdict(&arrival, SECOND), "pass");
 	arrival.size = 101;
@@ -229,15 +229,15 @@ START_TEST(the_access_list_decides)
 	struct prefix prefix;
 	const struct prefix_list deny = { &prefix, 1 }, allow = { NULL, 0 };
 	struct acl *acl;
-	struct udp_arrival denied = arrival_from("::ffff:192.0.2.1");
-	struct udp_arrival allowed = arrival_from("192.0.3.1");
+	struct arrival denied = arrival_from("::ffff:192.0.2.1");
+	struct arrival allowed = arrival_from("192.0.3.1");
 
 	ck_assert(prefix_parse(&prefix, "192.0.2.0/24", right));
 	acl = acl_new(&allow, &deny);
 	ck_assert_ptr_nonnull(acl);
 	denied.acl = allowed.acl = acl;
 	rules.rate = 1;
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	ck_assert_str_eq(verdict(&denied, SECOND), "denied");
 	ck_assert_str_eq(verdict(&allowed, SECOND), "pass");
 	ck_assert_str_eq(verdict(&allowed, SECOND), "rate");
@@ -251,7 +251,7 @@ END_TEST
 static unsigned
 pass_at(const char *source, uint64_t now, unsigned count, const char *reason)
 {
-	const struct udp_arrival arrival = arrival_from(source);
+	const struct arrival arrival = arrival_from(source);
 	unsigned passed = 0;
 
 	while (count-- > 0) {
@@ -276,7 +276,7 @@ set_rates(unsigned source_rate, unsigned rate)
 {
 	rules.source_rate = source_rate;
 	rules.rate = rate;
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 }
 
 START_TEST(without_rates_all_pass)
@@ -353,7 +353,7 @@ END_TEST
 
 START_TEST(ports_and_mapped_addresses_are_one_source)
 {
-	struct udp_arrival arrival = arrival_from("192.0.2.1");
+	struct arrival arrival = arrival_from("192.0.2.1");
 
 	set_rates(1000, 0);
 	ck_assert_uint_eq(pass_of_source("::ffff:192.0.2.1", SECOND, 250), 250);
@@ -383,7 +383,7 @@ END_TEST
 /* A forged source that is refused costs its owner nothing. */
 START_TEST(what_is_refused_pays_nothing)
 {
-	struct udp_arrival arrival = arrival_from("192.0.2.1");
+	struct arrival arrival = arrival_from("192.0.2.1");
 
 	set_rates(1000, 1000);
 	address_set_port(&arrival.source, 7);

@@ -30,9 +30,9 @@ static struct inbox *reports;
 static struct loop *loop;
 static struct ledger *ledger;
 static struct batch *batch;
-static struct udp_guard *guard;
-static struct udp_guard_rules rules;
-static struct udp *udp;
+static struct guard *guard;
+static struct guard_rules rules;
+static struct datagram_socket *datagrams;
 static int peer;
 static bool closed;
 static int receive_error; /* what recvmmsg(2) tells once, if any */
@@ -119,17 +119,17 @@ sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
 }
 
 static void
-on_closed(void *owner, struct message *message)
+on_closed(void *owner, struct letter *letter)
 {
 	(void)owner;
 	closed = true;
-	udp_free(udp_from_closing(message));
+	datagram_socket_free(datagram_socket_from_closing(letter));
 }
 
 static void
 set_up(const struct config *config)
 {
-	struct loop_reports home = { .udp_closed = on_closed };
+	struct loop_reports home = { .socket_closed = on_closed };
 	int pair[2];
 
 	control = event_base_new();
@@ -138,20 +138,20 @@ set_up(const struct config *config)
 	loop = loop_new(config, 1, &home);
 	ledger = ledger_new("test", 1);
 	batch = batch_new();
-	guard = udp_guard_new();
-	rules = (struct udp_guard_rules){ .max_datagram = TOO_LONG };
-	udp_guard_refuse(&rules, 7, 7);
+	guard = guard_new();
+	rules = (struct guard_rules){ .max_datagram = TOO_LONG };
+	guard_refuse(&rules, 7, 7);
 	ck_assert_ptr_nonnull(reports);
 	ck_assert_ptr_nonnull(loop);
 	ck_assert_ptr_nonnull(ledger);
 	ck_assert_ptr_nonnull(batch);
 	ck_assert_ptr_nonnull(guard);
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	peer = pair[1];
-	udp = udp_new(pair[0], &ledger->traffic[0], batch, guard);
-	ck_assert_ptr_nonnull(udp);
-	udp_open(udp, loop);
+	datagrams = datagram_socket_new(pair[0], &ledger->branches[0], batch, guard);
+	ck_assert_ptr_nonnull(datagrams);
+	datagram_socket_open(datagrams, loop);
 }
 
 /* One turn for each that has something to do. */
@@ -164,7 +164,7 @@ turn(void)
 static void
 close_udp(void)
 {
-	udp_close(udp);
+	datagram_socket_close(datagrams);
 	event_base_loop(control, EVLOOP_NONBLOCK);
 	ck_assert(closed);
 }
@@ -180,7 +180,7 @@ tear_down(void)
 	inbox_free(reports);
 	loop_free(loop);
 	batch_free(batch);
-	udp_guard_free(guard);
+	guard_free(guard);
 	event_base_free(control);
 }
 
@@ -273,7 +273,7 @@ START_TEST(what_the_guard_refuses_is_dropped)
 
 	set_up(&configs[_i]);
 	rules.max_datagram = 7;
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	for (int turns = 1; turns <= 3; turns++) {
 		for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
 			peer_send(payloads[i], strlen(payloads[i]));
@@ -296,7 +296,7 @@ START_TEST(what_is_beyond_the_rate_is_dropped)
 {
 	set_up(&configs[_i]);
 	rules.source_rate = 8;
-	udp_guard_set(guard, &rules);
+	guard_set(guard, &rules);
 	for (int i = 0; i < 5; i++)
 		peer_send("more", 4);
 	turn();

@@ -27,40 +27,44 @@ static const struct count_case {
 
 START_TEST(counts_are_rounded_down)
 {
-	char text[STATUS_COUNT_SIZE];
+	char text[STATUS_LINE_COUNT_SIZE];
 
-	ck_assert_str_eq(status_count(counts[_i].count, text), counts[_i].text);
+	ck_assert_str_eq(status_line_count(counts[_i].count, text), counts[_i].text);
 }
 END_TEST
 
 START_TEST(one_of_each_is_no_plural)
 {
-	const struct status status = { .listeners = 1, .connections = 1, .bytes = 1, .datagrams = 1 };
-	char text[STATUS_SIZE];
+	const struct status_line status = {
+		.listeners = 1, .connections = 1, .bytes = 1, .datagrams = 1,
+	};
+	char text[STATUS_LINE_SIZE];
 
-	ck_assert_str_eq(status_format(&status, text),
+	ck_assert_str_eq(status_line_format(&status, text),
 	    "serving 1 listener, 1 connection; echoed 1 B, 1 datagram");
 }
 END_TEST
 
 START_TEST(large_figures)
 {
-	const struct status status = {
+	const struct status_line status = {
 		.listeners = 3, .connections = 4120, .bytes = 1234567890, .datagrams = 34567,
 	};
-	char text[STATUS_SIZE];
+	char text[STATUS_LINE_SIZE];
 
-	ck_assert_str_eq(status_format(&status, text),
+	ck_assert_str_eq(status_line_format(&status, text),
 	    "serving 3 listeners, 4120 connections; echoed 1.2 GB, 34 k datagrams");
 }
 END_TEST
 
 START_TEST(a_failed_reload_with_its_time)
 {
-	const struct status status = { .fault = "echod.conf:14: \"\xe4\n\"", .failed = 1700000000 };
-	char text[STATUS_SIZE];
+	const struct status_line status = {
+		.fault = "echod.conf:14: \"\xe4\n\"", .failed = 1700000000,
+	};
+	char text[STATUS_LINE_SIZE];
 
-	ck_assert_str_eq(status_format(&status, text),
+	ck_assert_str_eq(status_line_format(&status, text),
 	    "serving 0 listeners, 0 connections; echoed 0 B, 0 datagrams; "
 	    "reload failed 2023-11-14 22:13 UTC: echod.conf:14: \"??\"");
 }
@@ -68,25 +72,25 @@ END_TEST
 
 START_TEST(a_drain)
 {
-	char text[STATUS_SIZE];
+	char text[STATUS_LINE_SIZE];
 
-	ck_assert_str_eq(status_format_drain(412, 29001, text),
+	ck_assert_str_eq(status_line_format_drain(412, 29001, text),
 	    "draining 412 connections, for at most 30 seconds");
-	ck_assert_str_eq(status_format_drain(1, 1000, text),
+	ck_assert_str_eq(status_line_format_drain(1, 1000, text),
 	    "draining 1 connection, for at most 1 second");
-	ck_assert_str_eq(status_format_drain(0, -1, text),
+	ck_assert_str_eq(status_line_format_drain(0, -1, text),
 	    "draining 0 connections, for at most 0 seconds");
 }
 END_TEST
 
 START_TEST(a_long_fault_is_cut)
 {
-	char fault[2 * STATUS_SIZE], text[STATUS_SIZE];
-	const struct status status = { .fault = fault };
+	char fault[2 * STATUS_LINE_SIZE], text[STATUS_LINE_SIZE];
+	const struct status_line status = { .fault = fault };
 
 	memset(fault, 'x', sizeof(fault) - 1);
 	fault[sizeof(fault) - 1] = '\0';
-	ck_assert_uint_eq(strlen(status_format(&status, text)), STATUS_SIZE - 1);
+	ck_assert_uint_eq(strlen(status_line_format(&status, text)), STATUS_LINE_SIZE - 1);
 }
 END_TEST
 

@@ -30,12 +30,12 @@ bool closed;
 enum close_reason reason;
 
 static void
-on_closed(void *owner, struct message *message)
+on_closed(void *owner, struct letter *letter)
 {
 	(void)owner;
 	closed = true;
-	reason = conn_reason(conn_from_message(message));
-	conn_free(conn_from_message(message));
+	reason = conn_reason(conn_from_letter(letter));
+	conn_free(conn_from_letter(letter));
 }
 
 void
@@ -91,7 +91,7 @@ set_up_with(const struct config *config, int buffer)
 	connect_pair(pair, buffer);
 	served = pair[0];
 	peer = pair[1];
-	conn = conn_new(pair[0], &nobody, &ledger->traffic[0]);
+	conn = conn_new(pair[0], &nobody, &ledger->branches[0]);
 	ck_assert_ptr_nonnull(conn);
 	conn_open(conn, loop);
 }
