@@ -1,11 +1,13 @@
-"""What echod tells its supervisor by sd_notify(3): the right words at the right moments."""
+"""What echod tells its supervisor as sd_notify(3) does: the right words at the right moments."""
 
 import concurrent.futures
 import contextlib
 import os
+import pwd
 import re
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -14,11 +16,13 @@ import pytest
 import echod
 import kernel
 import peers
-from patience import PATIENCE
+from patience import PATIENCE, within
 
-pytestmark = pytest.mark.skipif(
+needs_watchdog = pytest.mark.skipif(
     "+systemd" not in echod.run("-V").stdout, reason="this echod was built without libsystemd"
 )
+FILLER = "X_FILLER=1"
+WATCHED = 2  # seconds
 
 
 @pytest.fixture
@@ -39,13 +43,34 @@ def start_supervised(start, supervisor):
     return start_daemon
 
 
+def next_of_all(supervisor):
+    """The fields of the next message, by name."""
+    while (message := supervisor.recv(65536).decode()) == FILLER:
+        pass
+    return dict(line.split("=", 1) for line in message.splitlines())
+
+
 def next_with(supervisor, word, pattern=""):
     """The fields of the next message that has `word`, with a value that has `pattern`, by name."""
     while True:
-        message = supervisor.recv(65536).decode()
-        fields = dict(line.split("=", 1) for line in message.splitlines())
+        fields = next_of_all(supervisor)
         if re.search(pattern, fields.get(word, "")) and word in fields:
             return fields
+
+
+def fill(supervisor):
+    """Leaves no room at its socket, as if it did not read; next_of_all() passes over it.
+
+    By several sockets: a kernel may have more room than it lets one of them fill.
+    """
+    more = True
+    while more:
+        more = False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while filler.sendto(FILLER.encode(), supervisor.getsockname()):
+                    more = True
 
 
 @contextlib.contextmanager
@@ -81,6 +106,22 @@ def test_ready_once_it_serves(start_supervised, supervisor):
     assert ready["READY"] == "1"
     assert ready["STATUS"]
     daemon.assert_echoes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_is_the_main_process_that_tells(start, workdir):
+    """NotifyAccess=main, by what the kernel says; from the sandbox, as the user that serves."""
+    os.chmod(workdir, 0o755)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.settimeout(PATIENCE)
+        supervisor.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        supervisor.bind(b"\0" + os.path.basename(workdir).encode())
+        name = "@" + os.path.basename(workdir)
+        daemon = start(options={"user": "nobody"}, environment={"NOTIFY_SOCKET": name})
+        message, ancillary, _, _ = supervisor.recvmsg(65536, 100)
+        assert message.startswith(b"READY=1\n")
+        credentials = struct.unpack("3i", ancillary[0][2])
+        assert credentials[:2] == (daemon.pid, pwd.getpwnam("nobody").pw_uid)
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["good", "bad"])
@@ -148,6 +189,7 @@ def test_a_failed_reload_stays_in_the_status_until_a_good_one(start_supervised, 
     assert "reload failed" not in next_with(supervisor, "READY")["STATUS"]
 
 
+@needs_watchdog
 def test_the_watchdog_is_fed_while_all_workers_live(start_supervised, supervisor):
     period = 2
     daemon = start_supervised(environment={"WATCHDOG_USEC": str(period * 1000000)})
@@ -164,6 +206,7 @@ def test_the_watchdog_is_fed_while_all_workers_live(start_supervised, supervisor
     next_with(supervisor, "WATCHDOG", "1")
 
 
+@needs_watchdog
 def test_a_watchdog_of_another_process_is_not_fed(start_supervised, supervisor):
     start_supervised(environment={"WATCHDOG_USEC": "400000", "WATCHDOG_PID": "1"})
     next_with(supervisor, "READY")
@@ -172,6 +215,7 @@ def test_a_watchdog_of_another_process_is_not_fed(start_supervised, supervisor):
         next_with(supervisor, "WATCHDOG")
 
 
+@needs_watchdog
 def test_reloads_in_quick_succession_do_not_starve_the_watchdog(start_supervised, supervisor):
     daemon = start_supervised(environment={"WATCHDOG_USEC": "2000000"})
     fed, deadline = 0, time.monotonic() + PATIENCE
@@ -184,4 +228,83 @@ def test_reloads_in_quick_succession_do_not_starve_the_watchdog(start_supervised
 
 def test_no_supervisor_is_no_fault(start):
     daemon = start(environment={"NOTIFY_SOCKET": "/nowhere/at/all"})
+    daemon.wait_log("^warning: the service manager takes no messages: No such file or directory$")
     daemon.assert_echoes()
+
+
+def test_a_supervisor_without_a_name(start):
+    daemon = start(environment={"NOTIFY_SOCKET": "nowhere"})
+    daemon.wait_log("^warning: NOTIFY_SOCKET names no socket: the service manager is told nothing$")
+    daemon.assert_echoes()
+
+
+# --- a supervisor that does not read ---------------------------------------------------------
+
+
+def test_who_does_not_read_holds_up_nothing(start_supervised, supervisor, back_end):
+    fill(supervisor)
+    watched = {"WATCHDOG_USEC": "40000"}
+    daemon = start_supervised(environment=watched, options=back_end)
+    daemon.wait_log(
+        "^warning: the service manager takes no messages: Resource temporarily unavailable$"
+    )
+    before, start = kernel.cpu_seconds(daemon.pid), time.monotonic()
+    while time.monotonic() < start + WATCHED:
+        daemon.assert_echoes()
+        time.sleep(peers.QUIET)
+    spent = kernel.cpu_seconds(daemon.pid) - before
+    assert spent <= within(0.1) * (time.monotonic() - start)
+    daemon.configure([echod.listener("b")], back_end)
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    daemon.assert_echoes("b")
+    peer = daemon.connect("b")
+    peers.echo(peer, b"hold on")
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_log("^notice: SIGTERM: draining ")
+    peer.close()
+    assert daemon.wait_exit() == 0
+
+
+def test_who_reads_late_is_told_what_counts(start_supervised, supervisor):
+    """One reload, with the time when the last one began, and the status of now."""
+    fill(supervisor)
+    daemon = start_supervised()
+    daemon.write_file("nonsense")
+    daemon.reload()
+    daemon.configure()
+    earliest = time.monotonic()
+    daemon.reload()
+    latest = time.monotonic()
+    reloading = next_of_all(supervisor)
+    assert reloading.keys() == {"RELOADING", "MONOTONIC_USEC"}
+    assert earliest <= int(reloading["MONOTONIC_USEC"]) / 1e6 <= latest
+    status = "serving 1 listener, 0 connections; echoed 0 B, 0 datagrams"
+    assert next_of_all(supervisor) == {"READY": "1", "STATUS": status}
+
+
+def test_who_reads_late_is_told_of_the_stop(start_supervised, supervisor):
+    fill(supervisor)
+    daemon = start_supervised()
+    peer = daemon.connect()
+    peers.echo(peer, b"hold on")
+    with kept_busy(peer):
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("^notice: SIGTERM: draining 1 connections")
+        assert next_of_all(supervisor)["READY"] == "1"
+        stopping = next_of_all(supervisor)
+        assert stopping["STOPPING"] == "1"
+        assert stopping["EXTEND_TIMEOUT_USEC"] == "15000000"
+        assert stopping["STATUS"].startswith("draining 1 connection, for at most ")
+
+
+def test_a_supervisor_that_begins_anew(start_supervised, supervisor):
+    daemon = start_supervised()
+    next_with(supervisor, "READY")
+    path = supervisor.getsockname()
+    os.unlink(path)
+    daemon.reload()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as successor:
+        successor.settimeout(PATIENCE)
+        successor.bind(path)
+        assert next_of_all(successor)["RELOADING"] == "1"
+        assert next_of_all(successor)["READY"] == "1"

@@ -16,7 +16,6 @@
 #include "daemon/listen/listeners.h"
 #include "daemon/observe/series.h"
 #include "daemon/process/descriptors.h"
-#include "daemon/process/manager.h"
 #include "daemon/process/privileges.h"
 #include "daemon/process/sandbox.h"
 #include "daemon/threads/workers.h"
@@ -169,7 +168,7 @@ reload(struct server *server)
 	const char *fault = NULL;
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
-	manager_reloading();
+	supervision_reloading(server->supervision);
 	if (faults != NULL && try_reload(server, faults)) {
 		server->reloads_succeeded++;
 	} else {

@@ -9,15 +9,13 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "daemon/process/notify.h"
 #include "daemon/observe/status_line.h"
 #include "daemon/process/manager.h"
 
 /* How often a status that has changed is told, and how often in a drain: ms. */
 #define STATUS_EVERY 5000
 #define DRAIN_STATUS_EVERY 2000
-
-/* What a drain asks for each time: as long as its end may take beyond the next time: ms. */
-#define EXTENSION 15000
 
 /* How soon after a worker seemed to hang it is looked at again: ms. */
 #define DOUBT 1000
@@ -27,7 +25,8 @@
 
 struct supervision {
 	struct supervised of;
-	struct event *tick; /* NULL: no manager listens */
+	struct notify *notify; /* NULL: no manager listens */
+	struct event *tick;
 	int64_t watchdog;   /* ms; 0: none */
 	bool doubted;       /* a worker seemed to hang when last looked at */
 	int64_t told;       /* loop_now() when the status was told */
@@ -97,7 +96,7 @@ feed_watchdog(struct supervision *supervision)
 
 	if (!workers_find_hung(supervision->of.workers, loop_now(), &hung)) {
 		supervision->doubted = false;
-		manager_feed_watchdog();
+		notify_feed_watchdog(supervision->notify);
 		return;
 	}
 	if (supervision->doubted)
@@ -123,16 +122,16 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervision *supervision = arg;
 	const bool draining = supervision->drain_end != 0;
+	unsigned words = draining ? NOTIFY_EXTEND : 0;
 
 	(void)fd;
 	(void)what;
 	if (supervision->watchdog > 0)
 		feed_watchdog(supervision);
-	if (draining)
-		manager_extend_stop(EXTENSION);
 	if ((draining || loop_now() - supervision->told >= STATUS_EVERY) &&
 	    renew_status(supervision))
-		manager_status(supervision->status);
+		words |= NOTIFY_STATUS;
+	notify_tell(supervision->notify, words);
 	arm(supervision);
 }
 
@@ -146,12 +145,14 @@ supervision_new(const struct supervised *supervised)
 	if (supervision == NULL)
 		return NULL;
 	supervision->of = *supervised;
-	if (!manager_listens())
+	if (!notify_is_wanted())
 		return supervision;
 	supervision->watchdog = manager_watchdog();
-	supervision->tick = evtimer_new(supervised->base, on_tick, supervision);
+	supervision->notify = notify_new(supervised->base, supervision->status);
+	if (supervision->notify != NULL)
+		supervision->tick = evtimer_new(supervised->base, on_tick, supervision);
 	if (supervision->tick == NULL) {
-		free(supervision);
+		supervision_free(supervision);
 		return NULL;
 	}
 	return supervision;
@@ -164,6 +165,7 @@ supervision_free(struct supervision *supervision)
 		return;
 	if (supervision->tick != NULL)
 		event_free(supervision->tick);
+	notify_free(supervision->notify);
 	free(supervision);
 }
 
@@ -173,12 +175,19 @@ supervision_free(struct supervision *supervision)
 void
 supervision_ready(struct supervision *supervision)
 {
-	if (supervision->tick == NULL)
+	if (supervision->notify == NULL)
 		return;
 	renew_status(supervision);
-	manager_ready(supervision->status);
+	notify_tell(supervision->notify, NOTIFY_READY);
 	if (!event_pending(supervision->tick, EV_TIMEOUT, NULL))
 		arm(supervision);
+}
+
+void
+supervision_reloading(struct supervision *supervision)
+{
+	if (supervision->notify != NULL)
+		notify_tell(supervision->notify, NOTIFY_RELOADING);
 }
 
 void
@@ -192,11 +201,10 @@ supervision_reloaded(struct supervision *supervision, const char *fault)
 void
 supervision_draining(struct supervision *supervision, int seconds)
 {
-	if (supervision->tick == NULL)
+	if (supervision->notify == NULL)
 		return;
 	supervision->drain_end = loop_now() + seconds * INT64_C(1000);
 	renew_status(supervision);
-	manager_stopping(supervision->status);
-	manager_extend_stop(EXTENSION);
+	notify_tell(supervision->notify, NOTIFY_STOPPING | NOTIFY_EXTEND);
 	arm(supervision);
 }

@@ -29,9 +29,10 @@ void supervision_free(struct supervision *supervision);
 void supervision_ready(struct supervision *supervision);
 
 /*
- * The reload that manager_reloading() told of has ended: well, or with `fault`, which stays
- * in the status until another one ends.
+ * A reload begins; it has ended: well, or with `fault`, which stays in the status until another
+ * one ends.
  */
+void supervision_reloading(struct supervision *supervision);
 void supervision_reloaded(struct supervision *supervision, const char *fault);
 
 /* A drain begins, which takes at most `seconds`: the manager is asked for as long. */
