@@ -207,6 +207,31 @@ def test_the_watchdog_is_fed_while_all_workers_live(start_supervised, supervisor
 
 
 @needs_watchdog
+def test_signs_of_life_are_10_ms_apart_at_least(start_supervised, supervisor):
+    count, start = 200, time.monotonic()
+    start_supervised(environment={"WATCHDOG_USEC": "1000"})
+    for _ in range(count):
+        next_with(supervisor, "WATCHDOG")
+    assert time.monotonic() - start >= count * 0.01
+
+
+@needs_watchdog
+def test_signs_of_life_in_a_drain_do_not_ask_for_time(start_supervised, supervisor):
+    daemon = start_supervised(environment={"WATCHDOG_USEC": "1000"})
+    peer = daemon.connect()
+    peers.echo(peer, b"hold on")
+    with kept_busy(peer):
+        start, signs, asked = time.monotonic(), 0, 0
+        daemon.signal(signal.SIGTERM)
+        next_with(supervisor, "STOPPING")
+        while signs < 200:
+            told = next_of_all(supervisor)
+            signs += "WATCHDOG" in told
+            asked += "EXTEND_TIMEOUT_USEC" in told
+        assert 1 <= asked <= (time.monotonic() - start) / 1.9
+
+
+@needs_watchdog
 def test_a_watchdog_of_another_process_is_not_fed(start_supervised, supervisor):
     start_supervised(environment={"WATCHDOG_USEC": "400000", "WATCHDOG_PID": "1"})
     next_with(supervisor, "READY")

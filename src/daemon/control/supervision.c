@@ -23,6 +23,9 @@
 /* How many signs of life there are in the time that the manager waits for one. */
 #define SIGNS 4
 
+/* How long it is between two of them at least, and no less than the kernel's tick: ms. */
+#define SHORTEST 10
+
 struct supervision {
 	struct supervised of;
 	struct notify *notify; /* NULL: no manager listens */
@@ -105,13 +108,20 @@ feed_watchdog(struct supervision *supervision)
 	supervision->doubted = true;
 }
 
+static int64_t
+status_every(const struct supervision *supervision)
+{
+	return supervision->drain_end != 0 ? DRAIN_STATUS_EVERY : STATUS_EVERY;
+}
+
 static void
 arm(struct supervision *supervision)
 {
-	int64_t after = supervision->drain_end != 0 ? DRAIN_STATUS_EVERY : STATUS_EVERY;
+	const int64_t sign = supervision->watchdog / SIGNS;
+	int64_t after = status_every(supervision);
 
-	if (supervision->watchdog > 0 && supervision->watchdog / SIGNS < after)
-		after = supervision->watchdog / SIGNS;
+	if (supervision->watchdog > 0 && sign < after)
+		after = sign > SHORTEST ? sign : SHORTEST;
 	if (supervision->doubted && DOUBT < after)
 		after = DOUBT;
 	loop_set_timer(supervision->tick, after);
@@ -121,17 +131,18 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervision *supervision = arg;
-	const bool draining = supervision->drain_end != 0;
-	unsigned words = draining ? NOTIFY_EXTEND : 0;
+	unsigned words = supervision->drain_end != 0 ? NOTIFY_EXTEND : 0;
 
 	(void)fd;
 	(void)what;
 	if (supervision->watchdog > 0)
 		feed_watchdog(supervision);
-	if ((draining || loop_now() - supervision->told >= STATUS_EVERY) &&
-	    renew_status(supervision))
-		words |= NOTIFY_STATUS;
-	notify_tell(supervision->notify, words);
+	/* Less than a tick is missing where the clock went on between the last time and arm(). */
+	if (loop_now() - supervision->told > status_every(supervision) - SHORTEST) {
+		if (renew_status(supervision))
+			words |= NOTIFY_STATUS;
+		notify_tell(supervision->notify, words);
+	}
 	arm(supervision);
 }
 

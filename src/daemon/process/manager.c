@@ -28,7 +28,9 @@ manager_watchdog(void)
 {
 	uint64_t microseconds;
 
-	return sd_watchdog_enabled(0, &microseconds) > 0 ? (int64_t)(microseconds / 1000) : 0;
+	if (sd_watchdog_enabled(0, &microseconds) <= 0)
+		return 0;
+	return (int64_t)(microseconds / 1000) + (microseconds % 1000 != 0);
 }
 
 #else
