@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import subprocess
 
 import pytest
 
@@ -110,6 +111,32 @@ def test_a_reload_takes_an_address_from_itself(start, readable_workdir):
         daemon.configure([listener(name, address, port=port)], SERVING)
         assert daemon.reload()[-1].startswith("notice: reloaded ")
         daemon.assert_echoes(name, host="127.0.0.1")
+
+
+def can_mount():
+    return subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="no user database of its own here")
+def test_a_reload_does_not_ask_for_its_user_again(start, readable_workdir):
+    """The user database may be a service that does not answer."""
+    database = os.path.join(readable_workdir, "passwd")
+    with open("/etc/passwd", encoding="utf-8") as file:
+        everybody = file.read()
+
+    def write_database(text):
+        with open(database, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    write_database(f"{everybody}for-a-test:x:54321:54321::/:/bin/false\n")
+    mounting = ["sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', database]
+    options = {"user": "for-a-test"}
+    daemon = start(options=options, prefix=["unshare", "--mount", *mounting])
+    assert kernel.user_ids(daemon.pid) == [54321] * 4
+    write_database(everybody)
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    daemon.configure(options={"user": "for-another-test"})
+    assert 'user = "for-another-test": no user of this name' in daemon.reload()[-2]
 
 
 def test_a_group_of_its_own(start):

@@ -69,14 +69,15 @@ means_unknown(int failure)
 	    failure == EPERM;
 }
 
+/* `known` is one that was looked up, or NULL. */
 static void
 check_name(const struct config_places *places, struct faults *faults, const char *option,
-    const char *value, int (*function)(const char *, char *, size_t, bool *))
+    const char *value, const char *known, int (*function)(const char *, char *, size_t, bool *))
 {
 	int failure;
 	bool found;
 
-	if (*value == '\0')
+	if (*value == '\0' || (known != NULL && strcmp(value, known) == 0))
 		return;
 	failure = look_up(function, value, &found);
 	if (found)
@@ -201,13 +202,15 @@ check_access(const struct config *config, const struct config_places *places,
 }
 
 void
-config_check(const struct config *config, const struct config_places *places,
-    struct faults *faults)
+config_check(const struct config *config, const struct config *running,
+    const struct config_places *places, struct faults *faults)
 {
 	const enum event_method method = config->event_method;
 
-	check_name(places, faults, "user", config->user, look_up_user);
-	check_name(places, faults, "group", config->group, look_up_group);
+	check_name(places, faults, "user", config->user, running != NULL ? running->user : NULL,
+	    look_up_user);
+	check_name(places, faults, "group", config->group, running != NULL ? running->group : NULL,
+	    look_up_group);
 	if (*config->group != '\0' && *config->user == '\0')
 		faults_add_at(faults, place_of(places, "group"),
 		    "group = \"%s\" without a user has no effect: give user too", config->group);

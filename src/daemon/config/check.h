@@ -14,8 +14,11 @@ struct config_places {
 	struct place *listen;  /* as config->listen; name NULL: faulty already, not to be checked */
 };
 
-/* Adds what is wrong to *faults. */
-void config_check(const struct config *config, const struct config_places *places,
-    struct faults *faults);
+/*
+ * Adds what is wrong to *faults.  The user database may be a service that does not answer: the
+ * names that `running` has too, where it is not NULL, are not looked up again.
+ */
+void config_check(const struct config *config, const struct config *running,
+    const struct config_places *places, struct faults *faults);
 
 #endif

@@ -83,6 +83,7 @@ struct config_source {
 	size_t set_count;
 	bool foreground;           /* -f: log.target is stderr */
 	int verbose;               /* -v: levels above log.level, up to debug */
+	const struct config *running; /* on a reload: its user and group were looked up; NULL */
 };
 
 /*

@@ -450,7 +450,7 @@ load(struct loading *loading)
 	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
 	apply_file(loading);
 	apply_command_line(loading);
-	config_check(loading->config, &loading->places, loading->faults);
+	config_check(loading->config, source->running, &loading->places, loading->faults);
 	if (loading->file.complete && loading->config->listen_count == 0 &&
 	    source->listen_count == 0)
 		faults_add_at(loading->faults, at_line(loading, 0),

@@ -146,6 +146,7 @@ try_reload(struct server *server, struct faults *faults)
 
 	/* An editor's rename must never close the listeners. */
 	source.may_be_missing = false;
+	source.running = server->config;
 	next = config_load(&source, faults);
 	if (next == NULL)
 		return false;

@@ -294,6 +294,22 @@ START_TEST(keeps_fixed_options)
 }
 END_TEST
 
+START_TEST(looks_up_no_user_again)
+{
+	static const char same[] = "user = no-such-user\ngroup = no-such-group\n" GOOD;
+	static const char other[] = "user = no-such-user\ngroup = no-such-user\n" GOOD;
+	char user[] = "no-such-user", group[] = "no-such-group";
+	const struct config running = { .user = user, .group = group };
+	const struct config_source source = { .path = path, .running = &running };
+
+	write_file(same);
+	config_free(load_good(&source));
+	write_file(other);
+	assert_faults(&source, "FILE:2: group = \"no-such-user\": no group of this name: give one"
+	    " that exists, or \"\"\n");
+}
+END_TEST
+
 START_TEST(event_method_names)
 {
 	ck_assert_str_eq(event_method_name(EVENT_METHOD_AUTO), "auto");
@@ -319,6 +335,7 @@ add_tests(TCase *tcase)
 	tcase_add_test(tcase, dump_escapes);
 	tcase_add_test(tcase, dump_tells_a_full_disk);
 	tcase_add_test(tcase, keeps_fixed_options);
+	tcase_add_test(tcase, looks_up_no_user_again);
 	tcase_add_test(tcase, event_method_names);
 }
 
