@@ -5,6 +5,7 @@ import os
 import pwd
 import signal
 import socket
+import struct
 
 import pytest
 
@@ -212,6 +213,18 @@ def test_options_of_a_connection(start, own):
     with kernel.borrow_connection(daemon.pid, peer.getsockname()) as connection:
         for name, (level, option, value) in test_sockets.OPTIONS.items():
             assert connection.getsockopt(level, option) == value, name
+
+
+@pytest.mark.skipif(not kernel.can_borrow(), reason="the kernel does not lend other's descriptors")
+def test_no_close_waits_for_a_peer(start, own):
+    listening = own(bound())
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    daemon = serve(start, [listening], [tcp(port_of(listening))])
+    peer = daemon.connect()
+    peers.echo(peer, b"here")
+    with kernel.borrow_connection(daemon.pid, peer.getsockname()) as connection:
+        lingers = connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        assert struct.unpack("ii", lingers)[0] == 0
 
 
 def test_the_backlog_is_echods(start, own):

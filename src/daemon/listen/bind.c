@@ -257,6 +257,7 @@ bind_dual_stack(const struct binding *binding, const struct wanted *wanted, stru
 static void
 prepare_inherited(const struct inherited_socket *socket)
 {
+	static const struct linger none = { .l_onoff = 0 };
 	const int flags = fcntl(socket->fd, F_GETFL);
 
 	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
@@ -268,6 +269,9 @@ prepare_inherited(const struct inherited_socket *socket)
 		return;
 	}
 	prepare_stream(socket->fd);
+	/* Its connections have it too: close(2) would wait for the peer. */
+	if (setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1)
+		log_debug("setsockopt(SO_LINGER): %s", strerror(errno));
 	if (listen(socket->fd, BIND_BACKLOG) == -1)
 		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
 }
