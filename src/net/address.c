@@ -123,12 +123,15 @@ address_check_host(const char *text, char host[ADDRESS_HOST_SIZE], char right[AD
 void
 address_from_sockaddr(struct address *address, const struct sockaddr *sa, socklen_t length)
 {
-	const size_t size = length < sizeof(*address) ? length : sizeof(*address);
 	struct in6_addr mapped;
 	in_port_t port;
 
-	memset(address, 0, sizeof(*address));
-	memcpy(address, sa, size);
+	if (length >= sizeof(*address)) {
+		memcpy(address, sa, sizeof(*address)); /* a size that the compiler knows */
+	} else {
+		memset(address, 0, sizeof(*address));
+		memcpy(address, sa, length);
+	}
 	if (address->sa.sa_family != AF_INET6)
 		return;
 	if (!IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
