@@ -94,6 +94,7 @@ FORGED6 = [
     (("::", 40000), network.HOST6, "source_address"),
     (("::1", 40000), network.HOST6, "source_address"),
     (("ff02::1", 40000), network.HOST6, "source_address"),
+    ((f"::ffff:{network.PEER}", 40000), network.HOST6, "source_address"),
     ((network.PEER6, 40000), "ff02::1", "destination"),
 ]
 

@@ -89,12 +89,22 @@ came_over_loopback(const struct arrival *arrival)
 	return arrival->told6 != NULL && arrival->told6->ipi6_ifindex == GUARD_LOOPBACK;
 }
 
+/* A v4-mapped address in an IPv6 header: what came by IPv4 was asked at an IPv4 address. */
+static bool
+was_mapped_by_sender(const struct arrival *arrival)
+{
+	return arrival->told4 == NULL && arrival->told6 != NULL &&
+	    !IN6_IS_ADDR_V4MAPPED(&arrival->told6->ipi6_addr);
+}
+
 /* RFC 6890 has the list; addresses that are private or for documentation have hosts too. */
 static bool
 can_be_host4(const struct arrival *arrival)
 {
 	const unsigned net = ntohl(arrival->source.in4.sin_addr.s_addr) >> 24;
 
+	if (was_mapped_by_sender(arrival))
+		return false;
 	if (net == 127)
 		return came_over_loopback(arrival);
 	return net > 0 && net < 224; /* multicast, reserved, and broadcast from there on */
