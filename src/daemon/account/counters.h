@@ -58,7 +58,7 @@ enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 	X(TRUNCATED, "truncated")           /* longer than any datagram can be */            \
 	X(SIZE, "size")                     /* longer than udp.max_datagram */               \
 	X(SOURCE_PORT, "source_port")       /* of udp.refuse_source_ports, or of our own */  \
-	X(SOURCE_ADDRESS, "source_address") /* no host can have it */                        \
+	X(SOURCE_ADDRESS, "source_address") /* no host can have it, or this one */                        \
 	X(DENIED, "denied")                 /* the access list */                            \
 	X(DESTINATION, "destination")       /* sent to a broadcast or multicast address */   \
 	X(SOURCE_RATE, "source_rate")       /* beyond limits.datagram_rate_per_source */     \

@@ -196,7 +196,13 @@ passes(const struct mmsghdr *header, const struct asked *asked, const struct bat
 		return false;
 	}
 	address_from_sockaddr(&arrival.source, datagram->msg_name, datagram->msg_namelen);
-	return guard_passes(policy->guard, &arrival, policy->now, why);
+	if (!guard_passes(policy->guard, &arrival, policy->now, why))
+		return false;
+	if (policy->own == NULL || arrival.source.sa.sa_family != AF_INET6 ||
+	    own_sources_admit(policy->own, &arrival.source.in6, arrival.told6))
+		return true;
+	*why = DROP_SOURCE_ADDRESS;
+	return false;
 }
 
 size_t

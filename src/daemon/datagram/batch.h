@@ -16,6 +16,7 @@
 
 #include "daemon/account/counters.h"
 #include "daemon/datagram/guard.h"
+#include "daemon/datagram/own_source.h"
 
 /* How many datagrams one batch takes at most. */
 #define BATCH_SIZE 64
@@ -41,11 +42,12 @@ void batch_free(struct batch *batch);
  */
 int batch_receive(struct batch *batch, int fd, size_t most);
 
-/* Who says which datagrams are answered: see guard.h. */
+/* Who says which datagrams are answered: see guard.h and own_source.h. */
 struct batch_policy {
 	struct guard *guard;
-	const struct acl *acl; /* NULL: everyone may */
-	uint64_t now;          /* nanoseconds */
+	const struct acl *acl;   /* NULL: everyone may */
+	struct own_sources *own; /* of the socket; NULL: it is none of IPv6 */
+	uint64_t now;            /* nanoseconds */
 };
 
 /*

@@ -36,17 +36,29 @@
 struct datagram_socket {
 	struct event readable;
 	struct event again; /* pending while busy or in trouble: `readable` is not */
+	struct event renewal; /* of `own` */
 	struct letter opening, closing;
 	struct loop *loop;
 	struct branch *branch;
 	struct batch *batch; /* the worker's */
 	struct guard *guard;
+	struct own_sources *own;        /* NULL: not a socket of IPv6 */
+	bool settled;                   /* what own_sources_settle() said last */
 	struct acl *acl;                /* held, or NULL */
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
 	bool has_owner; /* the socket is somebody else's: datagram_socket_leave_to_owner() */
 	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
+
+static bool
+is_ipv6(int fd)
+{
+	int domain;
+	socklen_t length = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_INET6;
+}
 
 struct datagram_socket *
 datagram_socket_new(int fd, struct branch *branch, struct batch *batch, struct guard *guard)
@@ -55,6 +67,13 @@ datagram_socket_new(int fd, struct branch *branch, struct batch *batch, struct g
 
 	if (socket == NULL)
 		return NULL;
+	if (is_ipv6(fd)) {
+		socket->own = own_sources_new(fd);
+		if (socket->own == NULL) {
+			free(socket);
+			return NULL;
+		}
+	}
 	socket->fd = fd;
 	socket->branch = branch;
 	socket->batch = batch;
@@ -71,6 +90,7 @@ datagram_socket_free(struct datagram_socket *socket)
 	acl_release(socket->acl);
 	acl_release(atomic_load(&socket->next_acl));
 	ledger_release(socket->branch->ledger);
+	own_sources_free(socket->own);
 	free(socket);
 }
 
@@ -95,6 +115,7 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 {
 	struct batch_policy policy = {
 		.guard = socket->guard,
+		.own = socket->own,
 		.now = (uint64_t)loop_now() * NANOSECONDS,
 	};
 
@@ -209,6 +230,8 @@ answer_batch(struct datagram_socket *socket, int most)
 	selected = select_datagrams(socket, &tally);
 	log_datagrams(socket->batch, selected, "sending", "to");
 	batch_reply(socket->batch, socket->fd, &tally);
+	if (socket->own != NULL && (!socket->settled || tally.dropped[DROP_SOURCE_ADDRESS] > 0))
+		socket->settled = own_sources_settle(socket->own);
 	count_batch(socket, (size_t)received, &tally);
 	return received;
 }
@@ -282,6 +305,17 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		ask_again(socket);
 }
 
+static void
+on_renewal(evutil_socket_t fd, short what, void *arg)
+{
+	struct datagram_socket *socket = arg;
+
+	(void)fd;
+	(void)what;
+	socket->settled = own_sources_renew(socket->own);
+	loop_set_timer(&socket->renewal, OWN_SOURCES_RENEWAL);
+}
+
 void
 datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 {
@@ -290,6 +324,9 @@ datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
 	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
 	event_priority_set(&socket->again, LOOP_PRIORITY_BULK);
+	event_assign(&socket->renewal, loop->base, -1, 0, on_renewal, socket);
+	if (socket->own != NULL)
+		on_renewal(-1, 0, socket);
 	watch(socket);
 }
 
@@ -323,6 +360,7 @@ datagram_socket_close(struct datagram_socket *socket)
 	}
 	event_del(&socket->readable);
 	event_del(&socket->again);
+	event_del(&socket->renewal);
 	close(socket->fd);
 	inbox_post(socket->loop->reports.inbox, &socket->closing, socket->loop->reports.socket_closed);
 }
