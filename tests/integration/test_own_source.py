@@ -249,3 +249,13 @@ def test_what_waits_is_told_apart_where_it_has_been_judged(start, host, inherite
     serve_apart(start, inherited)
     assert_answered(service, network.HOST6)
     assert peers.is_quiet(service, 0.05)
+
+
+@needs_activation
+def test_once_what_had_waited_is_read_the_first_own_one_is_answered(start, host, inherited):
+    peer = host.open(network.PEER6, side=host.cable.peer)
+    host.send(peer, network.HOST6)
+    daemon = serve_apart(start, inherited)
+    assert_answered(peer, network.HOST6)
+    daemon.wait_counter("echod_datagrams_received_total", 1)
+    host.ask(host.open(network.HOST6), network.HOST6)
