@@ -390,7 +390,7 @@ drop_privileges(struct server *server)
 		log_error("cannot drop privileges: %s", strerror(errno));
 		return -1;
 	}
-	result = privileges_drop(server->config, fds, count);
+	result = privileges_drop(server->config->user, server->config->group, fds, count);
 	free(fds);
 	return result;
 }

@@ -32,29 +32,29 @@ struct identity {
 };
 
 static int
-find_identity(const struct config *config, struct identity *identity)
+find_identity(const char *user, const char *group, struct identity *identity)
 {
-	const struct passwd *user;
-	const struct group *group;
+	const struct passwd *of_user;
+	const struct group *of_group;
 
 	errno = 0;
-	user = getpwnam(config->user);
-	if (user == NULL) {
-		log_error("cannot find user \"%s\": %s", config->user,
+	of_user = getpwnam(user);
+	if (of_user == NULL) {
+		log_error("cannot find user \"%s\": %s", user,
 		    errno != 0 ? strerror(errno) : "no user of this name");
 		return -1;
 	}
-	*identity = (struct identity){ config->user, user->pw_uid, user->pw_gid };
-	if (config->group[0] == '\0')
+	*identity = (struct identity){ user, of_user->pw_uid, of_user->pw_gid };
+	if (group[0] == '\0')
 		return 0;
 	errno = 0;
-	group = getgrnam(config->group);
-	if (group == NULL) {
-		log_error("cannot find group \"%s\": %s", config->group,
+	of_group = getgrnam(group);
+	if (of_group == NULL) {
+		log_error("cannot find group \"%s\": %s", group,
 		    errno != 0 ? strerror(errno) : "no group of this name");
 		return -1;
 	}
-	identity->gid = group->gr_gid;
+	identity->gid = of_group->gr_gid;
 	return 0;
 }
 
@@ -191,7 +191,7 @@ switch_to(const struct identity *identity)
 }
 
 int
-privileges_drop(const struct config *config, const int *fds, size_t fd_count)
+privileges_drop(const char *user, const char *group, const int *fds, size_t fd_count)
 {
 	struct identity identity;
 
@@ -200,16 +200,15 @@ privileges_drop(const struct config *config, const int *fds, size_t fd_count)
 		return -1;
 	}
 	if (geteuid() != 0) {
-		if (config->user[0] != '\0')
-			log_notice("user = \"%s\" has no effect: echod was not started as root",
-			    config->user);
+		if (user[0] != '\0')
+			log_notice("user = \"%s\" has no effect: echod was not started as root", user);
 		return 0;
 	}
-	if (config->user[0] == '\0') {
+	if (user[0] == '\0') {
 		log_warning("running as root: name a user to switch to in the configuration");
 		return 0;
 	}
-	if (find_identity(config, &identity) == -1)
+	if (find_identity(user, group, &identity) == -1)
 		return -1;
 	hand_over(&identity, fds, fd_count);
 	if (switch_to(&identity) == -1)
