@@ -14,13 +14,11 @@
 
 #include "base/faults.h"
 #include "base/log.h"
+#include "daemon/process/sandbox.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
 
 enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
-
-/* SANDBOX_AUTO: as far as the build and the kernel have one. */
-enum sandbox_mode { SANDBOX_AUTO, SANDBOX_TRUE, SANDBOX_FALSE };
 
 /* One `listen` section, or one -l. */
 struct listen_config {

@@ -10,7 +10,8 @@
 
 #include <stdbool.h>
 
-#include "daemon/config/config.h"
+/* SANDBOX_AUTO: as far as the build and the kernel have one. */
+enum sandbox_mode { SANDBOX_AUTO, SANDBOX_TRUE, SANDBOX_FALSE };
 
 /* "+seccomp", or "-seccomp" where it was left out of the build: for -V. */
 extern const char sandbox_feature[];
