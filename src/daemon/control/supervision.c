@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "daemon/process/notify.h"
+#include "daemon/control/notify.h"
 #include "daemon/observe/status_line.h"
 #include "daemon/process/manager.h"
 

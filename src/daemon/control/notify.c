@@ -1,5 +1,5 @@
 /* What the service manager is told: see notify.h. */
-#include "daemon/process/notify.h"
+#include "daemon/control/notify.h"
 
 #include <errno.h>
 #include <event2/event.h>

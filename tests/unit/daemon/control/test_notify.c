@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/config/config.h"
-#include "daemon/process/notify.h"
+#include "daemon/control/notify.h"
 #include "daemon/threads/loop.h"
 #include "runner.h"
 

@@ -2,8 +2,8 @@
  * What the service manager is told: the protocol of sd_notify(3), by a socket of our own.
  * That function waits for room where the manager does not read; nothing here waits.
  */
-#ifndef DAEMON_PROCESS_NOTIFY_H
-#define DAEMON_PROCESS_NOTIFY_H
+#ifndef DAEMON_CONTROL_NOTIFY_H
+#define DAEMON_CONTROL_NOTIFY_H
 
 #include <stdbool.h>
 
