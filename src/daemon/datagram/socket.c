@@ -37,7 +37,7 @@ struct datagram_socket {
 	struct event readable;
 	struct event again; /* pending while busy or in trouble: `readable` is not */
 	struct event renewal; /* of `own` */
-	struct letter opening, closing;
+	struct letter letter, recall; /* the first carries it there and home */
 	struct loop *loop;
 	struct branch *branch;
 	struct batch *batch; /* the worker's */
@@ -130,28 +130,11 @@ datagram_socket_leave_to_owner(struct datagram_socket *socket)
 	socket->has_owner = true;
 }
 
-struct letter *
-datagram_socket_opening(struct datagram_socket *socket)
+static struct datagram_socket *
+from_letter(struct letter *letter)
 {
-	return &socket->opening;
-}
-
-struct letter *
-datagram_socket_closing(struct datagram_socket *socket)
-{
-	return &socket->closing;
-}
-
-struct datagram_socket *
-datagram_socket_from_opening(struct letter *letter)
-{
-	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, opening));
-}
-
-struct datagram_socket *
-datagram_socket_from_closing(struct letter *letter)
-{
-	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, closing));
+	return (struct datagram_socket *)(void *)((char *)letter -
+	    offsetof(struct datagram_socket, letter));
 }
 
 static void
@@ -351,6 +334,13 @@ stop_arrivals(struct datagram_socket *socket)
 		    strerror(errno));
 }
 
+static void
+on_home(void *control, struct letter *letter)
+{
+	(void)control;
+	datagram_socket_free(from_letter(letter));
+}
+
 void
 datagram_socket_close(struct datagram_socket *socket)
 {
@@ -362,5 +352,33 @@ datagram_socket_close(struct datagram_socket *socket)
 	event_del(&socket->again);
 	event_del(&socket->renewal);
 	close(socket->fd);
-	inbox_post(socket->loop->reports.inbox, &socket->closing, socket->loop->reports.socket_closed);
+	inbox_post(socket->loop->home, &socket->letter, on_home);
+}
+
+/* --- as the control thread gives it and calls it back ------------------------------------- */
+
+static void
+on_posted(void *loop, struct letter *letter)
+{
+	datagram_socket_open(from_letter(letter), loop);
+}
+
+void
+datagram_socket_post(struct datagram_socket *socket, struct worker *worker)
+{
+	worker_post(worker, &socket->letter, on_posted);
+}
+
+static void
+on_recalled(void *loop, struct letter *letter)
+{
+	(void)loop;
+	datagram_socket_close((struct datagram_socket *)(void *)((char *)letter -
+	    offsetof(struct datagram_socket, recall)));
+}
+
+void
+datagram_socket_recall(struct datagram_socket *socket, struct worker *worker)
+{
+	worker_post(worker, &socket->recall, on_recalled);
 }

@@ -59,7 +59,7 @@ make_socket(struct listener *listener, size_t i)
 {
 	const struct bound_socket *socket = &listener->bound.sockets[i];
 	struct branch *branch = &listener->ledger->branches[socket->worker];
-	struct batch *batch = worker_batch(worker_of(listener, i));
+	struct batch *batch = batches_get(listener->context.batches, socket->worker);
 	struct datagram_socket *datagrams = NULL;
 
 	if (batch != NULL)
@@ -124,6 +124,8 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 	listener->context = *context;
 	listener->bound = *bound;
 	listener->ledger = ledger_new(config->name, workers_count(context->admission->workers));
+	if (listener->ledger != NULL)
+		crowds_serve(context->crowds, listener->ledger);
 	if (!copy_config(&listener->config, config) || listener->ledger == NULL ||
 	    !make_sockets(listener)) {
 		free_udp(listener);
@@ -311,7 +313,7 @@ listener_serve(struct listener *listener)
 		if (is_first_of_its_address(listener, i))
 			log_listening(listener, i);
 		if (listener->config.protocol == PROTOCOL_UDP)
-			worker_take_socket(worker_of(listener, i), listener->doors[i].datagrams);
+			datagram_socket_post(listener->doors[i].datagrams, worker_of(listener, i));
 	}
 	if (listener->config.protocol == PROTOCOL_TCP) {
 		listener->paused = true;
@@ -366,7 +368,7 @@ listener_close(struct listener *listener)
 			event_del(listener->doors[i].acceptable);
 			close(bound.sockets[i].fd);
 		} else {
-			worker_return_socket(worker_of(listener, i), listener->doors[i].datagrams);
+			datagram_socket_recall(listener->doors[i].datagrams, worker_of(listener, i));
 		}
 	}
 	dispose(listener);

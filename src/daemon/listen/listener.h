@@ -9,8 +9,11 @@
 
 #include "daemon/account/ledger.h"
 #include "daemon/config/config.h"
+#include "daemon/datagram/batches.h"
+#include "daemon/datagram/socket.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/bind.h"
+#include "daemon/stream/crowds.h"
 
 struct event_base;
 struct listener;
@@ -20,6 +23,8 @@ struct guard;
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
+	const struct crowds *crowds;
+	struct batches *batches;
 	struct guard *guard; /* of all datagrams */
 	const struct inherited *inherited;
 };

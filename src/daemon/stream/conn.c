@@ -69,7 +69,7 @@ conn_free(struct conn *conn)
 static struct conn_list *
 list_of(const struct conn *conn)
 {
-	return &loop_of(conn)->lists[conn->state];
+	return &crowd_of(conn)->lists[conn->state];
 }
 
 void
@@ -89,12 +89,25 @@ conn_touch(struct conn *conn)
 	conn_set_state(conn, (enum conn_state)conn->state);
 }
 
-void
-conn_open(struct conn *conn, struct loop *loop)
+static void
+on_posted(void *loop, struct letter *letter)
 {
+	(void)loop;
+	conn_open(conn_from_letter(letter));
+}
+
+void
+conn_post(struct conn *conn, struct worker *worker)
+{
+	worker_post(worker, &conn->letter, on_posted);
+}
+
+void
+conn_open(struct conn *conn)
+{
+	const struct loop *loop = loop_of(conn);
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
-	conn->branch->loop = loop;
 	conn->state = CONN_READING;
 	conn->opened = loop_now();
 	conn->active = (uint32_t)conn->opened;
@@ -123,7 +136,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);
-	inbox_post(loop_of(conn)->reports.inbox, &conn->letter, loop_of(conn)->reports.conn_closed);
+	inbox_post(loop_of(conn)->home, &conn->letter, crowd_of(conn)->closed);
 }
 
 void
@@ -159,12 +172,12 @@ is_temporary(int error)
 static void
 let_grow(struct conn *conn)
 {
-	struct loop *loop = loop_of(conn);
+	struct crowd *crowd = crowd_of(conn);
 
-	loop_watch(loop);
-	if (loop->memory_room < BUFFERS_GROWTH)
+	crowd_watch(crowd);
+	if (crowd->memory_room < BUFFERS_GROWTH)
 		return;
-	loop->memory_room -= BUFFERS_GROWTH;
+	crowd->memory_room -= BUFFERS_GROWTH;
 	conn->grows = 1;
 	buffers_let_grow(fd_of(conn));
 }

@@ -23,7 +23,7 @@ struct conn {
 		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
 		struct letter letter;         /* before and after: carries it between the threads */
 	};
-	struct branch *branch; /* of its listener and its worker, whose loop it tells */
+	struct branch *branch; /* of its listener and its worker, whose crowd it tells */
 	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened;              /* loop_now() */
@@ -36,7 +36,7 @@ struct conn {
 	uint8_t counted : 1;    /* the control thread's mark */
 	uint8_t state : 6;      /* enum conn_state */
 	uint8_t grows : 1;      /* its receive buffer is no longer held */
-	uint8_t stalled : 1;    /* counted in loop->stalled */
+	uint8_t stalled : 1;    /* counted in crowd->stalled */
 };
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
 
@@ -46,10 +46,16 @@ fd_of(const struct conn *conn)
 	return event_get_fd(&conn->readable);
 }
 
+static inline struct crowd *
+crowd_of(const struct conn *conn)
+{
+	return conn->branch->crowd;
+}
+
 static inline struct loop *
 loop_of(const struct conn *conn)
 {
-	return conn->branch->loop;
+	return crowd_of(conn)->loop;
 }
 
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */

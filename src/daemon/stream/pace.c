@@ -17,7 +17,7 @@
 static int64_t
 bandwidth_of(const struct conn *conn)
 {
-	return atomic_load_explicit(&loop_of(conn)->limits.bandwidth, memory_order_relaxed);
+	return atomic_load_explicit(&crowd_of(conn)->limits.bandwidth, memory_order_relaxed);
 }
 
 size_t
@@ -51,14 +51,14 @@ conn_pay(struct conn *conn, size_t size)
 
 static void on_pace(evutil_socket_t fd, short what, void *arg);
 
-/* Looks at the paced connections of a loop again, soon.  Returns false where memory lacks. */
+/* Looks at the paced connections of a crowd again, soon.  Returns false where memory lacks. */
 static bool
-arm_pacer(struct loop *loop)
+arm_pacer(struct crowd *crowd)
 {
-	if (loop->pacer == NULL)
-		loop->pacer = evtimer_new(loop->base, on_pace, loop);
-	return loop->pacer != NULL && (event_pending(loop->pacer, EV_TIMEOUT, NULL) ||
-	    loop_set_timer(loop->pacer, PACE) == 0);
+	if (crowd->pacer == NULL)
+		crowd->pacer = evtimer_new(crowd->loop->base, on_pace, crowd);
+	return crowd->pacer != NULL && (event_pending(crowd->pacer, EV_TIMEOUT, NULL) ||
+	    loop_set_timer(crowd->pacer, PACE) == 0);
 }
 
 void
@@ -68,8 +68,8 @@ conn_read_on(struct conn *conn)
 
 	conn_set_state(conn, waits ? CONN_PACED : CONN_READING);
 	if (waits)
-		loop_watch(loop_of(conn));
-	if (!(waits ? arm_pacer(loop_of(conn)) : event_add(&conn->readable, NULL) == 0))
+		crowd_watch(crowd_of(conn));
+	if (!(waits ? arm_pacer(crowd_of(conn)) : event_add(&conn->readable, NULL) == 0))
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
@@ -77,16 +77,16 @@ conn_read_on(struct conn *conn)
 static void
 on_pace(evutil_socket_t fd, short what, void *arg)
 {
-	struct loop *loop = arg;
+	struct crowd *crowd = arg;
 	struct conn *conn, *next;
 
 	(void)fd;
 	(void)what;
-	for (conn = TAILQ_FIRST(&loop->lists[CONN_PACED]); conn != NULL; conn = next) {
+	for (conn = TAILQ_FIRST(&crowd->lists[CONN_PACED]); conn != NULL; conn = next) {
 		next = conn_next(conn);
 		if (!is_ahead(conn))
 			conn_read_on(conn);
 	}
-	if (!TAILQ_EMPTY(&loop->lists[CONN_PACED]))
-		arm_pacer(loop);
+	if (!TAILQ_EMPTY(&crowd->lists[CONN_PACED]))
+		arm_pacer(crowd);
 }

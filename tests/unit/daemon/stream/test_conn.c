@@ -74,7 +74,7 @@ START_TEST(half_close_loses_nothing)
 		turn();
 	}
 	ck_assert_uint_eq(seen, sent);
-	sweep_watch(loop, loop_now());
+	sweep_watch(crowd, loop_now());
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_PEER);
@@ -231,9 +231,9 @@ END_TEST
 START_TEST(all_are_finished_then_aborted)
 {
 	set_up(&one_conn_configs[_i]);
-	sweep_finish_all(loop, CLOSE_DRAIN);
+	sweep_finish_all(crowd, CLOSE_DRAIN);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
-	sweep_abort_all(loop, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_DRAIN);
