@@ -47,6 +47,7 @@ struct datagram_socket {
 	struct acl *acl;                /* held, or NULL */
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
+	bool is_bulk;   /* `readable` is: loop_prioritize() */
 	bool has_owner; /* the socket is somebody else's: datagram_socket_leave_to_owner() */
 	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
@@ -265,7 +266,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop_prioritize(socket->loop, &socket->again, true);
+	loop_prioritize(socket->loop, &socket->again, true, true, loop_now());
 	if (answer_batch(socket, TURN_DATAGRAMS) > 0)
 		ask_again(socket);
 	else
@@ -283,7 +284,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	is_busy = socket->loop->edge_triggered ? answer(socket, TURN_DATAGRAMS)
 	    : answer_batch(socket, TURN_DATAGRAMS) == TURN_DATAGRAMS;
-	loop_prioritize(socket->loop, &socket->readable, is_busy);
+	socket->is_bulk = loop_prioritize(socket->loop, &socket->readable, socket->is_bulk, is_busy,
+	    loop_now());
 	if (is_busy || is_failing(socket))
 		ask_again(socket);
 }
@@ -306,7 +308,7 @@ datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 	event_assign(&socket->readable, loop->base, socket->fd,
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
 	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
-	event_priority_set(&socket->again, LOOP_PRIORITY_BULK);
+	loop_set_bulk(loop, &socket->again, true);
 	event_assign(&socket->renewal, loop->base, -1, 0, on_renewal, socket);
 	if (socket->own != NULL)
 		on_renewal(-1, 0, socket);
@@ -350,6 +352,9 @@ datagram_socket_close(struct datagram_socket *socket)
 	}
 	event_del(&socket->readable);
 	event_del(&socket->again);
+	loop_set_bulk(socket->loop, &socket->again, false);
+	if (socket->is_bulk)
+		loop_set_bulk(socket->loop, &socket->readable, false);
 	event_del(&socket->renewal);
 	close(socket->fd);
 	inbox_post(socket->loop->home, &socket->letter, on_home);

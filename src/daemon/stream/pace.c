@@ -42,10 +42,11 @@ is_ahead(const struct conn *conn)
 bool
 conn_pay(struct conn *conn, size_t size)
 {
-	if (bandwidth_of(conn) == 0)
+	const int64_t bandwidth = bandwidth_of(conn);
+
+	if (bandwidth == 0)
 		return false;
-	conn->paid_until = gcra_pay(conn->paid_until, size, bandwidth_of(conn),
-	    loop_now() * 1000);
+	conn->paid_until = gcra_pay(conn->paid_until, size, bandwidth, loop_now() * 1000);
 	return is_ahead(conn);
 }
 

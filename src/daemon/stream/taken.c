@@ -54,7 +54,7 @@ conn_took_bytes(struct conn *conn)
 	conn->untaken = left;
 	if (left >= before && before > 0)
 		return false;
-	conn_touch(conn);
+	conn_touch(conn, loop_now());
 	return true;
 }
 

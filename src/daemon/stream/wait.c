@@ -26,7 +26,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 {
 	(void)buffer;
 	if (info->n_deleted > 0)
-		conn_count_sent(arg, info->n_deleted);
+		conn_count_sent(arg, info->n_deleted, loop_now());
 }
 
 /* Nothing waits any more. */

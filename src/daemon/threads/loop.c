@@ -12,11 +12,11 @@
 /* How long after a wait that failed: nanoseconds. */
 #define RETRY 100000000
 
-/* How long bulk may take before it is looked what else has come: microseconds. */
-#define BULK_MOST 1000
-
-/* How long bulk waits for all others: ms. */
-#define BULK_WAIT 50
+/*
+ * How many bulk events have their turn before it is looked what else has come.  By time libevent
+ * would read the clock after each of them, and the coarse one, whose millisecond is four.
+ */
+#define BULK_MOST 16
 
 struct event_base *
 loop_base_new(const struct loop_settings *settings)
@@ -26,7 +26,6 @@ loop_base_new(const struct loop_settings *settings)
 		[EVENT_METHOD_POLL] = "poll",
 		[EVENT_METHOD_SELECT] = "select",
 	};
-	static const struct timeval bulk_most = { 0, BULK_MOST };
 	struct event_config *wanted = event_config_new();
 	struct event_base *base = NULL;
 
@@ -38,7 +37,7 @@ loop_base_new(const struct loop_settings *settings)
 	for (enum event_method i = EVENT_METHOD_EPOLL; i <= EVENT_METHOD_SELECT; i++)
 		if (settings->method != EVENT_METHOD_AUTO && settings->method != i)
 			event_config_avoid_method(wanted, methods[i]);
-	event_config_set_max_dispatch_interval(wanted, &bulk_most, -1, LOOP_PRIORITY_BULK);
+	event_config_set_max_dispatch_interval(wanted, NULL, BULK_MOST, LOOP_PRIORITY_BULK);
 	base = event_base_new_with_config(wanted);
 	event_config_free(wanted);
 	if (base != NULL && event_base_priority_init(base, LOOP_PRIORITIES) == -1) {
@@ -93,17 +92,13 @@ loop_add_caretaker(struct loop *loop, struct caretaker *caretaker)
 }
 
 void
-loop_prioritize(struct loop *loop, struct event *event, bool sent_much)
+loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk)
 {
-	const int64_t now = loop_now();
-	int priority = LOOP_PRIORITY_OTHERS;
-
-	if (event_get_priority(event) == LOOP_PRIORITY_BULK)
-		loop->bulk_served = now;
-	if (sent_much || now - loop->bulk_served > BULK_WAIT)
-		priority = LOOP_PRIORITY_BULK;
-	if (event_get_priority(event) != priority)
-		event_priority_set(event, priority);
+	if (is_bulk)
+		loop->bulk++;
+	else
+		loop->bulk--;
+	event_priority_set(event, is_bulk ? LOOP_PRIORITY_BULK : LOOP_PRIORITY_OTHERS);
 }
 
 int64_t

@@ -6,6 +6,7 @@
 #define DAEMON_THREADS_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -59,7 +60,8 @@ struct loop {
 	struct event_base *base;
 	bool edge_triggered;
 	struct inbox *home; /* the control thread's: where goes what is done with */
-	int64_t bulk_served; /* loop_now() when one that sends much last had its turn */
+	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
+	int64_t bulk_served; /* loop_now() when one of them last had its turn */
 	SLIST_HEAD(, caretaker) caretakers;
 	struct datagram_counters datagrams;
 	unsigned char scratch[SCRATCH_SIZE];
@@ -84,11 +86,30 @@ void loop_free(struct loop *loop);
 /* Before the loop runs: `caretaker` is called from here on. */
 void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
 
+/* How long those who sent much wait for all others: ms. */
+#define LOOP_BULK_WAIT 50
+
+/* Has `event` wait with those who sent much, or no longer; before it was told it does not. */
+void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
+
 /*
- * From the callback of `event`, for its next turns: whoever asked for little is served before
- * those who sent much.  Where those have waited for 50 ms, it queues behind them once.
+ * From the callback of `event`, at `now` (loop_now()), for its next turns: whoever asked for
+ * little is served before those who sent much.  Where these have waited for 50 ms, it queues
+ * behind them once.  `is_bulk` is what was returned the last time, or set by loop_set_bulk().
+ * An event that ends as bulk is taken back by loop_set_bulk() first.
  */
-void loop_prioritize(struct loop *loop, struct event *event, bool sent_much);
+static inline bool
+loop_prioritize(struct loop *loop, struct event *event, bool is_bulk, bool sent_much, int64_t now)
+{
+	bool next;
+
+	if (is_bulk)
+		loop->bulk_served = now;
+	next = sent_much || (loop->bulk > 0 && now - loop->bulk_served > LOOP_BULK_WAIT);
+	if (next != is_bulk)
+		loop_set_bulk(loop, event, next);
+	return next;
+}
 
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);

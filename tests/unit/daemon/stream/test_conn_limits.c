@@ -340,11 +340,11 @@ START_TEST(beyond_the_memory_nobody_is_spared)
 	set_up(&one_conn_configs[_i]);
 	fill();
 	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) + conn_memory(conn) / 32);
-	conn_touch(conn);
+	conn_touch(conn, loop_now());
 	look_at_memory_now();
 	ck_assert(!closed);
 	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) / 2);
-	conn_touch(conn);
+	conn_touch(conn, loop_now());
 	look_at_memory_now();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
