@@ -27,7 +27,7 @@ struct conn {
 	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened;              /* loop_now() */
-	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
+	int64_t paid_until;     /* loop_now(), in nanoseconds: limits.bandwidth_per_connection */
 	struct address peer;
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
 	uint32_t active;        /* loop_now(), modulo 49 days */

@@ -11,8 +11,10 @@
 /* How often paced connections are looked at: ms. */
 #define PACE 10
 
-/* How far ahead of its time a connection may be before it waits: ms. */
-#define PAID_AHEAD 20
+#define MILLISECOND INT64_C(1000000) /* ns */
+
+/* How far ahead of its time a connection may be before it waits: ns. */
+#define PAID_AHEAD (20 * MILLISECOND)
 
 static int64_t
 bandwidth_of(const struct conn *conn)
@@ -36,7 +38,7 @@ static bool
 is_ahead(const struct conn *conn)
 {
 	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
-	    gcra_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
+	    gcra_is_ahead(conn->paid_until, PAID_AHEAD, loop_now() * MILLISECOND);
 }
 
 bool
@@ -46,7 +48,8 @@ conn_pay(struct conn *conn, size_t size)
 
 	if (bandwidth == 0)
 		return false;
-	conn->paid_until = gcra_pay(conn->paid_until, size, bandwidth, loop_now() * 1000);
+	conn->paid_until = gcra_pay(conn->paid_until, (int64_t)size * GCRA_SECOND / bandwidth,
+	    loop_now() * MILLISECOND);
 	return is_ahead(conn);
 }
 
