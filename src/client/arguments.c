@@ -105,7 +105,8 @@ take_host(struct common_arguments *common, const char *host, const char *port)
 	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > 5)
 		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
 		    port);
-	snprintf(text, sizeof(text), ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+	snprintf(text, sizeof(text), ipv6 ? "%s://[%s]:%s" : "%s://%s:%s",
+	    protocol_name(protocol_default()), host, port);
 	parse(common, text);
 }
 
@@ -124,7 +125,7 @@ void
 common_take_uri(struct common_arguments *common, const char *text)
 {
 	const char *colon = find_port(text);
-	char host[ENDPOINT_HOST_SIZE];
+	char host[ENDPOINT_HOST_SIZE], port[sizeof("65535")];
 
 	if (strstr(text, "://") != NULL) {
 		parse(common, text);
@@ -132,7 +133,9 @@ common_take_uri(struct common_arguments *common, const char *text)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 		take_host(common, host, colon + 1);
 	} else {
-		take_host(common, text, "7");
+		snprintf(port, sizeof(port), "%u",
+		    (unsigned)protocol_default_port(protocol_default()));
+		take_host(common, text, port);
 	}
 }
 

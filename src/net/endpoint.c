@@ -4,41 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const protocol_names[] = {
-	[PROTOCOL_TCP] = "tcp",
-	[PROTOCOL_UDP] = "udp",
-};
-
-const char *
-protocol_name(enum protocol protocol)
+/* The same each time: a constant but for where its words come from. */
+static const char *
+scheme_fault(void)
 {
-	return protocol_names[protocol];
-}
+	static char fault[PROTOCOLS_TEXT_SIZE + sizeof("write ")];
+	char forms[PROTOCOLS_TEXT_SIZE];
 
-bool
-protocol_parse(const char *name, enum protocol *protocol)
-{
-	for (size_t i = 0; i < sizeof(protocol_names) / sizeof(protocol_names[0]); i++)
-		if (strcmp(name, protocol_names[i]) == 0) {
-			*protocol = (enum protocol)i;
-			return true;
-		}
-	return false;
+	snprintf(fault, sizeof(fault), "write %s", protocol_forms(forms));
+	return fault;
 }
 
 static const char *
 parse_scheme(struct endpoint *endpoint, const char **rest)
 {
-	static const char fault[] = "write tcp://HOST:PORT or udp://HOST:PORT";
 	const char *end = strstr(*rest, "://");
 	char name[8];
 
 	if (end == NULL || (size_t)(end - *rest) >= sizeof(name))
-		return fault;
+		return scheme_fault();
 	memcpy(name, *rest, (size_t)(end - *rest));
 	name[end - *rest] = '\0';
 	*rest = end + 3;
-	return protocol_parse(name, &endpoint->protocol) ? NULL : fault;
+	return protocol_parse(name, &endpoint->protocol) ? NULL : scheme_fault();
 }
 
 /* The host ends at the last ':' outside brackets; it must not be empty. */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP };
+#include "net/protocol.h"
 
 /* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
 #define ENDPOINT_HOST_SIZE 256
@@ -19,12 +19,6 @@ struct endpoint {
 	char host[ENDPOINT_HOST_SIZE]; /* without brackets: an address, a name or "*" */
 	uint16_t port;            /* host order */
 };
-
-/* "tcp" or "udp". */
-const char *protocol_name(enum protocol protocol);
-
-/* Returns false, *protocol untouched, when `name` is no protocol of echod's. */
-bool protocol_parse(const char *name, enum protocol *protocol);
 
 /*
  * Reads `text` into *endpoint.  Returns NULL, or what is wrong and would be right,

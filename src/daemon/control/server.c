@@ -99,7 +99,7 @@ make_room(const struct server *server, const struct config *config, size_t worke
 	};
 
 	for (size_t i = 0; i < config->listen_count; i++) {
-		if (config->listen[i].protocol == PROTOCOL_TCP)
+		if (protocol_is_stream(config->listen[i].protocol))
 			need.stream_listeners++;
 		else
 			need.datagram_listeners++;
