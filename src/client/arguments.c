@@ -89,7 +89,7 @@ parse(struct common_arguments *common, const char *text)
 		report_unusable("%s: %s", text, fault);
 	if (uri->port == 0)
 		report_unusable("%s: give a port from 1 to 65535", text);
-	if (strcmp(uri->host, "*") == 0)
+	if (endpoint_is_any(uri->host))
 		report_unusable("%s: give a host", text);
 	check_numeric(uri->host, text);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
@@ -100,7 +100,7 @@ static void
 take_host(struct common_arguments *common, const char *host, const char *port)
 {
 	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
-	char text[URI_TEXT_SIZE];
+	char text[ENDPOINT_TEXT_SIZE];
 
 	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > 5)
 		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,

@@ -28,16 +28,6 @@
 /* How often "localhost" with port 0 looks for a port that is free on both addresses. */
 #define PORT_TRIES 16
 
-/* "localhost" has the most. */
-#define ADDRESSES_MAX 2
-
-/* What is to be bound: the addresses in order; the first decides the port. */
-struct wanted {
-	size_t count;
-	struct address addresses[ADDRESSES_MAX];
-	bool dual_stack; /* one IPv6 socket for both families, or an IPv4 one where that fails */
-};
-
 static void
 prepare_stream(int fd)
 {
@@ -210,26 +200,6 @@ bind_free(struct bound *bound)
 	*bound = (struct bound){ 0 };
 }
 
-static struct wanted
-find_wanted(const struct listen_config *config)
-{
-	struct wanted wanted = { .count = 1 };
-
-	if (strcmp(config->address, "*") == 0) {
-		wanted.count = 2;
-		wanted.dual_stack = true;
-		address_parse(&wanted.addresses[0], "::", config->port);
-		address_parse(&wanted.addresses[1], "0.0.0.0", config->port);
-	} else if (strcmp(config->address, "localhost") == 0) {
-		wanted.count = 2;
-		address_parse(&wanted.addresses[0], "127.0.0.1", config->port);
-		address_parse(&wanted.addresses[1], "::1", config->port);
-	} else if (!address_parse(&wanted.addresses[0], config->address, config->port)) {
-		wanted.count = 0;
-	}
-	return wanted;
-}
-
 /* Tells errors of a kernel without that family from errors of the address. */
 static bool
 family_is_missing(int error)
@@ -238,13 +208,14 @@ family_is_missing(int error)
 }
 
 static int
-bind_dual_stack(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+bind_dual_stack(const struct binding *binding, const struct endpoint_cover *cover,
+    struct bound *bound)
 {
-	if (add_address(binding, &wanted->addresses[0], true, bound) == 0)
+	if (add_address(binding, &cover->addresses[0], true, bound) == 0)
 		return 0;
 	if (!family_is_missing(errno))
 		return -1;
-	return add_address(binding, &wanted->addresses[1], false, bound);
+	return add_address(binding, &cover->addresses[1], false, bound);
 }
 
 /* --- inherited -------------------------------------------------------------------- */
@@ -327,16 +298,16 @@ has_address(const struct bound *bound, const struct address *address)
 
 /* "localhost" is whatever of its two addresses the host has, on one port. */
 static int
-bind_each(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+bind_each(const struct binding *binding, const struct endpoint_cover *cover, struct bound *bound)
 {
-	for (size_t i = 0; i < wanted->count; i++) {
-		struct address address = wanted->addresses[i];
+	for (size_t i = 0; i < cover->count; i++) {
+		struct address address = cover->addresses[i];
 
 		if (bound->count > 0)
 			address_set_port(&address, address_port(&bound->sockets[0].address));
 		if (!has_address(bound, &address) &&
 		    add_address(binding, &address, false, bound) == -1 &&
-		    !(wanted->count > 1 && family_is_missing(errno))) {
+		    !(cover->count > 1 && family_is_missing(errno))) {
 			close_beyond(bound, 0);
 			return -1;
 		}
@@ -345,20 +316,21 @@ bind_each(const struct binding *binding, const struct wanted *wanted, struct bou
 }
 
 static int
-bind_wanted(const struct binding *binding, struct bound *bound)
+bind_cover(const struct binding *binding, struct bound *bound)
 {
-	const struct wanted wanted = find_wanted(binding->config);
+	const struct endpoint_cover cover =
+	    endpoint_cover(binding->config->address, binding->config->port);
 	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
 
-	if (wanted.count == 0) {
+	if (cover.count == 0) {
 		errno = ENODEV; /* the interface of a link-local address */
 		return -1;
 	}
 	if (add_inherited(binding, bound) == -1)
 		return -1;
-	if (wanted.dual_stack)
-		return bound->count > 0 ? 0 : bind_dual_stack(binding, &wanted, bound);
-	while (bind_each(binding, &wanted, bound) == -1)
+	if (cover.dual_stack)
+		return bound->count > 0 ? 0 : bind_dual_stack(binding, &cover, bound);
+	while (bind_each(binding, &cover, bound) == -1)
 		if (errno != EADDRINUSE || --tries == 0)
 			return -1;
 	return 0;
@@ -386,12 +358,12 @@ int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
 	const struct listen_config *config = binding->config;
-	const size_t most = ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
-	char uri[ENDPOINT_HOST_SIZE + 16], text[256];
+	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;
 
 	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
-	if (bound->sockets != NULL && bind_wanted(binding, bound) == 0)
+	if (bound->sockets != NULL && bind_cover(binding, bound) == 0)
 		return 0;
 	error = errno;
 	bind_free(bound);

@@ -283,17 +283,14 @@ log_listening(const struct listener *listener, size_t i)
 	const struct listen_config *config = &listener->config;
 	const struct address *address = &listener->bound.sockets[i].address;
 	const struct inherited_socket *inherited = listener->bound.sockets[i].inherited;
-	char text[ADDRESS_TEXT_SIZE];
+	char uri[INHERITED_URI_SIZE];
 
 	if (inherited != NULL)
 		log_notice("listening on %s (%s), inherited as %s", inherited->uri, config->name,
 		    inherited->name);
-	else if (strcmp(config->address, "*") == 0)
-		log_notice("listening on %s://*:%u (%s)", protocol_name(config->protocol),
-		    (unsigned)address_port(address), config->name);
 	else
-		log_notice("listening on %s://%s (%s)", protocol_name(config->protocol),
-		    address_format(address, text), config->name);
+		log_notice("listening on %s (%s)", endpoint_format_socket(config->protocol, address,
+		    endpoint_is_any(config->address), uri, sizeof(uri)), config->name);
 }
 
 void
