@@ -17,7 +17,7 @@ static const struct row {
 	[PROTOCOL_TCP] = { "tcp", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 7 },
 	[PROTOCOL_UDP] = { "udp", "://HOST:PORT", AF_INET, SOCK_DGRAM, IPPROTO_UDP, 7 },
 };
-#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+_Static_assert(sizeof(rows) / sizeof(rows[0]) == PROTOCOL_COUNT, "a row for each protocol");
 
 const char *
 protocol_name(enum protocol protocol)
@@ -28,7 +28,7 @@ protocol_name(enum protocol protocol)
 bool
 protocol_parse(const char *name, enum protocol *protocol)
 {
-	for (size_t i = 0; i < ROW_COUNT; i++)
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
 		if (strcmp(name, rows[i].name) == 0) {
 			*protocol = (enum protocol)i;
 			return true;
@@ -41,7 +41,7 @@ protocol_of_socket(int domain, int type, int number, enum protocol *protocol)
 {
 	const int family = domain == AF_INET6 ? AF_INET : domain;
 
-	for (size_t i = 0; i < ROW_COUNT; i++)
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
 		if (rows[i].family == family && rows[i].type == type && rows[i].number == number) {
 			*protocol = (enum protocol)i;
 			return true;
@@ -86,8 +86,8 @@ list(bool places, char text[PROTOCOLS_TEXT_SIZE])
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < ROW_COUNT && used < PROTOCOLS_TEXT_SIZE; i++) {
-		const char *before = i == 0 ? "" : i == ROW_COUNT - 1 ? " or " : ", ";
+	for (size_t i = 0; i < PROTOCOL_COUNT && used < PROTOCOLS_TEXT_SIZE; i++) {
+		const char *before = i == 0 ? "" : i == PROTOCOL_COUNT - 1 ? " or " : ", ";
 
 		used += (size_t)snprintf(text + used, PROTOCOLS_TEXT_SIZE - used, "%s%s%s", before,
 		    rows[i].name, places ? rows[i].place : "");

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP };
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_COUNT };
 
 /* Room for protocol_names() or protocol_forms(), and the NUL. */
 #define PROTOCOLS_TEXT_SIZE 128

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,53 +12,14 @@
 #include "net/buffers.h"
 #include "net/socket_option.h"
 
-/*
- * What a peer that sends and never reads can make the kernel keep on its way back: bytes
- * that cannot be sent yet.  Without a bound the buffer grows with the path, to megabytes;
- * what is on its way in the window of a long path does not count.
- */
-#define UNSENT_MOST 16384
-
-/* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
-#define KEEPALIVE_IDLE 60
-#define KEEPALIVE_INTERVAL 15
-#define KEEPALIVE_PROBES 4
-
 /* How often "localhost" with port 0 looks for a port that is free on both addresses. */
 #define PORT_TRIES 16
 
-static void
-prepare_stream(int fd)
-{
-	socket_option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* Urgent bytes are echoed in their place. */
-	socket_option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-	socket_option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	socket_option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	socket_option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
-}
-
-/*
- * A dual-stack socket needs both: IPv6's own tells the address that an IPv4 datagram
- * was sent to, but only IP_PKTINFO the one to answer from, which is another one where
- * that was a broadcast (ip(7), ipi_spec_dst).
- */
-static void
-prepare_datagram(int fd, sa_family_t family)
-{
-	socket_option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	if (family == AF_INET6)
-		socket_option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-}
-
-/* How many sockets one address has: accept(2) spreads connections, the kernel datagrams. */
+/* How many sockets one address has. */
 static size_t
 spread_of(const struct binding *binding)
 {
-	return binding->config->protocol == PROTOCOL_UDP ? binding->workers : 1;
+	return binding->sockets->each_worker ? binding->workers : 1;
 }
 
 static void
@@ -75,7 +35,7 @@ claim(const struct binding *binding, int fd, const struct address *address)
 {
 	if (bind(fd, &address->sa, address_length(address)) == -1)
 		return -1;
-	return binding->config->protocol == PROTOCOL_TCP ? listen(fd, BIND_BACKLOG) : 0;
+	return binding->sockets->accepts ? listen(fd, SOCKETS_BACKLOG) : 0;
 }
 
 /*
@@ -123,10 +83,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 {
 	if (address->sa.sa_family == AF_INET6)
 		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
-	if (binding->config->protocol == PROTOCOL_TCP)
-		prepare_stream(fd);
-	else
-		prepare_datagram(fd, address->sa.sa_family);
+	binding->sockets->prepare(fd, address->sa.sa_family);
 	buffers_set(fd, binding->socket_buffer);
 	return claim_for_one_of(binding, fd, address, place);
 }
@@ -136,8 +93,8 @@ static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
     size_t place, struct bound *bound)
 {
-	const int kind = binding->config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
-	const int fd = socket(address->sa.sa_family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int type = protocol_socket_type(binding->config->protocol);
+	const int fd = socket(address->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	int error;
@@ -222,29 +179,17 @@ bind_dual_stack(const struct binding *binding, const struct endpoint_cover *cove
 
 /*
  * All that a socket of our own gets, but for the buffers: a listener that runs may have the
- * socket too, and a reload that fails changes nothing.  Of datagrams nothing but the addresses
- * is asked to be told: there is no room for more.
+ * socket too, and a reload that fails changes nothing.
  */
 static void
-prepare_inherited(const struct inherited_socket *socket)
+prepare_inherited(const struct socket_kind *sockets, const struct inherited_socket *socket)
 {
-	static const struct linger none = { .l_onoff = 0 };
 	const int flags = fcntl(socket->fd, F_GETFL);
 
 	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
-	if (socket->protocol == PROTOCOL_UDP) {
-		prepare_datagram(socket->fd, (sa_family_t)socket->family);
-		socket_option_set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
-		socket_option_set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
-		return;
-	}
-	prepare_stream(socket->fd);
-	/* Its connections have it too: close(2) would wait for the peer. */
-	if (setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1)
-		log_debug("setsockopt(SO_LINGER): %s", strerror(errno));
-	if (listen(socket->fd, BIND_BACKLOG) == -1)
-		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
+	sockets->prepare(socket->fd, (sa_family_t)socket->family);
+	sockets->adopt(socket->fd);
 }
 
 /* Whose the next socket is: sockets of one address are for different workers, as addresses are. */
@@ -277,7 +222,7 @@ add_inherited(const struct binding *binding, struct bound *bound)
 			close_beyond(bound, 0);
 			return -1;
 		}
-		prepare_inherited(socket);
+		prepare_inherited(binding->sockets, socket);
 		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
 			next_worker(binding, bound, &socket->address), socket };
 		bound->count++;
