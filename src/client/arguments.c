@@ -89,7 +89,7 @@ parse(struct common_arguments *common, const char *text)
 		report_unusable("%s: %s", text, fault);
 	if (uri->port == 0)
 		report_unusable("%s: give a port from 1 to 65535", text);
-	if (strcmp(uri->host, "*") == 0)
+	if (endpoint_is_any(uri->host))
 		report_unusable("%s: give a host", text);
 	check_numeric(uri->host, text);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
@@ -100,12 +100,13 @@ static void
 take_host(struct common_arguments *common, const char *host, const char *port)
 {
 	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
-	char text[URI_TEXT_SIZE];
+	char text[ENDPOINT_TEXT_SIZE];
 
 	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > 5)
 		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
 		    port);
-	snprintf(text, sizeof(text), ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+	snprintf(text, sizeof(text), ipv6 ? "%s://[%s]:%s" : "%s://%s:%s",
+	    protocol_name(protocol_default()), host, port);
 	parse(common, text);
 }
 
@@ -124,7 +125,7 @@ void
 common_take_uri(struct common_arguments *common, const char *text)
 {
 	const char *colon = find_port(text);
-	char host[ENDPOINT_HOST_SIZE];
+	char host[ENDPOINT_HOST_SIZE], port[sizeof("65535")];
 
 	if (strstr(text, "://") != NULL) {
 		parse(common, text);
@@ -132,7 +133,9 @@ common_take_uri(struct common_arguments *common, const char *text)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 		take_host(common, host, colon + 1);
 	} else {
-		take_host(common, text, "7");
+		snprintf(port, sizeof(port), "%u",
+		    (unsigned)protocol_default_port(protocol_default()));
+		take_host(common, text, port);
 	}
 }
 

@@ -10,12 +10,9 @@
 #include "client/options.h"
 #include "client/transport/channel.h"
 
-/* "udp://[", the host, "]:65535" and the NUL. */
-#define URI_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
-
 struct common_arguments {
 	struct channel_wish wish;
-	char uri[URI_TEXT_SIZE]; /* wish.uri, as reports have it */
+	char uri[ENDPOINT_TEXT_SIZE]; /* wish.uri, as reports have it */
 	bool json;
 };
 

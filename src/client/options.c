@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "net/protocol.h"
+
 /* Where the descriptions begin in --help. */
 #define NAMES_WIDTH 21
 
@@ -52,8 +54,8 @@ static const char usage[] =
     "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
-    "Proves an echo: what is sent to the URI, tcp://HOST:PORT or udp://HOST:PORT, must\n"
-    "come back.  HOST alone means tcp://HOST:7.\n"
+    "Proves an echo: what is sent to the URI must come back.  It is written as\n"
+    "%s; HOST alone means %s://HOST:%u.\n"
     "\n";
 
 static const char statuses[] =
@@ -101,7 +103,11 @@ print_row(const struct row *row)
 void
 options_print_help(void)
 {
-	fputs(usage, stdout);
+	const enum protocol protocol = protocol_default();
+	char forms[PROTOCOLS_TEXT_SIZE];
+
+	printf(usage, protocol_forms(forms), protocol_name(protocol),
+	    (unsigned)protocol_default_port(protocol));
 	for (size_t group = 0; group < sizeof(heads) / sizeof(heads[0]); group++) {
 		puts(heads[group]);
 		for (size_t i = 0; i < COUNT; i++)

@@ -13,6 +13,7 @@
 #include "daemon/listen/inherited.h"
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
+#include "net/protocol.h"
 
 #define EXIT_USAGE 2
 
@@ -26,7 +27,7 @@ static const char help[] =
     "  -t, --test            check the configuration and exit\n"
     "  -T, --dump            print the effective configuration and exit\n"
     "  -f, --foreground      log to stderr, whatever log.target says\n"
-    "  -l, --listen URI      listen on tcp://HOST:PORT or udp://HOST:PORT instead of\n"
+    "  -l, --listen URI      listen on %s instead of\n"
     "                        the file's listeners; port 0 picks one; repeatable\n"
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
@@ -67,9 +68,11 @@ finish_output(void)
 }
 
 static _Noreturn void
-leave(const char *text)
+leave_with_help(void)
 {
-	fputs(text, stdout);
+	char forms[PROTOCOLS_TEXT_SIZE];
+
+	printf(help, protocol_forms(forms));
 	exit(finish_output());
 }
 
@@ -85,7 +88,7 @@ print_version(void)
 {
 	printf("echod %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature, manager_feature,
 	    event_get_version());
-	leave("");
+	exit(finish_output());
 }
 
 static void
@@ -120,7 +123,7 @@ take_option(struct arguments *arguments, int option)
 	case 'V':
 		print_version();
 	case 'h':
-		leave(help);
+		leave_with_help();
 	default:
 		leave_with_hint();
 	}

@@ -185,6 +185,14 @@ address_set_port(struct address *address, uint16_t port)
 }
 
 bool
+address_is_wildcard(const struct address *address)
+{
+	if (address->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+	return address->sa.sa_family == AF_INET && address->in4.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+bool
 address_equal(const struct address *a, const struct address *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family || address_port(a) != address_port(b))

@@ -57,6 +57,9 @@ socklen_t address_length(const struct address *address);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
+/* True for 0.0.0.0 and ::. */
+bool address_is_wildcard(const struct address *address);
+
 /* True when both name the same host and the same port. */
 bool address_equal(const struct address *a, const struct address *b);
 

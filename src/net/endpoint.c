@@ -4,41 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const protocol_names[] = {
-	[PROTOCOL_TCP] = "tcp",
-	[PROTOCOL_UDP] = "udp",
-};
+/* Hosts that are no address: each that the host has, and those of the loopback. */
+#define ANY "*"
+#define LOCALHOST "localhost"
 
-const char *
-protocol_name(enum protocol protocol)
+/* The same each time: a constant but for where its words come from. */
+static const char *
+scheme_fault(void)
 {
-	return protocol_names[protocol];
-}
+	static char fault[PROTOCOLS_TEXT_SIZE + sizeof("write ")];
+	char forms[PROTOCOLS_TEXT_SIZE];
 
-bool
-protocol_parse(const char *name, enum protocol *protocol)
-{
-	for (size_t i = 0; i < sizeof(protocol_names) / sizeof(protocol_names[0]); i++)
-		if (strcmp(name, protocol_names[i]) == 0) {
-			*protocol = (enum protocol)i;
-			return true;
-		}
-	return false;
+	snprintf(fault, sizeof(fault), "write %s", protocol_forms(forms));
+	return fault;
 }
 
 static const char *
 parse_scheme(struct endpoint *endpoint, const char **rest)
 {
-	static const char fault[] = "write tcp://HOST:PORT or udp://HOST:PORT";
 	const char *end = strstr(*rest, "://");
 	char name[8];
 
 	if (end == NULL || (size_t)(end - *rest) >= sizeof(name))
-		return fault;
+		return scheme_fault();
 	memcpy(name, *rest, (size_t)(end - *rest));
 	name[end - *rest] = '\0';
 	*rest = end + 3;
-	return protocol_parse(name, &endpoint->protocol) ? NULL : fault;
+	return protocol_parse(name, &endpoint->protocol) ? NULL : scheme_fault();
 }
 
 /* The host ends at the last ':' outside brackets; it must not be empty. */
@@ -111,4 +103,111 @@ endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *t
 	snprintf(text, size, "%s://%s%s%s:%u", protocol_name(protocol),
 	    brackets ? "[" : "", host, brackets ? "]" : "", (unsigned)port);
 	return text;
+}
+
+const char *
+endpoint_format_socket(enum protocol protocol, const struct address *address, bool is_any,
+    char *text, size_t size)
+{
+	char host[ADDRESS_TEXT_SIZE];
+
+	if (is_any)
+		return endpoint_format(protocol, ANY, address_port(address), text, size);
+	snprintf(text, size, "%s://%s", protocol_name(protocol), address_format(address, host));
+	return text;
+}
+
+/* --- what a host means ---------------------------------------------------------------- */
+
+bool
+endpoint_is_any(const char *host)
+{
+	return strcmp(host, ANY) == 0;
+}
+
+static bool
+is_localhost(const char *host)
+{
+	return strcmp(host, LOCALHOST) == 0;
+}
+
+bool
+endpoint_check_host(const char *text, char host[ADDRESS_HOST_SIZE], char right[ADDRESS_RIGHT_SIZE])
+{
+	if (endpoint_is_any(text) || is_localhost(text)) {
+		snprintf(host, ADDRESS_HOST_SIZE, "%s", text);
+		return true;
+	}
+	if (address_check_host(text, host, right))
+		return true;
+	if (*right == '\0')
+		snprintf(right, ADDRESS_RIGHT_SIZE,
+		    "give a numeric IPv4 or IPv6 address, \"" ANY "\" or \"" LOCALHOST "\"");
+	return false;
+}
+
+static void
+add(struct endpoint_cover *cover, const char *text, uint16_t port)
+{
+	if (address_parse(&cover->addresses[cover->count], text, port))
+		cover->count++;
+}
+
+struct endpoint_cover
+endpoint_cover(const char *host, uint16_t port)
+{
+	struct endpoint_cover cover = { .dual_stack = endpoint_is_any(host) };
+
+	if (cover.dual_stack) {
+		add(&cover, "::", port);
+		add(&cover, "0.0.0.0", port);
+	} else if (is_localhost(host)) {
+		add(&cover, "127.0.0.1", port);
+		add(&cover, "::1", port);
+	} else {
+		add(&cover, host, port);
+	}
+	return cover;
+}
+
+bool
+endpoint_covers(const char *host, uint16_t port, const struct address *address, bool dual_stack)
+{
+	const struct endpoint_cover cover = endpoint_cover(host, port);
+
+	if (port == 0 || (dual_stack && !cover.dual_stack))
+		return false;
+	for (size_t i = 0; i < cover.count; i++)
+		if (address_equal(&cover.addresses[i], address))
+			return true;
+	return false;
+}
+
+static bool
+covers_overlap(const struct endpoint_cover *a, const struct endpoint_cover *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++) {
+			const struct address *x = &a->addresses[i], *y = &b->addresses[j];
+
+			if (x->sa.sa_family == y->sa.sa_family &&
+			    (address_is_wildcard(x) || address_is_wildcard(y) || address_equal(x, y)))
+				return true;
+		}
+	return false;
+}
+
+bool
+endpoint_overlap(const struct endpoint_view *a, const struct endpoint_view *b)
+{
+	struct endpoint_cover of_a, of_b;
+
+	if (!protocol_shares_addresses(a->protocol, b->protocol) || a->port != b->port ||
+	    a->port == 0)
+		return false;
+	if (strcmp(a->host, b->host) == 0) /* also on an interface that is not there */
+		return true;
+	of_a = endpoint_cover(a->host, a->port);
+	of_b = endpoint_cover(b->host, b->port);
+	return covers_overlap(&of_a, &of_b);
 }

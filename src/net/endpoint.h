@@ -1,6 +1,9 @@
 /*
  * Where to listen or to connect, as both commands write it:
  * tcp://HOST:PORT and udp://HOST:PORT, with an IPv6 address in brackets.
+ *
+ * Of a listener the host is numeric, "*" or "localhost".  What those mean is known here alone:
+ * which addresses, which sockets, and what is in the way of what.
  */
 #ifndef NET_ENDPOINT_H
 #define NET_ENDPOINT_H
@@ -9,10 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP };
+#include "net/address.h"
+#include "net/protocol.h"
 
 /* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
 #define ENDPOINT_HOST_SIZE 256
+
+/* "tcp://[", a host, "]:65535" and the NUL. */
+#define ENDPOINT_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
 
 struct endpoint {
 	enum protocol protocol;
@@ -20,11 +27,26 @@ struct endpoint {
 	uint16_t port;            /* host order */
 };
 
-/* "tcp" or "udp". */
-const char *protocol_name(enum protocol protocol);
+/* The same of a host that is kept elsewhere. */
+struct endpoint_view {
+	enum protocol protocol;
+	const char *host;
+	uint16_t port;
+};
 
-/* Returns false, *protocol untouched, when `name` is no protocol of echod's. */
-bool protocol_parse(const char *name, enum protocol *protocol);
+/* "localhost" and "*" have the most. */
+#define ENDPOINT_ADDRESSES_MAX 2
+
+/* The addresses to listen on. */
+struct endpoint_cover {
+	size_t count; /* 0: an interface that the host does not have */
+	struct address addresses[ENDPOINT_ADDRESSES_MAX]; /* in order: the first decides the port */
+	/*
+	 * One IPv6 socket for both families at the first; where the kernel has no IPv6, an IPv4
+	 * one at the second.  False: a socket at each that the host has.
+	 */
+	bool dual_stack;
+};
 
 /*
  * Reads `text` into *endpoint.  Returns NULL, or what is wrong and would be right,
@@ -38,5 +60,32 @@ const char *endpoint_parse(struct endpoint *endpoint, const char *text);
  */
 const char *endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text,
     size_t size);
+
+/* The same of a socket at `address`, with "*" for the host where it `is_any`. */
+const char *endpoint_format_socket(enum protocol protocol, const struct address *address,
+    bool is_any, char *text, size_t size);
+
+/* True for "*": each address that the host has. */
+bool endpoint_is_any(const char *host);
+
+/*
+ * Judges `text` as a host to listen on.  Returns true, with the one way to write it in `host`,
+ * so that equal addresses are equal strings; or false with what would be right in `right`.
+ */
+bool endpoint_check_host(const char *text, char host[ADDRESS_HOST_SIZE],
+    char right[ADDRESS_RIGHT_SIZE]);
+
+/* What `host`, which endpoint_check_host() has judged, means now. */
+struct endpoint_cover endpoint_cover(const char *host, uint16_t port);
+
+/*
+ * True where a socket at `address`, `dual_stack` or not, is one of those that `host` and `port`
+ * mean; none is for port 0.
+ */
+bool endpoint_covers(const char *host, uint16_t port, const struct address *address,
+    bool dual_stack);
+
+/* True where a listener on `a` would take an address of one on `b`, whatever the host has. */
+bool endpoint_overlap(const struct endpoint_view *a, const struct endpoint_view *b);
 
 #endif

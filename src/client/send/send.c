@@ -318,14 +318,15 @@ static void
 check_messages(const struct sender *sender, char **messages, int count)
 {
 	const bool stream = channel_is_stream(&sender->common.wish);
+	const char *protocol = protocol_name(sender->common.wish.uri.protocol);
 
 	if (count == 0)
 		report_unusable("give at least one message; try \"echod-client --help\"");
 	for (int i = 0; i < count; i++) {
 		if (stream && messages[i][0] == '\0')
-			report_unusable("an empty message has no echo over tcp");
+			report_unusable("an empty message has no echo over %s", protocol);
 		if (!stream && strlen(messages[i]) > 65507)
-			report_unusable("a message over udp has at most 65507 bytes");
+			report_unusable("a message over %s has at most 65507 bytes", protocol);
 	}
 }
 

@@ -14,7 +14,7 @@
 bool
 channel_is_stream(const struct channel_wish *wish)
 {
-	return wish->uri.protocol == PROTOCOL_TCP;
+	return protocol_is_stream(wish->uri.protocol);
 }
 
 static const struct channel_kind *

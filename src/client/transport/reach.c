@@ -67,7 +67,7 @@ reach(struct event_base *base, const struct channel_wish *wish, char *fault, siz
 {
 	const struct addrinfo hints = {
 		.ai_family = wish->family,
-		.ai_socktype = channel_is_stream(wish) ? SOCK_STREAM : SOCK_DGRAM,
+		.ai_socktype = protocol_socket_type(wish->uri.protocol),
 	};
 	struct channel *channel;
 	struct addrinfo *found;

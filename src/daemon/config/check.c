@@ -9,7 +9,6 @@
 
 #include "daemon/config/options.h"
 #include "daemon/process/sandbox.h"
-#include "net/address.h"
 
 /* An entry of the user or group database that needs more is broken. */
 #define DATABASE_ENTRY_MAX ((size_t)1024 * 1024)
@@ -93,70 +92,21 @@ check_name(const struct config_places *places, struct faults *faults, const char
 
 /* --- listeners -------------------------------------------------------------------- */
 
-/* Which addresses a listener takes: at most one of each family. */
-struct reach {
-	struct address addresses[2];
-	size_t count;
-};
-
-static void
-add_reach(struct reach *reach, const char *text, uint16_t port)
-{
-	if (address_parse(&reach->addresses[reach->count], text, port))
-		reach->count++;
-}
-
-static void
-reach_of(struct reach *reach, const struct listen_config *listen)
-{
-	reach->count = 0;
-	if (strcmp(listen->address, "*") == 0) {
-		add_reach(reach, "0.0.0.0", listen->port);
-		add_reach(reach, "::", listen->port);
-	} else if (strcmp(listen->address, "localhost") == 0) {
-		add_reach(reach, "127.0.0.1", listen->port);
-		add_reach(reach, "::1", listen->port);
-	} else {
-		add_reach(reach, listen->address, listen->port);
-	}
-}
-
-static bool
-is_any(const struct address *address)
-{
-	if (address->sa.sa_family == AF_INET)
-		return address->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-}
-
 /* Each listener is compared with each: a file has at most CONFIG_SECTIONS_MAX of them. */
 static bool
 overlap(const struct listen_config *a, const struct listen_config *b)
 {
-	struct reach of_a, of_b;
+	const struct endpoint_view of_a = { a->protocol, a->address, a->port };
+	const struct endpoint_view of_b = { b->protocol, b->address, b->port };
 
-	if (a->protocol != b->protocol || a->port != b->port || a->port == 0)
-		return false;
-	if (strcmp(a->address, b->address) == 0) /* also on an interface that is not there */
-		return true;
-	reach_of(&of_a, a);
-	reach_of(&of_b, b);
-	for (size_t i = 0; i < of_a.count; i++)
-		for (size_t j = 0; j < of_b.count; j++) {
-			const struct address *x = &of_a.addresses[i], *y = &of_b.addresses[j];
-
-			if (x->sa.sa_family == y->sa.sa_family &&
-			    (is_any(x) || is_any(y) || address_equal(x, y)))
-				return true;
-		}
-	return false;
+	return endpoint_overlap(&of_a, &of_b);
 }
 
 static void
 tell_overlap(const struct listen_config *a, struct place at_a, const struct listen_config *b,
     struct place at_b, struct faults *faults)
 {
-	char uri_a[ENDPOINT_HOST_SIZE + 16], uri_b[ENDPOINT_HOST_SIZE + 16], line[32] = "";
+	char uri_a[ENDPOINT_TEXT_SIZE], uri_b[ENDPOINT_TEXT_SIZE], line[32] = "";
 
 	endpoint_format(a->protocol, a->address, a->port, uri_a, sizeof(uri_a));
 	endpoint_format(b->protocol, b->address, b->port, uri_b, sizeof(uri_b));

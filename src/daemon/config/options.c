@@ -284,14 +284,7 @@ parse_address(const char *text, void *place, char right[OPTION_RIGHT_SIZE])
 {
 	char host[ADDRESS_HOST_SIZE];
 
-	if (strcmp(text, "*") == 0 || strcmp(text, "localhost") == 0)
-		return parse_string(text, place, right);
-	if (address_check_host(text, host, right))
-		return parse_string(host, place, right);
-	if (*right == '\0')
-		snprintf(right, OPTION_RIGHT_SIZE,
-		    "give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"");
-	return false;
+	return endpoint_check_host(text, host, right) && parse_string(host, place, right);
 }
 
 bool

@@ -33,7 +33,7 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 
 	(void)faults;
 	for (size_t i = 0; i < next->listen_count; i++) {
-		if (next->listen[i].protocol == PROTOCOL_TCP)
+		if (protocol_is_stream(next->listen[i].protocol))
 			need.stream_listeners++;
 		else
 			need.datagram_listeners++;

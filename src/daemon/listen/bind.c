@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,63 +12,14 @@
 #include "net/buffers.h"
 #include "net/socket_option.h"
 
-/*
- * What a peer that sends and never reads can make the kernel keep on its way back: bytes
- * that cannot be sent yet.  Without a bound the buffer grows with the path, to megabytes;
- * what is on its way in the window of a long path does not count.
- */
-#define UNSENT_MOST 16384
-
-/* A dead peer is found after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL seconds. */
-#define KEEPALIVE_IDLE 60
-#define KEEPALIVE_INTERVAL 15
-#define KEEPALIVE_PROBES 4
-
 /* How often "localhost" with port 0 looks for a port that is free on both addresses. */
 #define PORT_TRIES 16
 
-/* "localhost" has the most. */
-#define ADDRESSES_MAX 2
-
-/* What is to be bound: the addresses in order; the first decides the port. */
-struct wanted {
-	size_t count;
-	struct address addresses[ADDRESSES_MAX];
-	bool dual_stack; /* one IPv6 socket for both families, or an IPv4 one where that fails */
-};
-
-static void
-prepare_stream(int fd)
-{
-	socket_option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* Urgent bytes are echoed in their place. */
-	socket_option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-	socket_option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
-	socket_option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	socket_option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	socket_option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MOST);
-}
-
-/*
- * A dual-stack socket needs both: IPv6's own tells the address that an IPv4 datagram
- * was sent to, but only IP_PKTINFO the one to answer from, which is another one where
- * that was a broadcast (ip(7), ipi_spec_dst).
- */
-static void
-prepare_datagram(int fd, sa_family_t family)
-{
-	socket_option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	if (family == AF_INET6)
-		socket_option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-}
-
-/* How many sockets one address has: accept(2) spreads connections, the kernel datagrams. */
+/* How many sockets one address has. */
 static size_t
 spread_of(const struct binding *binding)
 {
-	return binding->config->protocol == PROTOCOL_UDP ? binding->workers : 1;
+	return binding->sockets->each_worker ? binding->workers : 1;
 }
 
 static void
@@ -85,7 +35,7 @@ claim(const struct binding *binding, int fd, const struct address *address)
 {
 	if (bind(fd, &address->sa, address_length(address)) == -1)
 		return -1;
-	return binding->config->protocol == PROTOCOL_TCP ? listen(fd, BIND_BACKLOG) : 0;
+	return binding->sockets->accepts ? listen(fd, SOCKETS_BACKLOG) : 0;
 }
 
 /*
@@ -133,10 +83,7 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 {
 	if (address->sa.sa_family == AF_INET6)
 		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
-	if (binding->config->protocol == PROTOCOL_TCP)
-		prepare_stream(fd);
-	else
-		prepare_datagram(fd, address->sa.sa_family);
+	binding->sockets->prepare(fd, address->sa.sa_family);
 	buffers_set(fd, binding->socket_buffer);
 	return claim_for_one_of(binding, fd, address, place);
 }
@@ -146,8 +93,8 @@ static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
     size_t place, struct bound *bound)
 {
-	const int kind = binding->config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
-	const int fd = socket(address->sa.sa_family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int type = protocol_socket_type(binding->config->protocol);
+	const int fd = socket(address->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	int error;
@@ -210,26 +157,6 @@ bind_free(struct bound *bound)
 	*bound = (struct bound){ 0 };
 }
 
-static struct wanted
-find_wanted(const struct listen_config *config)
-{
-	struct wanted wanted = { .count = 1 };
-
-	if (strcmp(config->address, "*") == 0) {
-		wanted.count = 2;
-		wanted.dual_stack = true;
-		address_parse(&wanted.addresses[0], "::", config->port);
-		address_parse(&wanted.addresses[1], "0.0.0.0", config->port);
-	} else if (strcmp(config->address, "localhost") == 0) {
-		wanted.count = 2;
-		address_parse(&wanted.addresses[0], "127.0.0.1", config->port);
-		address_parse(&wanted.addresses[1], "::1", config->port);
-	} else if (!address_parse(&wanted.addresses[0], config->address, config->port)) {
-		wanted.count = 0;
-	}
-	return wanted;
-}
-
 /* Tells errors of a kernel without that family from errors of the address. */
 static bool
 family_is_missing(int error)
@@ -238,42 +165,31 @@ family_is_missing(int error)
 }
 
 static int
-bind_dual_stack(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+bind_dual_stack(const struct binding *binding, const struct endpoint_cover *cover,
+    struct bound *bound)
 {
-	if (add_address(binding, &wanted->addresses[0], true, bound) == 0)
+	if (add_address(binding, &cover->addresses[0], true, bound) == 0)
 		return 0;
 	if (!family_is_missing(errno))
 		return -1;
-	return add_address(binding, &wanted->addresses[1], false, bound);
+	return add_address(binding, &cover->addresses[1], false, bound);
 }
 
 /* --- inherited -------------------------------------------------------------------- */
 
 /*
  * All that a socket of our own gets, but for the buffers: a listener that runs may have the
- * socket too, and a reload that fails changes nothing.  Of datagrams nothing but the addresses
- * is asked to be told: there is no room for more.
+ * socket too, and a reload that fails changes nothing.
  */
 static void
-prepare_inherited(const struct inherited_socket *socket)
+prepare_inherited(const struct socket_kind *sockets, const struct inherited_socket *socket)
 {
-	static const struct linger none = { .l_onoff = 0 };
 	const int flags = fcntl(socket->fd, F_GETFL);
 
 	if (flags == -1 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		log_debug("fcntl(O_NONBLOCK): %s", strerror(errno));
-	if (socket->protocol == PROTOCOL_UDP) {
-		prepare_datagram(socket->fd, (sa_family_t)socket->family);
-		socket_option_set(socket->fd, SOL_SOCKET, SO_TIMESTAMP, 0);
-		socket_option_set(socket->fd, SOL_SOCKET, SO_BROADCAST, 0);
-		return;
-	}
-	prepare_stream(socket->fd);
-	/* Its connections have it too: close(2) would wait for the peer. */
-	if (setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1)
-		log_debug("setsockopt(SO_LINGER): %s", strerror(errno));
-	if (listen(socket->fd, BIND_BACKLOG) == -1)
-		log_debug("listen(%d): %s", BIND_BACKLOG, strerror(errno));
+	sockets->prepare(socket->fd, (sa_family_t)socket->family);
+	sockets->adopt(socket->fd);
 }
 
 /* Whose the next socket is: sockets of one address are for different workers, as addresses are. */
@@ -306,7 +222,7 @@ add_inherited(const struct binding *binding, struct bound *bound)
 			close_beyond(bound, 0);
 			return -1;
 		}
-		prepare_inherited(socket);
+		prepare_inherited(binding->sockets, socket);
 		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
 			next_worker(binding, bound, &socket->address), socket };
 		bound->count++;
@@ -327,16 +243,16 @@ has_address(const struct bound *bound, const struct address *address)
 
 /* "localhost" is whatever of its two addresses the host has, on one port. */
 static int
-bind_each(const struct binding *binding, const struct wanted *wanted, struct bound *bound)
+bind_each(const struct binding *binding, const struct endpoint_cover *cover, struct bound *bound)
 {
-	for (size_t i = 0; i < wanted->count; i++) {
-		struct address address = wanted->addresses[i];
+	for (size_t i = 0; i < cover->count; i++) {
+		struct address address = cover->addresses[i];
 
 		if (bound->count > 0)
 			address_set_port(&address, address_port(&bound->sockets[0].address));
 		if (!has_address(bound, &address) &&
 		    add_address(binding, &address, false, bound) == -1 &&
-		    !(wanted->count > 1 && family_is_missing(errno))) {
+		    !(cover->count > 1 && family_is_missing(errno))) {
 			close_beyond(bound, 0);
 			return -1;
 		}
@@ -345,20 +261,21 @@ bind_each(const struct binding *binding, const struct wanted *wanted, struct bou
 }
 
 static int
-bind_wanted(const struct binding *binding, struct bound *bound)
+bind_cover(const struct binding *binding, struct bound *bound)
 {
-	const struct wanted wanted = find_wanted(binding->config);
+	const struct endpoint_cover cover =
+	    endpoint_cover(binding->config->address, binding->config->port);
 	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
 
-	if (wanted.count == 0) {
+	if (cover.count == 0) {
 		errno = ENODEV; /* the interface of a link-local address */
 		return -1;
 	}
 	if (add_inherited(binding, bound) == -1)
 		return -1;
-	if (wanted.dual_stack)
-		return bound->count > 0 ? 0 : bind_dual_stack(binding, &wanted, bound);
-	while (bind_each(binding, &wanted, bound) == -1)
+	if (cover.dual_stack)
+		return bound->count > 0 ? 0 : bind_dual_stack(binding, &cover, bound);
+	while (bind_each(binding, &cover, bound) == -1)
 		if (errno != EADDRINUSE || --tries == 0)
 			return -1;
 	return 0;
@@ -386,12 +303,12 @@ int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
 	const struct listen_config *config = binding->config;
-	const size_t most = ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
-	char uri[ENDPOINT_HOST_SIZE + 16], text[256];
+	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;
 
 	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
-	if (bound->sockets != NULL && bind_wanted(binding, bound) == 0)
+	if (bound->sockets != NULL && bind_cover(binding, bound) == 0)
 		return 0;
 	error = errno;
 	bind_free(bound);

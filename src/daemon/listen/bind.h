@@ -2,9 +2,6 @@
  * Turns a listener's configuration into sockets: for each of its addresses, which are
  * two for "localhost", one that accepts connections, or one for each worker that
  * answers datagrams; or those that were inherited, as many as there are.
- *
- * All that a connection's socket must be is set on the listening one, before the
- * first byte can come: accept(2) hands it on (socket(7), tcp(7)).
  */
 #ifndef DAEMON_LISTEN_BIND_H
 #define DAEMON_LISTEN_BIND_H
@@ -14,10 +11,8 @@
 #include "base/faults.h"
 #include "daemon/config/config.h"
 #include "daemon/listen/inherited.h"
+#include "daemon/listen/sockets.h"
 #include "net/address.h"
-
-/* How many connections may wait at a stream listener. */
-#define BIND_BACKLOG 4096
 
 struct bound {
 	size_t count;
@@ -33,11 +28,12 @@ struct bound {
 /* What is to be bound, and beside what. */
 struct binding {
 	const struct listen_config *config;
+	const struct socket_kind *sockets;
 	int socket_buffer; /* limits.socket_buffer */
 	size_t workers;
 	const struct inherited *inherited;
 	/*
-	 * Descriptors of sockets of the same protocol that this daemon will close when the
+	 * Descriptors of sockets that share addresses with it and that this daemon will close when the
 	 * new ones serve: an address that one of them holds may be taken beside it.
 	 */
 	const int *leaving;

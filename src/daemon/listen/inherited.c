@@ -14,14 +14,6 @@
 
 /* --- what a descriptor is --------------------------------------------------------- */
 
-static bool
-is_wildcard(const struct address *address)
-{
-	if (address->sa.sa_family == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-	return address->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 /* Returns -1 where `fd` does not have it. */
 static int
 get(int fd, int level, int option)
@@ -30,18 +22,6 @@ get(int fd, int level, int option)
 	socklen_t length = sizeof(value);
 
 	return getsockopt(fd, level, option, &value, &length) == 0 ? value : -1;
-}
-
-static void
-name_socket(struct inherited_socket *socket)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	if (socket->dual_stack)
-		snprintf(text, sizeof(text), "*:%u", (unsigned)address_port(&socket->address));
-	else
-		address_format(&socket->address, text);
-	snprintf(socket->uri, sizeof(socket->uri), "%s://%s", protocol_name(socket->protocol), text);
 }
 
 /* Finds out what `socket->fd` is.  Returns NULL, or what is wrong with it. */
@@ -53,19 +33,18 @@ look_at(struct inherited_socket *socket)
 	socklen_t length = sizeof(name);
 
 	socket->family = get(socket->fd, SOL_SOCKET, SO_DOMAIN);
-	if ((socket->family != AF_INET && socket->family != AF_INET6) ||
-	    (type != SOCK_STREAM && type != SOCK_DGRAM) || get(socket->fd, SOL_SOCKET,
-		SO_PROTOCOL) != (type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ||
+	if (!protocol_of_socket(socket->family, type, get(socket->fd, SOL_SOCKET, SO_PROTOCOL),
+	    &socket->protocol) ||
 	    getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
 		return "is no TCP or UDP socket: echod serves ListenStream= and "
 		       "ListenDatagram= with a port";
-	if (type == SOCK_STREAM && get(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
+	if (protocol_is_stream(socket->protocol) && get(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
 		return "is a connection: give its socket unit Accept=no";
-	socket->protocol = type == SOCK_STREAM ? PROTOCOL_TCP : PROTOCOL_UDP;
 	address_from_sockaddr(&socket->address, (struct sockaddr *)&name, length);
 	socket->dual_stack = socket->address.sa.sa_family == AF_INET6 &&
-	    is_wildcard(&socket->address) && get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-	name_socket(socket);
+	    address_is_wildcard(&socket->address) && get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+	endpoint_format_socket(socket->protocol, &socket->address, socket->dual_stack, socket->uri,
+	    sizeof(socket->uri));
 	return NULL;
 }
 
@@ -130,26 +109,11 @@ inherited_take(struct faults *faults)
 
 /* --- whose it is ------------------------------------------------------------------ */
 
-static bool
-is_host(const struct inherited_socket *socket, const char *text)
-{
-	struct address address;
-
-	return address_parse(&address, text, address_port(&socket->address)) &&
-	    address_equal(&address, &socket->address) && !socket->dual_stack;
-}
-
 bool
 inherited_belongs(const struct inherited_socket *socket, const struct listen_config *config)
 {
-	if (config->port == 0 || config->port != address_port(&socket->address) ||
-	    config->protocol != socket->protocol)
-		return false;
-	if (strcmp(config->address, "*") == 0)
-		return is_wildcard(&socket->address);
-	if (strcmp(config->address, "localhost") == 0)
-		return is_host(socket, "127.0.0.1") || is_host(socket, "::1");
-	return is_host(socket, config->address);
+	return protocol_shares_addresses(config->protocol, socket->protocol) &&
+	    endpoint_covers(config->address, config->port, &socket->address, socket->dual_stack);
 }
 
 static bool
@@ -178,7 +142,7 @@ inherited_check(const struct inherited *inherited, const struct config *config,
 	for (size_t i = 0; i < inherited->count; i++) {
 		const struct inherited_socket *socket = &inherited->sockets[i];
 		const struct listen_config *namesake = find_namesake(socket, config);
-		char uri[ENDPOINT_HOST_SIZE + 16];
+		char uri[ENDPOINT_TEXT_SIZE];
 
 		if (is_served(socket, config))
 			continue;
@@ -207,7 +171,7 @@ const struct inherited_socket *
 inherited_beside(const struct inherited *inherited, const struct listen_config *config)
 {
 	for (size_t i = 0; i < inherited->count; i++)
-		if (inherited->sockets[i].protocol == config->protocol &&
+		if (protocol_shares_addresses(inherited->sockets[i].protocol, config->protocol) &&
 		    address_port(&inherited->sockets[i].address) == config->port &&
 		    !inherited_belongs(&inherited->sockets[i], config))
 			return &inherited->sockets[i];

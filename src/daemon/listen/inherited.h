@@ -21,7 +21,7 @@
 struct inherited_socket {
 	int fd;
 	char *name; /* FileDescriptorName=, by default that of the socket unit */
-	enum protocol protocol;
+	enum protocol protocol; /* the first of those over such sockets */
 	int family;  /* AF_INET or AF_INET6, which may have an IPv4 address in v4-mapped form */
 	bool dual_stack;
 	struct address address;
@@ -45,10 +45,7 @@ void inherited_free(struct inherited *inherited);
 /* The same of what the service manager passes (manager.h): once, at start. */
 struct inherited *inherited_take(struct faults *faults);
 
-/*
- * True for a socket that the listener of `config` serves: it has that protocol and port,
- * and the address; "*" has every wildcard address, and no port 0 has any.
- */
+/* True for a socket that the listener of `config` serves: it is one of those that it means. */
 bool inherited_belongs(const struct inherited_socket *socket, const struct listen_config *config);
 
 /* Adds a fault for each socket that belongs to no listener of `config`: nobody would read it. */

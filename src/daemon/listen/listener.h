@@ -1,6 +1,6 @@
 /*
- * A listener: the sockets of one `listen` section, serving.  Stream listeners
- * accept in the control thread; each worker is given a datagram socket of its own for each address.
+ * A listener: the sockets of one `listen` section, and what serves them, by its kind
+ * (kind.h).
  */
 #ifndef DAEMON_LISTEN_LISTENER_H
 #define DAEMON_LISTEN_LISTENER_H
@@ -9,25 +9,10 @@
 
 #include "daemon/account/ledger.h"
 #include "daemon/config/config.h"
-#include "daemon/datagram/batches.h"
-#include "daemon/datagram/socket.h"
-#include "daemon/listen/admission.h"
 #include "daemon/listen/bind.h"
-#include "daemon/stream/crowds.h"
+#include "daemon/listen/context.h"
 
-struct event_base;
 struct listener;
-struct guard;
-
-/* What all listeners share: the control thread's loop, its door in, what was inherited. */
-struct listener_context {
-	struct event_base *base;
-	struct admission *admission;
-	const struct crowds *crowds;
-	struct batches *batches;
-	struct guard *guard; /* of all datagrams */
-	const struct inherited *inherited;
-};
 
 /*
  * Makes a listener of *bound, which it takes over; it serves nobody yet.  Returns
@@ -39,7 +24,7 @@ struct listener *listener_new(const struct listen_config *config, const struct b
 /* Closes the sockets at once and frees the listener; before listener_serve(). */
 void listener_free(struct listener *listener);
 
-/* Takes over the access list of its context: for datagrams, in which all workers have a part. */
+/* Takes over the access list of its context. */
 void listener_take_acl(struct listener *listener);
 
 /* Begins to serve, and says where in the log. */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "daemon/datagram/guard.h"
+#include "daemon/listen/admission.h"
+#include "daemon/listen/kind.h"
 #include "net/buffers.h"
 
 struct set {
@@ -74,7 +76,7 @@ add_own(const struct bound *bound, int *fds, size_t count)
 	return count;
 }
 
-/* The sockets of those that do not stay, of one protocol.  Returns how many. */
+/* The sockets of those that do not stay and share addresses with `protocol`.  Returns how many. */
 static size_t
 find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds)
 {
@@ -83,7 +85,8 @@ find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		const struct listener *listener = listeners->now.members[i];
 
-		if (!has(&listeners->next, listener) && listener_protocol(listener) == protocol)
+		if (!has(&listeners->next, listener) &&
+		    protocol_shares_addresses(listener_protocol(listener), protocol))
 			count = add_own(listener_sockets(listener), fds, count);
 	}
 	return count;
@@ -94,8 +97,10 @@ static struct listener *
 make(const struct listeners *listeners, const struct listen_config *listen,
     const struct config *config, int *fds, struct faults *faults)
 {
+	const struct listener_kind *kind = kind_of(listen->protocol);
 	const struct binding binding = {
 		.config = listen,
+		.sockets = kind->sockets,
 		.socket_buffer = config->limits.socket_buffer,
 		.workers = workers_count(listeners->context.admission->workers),
 		.inherited = listeners->context.inherited,
@@ -105,7 +110,7 @@ make(const struct listeners *listeners, const struct listen_config *listen,
 	struct listener *listener;
 	struct bound bound;
 
-	if (bind_listener(&binding, &bound, faults) == -1)
+	if (kind->bind(&binding, &bound, faults) == -1)
 		return NULL;
 	listener = listener_new(listen, &bound, &listeners->context);
 	if (listener == NULL) {
@@ -176,7 +181,7 @@ refuse_own_ports(struct guard_rules *rules, const struct set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct bound *bound = listener_sockets(set->members[i]);
 
-		if (listener_protocol(set->members[i]) != PROTOCOL_UDP)
+		if (protocol_is_stream(listener_protocol(set->members[i])))
 			continue;
 		for (size_t s = 0; s < bound->count; s++) {
 			const uint16_t port = address_port(&bound->sockets[s].address);

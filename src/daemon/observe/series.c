@@ -51,7 +51,7 @@ emit_listener(const struct out *out, const struct listener *listener)
 {
 	const struct ledger *ledger = listener_ledger(listener);
 
-	if (listener_protocol(listener) == PROTOCOL_TCP)
+	if (protocol_is_stream(listener_protocol(listener)))
 		emit_connections(out, ledger);
 	emit_labelled(out, "echod_received_bytes_total", "listener", ledger->name,
 	    ledger_received_bytes(ledger));

@@ -93,6 +93,138 @@ START_TEST(formats)
 }
 END_TEST
 
+START_TEST(formats_sockets)
+{
+	struct address address;
+	char text[64];
+
+	ck_assert(address_parse(&address, "::1", 7));
+	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_TCP, &address, false, text, sizeof(text)),
+	    "tcp://[::1]:7");
+	ck_assert(address_parse(&address, "::", 7));
+	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_UDP, &address, true, text, sizeof(text)),
+	    "udp://*:7");
+}
+END_TEST
+
+/* --- what a host means ---------------------------------------------------------------- */
+
+static const struct {
+	const char *text;
+	const char *host; /* NULL: refused */
+	const char *right; /* a part of what is said then */
+} hosts[] = {
+	{ "*", "*", NULL },
+	{ "localhost", "localhost", NULL },
+	{ "127.0.0.1", "127.0.0.1", NULL },
+	{ "2001:DB8:0::1", "2001:db8::1", NULL },
+	{ "::ffff:192.0.2.1", "192.0.2.1", NULL },
+	{ "fe80::1%not-there", "fe80::1%not-there", NULL },
+	{ "fe80::1", NULL, "needs its interface" },
+	{ "::1%1", NULL, "only a link-local address has a scope: give ::1" },
+	{ "", NULL, "give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"" },
+	{ "LOCALHOST", NULL, "\"localhost\"" },
+	{ "**", NULL, "\"*\"" },
+};
+
+START_TEST(checks_hosts)
+{
+	char host[ADDRESS_HOST_SIZE], right[ADDRESS_RIGHT_SIZE];
+	const bool good_one = endpoint_check_host(hosts[_i].text, host, right);
+
+	ck_assert_int_eq(good_one, hosts[_i].host != NULL);
+	if (good_one)
+		ck_assert_str_eq(host, hosts[_i].host);
+	else
+		ck_assert_msg(strstr(right, hosts[_i].right) != NULL, "%s: %s", hosts[_i].text, right);
+}
+END_TEST
+
+static const struct {
+	const char *host;
+	const char *addresses; /* one after the other */
+	bool dual_stack;
+} covers[] = {
+	{ "*", "[::]:7 0.0.0.0:7 ", true },
+	{ "localhost", "127.0.0.1:7 [::1]:7 ", false },
+	{ "::", "[::]:7 ", false },
+	{ "192.0.2.1", "192.0.2.1:7 ", false },
+	{ "fe80::1%not-there", "", false },
+};
+
+START_TEST(means_addresses)
+{
+	const struct endpoint_cover cover = endpoint_cover(covers[_i].host, 7);
+	char seen[2 * ADDRESS_TEXT_SIZE + 4] = "", text[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < cover.count; i++) {
+		strcat(seen, address_format(&cover.addresses[i], text));
+		strcat(seen, " ");
+	}
+	ck_assert_str_eq(seen, covers[_i].addresses);
+	ck_assert_int_eq(cover.dual_stack, covers[_i].dual_stack);
+	ck_assert_int_eq(endpoint_is_any(covers[_i].host), covers[_i].dual_stack);
+}
+END_TEST
+
+static const struct {
+	const char *host;
+	uint16_t port;
+	const char *address; /* of a socket on port 7 */
+	bool dual_stack, covered;
+} sockets[] = {
+	{ "*", 7, "::", true, true },
+	{ "*", 7, "::", false, true },
+	{ "*", 7, "0.0.0.0", false, true },
+	{ "*", 7, "127.0.0.1", false, false },
+	{ "*", 8, "::", true, false },
+	{ "*", 0, "::", true, false },
+	{ "::", 7, "::", true, false },
+	{ "::", 7, "::", false, true },
+	{ "0.0.0.0", 7, "::", true, false },
+	{ "localhost", 7, "::1", false, true },
+	{ "localhost", 7, "127.0.0.1", false, true },
+	{ "localhost", 7, "127.0.0.2", false, false },
+	{ "192.0.2.1", 7, "192.0.2.1", false, true },
+	{ "fe80::1%not-there", 7, "::1", false, false },
+};
+
+START_TEST(covers_sockets)
+{
+	struct address address;
+
+	ck_assert(address_parse(&address, sockets[_i].address, 7));
+	ck_assert_int_eq(endpoint_covers(sockets[_i].host, sockets[_i].port, &address,
+	    sockets[_i].dual_stack), sockets[_i].covered);
+}
+END_TEST
+
+static const struct {
+	struct endpoint_view a, b;
+	bool overlap;
+} pairs[] = {
+	{ { PROTOCOL_TCP, "*", 7 }, { PROTOCOL_TCP, "192.0.2.1", 7 }, true },
+	{ { PROTOCOL_TCP, "*", 7 }, { PROTOCOL_UDP, "192.0.2.1", 7 }, false },
+	{ { PROTOCOL_UDP, "*", 7 }, { PROTOCOL_UDP, "*", 7 }, true },
+	{ { PROTOCOL_TCP, "*", 7 }, { PROTOCOL_TCP, "*", 8 }, false },
+	{ { PROTOCOL_TCP, "*", 0 }, { PROTOCOL_TCP, "*", 0 }, false },
+	{ { PROTOCOL_TCP, "*", 7 }, { PROTOCOL_TCP, "localhost", 7 }, true },
+	{ { PROTOCOL_TCP, "::", 7 }, { PROTOCOL_TCP, "0.0.0.0", 7 }, false },
+	{ { PROTOCOL_TCP, "::", 7 }, { PROTOCOL_TCP, "localhost", 7 }, true },
+	{ { PROTOCOL_TCP, "::1", 7 }, { PROTOCOL_TCP, "localhost", 7 }, true },
+	{ { PROTOCOL_TCP, "127.0.0.2", 7 }, { PROTOCOL_TCP, "localhost", 7 }, false },
+	{ { PROTOCOL_TCP, "127.0.0.1", 7 }, { PROTOCOL_TCP, "127.0.0.1", 7 }, true },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "fe80::1%not-there", 7 }, true },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "fe80::1%nor-this", 7 }, false },
+};
+
+START_TEST(overlaps)
+{
+	ck_assert_int_eq(endpoint_overlap(&pairs[_i].a, &pairs[_i].b), pairs[_i].overlap);
+	ck_assert_int_eq(endpoint_overlap(&pairs[_i].b, &pairs[_i].a), pairs[_i].overlap);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -103,6 +235,11 @@ main(void)
 	tcase_add_loop_test(tests, refuses, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tests, host_length);
 	tcase_add_test(tests, formats);
+	tcase_add_test(tests, formats_sockets);
+	tcase_add_loop_test(tests, checks_hosts, 0, sizeof(hosts) / sizeof(hosts[0]));
+	tcase_add_loop_test(tests, means_addresses, 0, sizeof(covers) / sizeof(covers[0]));
+	tcase_add_loop_test(tests, covers_sockets, 0, sizeof(sockets) / sizeof(sockets[0]));
+	tcase_add_loop_test(tests, overlaps, 0, sizeof(pairs) / sizeof(pairs[0]));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -1,0 +1,254 @@
+/* Streams: see acceptor.h. */
+#include "daemon/listen/acceptor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/listen/admission.h"
+#include "daemon/listen/sockets.h"
+#include "daemon/stream/crowds.h"
+
+/* How many connections one turn accepts, so that a flood does not starve the signals. */
+#define ACCEPTS_PER_TURN 64
+
+/* How long it waits where descriptors or memory ran out and nothing closes: ms. */
+#define RETRY 250
+
+struct acceptor {
+	struct admission *admission;
+	struct ledger *ledger;
+	const struct bound *bound;
+	bool paused;
+	struct event *retry;
+	struct event *acceptable[]; /* one for each socket of `bound` */
+};
+
+/* --- trouble ---------------------------------------------------------------------- */
+
+static void
+pause_accepting(struct acceptor *acceptor)
+{
+	acceptor->paused = true;
+	for (size_t i = 0; i < acceptor->bound->count; i++)
+		event_del(acceptor->acceptable[i]);
+}
+
+/* No room: the next connection that closes makes some. */
+static void
+wait_for_room(struct acceptor *acceptor)
+{
+	log_warning_limited("%llu connections are open, the most allowed: further ones to %s wait",
+	    (unsigned long long)acceptor->admission->limit, acceptor->ledger->name);
+	pause_accepting(acceptor);
+}
+
+/* No descriptors or memory: others may free some too, so a timer looks as well. */
+static void
+wait_and_retry(struct acceptor *acceptor, int error)
+{
+	log_error_limited("cannot accept connections to %s: %s; they wait", acceptor->ledger->name,
+	    strerror(error));
+	pause_accepting(acceptor);
+	loop_set_timer(acceptor->retry, RETRY);
+}
+
+void
+acceptor_resume(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	if (!acceptor->paused)
+		return;
+	acceptor->paused = false;
+	event_del(acceptor->retry);
+	for (size_t i = 0; i < acceptor->bound->count; i++)
+		if (event_add(acceptor->acceptable[i], NULL) == -1) {
+			wait_and_retry(acceptor, errno);
+			return;
+		}
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	acceptor_resume(arg);
+}
+
+/* --- accepting --------------------------------------------------------------------- */
+
+/* accept(2): errors of the connection, not of the listener, are passed over. */
+static bool
+is_connections_own(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Accepts one connection.  Returns 0, or the errno that ended it. */
+static int
+accept_one(struct acceptor *acceptor, int fd)
+{
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	struct address peer;
+	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (accepted == -1)
+		return errno;
+	address_from_sockaddr(&peer, (struct sockaddr *)&name, length);
+	admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
+	return 0;
+}
+
+static void
+on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct acceptor *acceptor = arg;
+	int error;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		if (!admission_has_room(acceptor->admission)) {
+			wait_for_room(acceptor);
+			return;
+		}
+		error = accept_one(acceptor, fd);
+		if (error == EAGAIN)
+			return;
+		if (is_connections_own(error)) {
+			acceptor->ledger->refused[REFUSE_ABORTED]++;
+		} else if (error != 0 && error != EINTR) {
+			wait_and_retry(acceptor, error);
+			return;
+		}
+	}
+}
+
+static void
+refuse_queue(struct acceptor *acceptor, int fd)
+{
+	int refused;
+
+	/* No more than can have waited: a flood must not keep the control thread here. */
+	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
+		refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		if (refused == -1)
+			return;
+		acceptor->ledger->refused[REFUSE_DRAIN]++;
+		close(refused);
+	}
+}
+
+/*
+ * Takes what the kernel has already connected, so that closing resets nobody that
+ * there is room for.
+ */
+static void
+empty_queue(struct acceptor *acceptor, int fd)
+{
+	int error;
+
+	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
+		if (!admission_has_room(acceptor->admission)) {
+			refuse_queue(acceptor, fd);
+			return;
+		}
+		error = accept_one(acceptor, fd);
+		if (error != 0 && error != EINTR && !is_connections_own(error))
+			return;
+	}
+}
+
+/* --- life ----------------------------------------------------------------------- */
+
+/* Returns false when memory ran out. */
+static bool
+make_events(struct acceptor *acceptor, struct event_base *base)
+{
+	for (size_t i = 0; i < acceptor->bound->count; i++) {
+		acceptor->acceptable[i] = event_new(base, acceptor->bound->sockets[i].fd,
+		    EV_READ | EV_PERSIST, on_acceptable, acceptor);
+		if (acceptor->acceptable[i] == NULL)
+			return false;
+	}
+	acceptor->retry = evtimer_new(base, on_retry, acceptor);
+	return acceptor->retry != NULL;
+}
+
+void *
+acceptor_new(const struct listener_context *context, struct ledger *ledger,
+    const struct bound *bound)
+{
+	struct acceptor *acceptor =
+	    calloc(1, sizeof(*acceptor) + bound->count * sizeof(acceptor->acceptable[0]));
+
+	if (acceptor == NULL)
+		return NULL;
+	crowds_serve(context->crowds, ledger);
+	acceptor->admission = context->admission;
+	acceptor->ledger = ledger;
+	acceptor->bound = bound;
+	if (make_events(acceptor, context->base))
+		return acceptor;
+	acceptor_free(acceptor);
+	return NULL;
+}
+
+void
+acceptor_free(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	for (size_t i = 0; i < acceptor->bound->count; i++)
+		if (acceptor->acceptable[i] != NULL)
+			event_free(acceptor->acceptable[i]);
+	if (acceptor->retry != NULL)
+		event_free(acceptor->retry);
+	free(acceptor);
+}
+
+void
+acceptor_serve(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	acceptor->paused = true;
+	acceptor_resume(acceptor);
+}
+
+void
+acceptor_close(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	for (size_t i = 0; i < acceptor->bound->count; i++) {
+		const struct bound_socket *socket = &acceptor->bound->sockets[i];
+
+		if (socket->inherited == NULL)
+			empty_queue(acceptor, socket->fd);
+		event_del(acceptor->acceptable[i]);
+		close(socket->fd);
+	}
+	acceptor_free(acceptor);
+}

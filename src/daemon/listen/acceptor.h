@@ -1,0 +1,37 @@
+/*
+ * Streams: accepts connections in the control thread at all sockets of a listener, as
+ * long as there is room, and admits them.  Where there is none, or descriptors or memory
+ * lack, it stops until a connection has ended, so that nothing spins.
+ *
+ * One of the services of kind.h, which hence take and return void *.
+ */
+#ifndef DAEMON_LISTEN_ACCEPTOR_H
+#define DAEMON_LISTEN_ACCEPTOR_H
+
+#include "daemon/account/ledger.h"
+#include "daemon/listen/bind.h"
+#include "daemon/listen/context.h"
+
+/*
+ * For the sockets *bound, which listen and stay the caller's; both they and `ledger` outlive
+ * it.  Returns NULL when memory ran out.
+ */
+void *acceptor_new(const struct listener_context *context, struct ledger *ledger,
+    const struct bound *bound);
+
+/* Frees it; the sockets stay open. */
+void acceptor_free(void *acceptor);
+
+/* Begins to accept. */
+void acceptor_serve(void *acceptor);
+
+/* Accepts again, where it had stopped. */
+void acceptor_resume(void *acceptor);
+
+/*
+ * Admits what waits as far as there is room, closes the sockets and frees it.  What waits at
+ * an inherited socket is left to whoever serves it next.
+ */
+void acceptor_close(void *acceptor);
+
+#endif

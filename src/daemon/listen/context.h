@@ -1,0 +1,21 @@
+/* What all listeners share: the control thread's loop, its door in, what was inherited. */
+#ifndef DAEMON_LISTEN_CONTEXT_H
+#define DAEMON_LISTEN_CONTEXT_H
+
+struct admission;
+struct batches;
+struct crowds;
+struct event_base;
+struct guard;
+struct inherited;
+
+struct listener_context {
+	struct event_base *base;
+	struct admission *admission;
+	const struct crowds *crowds;
+	struct batches *batches;
+	struct guard *guard; /* of all datagrams */
+	const struct inherited *inherited;
+};
+
+#endif

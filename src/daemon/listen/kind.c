@@ -1,0 +1,33 @@
+/* The kinds of listeners: see kind.h. */
+#include "daemon/listen/kind.h"
+
+#include "daemon/listen/acceptor.h"
+#include "daemon/listen/answerer.h"
+
+static const struct listener_kind kinds[] = {
+	[PROTOCOL_TCP] = {
+		.sockets = &sockets_of_tcp,
+		.bind = bind_listener,
+		.make = acceptor_new,
+		.free = acceptor_free,
+		.serve = acceptor_serve,
+		.close = acceptor_close,
+		.resume = acceptor_resume,
+	},
+	[PROTOCOL_UDP] = {
+		.sockets = &sockets_of_udp,
+		.bind = bind_listener,
+		.make = answerer_new,
+		.free = answerer_free,
+		.serve = answerer_serve,
+		.close = answerer_close,
+		.take_acl = answerer_take_acl,
+	},
+};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PROTOCOL_COUNT, "a row for each protocol");
+
+const struct listener_kind *
+kind_of(enum protocol protocol)
+{
+	return &kinds[protocol];
+}

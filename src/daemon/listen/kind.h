@@ -1,0 +1,35 @@
+/*
+ * The kinds of listeners: for each protocol a row that says what its sockets are, how they
+ * are bound, and what serves them.  A listener is one of these and asks nothing else.
+ */
+#ifndef DAEMON_LISTEN_KIND_H
+#define DAEMON_LISTEN_KIND_H
+
+#include "daemon/account/ledger.h"
+#include "daemon/listen/bind.h"
+#include "daemon/listen/context.h"
+#include "daemon/listen/sockets.h"
+
+struct listener_kind {
+	const struct socket_kind *sockets;
+	/* As bind_listener(). */
+	int (*bind)(const struct binding *binding, struct bound *bound, struct faults *faults);
+
+	/*
+	 * Its service: made for sockets that are bound and a ledger, which both outlive it, NULL
+	 * when memory ran out; freed before it serves, or begun and closed, which frees it.
+	 */
+	void *(*make)(const struct listener_context *context, struct ledger *ledger,
+	    const struct bound *bound);
+	void (*free)(void *service);
+	void (*serve)(void *service);
+	void (*close)(void *service);
+	/* Takes over the access list of its context; NULL: admission asks it each time. */
+	void (*take_acl)(void *service);
+	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */
+	void (*resume)(void *service);
+};
+
+const struct listener_kind *kind_of(enum protocol protocol);
+
+#endif

@@ -1,0 +1,108 @@
+/* The protocols: see protocol.h. */
+#include "net/protocol.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const struct row {
+	const char *name;
+	const char *place; /* what follows the name, with the words of the manuals */
+	int family;        /* AF_INET: IPv4 and IPv6 */
+	int type;
+	int number; /* socket(2)'s protocol */
+	uint16_t default_port;
+} rows[] = {
+	[PROTOCOL_TCP] = { "tcp", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 7 },
+	[PROTOCOL_UDP] = { "udp", "://HOST:PORT", AF_INET, SOCK_DGRAM, IPPROTO_UDP, 7 },
+};
+_Static_assert(sizeof(rows) / sizeof(rows[0]) == PROTOCOL_COUNT, "a row for each protocol");
+
+const char *
+protocol_name(enum protocol protocol)
+{
+	return rows[protocol].name;
+}
+
+bool
+protocol_parse(const char *name, enum protocol *protocol)
+{
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		if (strcmp(name, rows[i].name) == 0) {
+			*protocol = (enum protocol)i;
+			return true;
+		}
+	return false;
+}
+
+bool
+protocol_of_socket(int domain, int type, int number, enum protocol *protocol)
+{
+	const int family = domain == AF_INET6 ? AF_INET : domain;
+
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		if (rows[i].family == family && rows[i].type == type && rows[i].number == number) {
+			*protocol = (enum protocol)i;
+			return true;
+		}
+	return false;
+}
+
+bool
+protocol_is_stream(enum protocol protocol)
+{
+	return rows[protocol].type == SOCK_STREAM;
+}
+
+int
+protocol_socket_type(enum protocol protocol)
+{
+	return rows[protocol].type;
+}
+
+bool
+protocol_shares_addresses(enum protocol a, enum protocol b)
+{
+	return rows[a].family == rows[b].family && rows[a].type == rows[b].type;
+}
+
+enum protocol
+protocol_default(void)
+{
+	return PROTOCOL_TCP;
+}
+
+uint16_t
+protocol_default_port(enum protocol protocol)
+{
+	return rows[protocol].default_port;
+}
+
+/* --- for texts ---------------------------------------------------------------------- */
+
+static const char *
+list(bool places, char text[PROTOCOLS_TEXT_SIZE])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < PROTOCOL_COUNT && used < PROTOCOLS_TEXT_SIZE; i++) {
+		const char *before = i == 0 ? "" : i == PROTOCOL_COUNT - 1 ? " or " : ", ";
+
+		used += (size_t)snprintf(text + used, PROTOCOLS_TEXT_SIZE - used, "%s%s%s", before,
+		    rows[i].name, places ? rows[i].place : "");
+	}
+	return text;
+}
+
+const char *
+protocol_names(char text[PROTOCOLS_TEXT_SIZE])
+{
+	return list(false, text);
+}
+
+const char *
+protocol_forms(char text[PROTOCOLS_TEXT_SIZE])
+{
+	return list(true, text);
+}
