@@ -36,6 +36,8 @@ struct server {
 	struct event_base *base;
 	struct inbox *inbox; /* where closed connections come home */
 	struct workers *workers;
+	struct census *census;
+	struct census_room room;
 	struct admission admission;
 	struct guard *guard;
 	struct listeners *listeners;
@@ -46,6 +48,66 @@ struct server {
 	uint64_t reloads_succeeded, reloads_failed;
 	time_t started;
 };
+
+/* --- what there is to count ---------------------------------------------------------- */
+
+static uint64_t
+read_build(const void *of, size_t index)
+{
+	(void)of;
+	(void)index;
+	return 1;
+}
+
+static uint64_t
+read_started(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return (uint64_t)server->started;
+}
+
+static uint64_t
+read_reloads(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	return index == 0 ? server->reloads_succeeded : server->reloads_failed;
+}
+
+static uint64_t
+read_suppressed(const void *of, size_t index)
+{
+	(void)of;
+	(void)index;
+	return log_suppressed();
+}
+
+static const char *const versions[] = { PACKAGE_VERSION };
+static const char *const results[] = { "success", "failure" };
+
+static const struct census_row rows[] = {
+	{ { "echod_build_info", "Always 1.", FAMILY_GAUGE, "version", versions, 1 }, read_build },
+	{ { "echod_start_time_seconds", "When echod started, in seconds since 1970.", FAMILY_GAUGE,
+	      NULL, NULL, 1 }, read_started },
+	{ { "echod_reloads_total", "Reloads.", FAMILY_COUNTER, "result", results, 2 }, read_reloads },
+	{ { "echod_log_messages_suppressed_total", "Messages that the log had no room for.",
+	      FAMILY_COUNTER, NULL, NULL, 1 }, read_suppressed },
+};
+
+static int
+make_census(struct server *server)
+{
+	server->census = census_new(workers_count(server->workers));
+	if (server->census == NULL)
+		return -1;
+	server->room.rows = rows;
+	server->room.count = sizeof(rows) / sizeof(rows[0]);
+	server->room.of = server;
+	census_register(server->census, &server->room);
+	return 0;
+}
 
 /* --- what comes home from the workers --------------------------------------------- */
 
@@ -240,25 +302,11 @@ stop(struct server *server, const char *signal)
 /* --- signals ----------------------------------------------------------------------- */
 
 static void
-log_series(void *arg, const char *series, uint64_t value)
+log_series(void *arg, const struct family *family, const char *series, uint64_t number)
 {
 	(void)arg;
-	log_notice("%s %llu", series, (unsigned long long)value);
-}
-
-static void
-log_statistics(const struct server *server)
-{
-	const struct series_view view = {
-		.listeners = server->listeners,
-		.admission = &server->admission,
-		.workers = server->workers,
-		.reloads_succeeded = server->reloads_succeeded,
-		.reloads_failed = server->reloads_failed,
-		.started = server->started,
-	};
-
-	series_each(&view, log_series, NULL);
+	(void)family;
+	log_notice("%s %llu", series, (unsigned long long)number);
 }
 
 static void
@@ -268,7 +316,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 
 	(void)what;
 	if (number == SIGUSR1)
-		log_statistics(server);
+		series_each(server->census, log_series, NULL);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)
@@ -329,6 +377,7 @@ make_supervision(struct server *server)
 		.base = server->base,
 		.listeners = server->listeners,
 		.admission = &server->admission,
+		.census = server->census,
 		.workers = server->workers,
 	};
 
@@ -347,7 +396,7 @@ make_server(struct server *server)
 	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
 	server->admission.sources = sources_new();
 	if (server->admission.acl == NULL || server->admission.sources == NULL ||
-	    make_workers(server) == -1)
+	    make_workers(server) == -1 || make_census(server) == -1)
 		return -1;
 	limit_sources(server, server->config);
 	server->admission.workers = server->workers;
@@ -356,6 +405,7 @@ make_server(struct server *server)
 		return -1;
 	context.base = server->base;
 	context.guard = server->guard;
+	context.census = server->census;
 	server->listeners = listeners_new(&context);
 	server->drain_finish = evtimer_new(server->base, on_drain_finish, server);
 	server->drain_stop = evtimer_new(server->base, on_drain_stop, server);
@@ -481,6 +531,7 @@ dispose(struct server *server)
 	listeners_free(server->listeners);
 	workers_free(server->workers);
 	guard_free(server->guard);
+	census_free(server->census);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signal_events[i] != NULL)
 			event_free(server->signal_events[i]);

@@ -123,7 +123,7 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 		return NULL;
 	listener->context = *context;
 	listener->bound = *bound;
-	listener->ledger = ledger_new(config->name, workers_count(context->admission->workers));
+	listener->ledger = census_open(context->census, config->name);
 	if (!copy_config(&listener->config, config) || listener->ledger == NULL ||
 	    !make_sockets(listener)) {
 		free_udp(listener);
@@ -314,8 +314,11 @@ listener_serve(struct listener *listener)
 			worker_take_socket(worker_of(listener, i), listener->doors[i].datagrams);
 	}
 	if (listener->config.protocol == PROTOCOL_TCP) {
+		listener->ledger->carries |= CARRIES_STREAMS;
 		listener->paused = true;
 		listener_resume(listener);
+	} else {
+		listener->ledger->carries |= CARRIES_DATAGRAMS;
 	}
 }
 
@@ -394,10 +397,4 @@ const struct bound *
 listener_sockets(const struct listener *listener)
 {
 	return &listener->bound;
-}
-
-struct ledger *
-listener_ledger(const struct listener *listener)
-{
-	return listener->ledger;
 }

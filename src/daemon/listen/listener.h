@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/account/ledger.h"
+#include "daemon/account/census.h"
 #include "daemon/config/config.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/bind.h"
@@ -21,6 +21,7 @@ struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
 	struct guard *guard; /* of all datagrams */
+	struct census *census;
 	const struct inherited *inherited;
 };
 
@@ -55,6 +56,5 @@ bool listener_is(const struct listener *listener, const struct listen_config *co
 
 enum protocol listener_protocol(const struct listener *listener);
 const struct bound *listener_sockets(const struct listener *listener);
-struct ledger *listener_ledger(const struct listener *listener);
 
 #endif

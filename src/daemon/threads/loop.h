@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/account/counters.h"
 #include "daemon/config/config.h"
 #include "daemon/threads/inbox.h"
 
@@ -87,8 +86,6 @@ struct loop {
 	struct event *watcher;
 
 	struct loop_reports reports;
-
-	struct datagram_counters datagrams;
 	unsigned char scratch[SCRATCH_SIZE];
 };
 

@@ -282,12 +282,6 @@ worker_is_fresh(struct worker *worker, int64_t now)
 	    (taken == worker->given || now - worker->moved <= BEHIND);
 }
 
-const struct datagram_counters *
-worker_datagrams(const struct worker *worker)
-{
-	return &worker->loop->datagrams;
-}
-
 const char *
 worker_event_method(const struct worker *worker)
 {
