@@ -11,6 +11,9 @@ struct asked {
 	struct cmsghdr *v4, *v6;
 };
 
+/* What IP_PKTINFO takes: where all that was told is so long, nothing stands beside it. */
+#define PKTINFO_ALONE CMSG_SPACE(sizeof(struct in_pktinfo))
+
 static struct asked
 find_asked(struct msghdr *header)
 {
@@ -21,6 +24,8 @@ find_asked(struct msghdr *header)
 			asked.v4 = c;
 		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
 			asked.v6 = c;
+		if (header->msg_controllen == PKTINFO_ALONE)
+			break;
 	}
 	return asked;
 }
