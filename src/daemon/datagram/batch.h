@@ -14,15 +14,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "daemon/account/counters.h"
 
 /* How many datagrams one batch takes at most. */
 #define BATCH_SIZE 64
 
-/* A dual-stack socket tells the address that was asked in both ways: see bind.c. */
-#define BATCH_CONTROL_SIZE \
-	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
+/*
+ * A dual-stack socket tells the address that was asked in both ways: see bind.c.  One that a
+ * service manager made may tell the time before that (Timestamping= of systemd.socket(5)).
+ */
+#define BATCH_CONTROL_SIZE                                                                 \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +  \
+	    CMSG_SPACE(sizeof(struct timespec)))
 
 /* What a header points to besides the payload. */
 struct batch_slot {

@@ -22,7 +22,8 @@ struct reflect_policy {
 
 /*
  * Keeps those datagrams of what batch_receive() gave that are to be answered, and counts the
- * others in *tally by their reasons, and the bytes of all.  Returns how many are kept, in order.
+ * others in *tally by their reasons: what was truncated, in its payload or in what the kernel
+ * told of it, among them; and the bytes of all.  Returns how many are kept, in order.
  */
 size_t reflect_select(struct batch *batch, const struct reflect_policy *policy,
     struct batch_tally *tally);
