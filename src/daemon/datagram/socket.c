@@ -13,6 +13,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "daemon/datagram/reflect.h"
 #include "net/address.h"
 
 /* What one socket may answer before the connections of its worker have their turn. */
@@ -114,7 +115,7 @@ take_acl(struct datagram_socket *socket)
 static size_t
 select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 {
-	struct batch_policy policy = {
+	struct reflect_policy policy = {
 		.guard = socket->guard,
 		.own = socket->own,
 		.now = (uint64_t)loop_now() * NANOSECONDS,
@@ -122,7 +123,7 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 
 	take_acl(socket);
 	policy.acl = socket->acl;
-	return batch_select(socket->batch, &policy, tally);
+	return reflect_select(socket->batch, &policy, tally);
 }
 
 void
