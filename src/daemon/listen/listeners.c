@@ -225,6 +225,7 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
 	for (size_t i = 0; i < listeners->next.count; i++) {
+		listener_take_config(listeners->next.members[i], &config->listen[i]);
 		listener_take_acl(listeners->next.members[i]);
 		set_buffers(listeners->next.members[i], config);
 		if (has(&before, listeners->next.members[i])) {
