@@ -48,11 +48,13 @@ static struct {
 	uint64_t suppressed_said; /* of these, how many the log has told */
 	struct log_class *classes; /* those with similar messages to tell of */
 	unsigned start, used;     /* the ring's first byte and how many it holds */
-	char ring[RING_SIZE];
 } queue = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.sink = { .target = LOG_TARGET_STDERR, .facility = LOG_DAEMON },
 };
+
+/* Apart from what has an initial value, or the program's file would hold all of it. */
+static char ring[RING_SIZE];
 
 const char *
 log_level_name(int level)
@@ -72,8 +74,8 @@ ring_put(const void *data, unsigned size)
 	const unsigned at = (queue.start + queue.used) % RING_SIZE;
 	const unsigned first = size < RING_SIZE - at ? size : RING_SIZE - at;
 
-	memcpy(queue.ring + at, data, first);
-	memcpy(queue.ring, (const char *)data + first, size - first);
+	memcpy(ring + at, data, first);
+	memcpy(ring, (const char *)data + first, size - first);
 	queue.used += size;
 }
 
@@ -83,8 +85,8 @@ ring_take(void *data, unsigned size)
 	const unsigned at = queue.start;
 	const unsigned first = size < RING_SIZE - at ? size : RING_SIZE - at;
 
-	memcpy(data, queue.ring + at, first);
-	memcpy((char *)data + first, queue.ring, size - first);
+	memcpy(data, ring + at, first);
+	memcpy((char *)data + first, ring, size - first);
 	queue.start = (at + size) % RING_SIZE;
 	queue.used -= size;
 }

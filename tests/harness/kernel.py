@@ -9,8 +9,6 @@ import socket
 import subprocess
 
 LISTEN = "0A"
-SYN_SENT = "02"
-LAST_ACK = "09"
 
 
 def _lines(path):
@@ -33,34 +31,48 @@ def _socket_inodes(pid):
     return inodes
 
 
+def _listening_fields(path):
+    """Those who listen stand first: what follows may be tens of thousands of lines."""
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as file:
+        next(file)
+        for line in file:
+            fields = line.split()
+            if fields[3] != LISTEN:
+                return
+            yield fields
+
+
 def listening_sockets(pid):
     """{inode: port} of the stream sockets on which the process listens."""
     own = _socket_inodes(pid)
     found = {}
-    for line in _lines("/proc/net/tcp")[1:] + _lines("/proc/net/tcp6")[1:]:
-        fields = line.split()
-        inode = int(fields[9])
-        if fields[3] == LISTEN and inode in own:
-            found[inode] = int(fields[1].rpartition(":")[2], 16)
+    for path in "/proc/net/tcp", "/proc/net/tcp6":
+        for fields in _listening_fields(path):
+            inode = int(fields[9])
+            if inode in own:
+                found[inode] = int(fields[1].rpartition(":")[2], 16)
     return found
+
+
+def _connections(state, condition):
+    """(local port, remote port) of IPv4 connections in a state, by ss(8).
+
+    It is not as slow as /proc/net/tcp, which has all that are in TIME_WAIT too.
+    """
+    command = ["ss", "-Htn4", "state", state, condition]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [tuple(int(end.rpartition(":")[2]) for end in line.split()[2:4]) for line in lines]
 
 
 def has_syn_sent(port):
     """True while anybody's IPv4 connection to this port waits for its answer."""
-    fields = [line.split() for line in _lines("/proc/net/tcp")[1:]]
-    return any(each[3] == SYN_SENT and each[2].endswith(f":{port:04X}") for each in fields)
+    return bool(_connections("syn-sent", f"dport = :{port}"))
 
 
-def is_in_last_ack(port, remote):
-    """True where both ends of the IPv4 connection between these ports are shut down, the
-    remote one first, and it has not taken all that was sent."""
-    fields = [line.split() for line in _lines("/proc/net/tcp")[1:]]
-    return any(
-        each[3] == LAST_ACK
-        and each[1].endswith(f":{port:04X}")
-        and each[2].endswith(f":{remote:04X}")
-        for each in fields
-    )
+def in_last_ack(port):
+    """The ports of those whose IPv4 connections to this port are shut down on both sides, on
+    theirs first, and that have not taken all that was sent."""
+    return {remote for _, remote in _connections("last-ack", f"sport = :{port}")}
 
 
 def waiting_datagrams(pid, port):

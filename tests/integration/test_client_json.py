@@ -11,11 +11,11 @@ import faulty
 import kernel
 import tracing
 from client import Client, run
-from patience import PATIENCE, eventually, within
+from patience import PATIENCE, eventually, lasting
 
 MANUAL = os.path.join(os.path.dirname(__file__), "../../man/echod-client.1")
 MODES = ("ping", "pipe", "send")
-SHORT = ("-W", within(0.2))  # a wait that a test lets run out
+SHORT = ("-W", lasting(0.5))  # a wait that a test lets run out
 LONG = ("-W", PATIENCE)  # a wait that must not run out
 CAN_TRACE = tracing.can_trace()
 STRACE = ("strace", "-o", os.devnull, "-e", "trace=recvfrom,recvmsg")
@@ -67,7 +67,7 @@ OUTCOMES = {
         "reset": (1, stream(faulty.reset_after(0, more=64)), LONG),
         "lost": (1, unreachable, LONG),
         "refused": (2, nobody, ["-c", 1, *SHORT]),
-        "deadline": (1, stream(faulty.mute), ["-w", within(0.2), *LONG]),
+        "deadline": (1, stream(faulty.mute), ["-w", lasting(0.2), *LONG]),
     },
     "pipe": {
         "done": (0, stream(faulty.echo), LONG),

@@ -68,14 +68,23 @@ def test_sizes(target, size):
     )
 
 
+def check_seconds(target, least, most, *arguments):
+    """It takes so long, and no longer but for what the machine adds, which is not always so much."""
+
+    def is_in_time():
+        seconds = json_of(*arguments, *LONG, target.uri)["seconds"]
+        assert seconds >= least
+        return seconds < most
+
+    eventually(is_in_time, f"{arguments} is done in {most} seconds")
+
+
 def test_the_interval_is_kept(target):
-    result = json_of("-c", 3, "-i", 0.15, *LONG, target.uri)
-    assert 0.3 <= result["seconds"] < 0.3 + within(1)
+    check_seconds(target, 0.3, lasting(0.4), "-c", 3, "-i", 0.15)
 
 
 def test_the_interval_is_a_second_by_default(target):
-    result = json_of("-c", 2, *LONG, target.uri)
-    assert 1 <= result["seconds"] < 1 + within(0.5)
+    check_seconds(target, 1, lasting(1.5), "-c", 2)
 
 
 def test_the_deadline_ends_it(target):

@@ -57,11 +57,22 @@ print_wrong_echo(const struct pipe_tally *tally)
 	}
 }
 
+static void
+print_broken_off(const struct pipe_tally *tally)
+{
+	const ull received = tally->received, read = tally->read;
+
+	if (tally->end == ENDING_RESET)
+		report_fault("connection reset after %llu of %llu bytes", received, read);
+	else
+		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
+		    strerror(tally->error));
+}
+
 void
 pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel)
 {
-	const ull received = tally->received, read = tally->read;
 	char peer[ADDRESS_TEXT_SIZE];
 
 	switch (tally->end) {
@@ -76,14 +87,11 @@ pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tall
 		break;
 	case ENDING_UNCLOSED:
 		report_fault("all %llu bytes came back, but the server has not closed for "
-		    "%g seconds", received, options->wait);
+		    "%g seconds", (ull)tally->received, options->wait);
 		break;
 	case ENDING_RESET:
-		report_fault("connection reset after %llu of %llu bytes", received, read);
-		break;
 	case ENDING_LOST:
-		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
-		    strerror(tally->error));
+		print_broken_off(tally);
 		break;
 	case ENDING_REFUSED:
 		report_fault("nobody listens at %s", channel_peer(channel, peer));

@@ -13,9 +13,9 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
+#include "base/gcra.h"
 #include "daemon/access/source_name.h"
 
-#define SECOND INT64_C(1000000000) /* ns */
 #define MILLISECOND INT64_C(1000000)
 
 #define BUCKETS_AT_FIRST 64
@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct source) <= 48, "a source takes at most 64 bytes");
 struct sources {
 	uint64_t key[2];
 	uint32_t connections; /* 0: no limit */
-	int64_t interval;     /* ns between connections; 0: no limit */
+	int64_t cost;         /* ns that a connection costs its source's rate; 0: no limit */
 	struct source **buckets;
 	size_t bucket_count; /* 0 or a power of two */
 	size_t count, idle_count;
@@ -145,7 +145,7 @@ forget_idle(struct sources *sources, int64_t now)
 	for (int i = 0; i < 2 && (source = TAILQ_FIRST(&sources->idle)) != NULL; i++) {
 		/* The analyzer does not see that the one before has left the list. */
 		if (source->paid > now && /* NOLINT(clang-analyzer-unix.Malloc) */
-		    sources->interval != 0 && sources->idle_count <= SOURCES_IDLE_MAX)
+		    sources->cost != 0 && sources->idle_count <= SOURCES_IDLE_MAX)
 			return;
 		take_from_idle(sources, source);
 		forget(sources, source);
@@ -159,7 +159,7 @@ judge(const struct sources *sources, const struct source *source, int64_t now)
 {
 	if (sources->connections != 0 && source->open >= sources->connections)
 		return SOURCE_FULL;
-	if (sources->interval != 0 && source->paid + sources->interval - now > SECOND)
+	if (sources->cost != 0 && !gcra_allows(source->paid, sources->cost, GCRA_SECOND, now))
 		return SOURCE_FAST;
 	return SOURCE_ENTERED;
 }
@@ -168,8 +168,8 @@ static void
 enter(const struct sources *sources, struct source *source, int64_t now)
 {
 	source->open++;
-	if (sources->interval != 0)
-		source->paid = (source->paid > now ? source->paid : now) + sources->interval;
+	if (sources->cost != 0)
+		source->paid = gcra_pay(source->paid, sources->cost, now);
 }
 
 enum source_verdict
@@ -179,7 +179,7 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 	enum source_verdict verdict;
 	struct source *found;
 
-	if (sources->connections == 0 && sources->interval == 0)
+	if (sources->connections == 0 && sources->cost == 0)
 		return SOURCE_UNLIMITED;
 	now *= MILLISECOND;
 	found = find(sources, name);
@@ -204,7 +204,7 @@ sources_leave(struct sources *sources, const struct address *peer, int64_t now)
 	if (source == NULL || --source->open > 0)
 		return;
 	now *= MILLISECOND;
-	if (source->paid <= now || sources->interval == 0) {
+	if (source->paid <= now || sources->cost == 0) {
 		forget(sources, source);
 	} else {
 		TAILQ_INSERT_TAIL(&sources->idle, source, idle_entry);
@@ -247,7 +247,7 @@ void
 sources_set_limits(struct sources *sources, int connections, int rate)
 {
 	sources->connections = (uint32_t)connections;
-	sources->interval = rate != 0 ? SECOND / rate : 0;
+	sources->cost = gcra_cost(rate);
 }
 
 size_t

@@ -12,12 +12,12 @@
 #include "daemon/account/counters.h"
 
 struct ledger;
-struct loop;
+struct crowd;
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {
 	alignas(64) struct ledger *ledger;
-	struct loop *loop; /* the worker's, which sets it itself */
+	struct crowd *crowd; /* of its connections at that worker; NULL: it has none */
 	counter received_bytes;
 	counter sent_bytes;
 };

@@ -15,10 +15,9 @@
 #include "base/faults.h"
 #include "base/log.h"
 #include "daemon/process/sandbox.h"
+#include "daemon/threads/loop.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
-
-enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
 
 /* One `listen` section, or one -l. */
 struct listen_config {

@@ -4,59 +4,28 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/control/supervision.h"
-#include "daemon/datagram/guard.h"
-#include "daemon/listen/listeners.h"
-#include "daemon/observe/series.h"
-#include "daemon/process/descriptors.h"
+#include "daemon/control/drain.h"
+#include "daemon/control/parts.h"
+#include "daemon/control/reload.h"
+#include "daemon/control/server_internal.h"
+#include "daemon/control/signals.h"
 #include "daemon/process/privileges.h"
-#include "daemon/process/sandbox.h"
-#include "daemon/threads/workers.h"
-
-/* How long before the end of a drain all connections are finished: ms. */
-#define FINISH_BEFORE_END 5000
-
-/* How long before its end the rest is aborted, so that the log has time too: ms at most. */
-#define STOP_BEFORE_END 1500
-
-static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
-#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
-
-struct server {
-	struct config *config;
-	const struct config_source *source;
-	const struct inherited *inherited;
-	struct event_base *base;
-	struct inbox *inbox; /* where closed connections come home */
-	struct workers *workers;
-	struct admission admission;
-	struct guard *guard;
-	struct listeners *listeners;
-	struct supervision *supervision;
-	struct event *signal_events[SIGNAL_COUNT];
-	struct event *drain_finish, *drain_stop;
-	bool draining;
-	uint64_t reloads_succeeded, reloads_failed;
-	time_t started;
-};
 
 /* --- what comes home from the workers --------------------------------------------- */
 
-static void
-end(struct server *server)
+void
+server_end(struct server *server)
 {
 	event_base_loopbreak(server->base);
 }
 
-static void
-on_conn_closed(void *owner, struct letter *letter)
+void
+server_settle(void *owner, struct letter *letter)
 {
 	struct server *server = owner;
 
@@ -64,232 +33,10 @@ on_conn_closed(void *owner, struct letter *letter)
 	if (!server->draining)
 		listeners_resume(server->listeners);
 	else if (server->admission.open == 0)
-		end(server);
+		server_end(server);
 }
 
-static void
-on_socket_closed(void *owner, struct letter *letter)
-{
-	(void)owner;
-	datagram_socket_free(datagram_socket_from_closing(letter));
-}
-
-/* --- reload ------------------------------------------------------------------------ */
-
-static void
-log_faults(const struct faults *faults)
-{
-	for (size_t i = 0; i < faults_count(faults); i++)
-		log_error("%s", faults_get(faults, i));
-}
-
-static void
-warn_fixed(const char *option, const char *running, const char *next)
-{
-	log_warning("%s = %s needs a restart: %s stays in force", option, next, running);
-}
-
-static size_t
-make_room(const struct server *server, const struct config *config, size_t workers)
-{
-	struct descriptors_need need = {
-		.connections = (size_t)config->limits.connections,
-		.workers = workers,
-		.inherited = server->inherited->count,
-	};
-
-	for (size_t i = 0; i < config->listen_count; i++) {
-		if (protocol_is_stream(config->listen[i].protocol))
-			need.stream_listeners++;
-		else
-			need.datagram_listeners++;
-	}
-	return descriptors_make_room(config->event_method == EVENT_METHOD_SELECT, &need);
-}
-
-static void
-limit_sources(struct server *server, const struct config *config)
-{
-	sources_set_limits(server->admission.sources, config->limits.connections_per_source,
-	    config->limits.connection_rate_per_source);
-}
-
-/* All is bound and allocated: nothing from here on can fail.  Takes over both. */
-static void
-commit(struct server *server, struct config *next, struct acl *acl)
-{
-	struct listeners_change change;
-
-	config_keep_fixed(next, server->config, warn_fixed);
-	log_open(next->log.target, next->log.facility, next->log.level);
-	acl_release(server->admission.acl);
-	server->admission.acl = acl;
-	limit_sources(server, next);
-	server->admission.limit = make_room(server, next, workers_count(server->workers));
-	workers_set_limits(server->workers, next);
-	change = listeners_commit(server->listeners, next);
-	listeners_resume(server->listeners);
-	config_free(server->config);
-	server->config = next;
-	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept", server->source->path,
-	    change.added, change.removed, change.kept);
-	inherited_tell_unserved(server->inherited, next);
-}
-
-/* Returns true when the new configuration is in force, false when nothing has changed. */
-static bool
-try_reload(struct server *server, struct faults *faults)
-{
-	struct config_source source = *server->source;
-	struct config *next;
-	struct acl *acl;
-
-	/* An editor's rename must never close the listeners. */
-	source.may_be_missing = false;
-	source.running = server->config;
-	next = config_load(&source, faults);
-	if (next == NULL)
-		return false;
-	acl = acl_new(&next->access.allow, &next->access.deny);
-	if (acl == NULL)
-		faults_add(faults, "%s", strerror(errno));
-	if (acl == NULL || listeners_prepare(server->listeners, next, faults) == -1) {
-		acl_release(acl);
-		config_free(next);
-		return false;
-	}
-	commit(server, next, acl);
-	return true;
-}
-
-static void
-reload(struct server *server)
-{
-	struct faults *faults = faults_new();
-	const char *fault = NULL;
-
-	log_notice("SIGHUP: reloading %s", server->source->path);
-	supervision_reloading(server->supervision);
-	if (faults != NULL && try_reload(server, faults)) {
-		server->reloads_succeeded++;
-	} else {
-		server->reloads_failed++;
-		fault = "out of memory";
-		if (faults != NULL && faults_count(faults) > 0) {
-			log_faults(faults);
-			fault = faults_get(faults, 0);
-		}
-		log_error("reload failed: the running configuration stays in force");
-	}
-	supervision_reloaded(server->supervision, fault);
-	faults_free(faults);
-}
-
-/* --- drain and stop ---------------------------------------------------------------- */
-
-static void
-drain(struct server *server, const char *signal)
-{
-	const int most = server->config->drain_timeout * 1000;
-	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
-
-	server->draining = true;
-	listeners_close(server->listeners);
-	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
-	    (unsigned long long)server->admission.open, server->config->drain_timeout);
-	supervision_draining(server->supervision, server->config->drain_timeout);
-	if (server->admission.open == 0) {
-		end(server);
-		return;
-	}
-	workers_drain(server->workers);
-	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
-	loop_set_timer(server->drain_stop, most - margin);
-}
-
-static void
-on_drain_finish(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *server = arg;
-
-	(void)fd;
-	(void)what;
-	workers_finish(server->workers);
-}
-
-static void
-on_drain_stop(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *server = arg;
-
-	(void)fd;
-	(void)what;
-	log_notice("drain_timeout: stopping now, %llu connections aborted",
-	    (unsigned long long)server->admission.open);
-	end(server);
-}
-
-static void
-stop(struct server *server, const char *signal)
-{
-	log_notice("%s: stopping now, %llu connections aborted", signal,
-	    (unsigned long long)server->admission.open);
-	end(server);
-}
-
-/* --- signals ----------------------------------------------------------------------- */
-
-static void
-log_series(void *arg, const char *series, uint64_t value)
-{
-	(void)arg;
-	log_notice("%s %llu", series, (unsigned long long)value);
-}
-
-static void
-log_statistics(const struct server *server)
-{
-	const struct series_view view = {
-		.listeners = server->listeners,
-		.admission = &server->admission,
-		.workers = server->workers,
-		.reloads_succeeded = server->reloads_succeeded,
-		.reloads_failed = server->reloads_failed,
-		.started = server->started,
-	};
-
-	series_each(&view, log_series, NULL);
-}
-
-static void
-on_signal(evutil_socket_t number, short what, void *arg)
-{
-	struct server *server = arg;
-
-	(void)what;
-	if (number == SIGUSR1)
-		log_statistics(server);
-	else if (number == SIGHUP && server->draining)
-		log_notice("SIGHUP: no reload in a drain");
-	else if (number == SIGHUP)
-		reload(server);
-	else if (server->draining)
-		stop(server, number == SIGTERM ? "SIGTERM" : "SIGINT");
-	else
-		drain(server, number == SIGTERM ? "SIGTERM" : "SIGINT");
-}
-
-static int
-watch_signals(struct server *server)
-{
-	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-		server->signal_events[i] = evsignal_new(server->base, signals[i], on_signal, server);
-		if (server->signal_events[i] == NULL ||
-		    event_add(server->signal_events[i], NULL) == -1)
-			return -1;
-	}
-	return 0;
-}
+/* --- start ------------------------------------------------------------------------- */
 
 /* libevent would write to stderr itself. */
 static void
@@ -301,29 +48,35 @@ on_libevent_message(int severity, const char *text)
 		log_debug("libevent: %s", text);
 }
 
-/* --- start and end ------------------------------------------------------------------- */
-
+/* The control thread's own, before any part. */
 static int
-make_workers(struct server *server)
+make_base(struct server *server, const struct config *config)
 {
-	struct loop_reports reports = {
-		.conn_closed = on_conn_closed,
-		.socket_closed = on_socket_closed,
-	};
+	const struct loop_settings settings = { config->event_method, config->edge_triggered };
 
-	server->base = loop_base_new(server->config);
+	server->base = loop_base_new(&settings);
 	if (server->base == NULL)
 		return -1;
 	server->inbox = inbox_new(server->base, server);
-	if (server->inbox == NULL)
-		return -1;
-	reports.inbox = server->inbox;
-	server->workers = workers_new(server->config, &reports);
-	return server->workers != NULL ? 0 : -1;
+	return server->inbox != NULL ? drain_make(server) : -1;
 }
 
 static int
-make_supervision(struct server *server)
+prepare(struct server *server, const struct config *config)
+{
+	struct faults *faults = faults_new();
+	const bool prepared = faults != NULL && parts_prepare(server, config, faults);
+
+	if (faults == NULL)
+		log_error("cannot start: %s", strerror(errno));
+	else
+		reload_log_faults(faults);
+	faults_free(faults);
+	return prepared ? 0 : -1;
+}
+
+static int
+supervise(struct server *server)
 {
 	const struct supervised supervised = {
 		.base = server->base,
@@ -333,54 +86,14 @@ make_supervision(struct server *server)
 	};
 
 	server->supervision = supervision_new(&supervised);
-	return server->supervision != NULL ? 0 : -1;
+	if (server->supervision != NULL && signals_watch(server) == 0)
+		return 0;
+	log_error("cannot start: %s", strerror(errno));
+	return -1;
 }
 
 static int
-make_server(struct server *server)
-{
-	struct listener_context context = {
-		.admission = &server->admission,
-		.inherited = server->inherited,
-	};
-
-	server->admission.acl = acl_new(&server->config->access.allow, &server->config->access.deny);
-	server->admission.sources = sources_new();
-	if (server->admission.acl == NULL || server->admission.sources == NULL ||
-	    make_workers(server) == -1)
-		return -1;
-	limit_sources(server, server->config);
-	server->admission.workers = server->workers;
-	server->guard = guard_new();
-	if (server->guard == NULL)
-		return -1;
-	context.base = server->base;
-	context.guard = server->guard;
-	server->listeners = listeners_new(&context);
-	server->drain_finish = evtimer_new(server->base, on_drain_finish, server);
-	server->drain_stop = evtimer_new(server->base, on_drain_stop, server);
-	if (server->listeners == NULL || server->drain_finish == NULL ||
-	    server->drain_stop == NULL || make_supervision(server) == -1)
-		return -1;
-	return watch_signals(server);
-}
-
-static int
-bind_listeners(struct server *server)
-{
-	struct faults *faults = faults_new();
-	int result = -1;
-
-	if (faults != NULL)
-		result = listeners_prepare(server->listeners, server->config, faults);
-	if (result == -1 && faults != NULL)
-		log_faults(faults);
-	faults_free(faults);
-	return result;
-}
-
-static int
-drop_privileges(struct server *server)
+drop_privileges(struct server *server, const struct config *config)
 {
 	int *fds;
 	const size_t count = listeners_prepared(server->listeners, &fds);
@@ -390,7 +103,7 @@ drop_privileges(struct server *server)
 		log_error("cannot drop privileges: %s", strerror(errno));
 		return -1;
 	}
-	result = privileges_drop(server->config->user, server->config->group, fds, count);
+	result = privileges_drop(config->user, config->group, fds, count);
 	free(fds);
 	return result;
 }
@@ -403,12 +116,13 @@ warn_of_unreadable_file(const struct server *server)
 		log_warning("%s: %s: a reload will fail", server->source->path, strerror(errno));
 }
 
-static const char *
-trigger(const struct config *config, const char *method)
+static int
+start_threads(struct server *server)
 {
-	if (strcmp(method, "epoll") != 0)
-		return "";
-	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
+	if (log_start() == 0 && workers_start(server->workers) == 0)
+		return 0;
+	log_error("cannot start threads: %s", strerror(errno));
+	return -1;
 }
 
 /*
@@ -425,50 +139,56 @@ yield_to_workers(void)
 		log_debug("sched_setscheduler(SCHED_BATCH): %s", strerror(errno));
 }
 
-/* Binds while still root; starts threads only after root is gone; serves in the sandbox. */
+/* Between what needs privileges and what peers see: root goes, then threads come. */
 static int
-start(struct server *server)
+settle_process(struct server *server, const struct config *config)
+{
+	if (supervise(server) == -1 || drop_privileges(server, config) == -1)
+		return -1;
+	warn_of_unreadable_file(server);
+	if (start_threads(server) == -1)
+		return -1;
+	yield_to_workers();
+	return sandbox_enter(config->sandbox);
+}
+
+static const char *
+trigger(const struct config *config, const char *method)
+{
+	if (strcmp(method, "epoll") != 0)
+		return "";
+	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
+}
+
+/* A reload from nothing.  Takes over `config`. */
+static int
+start(struct server *server, struct config *config)
 {
 	const char *method;
 
-	if (make_server(server) == -1) {
+	if (make_base(server, config) == -1) {
 		log_error("cannot start: %s", strerror(errno));
+		config_free(config);
 		return -1;
 	}
-	if (bind_listeners(server) == -1)
-		return -1;
-	if (drop_privileges(server) == -1) {
-		listeners_roll_back(server->listeners);
+	if (prepare(server, config) == -1) {
+		config_free(config);
 		return -1;
 	}
-	warn_of_unreadable_file(server);
-	if (log_start() == -1 || workers_start(server->workers) == -1) {
-		log_error("cannot start threads: %s", strerror(errno));
-		listeners_roll_back(server->listeners);
+	if (settle_process(server, config) == -1) {
+		parts_roll_back(server);
+		config_free(config);
 		return -1;
 	}
-	yield_to_workers();
-	if (sandbox_enter(server->config->sandbox) == -1) {
-		listeners_roll_back(server->listeners);
-		return -1;
-	}
-	listeners_commit(server->listeners, server->config);
+	parts_commit(server, config);
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
-	    workers_count(server->workers), method, trigger(server->config, method));
+	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
 	return 0;
 }
 
-/* From here on a signal has nothing to tell: it must not end the process either. */
-static void
-close_ears(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
-}
+/* --- end ------------------------------------------------------------------------------ */
 
 /* The books are settled while all that they are about is still there. */
 static void
@@ -479,15 +199,12 @@ dispose(struct server *server)
 	inbox_free(server->inbox);
 	supervision_free(server->supervision);
 	listeners_free(server->listeners);
+	crowds_free(server->crowds);
 	workers_free(server->workers);
+	batches_free(server->batches);
 	guard_free(server->guard);
-	for (size_t i = 0; i < SIGNAL_COUNT; i++)
-		if (server->signal_events[i] != NULL)
-			event_free(server->signal_events[i]);
-	if (server->drain_finish != NULL)
-		event_free(server->drain_finish);
-	if (server->drain_stop != NULL)
-		event_free(server->drain_stop);
+	signals_free(server);
+	drain_free(server);
 	if (server->base != NULL)
 		event_base_free(server->base);
 	acl_release(server->admission.acl);
@@ -500,7 +217,6 @@ server_run(struct config *config, const struct config_source *source,
     const struct inherited *inherited)
 {
 	struct server server = {
-		.config = config,
 		.source = source,
 		.inherited = inherited,
 		.started = time(NULL),
@@ -508,12 +224,11 @@ server_run(struct config *config, const struct config_source *source,
 	int result;
 
 	event_set_log_callback(on_libevent_message);
-	server.admission.limit = make_room(&server, config, workers_wanted(config));
-	result = start(&server);
+	result = start(&server, config);
 	if (result == 0) {
 		log_errors_to_stderr(false);
 		loop_run(server.base);
-		close_ears();
+		signals_block();
 	}
 	dispose(&server);
 	log_settle();

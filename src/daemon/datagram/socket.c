@@ -37,7 +37,7 @@ struct datagram_socket {
 	struct event readable;
 	struct event again; /* pending while busy or in trouble: `readable` is not */
 	struct event renewal; /* of `own` */
-	struct letter opening, closing;
+	struct letter letter, recall; /* the first carries it there and home */
 	struct loop *loop;
 	struct branch *branch;
 	struct batch *batch; /* the worker's */
@@ -47,6 +47,7 @@ struct datagram_socket {
 	struct acl *acl;                /* held, or NULL */
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
+	bool is_bulk;   /* `readable` is: loop_prioritize() */
 	bool has_owner; /* the socket is somebody else's: datagram_socket_leave_to_owner() */
 	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
@@ -130,28 +131,11 @@ datagram_socket_leave_to_owner(struct datagram_socket *socket)
 	socket->has_owner = true;
 }
 
-struct letter *
-datagram_socket_opening(struct datagram_socket *socket)
+static struct datagram_socket *
+from_letter(struct letter *letter)
 {
-	return &socket->opening;
-}
-
-struct letter *
-datagram_socket_closing(struct datagram_socket *socket)
-{
-	return &socket->closing;
-}
-
-struct datagram_socket *
-datagram_socket_from_opening(struct letter *letter)
-{
-	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, opening));
-}
-
-struct datagram_socket *
-datagram_socket_from_closing(struct letter *letter)
-{
-	return (struct datagram_socket *)((char *)letter - offsetof(struct datagram_socket, closing));
+	return (struct datagram_socket *)(void *)((char *)letter -
+	    offsetof(struct datagram_socket, letter));
 }
 
 static void
@@ -282,7 +266,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop_prioritize(socket->loop, &socket->again, true);
+	loop_prioritize(socket->loop, &socket->again, true, true, loop_now());
 	if (answer_batch(socket, TURN_DATAGRAMS) > 0)
 		ask_again(socket);
 	else
@@ -300,7 +284,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	is_busy = socket->loop->edge_triggered ? answer(socket, TURN_DATAGRAMS)
 	    : answer_batch(socket, TURN_DATAGRAMS) == TURN_DATAGRAMS;
-	loop_prioritize(socket->loop, &socket->readable, is_busy);
+	socket->is_bulk = loop_prioritize(socket->loop, &socket->readable, socket->is_bulk, is_busy,
+	    loop_now());
 	if (is_busy || is_failing(socket))
 		ask_again(socket);
 }
@@ -323,7 +308,7 @@ datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 	event_assign(&socket->readable, loop->base, socket->fd,
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
 	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
-	event_priority_set(&socket->again, LOOP_PRIORITY_BULK);
+	loop_set_bulk(loop, &socket->again, true);
 	event_assign(&socket->renewal, loop->base, -1, 0, on_renewal, socket);
 	if (socket->own != NULL)
 		on_renewal(-1, 0, socket);
@@ -351,6 +336,13 @@ stop_arrivals(struct datagram_socket *socket)
 		    strerror(errno));
 }
 
+static void
+on_home(void *control, struct letter *letter)
+{
+	(void)control;
+	datagram_socket_free(from_letter(letter));
+}
+
 void
 datagram_socket_close(struct datagram_socket *socket)
 {
@@ -360,7 +352,38 @@ datagram_socket_close(struct datagram_socket *socket)
 	}
 	event_del(&socket->readable);
 	event_del(&socket->again);
+	loop_set_bulk(socket->loop, &socket->again, false);
+	if (socket->is_bulk)
+		loop_set_bulk(socket->loop, &socket->readable, false);
 	event_del(&socket->renewal);
 	close(socket->fd);
-	inbox_post(socket->loop->reports.inbox, &socket->closing, socket->loop->reports.socket_closed);
+	inbox_post(socket->loop->home, &socket->letter, on_home);
+}
+
+/* --- as the control thread gives it and calls it back ------------------------------------- */
+
+static void
+on_posted(void *loop, struct letter *letter)
+{
+	datagram_socket_open(from_letter(letter), loop);
+}
+
+void
+datagram_socket_post(struct datagram_socket *socket, struct worker *worker)
+{
+	worker_post(worker, &socket->letter, on_posted);
+}
+
+static void
+on_recalled(void *loop, struct letter *letter)
+{
+	(void)loop;
+	datagram_socket_close((struct datagram_socket *)(void *)((char *)letter -
+	    offsetof(struct datagram_socket, recall)));
+}
+
+void
+datagram_socket_recall(struct datagram_socket *socket, struct worker *worker)
+{
+	worker_post(worker, &socket->recall, on_recalled);
 }

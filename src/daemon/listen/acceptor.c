@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/sockets.h"
+#include "daemon/stream/crowds.h"
 
 /* How many connections one turn accepts, so that a flood does not starve the signals. */
 #define ACCEPTS_PER_TURN 64
@@ -204,6 +205,7 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
 
 	if (acceptor == NULL)
 		return NULL;
+	crowds_serve(context->crowds, ledger);
 	acceptor->admission = context->admission;
 	acceptor->ledger = ledger;
 	acceptor->bound = bound;

@@ -71,7 +71,7 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn, siz
 	address_format(conn_peer(conn), text);
 	log_debug("new connection from %s", text);
 	log_info("connection opened: peer=%s listener=%s", text, ledger->name);
-	worker_take_conn(workers_get(admission->workers, worker), conn);
+	conn_post(conn, workers_get(admission->workers, worker));
 }
 
 void

@@ -11,7 +11,7 @@
 #include "daemon/access/acl.h"
 #include "daemon/access/sources.h"
 #include "daemon/account/ledger.h"
-#include "daemon/config/config.h"
+#include "daemon/stream/conn.h"
 #include "daemon/threads/workers.h"
 #include "net/address.h"
 

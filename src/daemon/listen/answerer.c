@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/datagram/batches.h"
 #include "daemon/datagram/socket.h"
 #include "daemon/listen/admission.h"
 
@@ -21,15 +22,15 @@ worker_of(const struct answerer *answerer, size_t i)
 
 /* Returns NULL when memory ran out. */
 static struct datagram_socket *
-make_socket(const struct answerer *answerer, struct ledger *ledger, struct guard *guard, size_t i)
+make_socket(const struct bound_socket *socket, struct ledger *ledger,
+    const struct listener_context *context)
 {
-	const struct bound_socket *socket = &answerer->bound->sockets[i];
 	struct branch *branch = &ledger->branches[socket->worker];
-	struct batch *batch = worker_batch(worker_of(answerer, i));
+	struct batch *batch = batches_get(context->batches, socket->worker);
 	struct datagram_socket *made = NULL;
 
 	if (batch != NULL)
-		made = datagram_socket_new(socket->fd, branch, batch, guard);
+		made = datagram_socket_new(socket->fd, branch, batch, context->guard);
 	if (made != NULL && socket->inherited != NULL)
 		datagram_socket_leave_to_owner(made);
 	return made;
@@ -47,7 +48,7 @@ answerer_new(const struct listener_context *context, struct ledger *ledger,
 	answerer->admission = context->admission;
 	answerer->bound = bound;
 	for (size_t i = 0; i < bound->count; i++) {
-		answerer->sockets[i] = make_socket(answerer, ledger, context->guard, i);
+		answerer->sockets[i] = make_socket(&bound->sockets[i], ledger, context);
 		if (answerer->sockets[i] == NULL) {
 			answerer_free(answerer);
 			return NULL;
@@ -81,7 +82,7 @@ answerer_serve(void *service)
 	const struct answerer *answerer = service;
 
 	for (size_t i = 0; i < answerer->bound->count; i++)
-		worker_take_socket(worker_of(answerer, i), answerer->sockets[i]);
+		datagram_socket_post(answerer->sockets[i], worker_of(answerer, i));
 }
 
 void
@@ -90,6 +91,6 @@ answerer_close(void *service)
 	struct answerer *answerer = service;
 
 	for (size_t i = 0; i < answerer->bound->count; i++)
-		worker_return_socket(worker_of(answerer, i), answerer->sockets[i]);
+		datagram_socket_recall(answerer->sockets[i], worker_of(answerer, i));
 	free(answerer);
 }

@@ -3,6 +3,8 @@
 #define DAEMON_LISTEN_CONTEXT_H
 
 struct admission;
+struct batches;
+struct crowds;
 struct event_base;
 struct guard;
 struct inherited;
@@ -10,6 +12,8 @@ struct inherited;
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
+	const struct crowds *crowds;
+	struct batches *batches;
 	struct guard *guard; /* of all datagrams */
 	const struct inherited *inherited;
 };

@@ -69,32 +69,39 @@ conn_free(struct conn *conn)
 static struct conn_list *
 list_of(const struct conn *conn)
 {
-	return &loop_of(conn)->lists[conn->state];
+	return &crowd_of(conn)->lists[conn->state];
 }
 
 void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0x3f;
+	conn->state = (uint8_t)state & 0x1f;
 	conn->active = (uint32_t)loop_now();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
 		conn_unmark_stalled(conn);
 }
 
-void
-conn_touch(struct conn *conn)
+static void
+on_posted(void *loop, struct letter *letter)
 {
-	conn_set_state(conn, (enum conn_state)conn->state);
+	(void)loop;
+	conn_open(conn_from_letter(letter));
 }
 
 void
-conn_open(struct conn *conn, struct loop *loop)
+conn_post(struct conn *conn, struct worker *worker)
 {
+	worker_post(worker, &conn->letter, on_posted);
+}
+
+void
+conn_open(struct conn *conn)
+{
+	struct loop *loop = loop_of(conn);
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
-	conn->branch->loop = loop;
 	conn->state = CONN_READING;
 	conn->opened = loop_now();
 	conn->active = (uint32_t)conn->opened;
@@ -102,7 +109,8 @@ conn_open(struct conn *conn, struct loop *loop)
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
 	    on_readable, conn);
 	/* Before it has asked it may be either. */
-	event_priority_set(&conn->readable, LOOP_PRIORITY_BULK);
+	loop_set_bulk(loop, &conn->readable, true);
+	conn->bulk = 1;
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
 }
@@ -120,10 +128,12 @@ conn_close(struct conn *conn, enum close_reason reason)
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
+	if (conn->bulk)
+		loop_set_bulk(loop_of(conn), &conn->readable, false);
 	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);
-	inbox_post(loop_of(conn)->reports.inbox, &conn->letter, loop_of(conn)->reports.conn_closed);
+	inbox_post(loop_of(conn)->home, &conn->letter, crowd_of(conn)->closed);
 }
 
 void
@@ -159,24 +169,30 @@ is_temporary(int error)
 static void
 let_grow(struct conn *conn)
 {
-	struct loop *loop = loop_of(conn);
+	struct crowd *crowd = crowd_of(conn);
 
-	loop_watch(loop);
-	if (loop->memory_room < BUFFERS_GROWTH)
+	crowd_watch(crowd);
+	if (crowd->memory_room < BUFFERS_GROWTH)
 		return;
-	loop->memory_room -= BUFFERS_GROWTH;
+	crowd->memory_room -= BUFFERS_GROWTH;
 	conn->grows = 1;
 	buffers_let_grow(fd_of(conn));
 }
 
-void
-conn_count_sent(struct conn *conn, size_t size)
+static inline void
+count_sent(struct conn *conn, size_t size, int64_t now)
 {
 	conn->sent += size;
 	if (conn->sent >= TRUSTED_BYTES && !conn->grows)
 		let_grow(conn);
 	counter_add(&conn->branch->sent_bytes, size);
-	conn_touch(conn);
+	conn_touch(conn, now);
+}
+
+void
+conn_count_sent(struct conn *conn, size_t size, int64_t now)
+{
+	count_sent(conn, size, now);
 }
 
 void
@@ -203,29 +219,48 @@ conn_log_drained(const struct conn *conn)
 	log_debug("output queue for %s is empty", address_format(&conn->peer, peer));
 }
 
-/* Gives back `size` bytes.  Returns true while the connection may go on reading. */
-static bool
-echo(struct conn *conn, const void *data, size_t size)
+/* Out of the way of a byte, which would pay for the room of the texts too. */
+static __attribute__((cold, noinline)) void
+log_bytes(const struct conn *conn, const char *verb, const char *way, const void *data, size_t size)
 {
 	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
+
+	log_debug("%s %s %s %s", verb, escape_payload(data, size, payload), way,
+	    address_format(&conn->peer, peer));
+}
+
+/* What a turn of a connection knows. */
+struct turn {
+	struct conn *conn;
+	int fd;
+	int64_t now;     /* loop_now() */
+	bool is_limited; /* it has a bandwidth */
+};
+
+/* Gives back `size` bytes.  Returns true while the connection may go on reading. */
+static inline bool
+echo(const struct turn *turn, const void *data, size_t size)
+{
+	struct conn *conn = turn->conn;
 	ssize_t n;
 
-	log_debug("sending %s to %s", escape_payload(data, size, payload),
-	    address_format(&conn->peer, peer));
-	n = send(fd_of(conn), data, size, MSG_NOSIGNAL);
+	if (log_wants(LOG_DEBUG))
+		log_bytes(conn, "sending", "to", data, size);
+	n = send(turn->fd, data, size, MSG_NOSIGNAL);
 	if (n == -1 && !is_temporary(errno)) {
 		conn_fail(conn, errno);
 		return false;
 	}
 	if (n > 0)
-		conn_count_sent(conn, (size_t)n);
+		count_sent(conn, (size_t)n, turn->now);
 	else
 		n = 0;
 	if ((size_t)n < size) {
 		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n);
 		return false;
 	}
-	conn_log_drained(conn);
+	if (log_wants(LOG_DEBUG))
+		conn_log_drained(conn);
 	return true;
 }
 
@@ -258,20 +293,20 @@ end_of_stream(struct conn *conn)
 }
 
 /* Takes over `size` bytes that recv gave.  Returns true while the connection may go on. */
-static bool
-received(struct conn *conn, const void *data, size_t size)
+static inline bool
+received(const struct turn *turn, const void *data, size_t size)
 {
-	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
+	struct conn *conn = turn->conn;
 	bool is_ahead;
 
 	conn->received += size;
 	counter_add(&conn->branch->received_bytes, size);
-	log_debug("received %s from %s", escape_payload(data, size, payload),
-	    address_format(&conn->peer, peer));
+	if (log_wants(LOG_DEBUG))
+		log_bytes(conn, "received", "from", data, size);
 	if (conn->state == CONN_LINGERING)
 		return true; /* too late to go back: our side is shut down */
-	is_ahead = conn_pay(conn, size);
-	if (!echo(conn, data, size))
+	is_ahead = turn->is_limited && conn_pay(conn, size);
+	if (!echo(turn, data, size))
 		return false;
 	if (!is_ahead)
 		return true;
@@ -299,7 +334,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct loop *loop = loop_of(conn);
-	const size_t most = conn_most_to_receive(conn);
+	const struct turn turn = { conn, fd, loop_now(), conn_is_limited(conn) };
+	const size_t most = turn.is_limited ? conn_most_to_receive(conn) : SCRATCH_SIZE;
 	size_t bytes = 0;
 
 	(void)what;
@@ -318,8 +354,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (bytes == 0)
-			loop_prioritize(loop, &conn->readable, n >= BULK_BYTES);
-		if (!received(conn, loop->scratch, (size_t)n))
+			conn->bulk = loop_prioritize(loop, &conn->readable, conn->bulk,
+			    n >= BULK_BYTES, turn.now);
+		if (!received(&turn, loop->scratch, (size_t)n))
 			return;
 		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */
 		if ((size_t)n < most && !loop->edge_triggered)

@@ -16,7 +16,8 @@
 
 #include "daemon/account/counters.h"
 #include "daemon/account/ledger.h"
-#include "daemon/threads/loop.h"
+#include "daemon/stream/crowd.h"
+#include "daemon/threads/worker.h"
 #include "net/address.h"
 
 /*
@@ -31,8 +32,11 @@ void conn_free(struct conn *conn);
 struct letter *conn_letter(struct conn *conn);
 struct conn *conn_from_letter(struct letter *letter);
 
-/* Begins to echo, in `loop`'s thread. */
-void conn_open(struct conn *conn, struct loop *loop);
+/* Gives it to `worker`, that of its branch, which opens it: the worker's from here on. */
+void conn_post(struct conn *conn, struct worker *worker);
+
+/* Begins to echo, in its worker's thread. */
+void conn_open(struct conn *conn);
 
 /*
  * The one door out: logs `reason`, closes the socket and reports to the control

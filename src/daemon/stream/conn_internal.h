@@ -23,20 +23,21 @@ struct conn {
 		TAILQ_ENTRY(conn) neighbours; /* open: in the list of its state */
 		struct letter letter;         /* before and after: carries it between the threads */
 	};
-	struct branch *branch; /* of its listener and its worker, whose loop it tells */
+	struct branch *branch; /* of its listener and its worker, whose crowd it tells */
 	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
 	int64_t opened;              /* loop_now() */
-	int64_t paid_until;     /* loop_now(), in microseconds: limits.bandwidth_per_connection */
+	int64_t paid_until;     /* loop_now(), in nanoseconds: limits.bandwidth_per_connection */
 	struct address peer;
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
 	uint32_t active;        /* loop_now(), modulo 49 days */
 	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
 	uint8_t counted : 1;    /* the control thread's mark */
-	uint8_t state : 6;      /* enum conn_state */
+	uint8_t state : 5;      /* enum conn_state */
+	uint8_t bulk : 1;       /* its event is: loop_prioritize() */
 	uint8_t grows : 1;      /* its receive buffer is no longer held */
-	uint8_t stalled : 1;    /* counted in loop->stalled */
+	uint8_t stalled : 1;    /* counted in crowd->stalled */
 };
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
 
@@ -46,17 +47,38 @@ fd_of(const struct conn *conn)
 	return event_get_fd(&conn->readable);
 }
 
+static inline struct crowd *
+crowd_of(const struct conn *conn)
+{
+	return conn->branch->crowd;
+}
+
 static inline struct loop *
 loop_of(const struct conn *conn)
 {
-	return conn->branch->loop;
+	return crowd_of(conn)->loop;
 }
+
+/* It has moved: whatever it waited for, it is not stalled. */
+void conn_unmark_stalled(struct conn *conn);
 
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */
 void conn_set_state(struct conn *conn, enum conn_state state);
 
-/* Something moved: the connection goes to the end of those that may be silent. */
-void conn_touch(struct conn *conn);
+/* Something moved at `now`: it goes to the end of those that may be silent. */
+static inline void
+conn_touch(struct conn *conn, int64_t now)
+{
+	struct conn_list *list = &crowd_of(conn)->lists[conn->state];
+
+	conn->active = (uint32_t)now;
+	if (conn->stalled)
+		conn_unmark_stalled(conn);
+	if (TAILQ_NEXT(conn, neighbours) == NULL)
+		return;
+	TAILQ_REMOVE(list, conn, neighbours);
+	TAILQ_INSERT_TAIL(list, conn, neighbours);
+}
 
 /*
  * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
@@ -64,8 +86,8 @@ void conn_touch(struct conn *conn);
  */
 void conn_fail(struct conn *conn, int error);
 
-/* Counts bytes that the socket took: the only place where bytes go out of the books. */
-void conn_count_sent(struct conn *conn, size_t size);
+/* Counts bytes that the socket took at `now`: the only place where bytes go out of the books. */
+void conn_count_sent(struct conn *conn, size_t size, int64_t now);
 
 /* Our side is done: all that was read has been given to the kernel. */
 void conn_shut_down(struct conn *conn);
@@ -91,6 +113,13 @@ size_t conn_waiting_memory(const struct conn *conn);
 
 /* --- pace.c --- */
 
+/* True where it has a bandwidth. */
+static inline bool
+conn_is_limited(const struct conn *conn)
+{
+	return atomic_load_explicit(&crowd_of(conn)->limits.bandwidth, memory_order_relaxed) != 0;
+}
+
 /* What one recv may take, by its bandwidth. */
 size_t conn_most_to_receive(const struct conn *conn);
 
@@ -107,8 +136,5 @@ void conn_read_on(struct conn *conn);
 
 /* From here on it is seen what the peer takes. */
 void conn_watch(struct conn *conn);
-
-/* It has moved: whatever it waited for, it is not stalled. */
-void conn_unmark_stalled(struct conn *conn);
 
 #endif

@@ -11,13 +11,15 @@
 /* How often paced connections are looked at: ms. */
 #define PACE 10
 
-/* How far ahead of its time a connection may be before it waits: ms. */
-#define PAID_AHEAD 20
+#define MILLISECOND INT64_C(1000000) /* ns */
+
+/* How far ahead of its time a connection may be before it waits: ns. */
+#define PAID_AHEAD (20 * MILLISECOND)
 
 static int64_t
 bandwidth_of(const struct conn *conn)
 {
-	return atomic_load_explicit(&loop_of(conn)->limits.bandwidth, memory_order_relaxed);
+	return atomic_load_explicit(&crowd_of(conn)->limits.bandwidth, memory_order_relaxed);
 }
 
 size_t
@@ -36,29 +38,31 @@ static bool
 is_ahead(const struct conn *conn)
 {
 	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
-	    gcra_exceeded(conn->paid_until, PAID_AHEAD * 1000, loop_now() * 1000);
+	    gcra_is_ahead(conn->paid_until, PAID_AHEAD, loop_now() * MILLISECOND);
 }
 
 bool
 conn_pay(struct conn *conn, size_t size)
 {
-	if (bandwidth_of(conn) == 0)
+	const int64_t bandwidth = bandwidth_of(conn);
+
+	if (bandwidth == 0)
 		return false;
-	conn->paid_until = gcra_pay(conn->paid_until, size, bandwidth_of(conn),
-	    loop_now() * 1000);
+	conn->paid_until = gcra_pay(conn->paid_until, (int64_t)size * GCRA_SECOND / bandwidth,
+	    loop_now() * MILLISECOND);
 	return is_ahead(conn);
 }
 
 static void on_pace(evutil_socket_t fd, short what, void *arg);
 
-/* Looks at the paced connections of a loop again, soon.  Returns false where memory lacks. */
+/* Looks at the paced connections of a crowd again, soon.  Returns false where memory lacks. */
 static bool
-arm_pacer(struct loop *loop)
+arm_pacer(struct crowd *crowd)
 {
-	if (loop->pacer == NULL)
-		loop->pacer = evtimer_new(loop->base, on_pace, loop);
-	return loop->pacer != NULL && (event_pending(loop->pacer, EV_TIMEOUT, NULL) ||
-	    loop_set_timer(loop->pacer, PACE) == 0);
+	if (crowd->pacer == NULL)
+		crowd->pacer = evtimer_new(crowd->loop->base, on_pace, crowd);
+	return crowd->pacer != NULL && (event_pending(crowd->pacer, EV_TIMEOUT, NULL) ||
+	    loop_set_timer(crowd->pacer, PACE) == 0);
 }
 
 void
@@ -68,8 +72,8 @@ conn_read_on(struct conn *conn)
 
 	conn_set_state(conn, waits ? CONN_PACED : CONN_READING);
 	if (waits)
-		loop_watch(loop_of(conn));
-	if (!(waits ? arm_pacer(loop_of(conn)) : event_add(&conn->readable, NULL) == 0))
+		crowd_watch(crowd_of(conn));
+	if (!(waits ? arm_pacer(crowd_of(conn)) : event_add(&conn->readable, NULL) == 0))
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
@@ -77,16 +81,16 @@ conn_read_on(struct conn *conn)
 static void
 on_pace(evutil_socket_t fd, short what, void *arg)
 {
-	struct loop *loop = arg;
+	struct crowd *crowd = arg;
 	struct conn *conn, *next;
 
 	(void)fd;
 	(void)what;
-	for (conn = TAILQ_FIRST(&loop->lists[CONN_PACED]); conn != NULL; conn = next) {
+	for (conn = TAILQ_FIRST(&crowd->lists[CONN_PACED]); conn != NULL; conn = next) {
 		next = conn_next(conn);
 		if (!is_ahead(conn))
 			conn_read_on(conn);
 	}
-	if (!TAILQ_EMPTY(&loop->lists[CONN_PACED]))
-		arm_pacer(loop);
+	if (!TAILQ_EMPTY(&crowd->lists[CONN_PACED]))
+		arm_pacer(crowd);
 }

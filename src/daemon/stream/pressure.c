@@ -38,12 +38,12 @@ static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOS
 
 /* Of each list the first has been silent for longest. */
 static struct conn *
-longest_silent(struct loop *loop, int64_t now)
+longest_silent(struct crowd *crowd, int64_t now)
 {
 	struct conn *longest = NULL;
 
 	for (size_t i = 0; i < STATES; i++) {
-		struct conn *conn = TAILQ_FIRST(&loop->lists[states[i]]);
+		struct conn *conn = TAILQ_FIRST(&crowd->lists[states[i]]);
 
 		if (conn != NULL && (longest == NULL ||
 		    conn_silence(conn, now) > conn_silence(longest, now)))
@@ -54,14 +54,14 @@ longest_silent(struct loop *loop, int64_t now)
 
 /* The longest silent is stalled, if any is.  Returns how many it ended, `limit` at most. */
 static size_t
-end_beyond_count(struct loop *loop, int64_t now, size_t limit)
+end_beyond_count(struct crowd *crowd, int64_t now, size_t limit)
 {
-	const size_t most = atomic_load_explicit(&loop->limits.stalled, memory_order_relaxed);
+	const size_t most = atomic_load_explicit(&crowd->limits.stalled, memory_order_relaxed);
 	struct conn *conn;
 	size_t ended = 0;
 
-	while (ended < limit && most > 0 && loop->stalled > most &&
-	    (conn = longest_silent(loop, now)) != NULL && conn_is_stalled(conn)) {
+	while (ended < limit && most > 0 && crowd->stalled > most &&
+	    (conn = longest_silent(crowd, now)) != NULL && conn_is_stalled(conn)) {
 		conn_abort(conn, CLOSE_STALLED);
 		ended++;
 	}
@@ -69,9 +69,9 @@ end_beyond_count(struct loop *loop, int64_t now, size_t limit)
 }
 
 static uint64_t
-memory_bound(const struct loop *loop)
+memory_bound(const struct crowd *crowd)
 {
-	return atomic_load_explicit(&loop->limits.blocked_memory, memory_order_relaxed);
+	return atomic_load_explicit(&crowd->limits.blocked_memory, memory_order_relaxed);
 }
 
 /*
@@ -111,16 +111,16 @@ look_at_busy(struct conn_list *list, int64_t now)
 
 /* With thousands of them it takes milliseconds: between two looks what was freed is known. */
 static void
-look_at_memory(struct loop *loop, int64_t now, uint64_t most)
+look_at_memory(struct crowd *crowd, int64_t now, uint64_t most)
 {
-	if (now < loop->memory_looked + MEMORY_LOOK)
+	if (now < crowd->memory_looked + MEMORY_LOOK)
 		return;
-	loop->memory_looked = now;
-	loop->memory_held = look_at_busy(&loop->lists[CONN_READING], now) +
-	    look_at_busy(&loop->lists[CONN_PACED], now);
+	crowd->memory_looked = now;
+	crowd->memory_held = look_at_busy(&crowd->lists[CONN_READING], now) +
+	    look_at_busy(&crowd->lists[CONN_PACED], now);
 	for (size_t i = 0; i < STATES; i++)
-		loop->memory_held += look_at_list(&loop->lists[states[i]], now);
-	loop->memory_room = loop->memory_held < most / 2 ? most / 2 - loop->memory_held : 0;
+		crowd->memory_held += look_at_list(&crowd->lists[states[i]], now);
+	crowd->memory_room = crowd->memory_held < most / 2 ? most / 2 - crowd->memory_held : 0;
 }
 
 /*
@@ -129,37 +129,37 @@ look_at_memory(struct loop *loop, int64_t now, uint64_t most)
  * then.
  */
 static struct conn *
-find_holder(struct loop *loop, int64_t now, uint64_t most)
+find_holder(struct crowd *crowd, int64_t now, uint64_t most)
 {
 	struct conn *conn;
 
-	if (loop->memory_held <= most - most / 16)
+	if (crowd->memory_held <= most - most / 16)
 		return NULL;
-	conn = longest_silent(loop, now);
-	if (loop->memory_held > most)
+	conn = longest_silent(crowd, now);
+	if (crowd->memory_held > most)
 		return conn;
 	/* Who has taken some is at the end of its list now. */
 	while (conn != NULL && conn_silence(conn, now) >= SHORT_STALL && conn_took_bytes(conn))
-		conn = longest_silent(loop, now);
+		conn = longest_silent(crowd, now);
 	return conn != NULL && conn_silence(conn, now) >= SHORT_STALL ? conn : NULL;
 }
 
 /* Returns how many it ended, `limit` at most. */
 static size_t
-end_beyond_memory(struct loop *loop, int64_t now, size_t limit)
+end_beyond_memory(struct crowd *crowd, int64_t now, size_t limit)
 {
-	const uint64_t most = memory_bound(loop);
+	const uint64_t most = memory_bound(crowd);
 	struct conn *conn;
 	size_t ended = 0, freed;
 
 	if (most == 0) {
-		loop->memory_room = UINT64_MAX;
+		crowd->memory_room = UINT64_MAX;
 		return 0;
 	}
-	look_at_memory(loop, now, most);
-	while (ended < limit && (conn = find_holder(loop, now, most)) != NULL) {
+	look_at_memory(crowd, now, most);
+	while (ended < limit && (conn = find_holder(crowd, now, most)) != NULL) {
 		freed = conn_memory(conn);
-		loop->memory_held -= freed < loop->memory_held ? freed : loop->memory_held;
+		crowd->memory_held -= freed < crowd->memory_held ? freed : crowd->memory_held;
 		conn_abort(conn, CLOSE_STALLED);
 		ended++;
 	}
@@ -181,19 +181,19 @@ trim(void)
 }
 
 void
-stalled_give_back(struct loop *loop)
+pressure_give_back(struct crowd *crowd)
 {
-	if (loop->waiting_most - loop->waiting_memory < MUCH_MEMORY)
+	if (crowd->waiting_most - crowd->waiting_memory < MUCH_MEMORY)
 		return;
-	loop->waiting_most = loop->waiting_memory;
+	crowd->waiting_most = crowd->waiting_memory;
 	trim();
 }
 
 int64_t
-pressure_end(struct loop *loop, int64_t now)
+pressure_end(struct crowd *crowd, int64_t now)
 {
-	size_t ended = end_beyond_count(loop, now, ABORTS_AT_ONCE);
+	size_t ended = end_beyond_count(crowd, now, ABORTS_AT_ONCE);
 
-	ended += end_beyond_memory(loop, now, ABORTS_AT_ONCE - ended);
-	return ended == ABORTS_AT_ONCE ? NEXT_LOOK : LOOP_WATCH;
+	ended += end_beyond_memory(crowd, now, ABORTS_AT_ONCE - ended);
+	return ended == ABORTS_AT_ONCE ? NEXT_LOOK : CROWD_WATCH;
 }

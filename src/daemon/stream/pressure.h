@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "daemon/threads/loop.h"
+#include "daemon/stream/crowd.h"
 
 /* A blocked connection of which the peer takes nothing for this long is stalled: ms. */
 #define PRESSURE_STALLED_AFTER 2000
@@ -20,12 +20,12 @@
  * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
  * milliseconds that is to be done again, while a connection is blocked.
  */
-int64_t pressure_end(struct loop *loop, int64_t now);
+int64_t pressure_end(struct crowd *crowd, int64_t now);
 
 /*
  * Has the C library give free memory back to the system where much less of it is held for
  * bytes that wait than was.  Not more often than once a second: it takes milliseconds.
  */
-void stalled_give_back(struct loop *loop);
+void pressure_give_back(struct crowd *crowd);
 
 #endif

@@ -1,5 +1,8 @@
-/* Ends the connections of a loop whose time is up: see sweep.h. */
+/* Ends the connections of a crowd whose time is up: see sweep.h. */
 #include "daemon/stream/sweep.h"
+
+#include <event2/event.h>
+#include <stddef.h>
 
 #include "daemon/stream/conn.h"
 #include "daemon/stream/pressure.h"
@@ -33,15 +36,15 @@ limit_of(const _Atomic int64_t *limit)
  * may end or move to the end of the list.
  */
 static void
-each_silent(struct loop *loop, enum conn_state state, int64_t now, int64_t limit,
-    void (*look)(struct loop *loop, struct conn *conn, int64_t now))
+each_silent(struct crowd *crowd, enum conn_state state, int64_t now, int64_t limit,
+    void (*look)(struct crowd *crowd, struct conn *conn, int64_t now))
 {
-	struct conn *conn = TAILQ_FIRST(&loop->lists[state]), *next;
-	const struct conn *last = TAILQ_LAST(&loop->lists[state], conn_list);
+	struct conn *conn = TAILQ_FIRST(&crowd->lists[state]), *next;
+	const struct conn *last = TAILQ_LAST(&crowd->lists[state], conn_list);
 
 	for (; conn != NULL && conn_silence(conn, now) >= limit; conn = next) {
 		next = conn != last ? conn_next(conn) : NULL;
-		look(loop, conn, now);
+		look(crowd, conn, now);
 	}
 }
 
@@ -49,9 +52,9 @@ each_silent(struct loop *loop, enum conn_state state, int64_t now, int64_t limit
 
 /* Our side is shut down.  A peer that takes what is left may shut down its own later. */
 static void
-look_at_lingering(struct loop *loop, struct conn *conn, int64_t now)
+look_at_lingering(struct crowd *crowd, struct conn *conn, int64_t now)
 {
-	(void)loop;
+	(void)crowd;
 	(void)now;
 	if (conn_is_taken(conn))
 		conn_close(conn, conn_reason(conn));
@@ -61,18 +64,18 @@ look_at_lingering(struct loop *loop, struct conn *conn, int64_t now)
 
 /* It gets our FIN, unless its peer is busy with what the kernel holds. */
 static void
-look_at_silent(struct loop *loop, struct conn *conn, int64_t now)
+look_at_silent(struct crowd *crowd, struct conn *conn, int64_t now)
 {
 	(void)now;
 	if (conn_is_taken(conn) || !conn_took_bytes(conn))
-		conn_finish(conn, loop->draining ? CLOSE_DRAIN : CLOSE_IDLE);
+		conn_finish(conn, crowd->draining ? CLOSE_DRAIN : CLOSE_IDLE);
 }
 
 /* For one that does not take its bytes our FIN is too late. */
 static void
-look_at_blocked(struct loop *loop, struct conn *conn, int64_t now)
+look_at_blocked(struct crowd *crowd, struct conn *conn, int64_t now)
 {
-	const int64_t write = limit_of(&loop->limits.write), idle = limit_of(&loop->limits.idle);
+	const int64_t write = limit_of(&crowd->limits.write), idle = limit_of(&crowd->limits.idle);
 	const bool took = conn_took_bytes(conn);
 
 	if (!took)
@@ -86,9 +89,9 @@ look_at_blocked(struct loop *loop, struct conn *conn, int64_t now)
 
 /* Both sides are shut down, so no event is left: all that is left is the peer's to take. */
 static void
-look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
+look_at_closing(struct crowd *crowd, struct conn *conn, int64_t now)
 {
-	(void)loop;
+	(void)crowd;
 	(void)now;
 	if (!conn_end_if_failed(conn) && conn_is_taken(conn))
 		conn_close(conn, conn_reason(conn));
@@ -96,17 +99,17 @@ look_at_closing(struct loop *loop, struct conn *conn, int64_t now)
 
 /* Where a byte takes longer than a look: until it is paid for, no event is left either. */
 static void
-look_at_paced(struct loop *loop, struct conn *conn, int64_t now)
+look_at_paced(struct crowd *crowd, struct conn *conn, int64_t now)
 {
-	(void)loop;
+	(void)crowd;
 	(void)now;
 	conn_end_if_failed(conn);
 }
 
 static void
-look_at_age(struct loop *loop, struct conn *conn, int64_t now)
+look_at_age(struct crowd *crowd, struct conn *conn, int64_t now)
 {
-	if (conn_age(conn, now) >= limit_of(&loop->limits.lifetime))
+	if (conn_age(conn, now) >= limit_of(&crowd->limits.lifetime))
 		conn_finish(conn, CLOSE_LIFETIME);
 }
 
@@ -114,9 +117,9 @@ look_at_age(struct loop *loop, struct conn *conn, int64_t now)
 
 /* In how many milliseconds the head of a list will have been silent for `limit`. */
 static int64_t
-time_left(const struct loop *loop, enum conn_state state, int64_t now, int64_t limit, int64_t most)
+time_left(const struct crowd *crowd, enum conn_state state, int64_t now, int64_t limit, int64_t most)
 {
-	const struct conn *conn = TAILQ_FIRST(&loop->lists[state]);
+	const struct conn *conn = TAILQ_FIRST(&crowd->lists[state]);
 	int64_t left;
 
 	if (conn == NULL || limit == 0)
@@ -126,79 +129,141 @@ time_left(const struct loop *loop, enum conn_state state, int64_t now, int64_t l
 }
 
 static void
-end_due(struct loop *loop, int64_t now)
+end_due(struct crowd *crowd, int64_t now)
 {
-	const int64_t idle = limit_of(&loop->limits.idle);
+	const int64_t idle = limit_of(&crowd->limits.idle);
 
-	each_silent(loop, CONN_LINGERING, now, LINGER, look_at_lingering);
-	each_silent(loop, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, look_at_blocked);
-	each_silent(loop, CONN_FLUSHING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
-	each_silent(loop, CONN_CLOSING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
+	each_silent(crowd, CONN_LINGERING, now, LINGER, look_at_lingering);
+	each_silent(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, look_at_blocked);
+	each_silent(crowd, CONN_FLUSHING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
+	each_silent(crowd, CONN_CLOSING, now, PRESSURE_STALLED_AFTER, look_at_blocked);
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
-	if (loop->draining)
-		each_silent(loop, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
+	if (crowd->draining)
+		each_silent(crowd, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
 	else if (idle > 0)
-		each_silent(loop, CONN_READING, now, idle, look_at_silent);
-	if (limit_of(&loop->limits.lifetime) > 0 && now - loop->ages_looked >= AGE_LOOK) {
-		loop->ages_looked = now;
+		each_silent(crowd, CONN_READING, now, idle, look_at_silent);
+	if (limit_of(&crowd->limits.lifetime) > 0 && now - crowd->ages_looked >= AGE_LOOK) {
+		crowd->ages_looked = now;
 		for (enum conn_state state = CONN_READING; state <= CONN_BLOCKED; state++)
-			each_silent(loop, state, now, 0, look_at_age);
+			each_silent(crowd, state, now, 0, look_at_age);
 	}
 }
 
 int64_t
-sweep_due(struct loop *loop, int64_t now, int64_t most)
+sweep_due(struct crowd *crowd, int64_t now, int64_t most)
 {
-	end_due(loop, now);
-	stalled_give_back(loop);
-	most = time_left(loop, CONN_LINGERING, now, LINGER, most);
-	most = time_left(loop, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
+	end_due(crowd, now);
+	pressure_give_back(crowd);
+	most = time_left(crowd, CONN_LINGERING, now, LINGER, most);
+	most = time_left(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */
-	return loop->draining ? most
-	    : time_left(loop, CONN_READING, now, limit_of(&loop->limits.idle), most);
+	return crowd->draining ? most
+	    : time_left(crowd, CONN_READING, now, limit_of(&crowd->limits.idle), most);
 }
 
 /* In these states a connection waits for something else than bytes of its peer. */
 static const enum conn_state waiting[] = { CONN_PACED, CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
 
-bool
-sweep_has_waiting(const struct loop *loop)
+static bool
+has_waiting(const struct crowd *crowd)
 {
 	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
-		if (!TAILQ_EMPTY(&loop->lists[waiting[i]]))
+		if (!TAILQ_EMPTY(&crowd->lists[waiting[i]]))
 			return true;
 	return false;
 }
 
 int64_t
-sweep_watch(struct loop *loop, int64_t now)
+sweep_watch(struct crowd *crowd, int64_t now)
 {
 	int64_t again;
 
-	each_silent(loop, CONN_CLOSING, now, 0, look_at_closing);
-	each_silent(loop, CONN_PACED, now, LOOP_WATCH, look_at_paced);
-	again = pressure_end(loop, now);
-	return sweep_has_waiting(loop) ? again : 0;
+	each_silent(crowd, CONN_CLOSING, now, 0, look_at_closing);
+	each_silent(crowd, CONN_PACED, now, CROWD_WATCH, look_at_paced);
+	again = pressure_end(crowd, now);
+	return has_waiting(crowd) ? again : 0;
 }
 
 void
-sweep_finish_all(struct loop *loop, enum close_reason reason)
+sweep_finish_all(struct crowd *crowd, enum close_reason reason)
 {
 	struct conn *conn, *next;
 
 	for (enum conn_state state = CONN_READING; state < CONN_FLUSHING; state++)
-		for (conn = TAILQ_FIRST(&loop->lists[state]); conn != NULL; conn = next) {
+		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
 			next = conn_next(conn);
 			conn_finish(conn, reason);
 		}
 }
 
 void
-sweep_abort_all(struct loop *loop, enum close_reason reason)
+sweep_abort_all(struct crowd *crowd, enum close_reason reason)
 {
 	struct conn *conn;
 
 	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
-		while ((conn = TAILQ_FIRST(&loop->lists[state])) != NULL)
+		while ((conn = TAILQ_FIRST(&crowd->lists[state])) != NULL)
 			conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
+}
+
+/* --- as the loop calls it --------------------------------------------------------------- */
+
+static struct crowd *
+crowd_of(struct caretaker *caretaker)
+{
+	return (struct crowd *)(void *)((char *)caretaker - offsetof(struct crowd, caretaker));
+}
+
+static int64_t
+on_beat(struct caretaker *caretaker, int64_t now, int64_t most)
+{
+	struct crowd *crowd = crowd_of(caretaker);
+
+	most = sweep_due(crowd, now, most);
+	if (has_waiting(crowd))
+		crowd_watch(crowd);
+	return most;
+}
+
+static void
+on_drain(struct caretaker *caretaker)
+{
+	crowd_of(caretaker)->draining = true;
+}
+
+static void
+on_finish(struct caretaker *caretaker)
+{
+	sweep_finish_all(crowd_of(caretaker), CLOSE_DRAIN);
+}
+
+static void
+on_stop(struct caretaker *caretaker)
+{
+	sweep_abort_all(crowd_of(caretaker), CLOSE_STOP);
+}
+
+static void
+on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct crowd *crowd = arg;
+	const int64_t after = sweep_watch(crowd, loop_now());
+
+	(void)fd;
+	(void)what;
+	if (after > 0)
+		loop_set_timer(crowd->watcher, after);
+}
+
+bool
+sweep_look_after(struct crowd *crowd)
+{
+	crowd->watcher = evtimer_new(crowd->loop->base, on_watch, crowd);
+	if (crowd->watcher == NULL)
+		return false;
+	crowd->caretaker = (struct caretaker){
+		.beat = on_beat, .drain = on_drain, .finish = on_finish, .stop = on_stop,
+	};
+	loop_add_caretaker(crowd->loop, &crowd->caretaker);
+	return true;
 }

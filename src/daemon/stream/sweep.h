@@ -1,5 +1,5 @@
 /*
- * Ends the connections of a loop whose time is up: idle and old ones, blocked ones whose
+ * Ends the connections of a crowd whose time is up: idle and old ones, blocked ones whose
  * peers take nothing, silent ones in a drain, those that linger for a peer.
  */
 #ifndef DAEMON_STREAM_SWEEP_H
@@ -8,28 +8,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/threads/loop.h"
+#include "daemon/stream/crowd.h"
+
+/*
+ * Before the crowd's loop runs: makes the sweep the caretaker of the crowd, and the crowd's
+ * watcher.  Returns false where memory ran out.
+ */
+bool sweep_look_after(struct crowd *crowd);
 
 /*
  * Ends what is due at `now` (loop_now()).  Returns in how many milliseconds the
  * next connection may be due, at most `most`.
  */
-int64_t sweep_due(struct loop *loop, int64_t now, int64_t most);
+int64_t sweep_due(struct crowd *crowd, int64_t now, int64_t most);
 
 /*
  * Looks at `now` at those connections that wait, for their peers or for their time: ends those
  * whose peers are gone, or have taken all that was left for them, and what pressure.h says.
  * Returns in how many milliseconds that is to be done again; 0: nobody waits.
  */
-int64_t sweep_watch(struct loop *loop, int64_t now);
-
-/* True while there is something to look at for sweep_watch(). */
-bool sweep_has_waiting(const struct loop *loop);
+int64_t sweep_watch(struct crowd *crowd, int64_t now);
 
 /* Finishes all connections, whether silent or not. */
-void sweep_finish_all(struct loop *loop, enum close_reason reason);
+void sweep_finish_all(struct crowd *crowd, enum close_reason reason);
 
 /* Aborts all connections. */
-void sweep_abort_all(struct loop *loop, enum close_reason reason);
+void sweep_abort_all(struct crowd *crowd, enum close_reason reason);
 
 #endif

@@ -31,7 +31,7 @@ conn_watch(struct conn *conn)
 {
 	conn->blocked_since = (uint16_t)(loop_now() / BLOCKED_UNIT);
 	conn->untaken = untaken(conn);
-	loop_watch(loop_of(conn));
+	crowd_watch(crowd_of(conn));
 }
 
 bool
@@ -54,7 +54,7 @@ conn_took_bytes(struct conn *conn)
 	conn->untaken = left;
 	if (left >= before && before > 0)
 		return false;
-	conn_touch(conn);
+	conn_touch(conn, loop_now());
 	return true;
 }
 
@@ -85,14 +85,14 @@ conn_memory(const struct conn *conn)
 void
 conn_mark_stalled(struct conn *conn)
 {
-	loop_of(conn)->stalled += !conn->stalled;
+	crowd_of(conn)->stalled += !conn->stalled;
 	conn->stalled = 1;
 }
 
 void
 conn_unmark_stalled(struct conn *conn)
 {
-	loop_of(conn)->stalled -= conn->stalled;
+	crowd_of(conn)->stalled -= conn->stalled;
 	conn->stalled = 0;
 }
 

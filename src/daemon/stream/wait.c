@@ -16,7 +16,7 @@ struct waiting {
 };
 
 struct copy {
-	struct loop *loop; /* which counts it */
+	struct crowd *crowd; /* which counts it */
 	unsigned char bytes[];
 };
 
@@ -26,7 +26,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 {
 	(void)buffer;
 	if (info->n_deleted > 0)
-		conn_count_sent(arg, info->n_deleted);
+		conn_count_sent(arg, info->n_deleted, loop_now());
 }
 
 /* Nothing waits any more. */
@@ -60,7 +60,7 @@ free_copy(const void *bytes, size_t size, void *arg)
 	struct copy *copy = arg;
 
 	(void)bytes;
-	copy->loop->waiting_memory -= size;
+	copy->crowd->waiting_memory -= size;
 	free(copy);
 }
 
@@ -69,21 +69,21 @@ free_copy(const void *bytes, size_t size, void *arg)
  * memory lacks.
  */
 static bool
-add_copy(struct evbuffer *output, const void *data, size_t size, struct loop *loop)
+add_copy(struct evbuffer *output, const void *data, size_t size, struct crowd *crowd)
 {
 	struct copy *copy = malloc(sizeof(*copy) + size);
 
 	if (copy == NULL)
 		return false;
-	copy->loop = loop;
+	copy->crowd = crowd;
 	memcpy(copy->bytes, data, size);
 	if (evbuffer_add_reference(output, copy->bytes, size, free_copy, copy) == -1) {
 		free(copy);
 		return false;
 	}
-	loop->waiting_memory += size;
-	if (loop->waiting_memory > loop->waiting_most)
-		loop->waiting_most = loop->waiting_memory;
+	crowd->waiting_memory += size;
+	if (crowd->waiting_memory > crowd->waiting_most)
+		crowd->waiting_most = crowd->waiting_memory;
 	return true;
 }
 
@@ -120,7 +120,7 @@ conn_wait_with(struct conn *conn, const void *data, size_t size)
 		return;
 	}
 	output = bufferevent_get_output(conn->waiting->buffer);
-	if (!add_copy(output, data, size, loop_of(conn)) ||
+	if (!add_copy(output, data, size, crowd_of(conn)) ||
 	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
 	    !event_pending(&conn->waiting->buffer->ev_write, EV_WRITE, NULL)) { /* not told */
 		/* Nothing of it is counted as sent: the close takes it off the books. */

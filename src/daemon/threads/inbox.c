@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ STAILQ_HEAD(letters, letter);
 struct inbox {
 	pthread_mutex_t lock;
 	struct letters waiting; /* under the lock */
+	_Atomic uint64_t posted, delivered;
 	int wakeup;              /* eventfd */
 	struct event *readable;
 	void *owner;
@@ -32,6 +34,7 @@ deliver_all(struct inbox *inbox)
 
 	while ((letter = STAILQ_FIRST(&batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(&batch, next);
+		atomic_fetch_add_explicit(&inbox->delivered, 1, memory_order_relaxed);
 		letter->deliver(inbox->owner, letter);
 	}
 }
@@ -94,10 +97,23 @@ inbox_post(struct inbox *inbox, struct letter *letter,
 	bool first;
 
 	letter->deliver = deliver;
+	atomic_fetch_add_explicit(&inbox->posted, 1, memory_order_relaxed);
 	pthread_mutex_lock(&inbox->lock);
 	first = STAILQ_EMPTY(&inbox->waiting);
 	STAILQ_INSERT_TAIL(&inbox->waiting, letter, next);
 	pthread_mutex_unlock(&inbox->lock);
 	if (first)
 		(void)!write(inbox->wakeup, &one, sizeof(one));
+}
+
+uint64_t
+inbox_posted(struct inbox *inbox)
+{
+	return atomic_load_explicit(&inbox->posted, memory_order_relaxed);
+}
+
+uint64_t
+inbox_delivered(struct inbox *inbox)
+{
+	return atomic_load_explicit(&inbox->delivered, memory_order_relaxed);
 }

@@ -9,6 +9,7 @@
 #ifndef DAEMON_THREADS_INBOX_H
 #define DAEMON_THREADS_INBOX_H
 
+#include <stdint.h>
 #include <sys/queue.h>
 
 struct event_base;
@@ -33,5 +34,9 @@ void inbox_free(struct inbox *inbox);
 /* From any thread.  The letter is the inbox's until it is delivered. */
 void inbox_post(struct inbox *inbox, struct letter *letter,
     void (*deliver)(void *owner, struct letter *letter));
+
+/* How many letters were posted and how many delivered so far, from any thread. */
+uint64_t inbox_posted(struct inbox *inbox);
+uint64_t inbox_delivered(struct inbox *inbox);
 
 #endif

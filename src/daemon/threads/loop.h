@@ -1,6 +1,6 @@
 /*
- * What the connections and datagram sockets of one worker share.  One thread
- * owns all of it: the worker's, once that runs.
+ * What runs a thread: an event_base, and what all kinds of things share that it carries.
+ * One thread owns all of it: the worker's, once that runs.
  */
 #ifndef DAEMON_THREADS_LOOP_H
 #define DAEMON_THREADS_LOOP_H
@@ -11,32 +11,17 @@
 #include <sys/queue.h>
 
 #include "daemon/account/counters.h"
-#include "daemon/config/config.h"
-#include "daemon/threads/inbox.h"
 
-struct conn;
 struct event;
 struct event_base;
+struct inbox;
 
-TAILQ_HEAD(conn_list, conn);
+enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
 
-/* What a connection waits for.  Each state has a list, the longest silent first. */
-enum conn_state {
-	CONN_READING,   /* for bytes; none of its own wait */
-	CONN_PACED,     /* for limits.bandwidth_per_connection to let it read on */
-	CONN_BLOCKED,   /* for its peer: bytes wait in the bufferevent; nothing is read */
-	CONN_FLUSHING,  /* the same, and our side is shut down once they are sent */
-	CONN_LINGERING, /* our side is shut down: for the peer's, reading nothing back */
-	CONN_CLOSING,   /* both sides are: for the peer to take what the kernel holds */
-	CONN_STATE_COUNT,
-};
-
-/* The limits of connections: the control thread writes them, at any time; 0: none. */
-struct loop_limits {
-	_Atomic int64_t idle, write, lifetime; /* milliseconds */
-	_Atomic int64_t bandwidth;             /* bytes per second, of each connection */
-	_Atomic size_t stalled;                /* connections of this worker */
-	_Atomic uint64_t blocked_memory;       /* bytes, of this worker's connections together */
+/* How events are waited for. */
+struct loop_settings {
+	enum event_method method;
+	bool edge_triggered; /* epoll alone */
 };
 
 /*
@@ -55,48 +40,38 @@ enum loop_priority {
 #define SCRATCH_SIZE 65536
 
 /*
- * How often the watcher looks: ms.  What it finds is found within 200 ms then, late timers and
- * a busy loop included.
+ * Who looks after one kind of things that a loop carries, in the loop's thread.  It lives
+ * inside what it looks after, and as long as the loop.
  */
-#define LOOP_WATCH 100
-
-/* The way home to the control thread, for what a worker has closed. */
-struct loop_reports {
-	struct inbox *inbox;
-	void (*conn_closed)(void *control, struct letter *letter);
-	void (*socket_closed)(void *control, struct letter *letter);
+struct caretaker {
+	/*
+	 * Ends what is due at `now` (loop_now()).  Returns in how many milliseconds more may be
+	 * due, at most `most`.
+	 */
+	int64_t (*beat)(struct caretaker *caretaker, int64_t now, int64_t most);
+	/* The steps of a drain: to finish what falls silent; to finish all; to abort all. */
+	void (*drain)(struct caretaker *caretaker);
+	void (*finish)(struct caretaker *caretaker);
+	void (*stop)(struct caretaker *caretaker);
+	SLIST_ENTRY(caretaker) next;
 };
 
 struct loop {
 	struct event_base *base;
 	bool edge_triggered;
-	bool draining; /* silent connections are finished */
-	struct loop_limits limits;
-
-	struct conn_list lists[CONN_STATE_COUNT];
-	int64_t bulk_served;   /* loop_now() when a connection that sends much last had its turn */
-	uint64_t memory_held;  /* bytes, for blocked ones at `memory_looked` */
-	int64_t memory_looked; /* loop_now() */
-	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
-	size_t waiting_memory; /* bytes of this process for what waits */
-	size_t waiting_most;   /* the most of it since the C library last gave memory back */
-	int64_t ages_looked;   /* loop_now() when connections last were, for limits.lifetime */
-	size_t stalled;      /* connections that are blocked and took nothing lately */
-	struct event *pacer; /* NULL until a connection is paced; pending while one is */
-	/* Its owner's, which looks at those who wait, by sweep_watch(); NULL: nobody does. */
-	struct event *watcher;
-
-	struct loop_reports reports;
-
+	struct inbox *home; /* the control thread's: where goes what is done with */
+	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
+	int64_t bulk_served; /* loop_now() when one of them last had its turn */
+	SLIST_HEAD(, caretaker) caretakers;
 	struct datagram_counters datagrams;
 	unsigned char scratch[SCRATCH_SIZE];
 };
 
 /*
- * Makes an event_base of the method that `config` asks for, without locks and
- * deaf to libevent's environment variables.  Returns NULL where there is none.
+ * Makes an event_base of that method, without locks and deaf to libevent's environment
+ * variables.  Returns NULL where there is none.
  */
-struct event_base *loop_base_new(const struct config *config);
+struct event_base *loop_base_new(const struct loop_settings *settings);
 
 /*
  * Runs `base` until event_base_loopbreak().  A wait that fails, as poll(2) does where
@@ -104,34 +79,40 @@ struct event_base *loop_base_new(const struct config *config);
  */
 void loop_run(struct event_base *base);
 
-/*
- * Returns a loop without connections, or NULL; loop_free() frees it, once it has
- * none again.
- */
-struct loop *loop_new(const struct config *config, size_t workers,
-    const struct loop_reports *reports);
+/* Returns a loop that carries nothing, or NULL; loop_free() frees it, once it carries nothing. */
+struct loop *loop_new(const struct loop_settings *settings, struct inbox *home);
 void loop_free(struct loop *loop);
 
-/*
- * From the control thread, at any time: takes over the limits of connections.  There are
- * `workers` loops, which share those on all connections together.
- */
-void loop_set_limits(struct loop *loop, const struct config *config, size_t workers);
+/* Before the loop runs: `caretaker` is called from here on. */
+void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
+
+/* How long those who sent much wait for all others: ms. */
+#define LOOP_BULK_WAIT 50
+
+/* Has `event` wait with those who sent much, or no longer; before it was told it does not. */
+void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
 
 /*
- * From the callback of `event`, for its next turns: whoever asked for little is served before
- * those who sent much.  Where those have waited for 50 ms, it queues behind them once.
+ * From the callback of `event`, at `now` (loop_now()), for its next turns: whoever asked for
+ * little is served before those who sent much.  Where these have waited for 50 ms, it queues
+ * behind them once.  `is_bulk` is what was returned the last time, or set by loop_set_bulk().
+ * An event that ends as bulk is taken back by loop_set_bulk() first.
  */
-void loop_prioritize(struct loop *loop, struct event *event, bool sent_much);
+static inline bool
+loop_prioritize(struct loop *loop, struct event *event, bool is_bulk, bool sent_much, int64_t now)
+{
+	bool next;
+
+	if (is_bulk)
+		loop->bulk_served = now;
+	next = sent_much || (loop->bulk > 0 && now - loop->bulk_served > LOOP_BULK_WAIT);
+	if (next != is_bulk)
+		loop_set_bulk(loop, event, next);
+	return next;
+}
 
 /* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
 int64_t loop_now(void);
-
-/*
- * Has the watcher look soon, where it is not about to: a connection waits for its peer, or for
- * its time, and no event may tell when its peer is gone.
- */
-void loop_watch(struct loop *loop);
 
 /* Has `timer` fire in `ms` milliseconds, once.  Returns 0, or -1 with errno. */
 int loop_set_timer(struct event *timer, int64_t ms);

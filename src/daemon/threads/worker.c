@@ -5,10 +5,9 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
-
-#include "base/log.h"
-#include "daemon/stream/sweep.h"
 
 /* How often the heart beats, and in a drain: ms. */
 #define BEAT 1000
@@ -27,16 +26,14 @@ struct worker {
 	struct loop *loop;
 	struct inbox *inbox;
 	struct event *beat;
-	struct batch *batch;        /* NULL until there is a datagram socket */
+	bool draining, stopping;
 	int64_t next_beat;          /* loop_now() */
-	bool skipped;               /* the last beat came late and swept nothing */
+	bool skipped;               /* the last beat came late and looked at nothing */
 	_Atomic int64_t heartbeat;  /* loop_now() */
-	_Atomic uint64_t taken;     /* connections that it has taken */
 
 	/* The control thread's alone. */
-	uint64_t given; /* connections */
-	uint64_t seen;  /* `taken` when that was last looked at */
-	int64_t moved;  /* loop_now() when it was last seen to take some, or owed nothing */
+	uint64_t seen; /* letters delivered when that was last looked at */
+	int64_t moved; /* loop_now() when it was last seen to take some, or owed nothing */
 
 	struct letter drain, finish, stop;
 	pthread_t thread;
@@ -49,55 +46,52 @@ arm_beat(struct worker *worker, int64_t after)
 	loop_set_timer(worker->beat, after);
 }
 
+/* Has the caretakers look.  Returns in how many milliseconds they are to look again. */
+static int64_t
+look(struct worker *worker, int64_t now, int64_t most)
+{
+	struct caretaker *caretaker;
+
+	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+		most = caretaker->beat(caretaker, now, most);
+	return most;
+}
+
 /*
- * After a beat that came late, what has arrived meanwhile is read before any
- * connection is called silent.  Once: under a load that makes all beats late the
- * limits hold too.
+ * After a beat that came late, what has arrived meanwhile is read before anybody is called
+ * silent.  Once: under a load that makes all beats late the limits hold too.
  */
 static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
 	const int64_t now = loop_now();
-	int64_t after = worker->loop->draining ? DRAIN_BEAT : BEAT;
 
 	(void)fd;
 	(void)what;
+	if (worker->stopping) {
+		event_base_loopbreak(worker->loop->base);
+		return;
+	}
 	atomic_store(&worker->heartbeat, now);
 	worker->skipped = now >= worker->next_beat + LATE && !worker->skipped;
-	after = worker->skipped ? DRAIN_BEAT : sweep_due(worker->loop, now, after);
-	arm_beat(worker, after);
-	if (sweep_has_waiting(worker->loop))
-		loop_watch(worker->loop);
-}
-
-static void
-on_watch(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *worker = arg;
-	const int64_t after = sweep_watch(worker->loop, loop_now());
-
-	(void)fd;
-	(void)what;
-	if (after > 0)
-		loop_set_timer(worker->loop->watcher, after);
+	arm_beat(worker, worker->skipped ? DRAIN_BEAT
+	    : look(worker, now, worker->draining ? DRAIN_BEAT : BEAT));
 }
 
 struct worker *
-worker_new(const struct config *config, size_t workers, const struct loop_reports *reports)
+worker_new(const struct loop_settings *settings, struct inbox *home)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
 		return NULL;
-	worker->loop = loop_new(config, workers, reports);
+	worker->loop = loop_new(settings, home);
 	if (worker->loop != NULL)
-		worker->inbox = inbox_new(worker->loop->base, worker);
+		worker->inbox = inbox_new(worker->loop->base, worker->loop);
 	if (worker->inbox != NULL)
 		worker->beat = evtimer_new(worker->loop->base, on_beat, worker);
-	if (worker->beat != NULL)
-		worker->loop->watcher = evtimer_new(worker->loop->base, on_watch, worker);
-	if (worker->beat == NULL || worker->loop->watcher == NULL) {
+	if (worker->beat == NULL) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -114,9 +108,6 @@ worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	if (worker->beat != NULL)
 		event_free(worker->beat);
-	if (worker->loop != NULL && worker->loop->watcher != NULL)
-		event_free(worker->loop->watcher);
-	batch_free(worker->batch);
 	loop_free(worker->loop);
 	free(worker);
 }
@@ -126,6 +117,9 @@ run(void *arg)
 {
 	struct worker *worker = arg;
 
+	/* Nobody cancels it; as it is by default the C library would look at each recv and send. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	loop_run(worker->loop->base);
 	return NULL;
 }
@@ -154,115 +148,83 @@ worker_join(struct worker *worker)
 	pthread_join(worker->thread, NULL);
 }
 
-/* --- orders, delivered in the worker's thread --------------------------------- */
-
-static void
-take_conn(void *owner, struct letter *letter)
+struct loop *
+worker_loop(struct worker *worker)
 {
-	struct worker *worker = owner;
-
-	atomic_fetch_add(&worker->taken, 1);
-	conn_open(conn_from_letter(letter), worker->loop);
+	return worker->loop;
 }
 
-static void
-take_socket(void *owner, struct letter *letter)
+void
+worker_post(struct worker *worker, struct letter *letter,
+    void (*deliver)(void *loop, struct letter *letter))
 {
-	struct worker *worker = owner;
-
-	datagram_socket_open(datagram_socket_from_opening(letter), worker->loop);
+	if (inbox_delivered(worker->inbox) == inbox_posted(worker->inbox))
+		worker->moved = loop_now();
+	inbox_post(worker->inbox, letter, deliver);
 }
 
-static void
-return_socket(void *owner, struct letter *letter)
-{
-	(void)owner;
-	datagram_socket_close(datagram_socket_from_closing(letter));
-}
+/* --- a drain ---------------------------------------------------------------------- */
+
+#define WORKER_OF(letter, member) \
+	((struct worker *)(void *)((char *)(letter) - offsetof(struct worker, member)))
 
 static void
-drain(void *owner, struct letter *letter)
+on_drain(void *loop, struct letter *letter)
 {
-	struct worker *worker = owner;
+	struct worker *worker = WORKER_OF(letter, drain);
+	struct caretaker *caretaker;
 
-	(void)letter;
-	worker->loop->draining = true;
+	(void)loop;
+	worker->draining = true;
+	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+		caretaker->drain(caretaker);
 	arm_beat(worker, DRAIN_BEAT);
 }
 
 static void
-finish(void *owner, struct letter *letter)
+on_finish(void *loop, struct letter *letter)
 {
-	struct worker *worker = owner;
+	struct worker *worker = WORKER_OF(letter, finish);
+	struct caretaker *caretaker;
 
-	(void)letter;
-	sweep_finish_all(worker->loop, CLOSE_DRAIN);
+	(void)loop;
+	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+		caretaker->finish(caretaker);
 }
 
+/* The end comes by a beat: what libevent frees later is freed by then. */
 static void
-stop(void *owner, struct letter *letter)
+on_stop(void *loop, struct letter *letter)
 {
-	struct worker *worker = owner;
+	struct worker *worker = WORKER_OF(letter, stop);
+	struct caretaker *caretaker;
 
-	(void)letter;
-	sweep_abort_all(worker->loop, CLOSE_STOP);
-	event_base_loopbreak(worker->loop->base);
-}
-
-/* --- orders, as the control thread gives them ---------------------------------- */
-
-struct batch *
-worker_batch(struct worker *worker)
-{
-	if (worker->batch == NULL)
-		worker->batch = batch_new();
-	return worker->batch;
-}
-
-void
-worker_take_conn(struct worker *worker, struct conn *conn)
-{
-	if (atomic_load(&worker->taken) == worker->given)
-		worker->moved = loop_now();
-	worker->given++;
-	inbox_post(worker->inbox, conn_letter(conn), take_conn);
-}
-
-void
-worker_take_socket(struct worker *worker, struct datagram_socket *socket)
-{
-	inbox_post(worker->inbox, datagram_socket_opening(socket), take_socket);
-}
-
-void
-worker_return_socket(struct worker *worker, struct datagram_socket *socket)
-{
-	inbox_post(worker->inbox, datagram_socket_closing(socket), return_socket);
-}
-
-void
-worker_set_limits(struct worker *worker, const struct config *config, size_t workers)
-{
-	loop_set_limits(worker->loop, config, workers);
+	(void)loop;
+	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+		caretaker->stop(caretaker);
+	worker->stopping = true;
+	arm_beat(worker, 0);
 }
 
 void
 worker_drain(struct worker *worker)
 {
-	inbox_post(worker->inbox, &worker->drain, drain);
+	worker_post(worker, &worker->drain, on_drain);
 }
 
 void
 worker_finish(struct worker *worker)
 {
-	inbox_post(worker->inbox, &worker->finish, finish);
+	worker_post(worker, &worker->finish, on_finish);
 }
 
 void
 worker_stop(struct worker *worker)
 {
-	inbox_post(worker->inbox, &worker->stop, stop);
+	worker_post(worker, &worker->stop, on_stop);
 }
+
+/* --- how it does -------------------------------------------------------------------- */
 
 bool
 worker_hangs(const struct worker *worker, int64_t now)
@@ -273,13 +235,13 @@ worker_hangs(const struct worker *worker, int64_t now)
 bool
 worker_is_fresh(struct worker *worker, int64_t now)
 {
-	const uint64_t taken = atomic_load(&worker->taken);
+	const uint64_t delivered = inbox_delivered(worker->inbox);
 
-	if (taken != worker->seen)
+	if (delivered != worker->seen)
 		worker->moved = now;
-	worker->seen = taken;
+	worker->seen = delivered;
 	return !worker_hangs(worker, now) &&
-	    (taken == worker->given || now - worker->moved <= BEHIND);
+	    (delivered == inbox_posted(worker->inbox) || now - worker->moved <= BEHIND);
 }
 
 const struct datagram_counters *

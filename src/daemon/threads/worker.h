@@ -1,9 +1,9 @@
 /*
- * A worker: a thread with a loop of its own, which owns the connections and
- * datagram sockets that the control thread gives it.
+ * A worker: a thread with a loop of its own, which owns what the control thread gives it.
+ * What that is, it need not know: letters carry it there, and caretakers look after it.
  *
- * All functions are the control thread's to call.  Orders go through the worker's
- * inbox, so they are carried out in the order in which they were given.
+ * All functions are the control thread's to call.  Letters are delivered in the order in
+ * which they were posted.
  */
 #ifndef DAEMON_THREADS_WORKER_H
 #define DAEMON_THREADS_WORKER_H
@@ -11,46 +11,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/datagram/socket.h"
-#include "daemon/stream/conn.h"
+#include "daemon/threads/inbox.h"
 #include "daemon/threads/loop.h"
 
 struct worker;
 
 /*
- * Makes a worker whose thread does not run yet: worker_start() starts it.  Returns
- * NULL with errno.  There are `workers` of them; `reports` is where closed connections and
- * sockets go.
+ * Makes a worker whose thread does not run yet: worker_start() starts it.  Returns NULL with
+ * errno.  `home` is where goes what it is done with.
  */
-struct worker *worker_new(const struct config *config, size_t workers,
-    const struct loop_reports *reports);
+struct worker *worker_new(const struct loop_settings *settings, struct inbox *home);
 
-/* Frees a worker that was never started and given no orders, or has been joined. */
+/* Frees a worker that was never started and given no letters, or has been joined. */
 void worker_free(struct worker *worker);
 
 /* Starts the thread, called `name`, with every signal blocked.  Returns 0, or -1 with errno. */
 int worker_start(struct worker *worker, const char *name);
 
-/*
- * The room for a batch of datagrams that the worker's sockets share: made when it is
- * first asked for, and freed with the worker.  Returns NULL with errno.
- */
-struct batch *worker_batch(struct worker *worker);
+/* Before worker_start(): for what it is to carry.  Afterwards the loop is its thread's own. */
+struct loop *worker_loop(struct worker *worker);
 
-/* Gives a connection or a datagram socket away: the worker's from here on. */
-void worker_take_conn(struct worker *worker, struct conn *conn);
-void worker_take_socket(struct worker *worker, struct datagram_socket *socket);
-
-/* Calls a datagram socket back: it comes home by `reports`. */
-void worker_return_socket(struct worker *worker, struct datagram_socket *socket);
-
-/* Takes over the limits of connections, within a second. */
-void worker_set_limits(struct worker *worker, const struct config *config, size_t workers);
+/* `deliver` is called in the worker's thread with its loop, a struct loop, and the letter. */
+void worker_post(struct worker *worker, struct letter *letter,
+    void (*deliver)(void *loop, struct letter *letter));
 
 /*
- * The three steps of a drain, each given at most once: connections that fall
- * silent are finished; then all are; then all are aborted and the thread ends.
- * worker_stop() is the last order of all.
+ * The three steps of a drain, each given at most once: what falls silent is finished; then all
+ * is; then all is aborted and the thread ends.  worker_stop() is the last order of all.
  */
 void worker_drain(struct worker *worker);
 void worker_finish(struct worker *worker);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/process/cpus.h"
-
 struct workers {
 	size_t count, started;
 	struct member {
@@ -15,22 +13,15 @@ struct workers {
 	} members[];
 };
 
-size_t
-workers_wanted(const struct config *config)
-{
-	return config->workers > 0 ? (size_t)config->workers : cpus_usable();
-}
-
 struct workers *
-workers_new(const struct config *config, const struct loop_reports *reports)
+workers_new(size_t count, const struct loop_settings *settings, struct inbox *home)
 {
-	const size_t count = workers_wanted(config);
 	struct workers *workers = calloc(1, sizeof(*workers) + count * sizeof(workers->members[0]));
 
 	if (workers == NULL)
 		return NULL;
 	for (; workers->count < count; workers->count++) {
-		workers->members[workers->count].worker = worker_new(config, count, reports);
+		workers->members[workers->count].worker = worker_new(settings, home);
 		if (workers->members[workers->count].worker == NULL) {
 			const int error = errno;
 
@@ -119,13 +110,6 @@ void
 workers_count_closed(struct workers *workers, size_t index)
 {
 	workers->members[index].open--;
-}
-
-void
-workers_set_limits(struct workers *workers, const struct config *config)
-{
-	for (size_t i = 0; i < workers->count; i++)
-		worker_set_limits(workers->members[i].worker, config, workers->count);
 }
 
 void

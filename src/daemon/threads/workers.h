@@ -12,14 +12,12 @@
 
 struct workers;
 
-/* How many workers `config` asks for, 0 meaning one for each CPU that the process may use. */
-size_t workers_wanted(const struct config *config);
-
 /*
- * Makes that many workers.  Returns NULL with errno; workers_free() frees them, once
- * they were joined or when they were never started.
+ * Makes `count` workers.  Returns NULL with errno; workers_free() frees them, once they were
+ * joined or when they were never started.  `home` is where goes what they are done with.
  */
-struct workers *workers_new(const struct config *config, const struct loop_reports *reports);
+struct workers *workers_new(size_t count, const struct loop_settings *settings,
+    struct inbox *home);
 void workers_free(struct workers *workers);
 
 /* Starts the threads.  Returns 0, or -1 with errno when one does not start. */
@@ -42,7 +40,6 @@ void workers_count_opened(struct workers *workers, size_t index);
 void workers_count_closed(struct workers *workers, size_t index);
 
 /* What worker.h says of each, for all. */
-void workers_set_limits(struct workers *workers, const struct config *config);
 void workers_drain(struct workers *workers);
 void workers_finish(struct workers *workers);
 void workers_stop_and_join(struct workers *workers);

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/config/config.h"
 #include "daemon/control/notify.h"
 #include "daemon/threads/loop.h"
 #include "runner.h"
@@ -41,7 +40,7 @@ listen_again(void)
 static void
 begin(void)
 {
-	static const struct config config = { .event_method = EVENT_METHOD_AUTO };
+	static const struct loop_settings settings = { .method = EVENT_METHOD_AUTO };
 	char text[NAME_SIZE];
 
 	snprintf(text, sizeof(text), "@echod-test-%d", (int)getpid());
@@ -50,7 +49,7 @@ begin(void)
 	memcpy(name.sun_path + 1, text + 1, strlen(text + 1));
 	name_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(text));
 	listen_again();
-	base = loop_base_new(&config);
+	base = loop_base_new(&settings);
 	ck_assert_ptr_nonnull(base);
 	ck_assert(notify_is_wanted());
 	strcpy(status, "fine");

@@ -16,9 +16,9 @@
 #include "daemon/datagram/socket.h"
 #include "runner.h"
 
-static const struct config configs[] = {
-	{ .event_method = EVENT_METHOD_EPOLL },
-	{ .event_method = EVENT_METHOD_EPOLL, .edge_triggered = true },
+static const struct loop_settings configs[] = {
+	{ .method = EVENT_METHOD_EPOLL },
+	{ .method = EVENT_METHOD_EPOLL, .edge_triggered = true },
 };
 #define CONFIG_COUNT ((int)(sizeof(configs) / sizeof(configs[0])))
 
@@ -119,23 +119,13 @@ sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
 }
 
 static void
-on_closed(void *owner, struct letter *letter)
+set_up(const struct loop_settings *settings)
 {
-	(void)owner;
-	closed = true;
-	datagram_socket_free(datagram_socket_from_closing(letter));
-}
-
-static void
-set_up(const struct config *config)
-{
-	struct loop_reports home = { .socket_closed = on_closed };
 	int pair[2];
 
 	control = event_base_new();
 	reports = inbox_new(control, NULL);
-	home.inbox = reports;
-	loop = loop_new(config, 1, &home);
+	loop = loop_new(settings, reports);
 	ledger = ledger_new("test", 1);
 	batch = batch_new();
 	guard = guard_new();
@@ -166,7 +156,8 @@ close_udp(void)
 {
 	datagram_socket_close(datagrams);
 	event_base_loop(control, EVLOOP_NONBLOCK);
-	ck_assert(closed);
+	ck_assert_uint_eq(ledger->holders, 1); /* it came home and was freed */
+	closed = true;
 }
 
 static void

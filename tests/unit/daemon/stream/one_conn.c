@@ -10,11 +10,11 @@
 
 #include "runner.h"
 
-const struct config one_conn_configs[] = {
-	{ .event_method = EVENT_METHOD_EPOLL },
-	{ .event_method = EVENT_METHOD_EPOLL, .edge_triggered = true },
-	{ .event_method = EVENT_METHOD_POLL },
-	{ .event_method = EVENT_METHOD_SELECT },
+const struct loop_settings one_conn_configs[] = {
+	{ .method = EVENT_METHOD_EPOLL },
+	{ .method = EVENT_METHOD_EPOLL, .edge_triggered = true },
+	{ .method = EVENT_METHOD_POLL },
+	{ .method = EVENT_METHOD_SELECT },
 };
 _Static_assert(sizeof(one_conn_configs) / sizeof(one_conn_configs[0]) == ONE_CONN_CONFIGS,
     "one for each back end");
@@ -22,6 +22,7 @@ _Static_assert(sizeof(one_conn_configs) / sizeof(one_conn_configs[0]) == ONE_CON
 static struct event_base *control;
 static struct inbox *reports;
 struct loop *loop;
+struct crowd *crowd;
 struct ledger *ledger;
 struct conn *conn;
 int served;
@@ -68,32 +69,33 @@ connect_pair(int pair[2], int buffer)
 }
 
 void
-set_up(const struct config *config)
+set_up(const struct loop_settings *settings)
 {
-	set_up_with(config, 65536);
+	set_up_with(settings, 65536);
 }
 
 void
-set_up_with(const struct config *config, int buffer)
+set_up_with(const struct loop_settings *settings, int buffer)
 {
-	struct loop_reports home = { .conn_closed = on_closed };
 	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
 	int pair[2];
 
 	control = event_base_new();
 	reports = inbox_new(control, NULL);
-	home.inbox = reports;
-	loop = loop_new(config, 1, &home);
+	loop = loop_new(settings, reports);
+	ck_assert_ptr_nonnull(loop);
+	crowd = crowd_new(loop, on_closed);
 	ledger = ledger_new("test", 1);
 	ck_assert_ptr_nonnull(reports);
-	ck_assert_ptr_nonnull(loop);
+	ck_assert_ptr_nonnull(crowd);
 	ck_assert_ptr_nonnull(ledger);
+	ledger->branches[0].crowd = crowd;
 	connect_pair(pair, buffer);
 	served = pair[0];
 	peer = pair[1];
 	conn = conn_new(pair[0], &nobody, &ledger->branches[0]);
 	ck_assert_ptr_nonnull(conn);
-	conn_open(conn, loop);
+	conn_open(conn);
 }
 
 void
@@ -111,13 +113,15 @@ tear_down(void)
 	turn();
 	ck_assert(closed);
 	for (size_t i = 0; i < CONN_STATE_COUNT; i++)
-		ck_assert(TAILQ_EMPTY(&loop->lists[i]));
-	ck_assert_uint_eq(loop->stalled, 0);
+		ck_assert(TAILQ_EMPTY(&crowd->lists[i]));
+	ck_assert_uint_eq(crowd->stalled, 0);
+	ck_assert_uint_eq(loop->bulk, 0);
 	if (peer != -1)
 		close(peer);
 	ck_assert_uint_eq(ledger->holders, 1);
 	ledger_release(ledger);
 	inbox_free(reports);
+	crowd_free(crowd);
 	loop_free(loop);
 	event_base_free(control);
 }

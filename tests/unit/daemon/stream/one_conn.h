@@ -11,9 +11,10 @@
 
 /* Each back end, for a loop test. */
 #define ONE_CONN_CONFIGS 4
-extern const struct config one_conn_configs[ONE_CONN_CONFIGS];
+extern const struct loop_settings one_conn_configs[ONE_CONN_CONFIGS];
 
 extern struct loop *loop;
+extern struct crowd *crowd;
 extern struct ledger *ledger; /* of `conn` alone */
 extern struct conn *conn;     /* not there any more once `closed` */
 extern int served;            /* its socket */
@@ -21,9 +22,9 @@ extern int peer;              /* the socket of the other end */
 extern bool closed;
 extern enum close_reason reason; /* once `closed` */
 
-void set_up(const struct config *config);
+void set_up(const struct loop_settings *settings);
 /* The same, with buffers of `buffer` bytes; 0: autotuned ones. */
-void set_up_with(const struct config *config, int buffer);
+void set_up_with(const struct loop_settings *settings, int buffer);
 void tear_down(void);
 
 /* Both ends of a TCP connection with the segments of an Ethernet and such buffers. */

@@ -74,7 +74,7 @@ START_TEST(half_close_loses_nothing)
 		turn();
 	}
 	ck_assert_uint_eq(seen, sent);
-	sweep_watch(loop, loop_now());
+	sweep_watch(crowd, loop_now());
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_PEER);
@@ -196,12 +196,14 @@ START_TEST(who_sends_much_is_served_after_all_else)
 }
 END_TEST
 
+static bool little_is_bulk;
+
 static void
 on_little(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	loop_prioritize(loop, arg, false);
+	little_is_bulk = loop_prioritize(loop, arg, little_is_bulk, false, loop_now());
 }
 
 START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
@@ -221,6 +223,8 @@ START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
 	ck_assert_uint_eq(peer_send(10000, 20000), 20000);
 	while (ledger_received_bytes(ledger) < 20000) /* ended by Check's own time-out where not */
 		event_base_loop(loop->base, EVLOOP_ONCE);
+	if (little_is_bulk)
+		loop_set_bulk(loop, little, false);
 	event_free(little);
 	close(pair[0]);
 	close(pair[1]);
@@ -231,9 +235,9 @@ END_TEST
 START_TEST(all_are_finished_then_aborted)
 {
 	set_up(&one_conn_configs[_i]);
-	sweep_finish_all(loop, CLOSE_DRAIN);
+	sweep_finish_all(crowd, CLOSE_DRAIN);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
-	sweep_abort_all(loop, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_DRAIN);

@@ -21,18 +21,18 @@ START_TEST(idle_ends_by_the_clock_alone)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.idle, 60000);
+	atomic_store(&crowd->limits.idle, 60000);
 	now = loop_now();
-	ck_assert_int_le(sweep_due(loop, now, 100000), 60000);
+	ck_assert_int_le(sweep_due(crowd, now, 100000), 60000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
-	ck_assert_int_eq(sweep_due(loop, now, 1000), 1000);
-	sweep_due(loop, now + 60100, 1000);
+	ck_assert_int_eq(sweep_due(crowd, now, 1000), 1000);
+	sweep_due(crowd, now + 60100, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	/* It has lingered for no time yet; the sweep says when it will have. */
 	now = loop_now();
-	ck_assert_int_le(sweep_due(loop, now, 100000), 5000);
+	ck_assert_int_le(sweep_due(crowd, now, 100000), 5000);
 	ck_assert(!closed);
-	sweep_due(loop, now + 5100, 1000);
+	sweep_due(crowd, now + 5100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_IDLE);
@@ -43,7 +43,7 @@ END_TEST
 START_TEST(no_idle_timeout_ends_nobody)
 {
 	set_up(&one_conn_configs[_i]);
-	ck_assert_int_eq(sweep_due(loop, loop_now() + INT64_C(1000000000), 1000), 1000);
+	ck_assert_int_eq(sweep_due(crowd, loop_now() + INT64_C(1000000000), 1000), 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	tear_down();
 }
@@ -52,9 +52,9 @@ END_TEST
 START_TEST(idle_while_blocked_is_aborted)
 {
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.idle, 60000);
+	atomic_store(&crowd->limits.idle, 60000);
 	fill();
-	sweep_due(loop, loop_now() + 60100, 1000);
+	sweep_due(crowd, loop_now() + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_IDLE);
@@ -77,13 +77,13 @@ START_TEST(a_peer_that_takes_nothing_is_aborted)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.write, 60000);
+	atomic_store(&crowd->limits.write, 60000);
 	fill();
 	now = loop_now();
-	sweep_due(loop, now + 59000, 1000);
+	sweep_due(crowd, now + 59000, 1000);
 	turn();
 	ck_assert(!closed);
-	sweep_due(loop, now + 60100, 1000);
+	sweep_due(crowd, now + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
@@ -97,17 +97,17 @@ START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.write, 60000);
+	atomic_store(&crowd->limits.write, 60000);
 	fill();
 	now = loop_now();
 	for (int i = 1; i < 9; i++) {
 		peer_take(12000);
-		sweep_due(loop, now + i * INT64_C(60100), 1000);
+		sweep_due(crowd, now + i * INT64_C(60100), 1000);
 		ck_assert(!closed);
 		ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
 	}
 	peer_take(12000);
-	sweep_due(loop, now + 620000, 1000);
+	sweep_due(crowd, now + 620000, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
@@ -120,25 +120,25 @@ START_TEST(one_stalled_too_many_is_aborted)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.stalled, 1);
+	atomic_store(&crowd->limits.stalled, 1);
 	fill();
 	now = loop_now();
-	sweep_due(loop, now + 1900, 1000);
-	ck_assert_uint_eq(loop->stalled, 0);
-	sweep_due(loop, now + 2100, 1000);
-	ck_assert_uint_eq(loop->stalled, 1);
+	sweep_due(crowd, now + 1900, 1000);
+	ck_assert_uint_eq(crowd->stalled, 0);
+	sweep_due(crowd, now + 2100, 1000);
+	ck_assert_uint_eq(crowd->stalled, 1);
 	peer_take(40000); /* it moves: stalled no more */
-	sweep_due(loop, now + 2200, 1000);
-	ck_assert_uint_eq(loop->stalled, 0);
+	sweep_due(crowd, now + 2200, 1000);
+	ck_assert_uint_eq(crowd->stalled, 0);
 	ck_assert(!closed);
-	loop->stalled = 1; /* as if another one were */
+	crowd->stalled = 1; /* as if another one were */
 	now = loop_now() + 2100;
-	sweep_due(loop, now, 1000);
-	ck_assert_int_eq(sweep_watch(loop, now), 0);
+	sweep_due(crowd, now, 1000);
+	ck_assert_int_eq(sweep_watch(crowd, now), 0);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
-	loop->stalled = 0;
+	crowd->stalled = 0;
 	tear_down();
 }
 END_TEST
@@ -148,15 +148,15 @@ START_TEST(a_lifetime_ends_whoever_is_busy)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.lifetime, 60000);
-	sweep_due(loop, loop_now() + 59000, 1000);
+	atomic_store(&crowd->limits.lifetime, 60000);
+	sweep_due(crowd, loop_now() + 59000, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	ck_assert_uint_eq(peer_send(0, 100), 100);
 	turn();
-	sweep_due(loop, loop_now() + 60100, 1000);
+	sweep_due(crowd, loop_now() + 60100, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	ck_assert_uint_eq(peer_receive(0, &eof), 100);
-	sweep_abort_all(loop, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP);
 	turn();
 	tear_down();
 	ck_assert_int_eq(reason, CLOSE_LIFETIME);
@@ -180,7 +180,7 @@ START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.write, 60000);
+	atomic_store(&crowd->limits.write, 60000);
 	while (held_by_our_kernel() < 20000) {
 		sent = peer_send(sent, sent + 10000);
 		turn();
@@ -191,12 +191,12 @@ START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
 	now = loop_now();
-	ck_assert_int_eq(sweep_watch(loop, now), LOOP_WATCH);
+	ck_assert_int_eq(sweep_watch(crowd, now), CROWD_WATCH);
 	ck_assert(!closed);
 	peer_take(60000);
-	sweep_due(loop, now + 60100, 1000);
+	sweep_due(crowd, now + 60100, 1000);
 	ck_assert(!closed);
-	sweep_due(loop, loop_now() + 60100, 1000);
+	sweep_due(crowd, loop_now() + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
@@ -215,7 +215,7 @@ be_reading(void)
 static void
 be_paced(void)
 {
-	atomic_store(&loop->limits.bandwidth, 1);
+	atomic_store(&crowd->limits.bandwidth, 1);
 	ck_assert_uint_eq(peer_send(0, 3), 3);
 	turn();
 }
@@ -276,17 +276,17 @@ START_TEST(a_reset_is_noticed_in_each_state)
 	ways[way].be();
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), ways[way].state);
-	sweep_watch(loop, loop_now() + 1000);
+	sweep_watch(crowd, loop_now() + 1000);
 	ck_assert(!closed);
 	ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
 	close(peer);
 	peer = -1;
 	turn();
-	sweep_watch(loop, loop_now() + 1000);
+	sweep_watch(crowd, loop_now() + 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, ways[way].reason);
-	ck_assert_int_eq(sweep_watch(loop, loop_now() + 1000), 0);
+	ck_assert_int_eq(sweep_watch(crowd, loop_now() + 1000), 0);
 	tear_down();
 }
 END_TEST
@@ -314,11 +314,11 @@ START_TEST(memory_of_this_process_counts_as_held)
 	waits = ledger_received_bytes(ledger) - ledger_sent_bytes(ledger);
 	ck_assert_uint_gt(waits, 0);
 	/* Of a limit all but a sixteenth may be held by who is silent. */
-	atomic_store(&loop->limits.blocked_memory, (held_by_kernel() + waits + 2048) * 16 / 15);
-	sweep_watch(loop, loop_now() + 1000);
+	atomic_store(&crowd->limits.blocked_memory, (held_by_kernel() + waits + 2048) * 16 / 15);
+	sweep_watch(crowd, loop_now() + 1000);
 	ck_assert(!closed);
-	atomic_store(&loop->limits.blocked_memory, (held_by_kernel() + waits / 2) * 16 / 15);
-	sweep_watch(loop, loop_now() + 2000);
+	atomic_store(&crowd->limits.blocked_memory, (held_by_kernel() + waits / 2) * 16 / 15);
+	sweep_watch(crowd, loop_now() + 2000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
@@ -329,8 +329,8 @@ END_TEST
 static void
 look_at_memory_now(void)
 {
-	loop->memory_looked = 0;
-	sweep_watch(loop, loop_now());
+	crowd->memory_looked = 0;
+	sweep_watch(crowd, loop_now());
 	turn();
 }
 
@@ -339,12 +339,12 @@ START_TEST(beyond_the_memory_nobody_is_spared)
 {
 	set_up(&one_conn_configs[_i]);
 	fill();
-	atomic_store(&loop->limits.blocked_memory, conn_memory(conn) + conn_memory(conn) / 32);
-	conn_touch(conn);
+	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) + conn_memory(conn) / 32);
+	conn_touch(conn, loop_now());
 	look_at_memory_now();
 	ck_assert(!closed);
-	atomic_store(&loop->limits.blocked_memory, conn_memory(conn) / 2);
-	conn_touch(conn);
+	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) / 2);
+	conn_touch(conn, loop_now());
 	look_at_memory_now();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
@@ -382,11 +382,11 @@ START_TEST(nobody_gets_larger_buffers_while_memory_is_short)
 	size_t at;
 
 	set_up_with(&one_conn_configs[_i], 0);
-	atomic_store(&loop->limits.blocked_memory, BUFFERS_GROWTH);
+	atomic_store(&crowd->limits.blocked_memory, BUFFERS_GROWTH);
 	look_at_memory_now();
 	at = peer_exchange(0, 300000);
 	ck_assert_int_le(receive_buffer(), 32768);
-	atomic_store(&loop->limits.blocked_memory, 2 * BUFFERS_GROWTH + 1000000);
+	atomic_store(&crowd->limits.blocked_memory, 2 * BUFFERS_GROWTH + 1000000);
 	look_at_memory_now();
 	peer_exchange(at, 1000);
 	ck_assert_int_ge(receive_buffer(), BUFFERS_GROWTH);
@@ -401,7 +401,7 @@ START_TEST(a_bandwidth_paces_what_is_read)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	atomic_store(&loop->limits.bandwidth, 100000);
+	atomic_store(&crowd->limits.bandwidth, 100000);
 	ck_assert_uint_eq(peer_send(0, 30000), 30000);
 	turn();
 	turn();
@@ -421,11 +421,11 @@ START_TEST(a_drain_spares_who_is_not_silent)
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
-	loop->draining = true;
+	crowd->draining = true;
 	now = loop_now();
-	sweep_due(loop, now, 100);
+	sweep_due(crowd, now, 100);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
-	sweep_due(loop, now + 1100, 100);
+	sweep_due(crowd, now + 1100, 100);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	tear_down();
 	ck_assert_int_eq(reason, CLOSE_STOP);

@@ -33,9 +33,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 START_TEST(a_wait_that_fails_is_tried_again)
 {
-	const struct config config = { .event_method = EVENT_METHOD_POLL };
+	const struct loop_settings settings = { .method = EVENT_METHOD_POLL };
 	const struct timeval soon = { 0, 1000 };
-	struct event_base *base = loop_base_new(&config);
+	struct event_base *base = loop_base_new(&settings);
 	struct event *timer;
 
 	ck_assert_ptr_nonnull(base);

@@ -1,0 +1,76 @@
+/* The way out: see drain.h. */
+#include "daemon/control/drain.h"
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "daemon/control/server_internal.h"
+
+/* How long before the end of a drain all connections are finished: ms. */
+#define FINISH_BEFORE_END 5000
+
+/* How long before its end the rest is aborted, so that the log has time too: ms at most. */
+#define STOP_BEFORE_END 1500
+
+static void
+on_finish(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	workers_finish(server->workers);
+}
+
+static void
+on_stop(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drain_cut(arg, "drain_timeout");
+}
+
+int
+drain_make(struct server *server)
+{
+	server->drain_finish = evtimer_new(server->base, on_finish, server);
+	server->drain_stop = evtimer_new(server->base, on_stop, server);
+	return server->drain_finish != NULL && server->drain_stop != NULL ? 0 : -1;
+}
+
+void
+drain_free(struct server *server)
+{
+	if (server->drain_finish != NULL)
+		event_free(server->drain_finish);
+	if (server->drain_stop != NULL)
+		event_free(server->drain_stop);
+}
+
+void
+drain_begin(struct server *server, const char *signal)
+{
+	const int most = server->config->drain_timeout * 1000;
+	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
+
+	server->draining = true;
+	listeners_close(server->listeners);
+	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
+	    (unsigned long long)server->admission.open, server->config->drain_timeout);
+	supervision_draining(server->supervision, server->config->drain_timeout);
+	if (server->admission.open == 0) {
+		server_end(server);
+		return;
+	}
+	workers_drain(server->workers);
+	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
+	loop_set_timer(server->drain_stop, most - margin);
+}
+
+void
+drain_cut(struct server *server, const char *signal)
+{
+	log_notice("%s: stopping now, %llu connections aborted", signal,
+	    (unsigned long long)server->admission.open);
+	server_end(server);
+}

@@ -1,0 +1,232 @@
+/* What a configuration changes, part by part: see parts.h. */
+#include "daemon/control/parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/control/server_internal.h"
+#include "daemon/process/cpus.h"
+#include "daemon/process/descriptors.h"
+
+#define MILLISECONDS INT64_C(1000)
+#define MEBIBYTE UINT64_C(1048576)
+
+/* --- descriptors ---------------------------------------------------------------------- */
+
+static size_t
+workers_wanted(const struct config *config)
+{
+	return config->workers > 0 ? (size_t)config->workers : cpus_usable();
+}
+
+/* A limit that was raised for a reload that fails then harms nobody. */
+static bool
+prepare_descriptors(struct server *server, const struct config *next, struct faults *faults)
+{
+	struct descriptors_need need = {
+		.connections = (size_t)next->limits.connections,
+		.workers = server->workers != NULL ? workers_count(server->workers)
+		    : workers_wanted(next),
+		.inherited = server->inherited->count,
+	};
+
+	(void)faults;
+	for (size_t i = 0; i < next->listen_count; i++) {
+		if (protocol_is_stream(next->listen[i].protocol))
+			need.stream_listeners++;
+		else
+			need.datagram_listeners++;
+	}
+	server->next.connections =
+	    descriptors_make_room(next->event_method == EVENT_METHOD_SELECT, &need);
+	return true;
+}
+
+static void
+commit_descriptors(struct server *server, const struct config *next)
+{
+	(void)next;
+	server->admission.limit = server->next.connections;
+}
+
+/* --- workers, and what they carry ----------------------------------------------------- */
+
+static bool
+make_workers(struct server *server, const struct config *config)
+{
+	const struct loop_settings settings = { config->event_method, config->edge_triggered };
+	const size_t count = workers_wanted(config);
+
+	server->workers = workers_new(count, &settings, server->inbox);
+	if (server->workers == NULL)
+		return false;
+	server->admission.workers = server->workers;
+	server->crowds = crowds_new(server->workers, server_settle);
+	server->batches = batches_new(count);
+	server->guard = guard_new();
+	return server->crowds != NULL && server->batches != NULL && server->guard != NULL;
+}
+
+/* They are made once, and freed with the server. */
+static bool
+prepare_workers(struct server *server, const struct config *next, struct faults *faults)
+{
+	if (server->workers != NULL || make_workers(server, next))
+		return true;
+	faults_add(faults, "cannot make workers: %s", strerror(errno));
+	return false;
+}
+
+static void
+commit_workers(struct server *server, const struct config *next)
+{
+	const struct crowd_limits limits = {
+		.idle = next->limits.idle_timeout * MILLISECONDS,
+		.write = next->limits.write_timeout * MILLISECONDS,
+		.lifetime = next->limits.lifetime * MILLISECONDS,
+		.bandwidth = next->limits.bandwidth_per_connection,
+		.stalled = (size_t)next->limits.stalled_connections,
+		.blocked_memory = (uint64_t)next->limits.blocked_memory * MEBIBYTE,
+	};
+
+	crowds_set_limits(server->crowds, &limits);
+}
+
+/* --- who may connect -------------------------------------------------------------------- */
+
+static bool
+prepare_access(struct server *server, const struct config *next, struct faults *faults)
+{
+	if (server->admission.sources == NULL)
+		server->admission.sources = sources_new();
+	server->next.acl = acl_new(&next->access.allow, &next->access.deny);
+	if (server->next.acl != NULL && server->admission.sources != NULL)
+		return true;
+	faults_add(faults, "cannot make the access list: %s", strerror(errno));
+	return false;
+}
+
+static void
+commit_access(struct server *server, const struct config *next)
+{
+	acl_release(server->admission.acl);
+	server->admission.acl = server->next.acl;
+	server->next.acl = NULL;
+	sources_set_limits(server->admission.sources, next->limits.connections_per_source,
+	    next->limits.connection_rate_per_source);
+}
+
+static void
+roll_back_access(struct server *server)
+{
+	acl_release(server->next.acl);
+	server->next.acl = NULL;
+}
+
+/* --- the log ------------------------------------------------------------------------------ */
+
+static void
+commit_log(struct server *server, const struct config *next)
+{
+	(void)server;
+	log_open(next->log.target, next->log.facility, next->log.level);
+}
+
+/* --- listeners ---------------------------------------------------------------------------- */
+
+static bool
+make_listeners(struct server *server)
+{
+	const struct listener_context context = {
+		.base = server->base,
+		.admission = &server->admission,
+		.crowds = server->crowds,
+		.batches = server->batches,
+		.guard = server->guard,
+		.inherited = server->inherited,
+	};
+
+	server->listeners = listeners_new(&context);
+	return server->listeners != NULL;
+}
+
+static bool
+prepare_listeners(struct server *server, const struct config *next, struct faults *faults)
+{
+	if (server->listeners == NULL && !make_listeners(server)) {
+		faults_add(faults, "cannot make listeners: %s", strerror(errno));
+		return false;
+	}
+	return listeners_prepare(server->listeners, next, faults) == 0;
+}
+
+static void
+roll_back_listeners(struct server *server)
+{
+	listeners_roll_back(server->listeners);
+}
+
+/* --- all of them ---------------------------------------------------------------------------- */
+
+/* In the order in which they need each other; the listeners are committed last of all. */
+static const struct part {
+	bool (*prepare)(struct server *server, const struct config *next, struct faults *faults);
+	void (*commit)(struct server *server, const struct config *next);
+	void (*roll_back)(struct server *server);
+} parts[] = {
+	{ prepare_descriptors, commit_descriptors, NULL },
+	{ prepare_workers, commit_workers, NULL },
+	{ prepare_access, commit_access, roll_back_access },
+	{ NULL, commit_log, NULL },
+	{ prepare_listeners, NULL, roll_back_listeners },
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static void
+roll_back(struct server *server, size_t count)
+{
+	while (count-- > 0)
+		if (parts[count].roll_back != NULL)
+			parts[count].roll_back(server);
+}
+
+bool
+parts_prepare(struct server *server, const struct config *next, struct faults *faults)
+{
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].prepare != NULL && !parts[i].prepare(server, next, faults)) {
+			roll_back(server, i);
+			return false;
+		}
+	return true;
+}
+
+void
+parts_roll_back(struct server *server)
+{
+	roll_back(server, PARTS);
+}
+
+static void
+warn_fixed(const char *option, const char *running, const char *next)
+{
+	log_warning("%s = %s needs a restart: %s stays in force", option, next, running);
+}
+
+struct listeners_change
+parts_commit(struct server *server, struct config *next)
+{
+	struct listeners_change change;
+
+	if (server->config != NULL)
+		config_keep_fixed(next, server->config, warn_fixed);
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].commit != NULL)
+			parts[i].commit(server, next);
+	change = listeners_commit(server->listeners, next);
+	listeners_resume(server->listeners);
+	config_free(server->config);
+	server->config = next;
+	return change;
+}

@@ -1,0 +1,61 @@
+/* A reload: see reload.h. */
+#include "daemon/control/reload.h"
+
+#include "base/log.h"
+#include "daemon/control/parts.h"
+#include "daemon/control/server_internal.h"
+
+void
+reload_log_faults(const struct faults *faults)
+{
+	for (size_t i = 0; i < faults_count(faults); i++)
+		log_error("%s", faults_get(faults, i));
+}
+
+/* Returns true when the new configuration is in force, false when nothing has changed. */
+static bool
+try_reload(struct server *server, struct faults *faults)
+{
+	struct config_source source = *server->source;
+	struct listeners_change change;
+	struct config *next;
+
+	/* An editor's rename must never close the listeners. */
+	source.may_be_missing = false;
+	source.running = server->config;
+	next = config_load(&source, faults);
+	if (next == NULL)
+		return false;
+	if (!parts_prepare(server, next, faults)) {
+		config_free(next);
+		return false;
+	}
+	change = parts_commit(server, next);
+	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept", source.path,
+	    change.added, change.removed, change.kept);
+	inherited_tell_unserved(server->inherited, next);
+	return true;
+}
+
+void
+reload(struct server *server)
+{
+	struct faults *faults = faults_new();
+	const char *fault = NULL;
+
+	log_notice("SIGHUP: reloading %s", server->source->path);
+	supervision_reloading(server->supervision);
+	if (faults != NULL && try_reload(server, faults)) {
+		server->reloads_succeeded++;
+	} else {
+		server->reloads_failed++;
+		fault = "out of memory";
+		if (faults != NULL && faults_count(faults) > 0) {
+			reload_log_faults(faults);
+			fault = faults_get(faults, 0);
+		}
+		log_error("reload failed: the running configuration stays in force");
+	}
+	supervision_reloaded(server->supervision, fault);
+	faults_free(faults);
+}

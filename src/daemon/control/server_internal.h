@@ -1,0 +1,54 @@
+/*
+ * What the control thread has, for the files of this folder alone: server.c has its life,
+ * parts.c what a configuration changes, reload.c, drain.c and signals.c what happens to it.
+ */
+#ifndef DAEMON_CONTROL_SERVER_INTERNAL_H
+#define DAEMON_CONTROL_SERVER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "daemon/config/config.h"
+#include "daemon/control/supervision.h"
+#include "daemon/datagram/batches.h"
+#include "daemon/datagram/guard.h"
+#include "daemon/listen/listeners.h"
+#include "daemon/stream/crowds.h"
+
+#define SERVER_SIGNALS 4
+
+struct server {
+	struct config *config; /* in force; NULL while it starts */
+	const struct config_source *source;
+	const struct inherited *inherited;
+	struct event_base *base;
+	struct inbox *inbox; /* where goes what the workers are done with */
+	struct workers *workers;
+	struct crowds *crowds;
+	struct batches *batches;
+	struct guard *guard;
+	struct admission admission;
+	struct listeners *listeners;
+	struct supervision *supervision;
+
+	/* What parts.c has prepared and not committed yet. */
+	struct {
+		struct acl *acl;
+		size_t connections;
+	} next;
+
+	struct event *signals[SERVER_SIGNALS];
+	struct event *drain_finish, *drain_stop;
+	bool draining;
+	uint64_t reloads_succeeded, reloads_failed;
+	time_t started;
+};
+
+/* Leaves the control thread's loop: what is still connected is aborted. */
+void server_end(struct server *server);
+
+/* A connection came home: settles its books, and lets others in or the drain end. */
+void server_settle(void *server, struct letter *letter);
+
+#endif

@@ -1,0 +1,82 @@
+/* What signals ask of the daemon: see signals.h. */
+#include "daemon/control/signals.h"
+
+#include <event2/event.h>
+#include <signal.h>
+
+#include "base/log.h"
+#include "daemon/control/drain.h"
+#include "daemon/control/reload.h"
+#include "daemon/control/server_internal.h"
+#include "daemon/observe/series.h"
+
+static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+
+static void
+log_series(void *arg, const char *series, uint64_t value)
+{
+	(void)arg;
+	log_notice("%s %llu", series, (unsigned long long)value);
+}
+
+static void
+log_statistics(const struct server *server)
+{
+	const struct series_view view = {
+		.listeners = server->listeners,
+		.admission = &server->admission,
+		.workers = server->workers,
+		.reloads_succeeded = server->reloads_succeeded,
+		.reloads_failed = server->reloads_failed,
+		.started = server->started,
+	};
+
+	series_each(&view, log_series, NULL);
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct server *server = arg;
+	const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+
+	(void)what;
+	if (number == SIGUSR1)
+		log_statistics(server);
+	else if (number == SIGHUP && server->draining)
+		log_notice("SIGHUP: no reload in a drain");
+	else if (number == SIGHUP)
+		reload(server);
+	else if (server->draining)
+		drain_cut(server, name);
+	else
+		drain_begin(server, name);
+}
+
+int
+signals_watch(struct server *server)
+{
+	for (size_t i = 0; i < SERVER_SIGNALS; i++) {
+		server->signals[i] = evsignal_new(server->base, signals[i], on_signal, server);
+		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+signals_free(struct server *server)
+{
+	for (size_t i = 0; i < SERVER_SIGNALS; i++)
+		if (server->signals[i] != NULL)
+			event_free(server->signals[i]);
+}
+
+void
+signals_block(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}

@@ -1,0 +1,89 @@
+/*
+ * The connections of one worker: who waits for what, and what all of them together may take.
+ * The worker's thread owns it, once that runs, but for the limits.
+ */
+#ifndef DAEMON_STREAM_CROWD_H
+#define DAEMON_STREAM_CROWD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/threads/loop.h"
+
+struct conn;
+struct letter;
+
+TAILQ_HEAD(conn_list, conn);
+
+/* What a connection waits for.  Each state has a list, the longest silent first. */
+enum conn_state {
+	CONN_READING,   /* for bytes; none of its own wait */
+	CONN_PACED,     /* for limits.bandwidth_per_connection to let it read on */
+	CONN_BLOCKED,   /* for its peer: bytes wait in the bufferevent; nothing is read */
+	CONN_FLUSHING,  /* the same, and our side is shut down once they are sent */
+	CONN_LINGERING, /* our side is shut down: for the peer's, reading nothing back */
+	CONN_CLOSING,   /* both sides are: for the peer to take what the kernel holds */
+	CONN_STATE_COUNT,
+};
+
+/* What connections may take; 0: no limit. */
+struct crowd_limits {
+	int64_t idle, write, lifetime; /* milliseconds */
+	int64_t bandwidth;             /* bytes per second, of each connection */
+	size_t stalled;                /* connections, of all crowds together */
+	uint64_t blocked_memory;       /* bytes, of all crowds together */
+};
+
+/*
+ * How often those are looked at that wait, for their peers or for their time, while there are
+ * any: ms.  What is found is found within 200 ms then, late timers and a busy loop included.
+ */
+#define CROWD_WATCH 100
+
+struct crowd {
+	struct loop *loop;
+	/* The control thread's: is delivered there with what conn_letter() gave. */
+	void (*closed)(void *control, struct letter *letter);
+	struct caretaker caretaker; /* sweep.h */
+	bool draining;              /* silent connections are finished */
+
+	/* The limits, of which the control thread writes its share at any time; 0: none. */
+	struct {
+		_Atomic int64_t idle, write, lifetime, bandwidth;
+		_Atomic size_t stalled;
+		_Atomic uint64_t blocked_memory;
+	} limits;
+
+	struct conn_list lists[CONN_STATE_COUNT];
+	size_t stalled;       /* connections that are blocked and took nothing lately */
+	int64_t ages_looked;  /* loop_now() when connections last were, for limits.lifetime */
+	struct event *pacer;   /* NULL until a connection is paced; pending while one is */
+	struct event *watcher; /* looks at those who wait, by sweep.h; NULL: nobody does */
+
+	uint64_t memory_held;  /* bytes, for blocked and busy ones at `memory_looked` */
+	int64_t memory_looked; /* loop_now() */
+	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
+	size_t waiting_memory; /* bytes of this process for what waits */
+	size_t waiting_most;   /* the most of it since the C library last gave memory back */
+};
+
+/*
+ * Returns a crowd of nobody, or NULL.  `closed` is called in the control thread.  crowd_free()
+ * frees it before its loop, once it is nobody again.
+ */
+struct crowd *crowd_new(struct loop *loop, void (*closed)(void *control, struct letter *letter));
+void crowd_free(struct crowd *crowd);
+
+/* From the control thread, at any time: takes over the limits, which `crowds` of them share. */
+void crowd_set_limits(struct crowd *crowd, const struct crowd_limits *limits, size_t crowds);
+
+/*
+ * Has the watcher look soon, where it is not about to: a connection waits for its peer, or for
+ * its time, and no event may tell when its peer is gone.
+ */
+void crowd_watch(struct crowd *crowd);
+
+#endif
