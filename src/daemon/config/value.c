@@ -11,7 +11,7 @@
 #include "net/endpoint.h"
 #include "net/lists.h"
 
-/* All names that an option has to choose from, and the NUL. */
+/* The names that an option has to choose from, and the NUL. */
 #define NAMES_SIZE (VALUE_RIGHT_SIZE - sizeof("give "))
 
 _Static_assert(ADDRESS_RIGHT_SIZE <= VALUE_RIGHT_SIZE, "endpoint_check_host() writes to it");
@@ -285,16 +285,21 @@ static const struct type {
 	const char *(*names)(const struct option_row *row, char *names);
 	bool is_list;
 } types[] = {
-	[OPTION_NUMBER] = { sizeof(int), parse_number, format_number },
-	[OPTION_PORT] = { sizeof(uint16_t), parse_port, format_port },
-	[OPTION_BOOL] = { sizeof(bool), parse_bool, format_bool },
-	[OPTION_STRING] = { sizeof(char *), parse_string, format_string, free_string },
-	[OPTION_ADDRESS] = { sizeof(char *), parse_address, format_string, free_string },
-	[OPTION_CHOICE] = { sizeof(int), parse_choice, format_choice, .names = choice_names },
-	[OPTION_PROTOCOL] = { sizeof(enum protocol), parse_protocol, format_protocol,
-		.names = names_of_protocols },
-	[OPTION_PREFIXES] = { LIST_SIZE, parse_prefix, format_list, list_clear, .is_list = true },
-	[OPTION_PORTS] = { LIST_SIZE, parse_ports, format_list, list_clear, .is_list = true },
+	[OPTION_NUMBER] = { .size = sizeof(int), .parse = parse_number, .format = format_number },
+	[OPTION_PORT] = { .size = sizeof(uint16_t), .parse = parse_port, .format = format_port },
+	[OPTION_BOOL] = { .size = sizeof(bool), .parse = parse_bool, .format = format_bool },
+	[OPTION_STRING] = { .size = sizeof(char *), .parse = parse_string,
+	    .format = format_string, .free = free_string },
+	[OPTION_ADDRESS] = { .size = sizeof(char *), .parse = parse_address,
+	    .format = format_string, .free = free_string },
+	[OPTION_CHOICE] = { .size = sizeof(int), .parse = parse_choice, .format = format_choice,
+	    .names = choice_names },
+	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,
+	    .format = format_protocol, .names = names_of_protocols },
+	[OPTION_PREFIXES] = { .size = LIST_SIZE, .parse = parse_prefix, .format = format_list,
+	    .free = list_clear, .is_list = true },
+	[OPTION_PORTS] = { .size = LIST_SIZE, .parse = parse_ports, .format = format_list,
+	    .free = list_clear, .is_list = true },
 };
 
 static const struct type *
