@@ -493,6 +493,12 @@ config_load(const struct config_source *source, struct faults *faults)
 	return NULL;
 }
 
+struct endpoint_view
+config_endpoint(const struct listen_config *listen)
+{
+	return (struct endpoint_view){ listen->protocol, listen->address, listen->port };
+}
+
 void
 config_free(struct config *config)
 {

@@ -99,7 +99,8 @@ make(const struct listeners *listeners, const struct listen_config *listen,
 {
 	const struct listener_kind *kind = kind_of(listen->protocol);
 	const struct binding binding = {
-		.config = listen,
+		.name = listen->name,
+		.endpoint = config_endpoint(listen),
 		.sockets = kind->sockets,
 		.socket_buffer = config->limits.socket_buffer,
 		.workers = workers_count(listeners->context.admission->workers),
