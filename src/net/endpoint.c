@@ -106,6 +106,12 @@ endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *t
 }
 
 const char *
+endpoint_format_view(const struct endpoint_view *view, char text[ENDPOINT_TEXT_SIZE])
+{
+	return endpoint_format(view->protocol, view->host, view->port, text, ENDPOINT_TEXT_SIZE);
+}
+
+const char *
 endpoint_format_socket(enum protocol protocol, const struct address *address, bool is_any,
     char *text, size_t size)
 {
@@ -154,28 +160,30 @@ add(struct endpoint_cover *cover, const char *text, uint16_t port)
 }
 
 struct endpoint_cover
-endpoint_cover(const char *host, uint16_t port)
+endpoint_cover(const struct endpoint_view *view)
 {
-	struct endpoint_cover cover = { .dual_stack = endpoint_is_any(host) };
+	struct endpoint_cover cover = { .dual_stack = endpoint_is_any(view->host) };
 
 	if (cover.dual_stack) {
-		add(&cover, "::", port);
-		add(&cover, "0.0.0.0", port);
-	} else if (is_localhost(host)) {
-		add(&cover, "127.0.0.1", port);
-		add(&cover, "::1", port);
+		add(&cover, "::", view->port);
+		add(&cover, "0.0.0.0", view->port);
+	} else if (is_localhost(view->host)) {
+		add(&cover, "127.0.0.1", view->port);
+		add(&cover, "::1", view->port);
 	} else {
-		add(&cover, host, port);
+		add(&cover, view->host, view->port);
 	}
 	return cover;
 }
 
 bool
-endpoint_covers(const char *host, uint16_t port, const struct address *address, bool dual_stack)
+endpoint_covers(const struct endpoint_view *view, enum protocol protocol,
+    const struct address *address, bool dual_stack)
 {
-	const struct endpoint_cover cover = endpoint_cover(host, port);
+	const struct endpoint_cover cover = endpoint_cover(view);
 
-	if (port == 0 || (dual_stack && !cover.dual_stack))
+	if (!protocol_shares_addresses(view->protocol, protocol) || view->port == 0 ||
+	    (dual_stack && !cover.dual_stack))
 		return false;
 	for (size_t i = 0; i < cover.count; i++)
 		if (address_equal(&cover.addresses[i], address))
@@ -207,7 +215,7 @@ endpoint_overlap(const struct endpoint_view *a, const struct endpoint_view *b)
 		return false;
 	if (strcmp(a->host, b->host) == 0) /* also on an interface that is not there */
 		return true;
-	of_a = endpoint_cover(a->host, a->port);
-	of_b = endpoint_cover(b->host, b->port);
+	of_a = endpoint_cover(a);
+	of_b = endpoint_cover(b);
 	return covers_overlap(&of_a, &of_b);
 }

@@ -27,7 +27,7 @@ struct endpoint {
 	uint16_t port;            /* host order */
 };
 
-/* The same of a host that is kept elsewhere. */
+/* Where a listener listens: the same of a host that is kept elsewhere. */
 struct endpoint_view {
 	enum protocol protocol;
 	const char *host;
@@ -61,6 +61,9 @@ const char *endpoint_parse(struct endpoint *endpoint, const char *text);
 const char *endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text,
     size_t size);
 
+/* The same of where a listener listens. */
+const char *endpoint_format_view(const struct endpoint_view *view, char text[ENDPOINT_TEXT_SIZE]);
+
 /* The same of a socket at `address`, with "*" for the host where it `is_any`. */
 const char *endpoint_format_socket(enum protocol protocol, const struct address *address,
     bool is_any, char *text, size_t size);
@@ -75,15 +78,15 @@ bool endpoint_is_any(const char *host);
 bool endpoint_check_host(const char *text, char host[ADDRESS_HOST_SIZE],
     char right[ADDRESS_RIGHT_SIZE]);
 
-/* What `host`, which endpoint_check_host() has judged, means now. */
-struct endpoint_cover endpoint_cover(const char *host, uint16_t port);
+/* What `view`, whose host endpoint_check_host() has judged, means now. */
+struct endpoint_cover endpoint_cover(const struct endpoint_view *view);
 
 /*
- * True where a socket at `address`, `dual_stack` or not, is one of those that `host` and `port`
- * mean; none is for port 0.
+ * True where a socket like those of `protocol` at `address`, `dual_stack` or not, is one of
+ * those that `view` means; none is for port 0.
  */
-bool endpoint_covers(const char *host, uint16_t port, const struct address *address,
-    bool dual_stack);
+bool endpoint_covers(const struct endpoint_view *view, enum protocol protocol,
+    const struct address *address, bool dual_stack);
 
 /* True where a listener on `a` would take an address of one on `b`, whatever the host has. */
 bool endpoint_overlap(const struct endpoint_view *a, const struct endpoint_view *b);

@@ -20,6 +20,12 @@ option_find(const char *section, const char *name)
 	return NULL;
 }
 
+bool
+option_is_of_listener(const struct option_row *row)
+{
+	return strcmp(row->section, "listen") == 0;
+}
+
 const char *
 option_label(const struct option_row *row, char label[OPTION_LABEL_SIZE])
 {

@@ -96,8 +96,7 @@ check_name(const struct config_places *places, struct faults *faults, const char
 static bool
 overlap(const struct listen_config *a, const struct listen_config *b)
 {
-	const struct endpoint_view of_a = { a->protocol, a->address, a->port };
-	const struct endpoint_view of_b = { b->protocol, b->address, b->port };
+	const struct endpoint_view of_a = config_endpoint(a), of_b = config_endpoint(b);
 
 	return endpoint_overlap(&of_a, &of_b);
 }
@@ -106,15 +105,15 @@ static void
 tell_overlap(const struct listen_config *a, struct place at_a, const struct listen_config *b,
     struct place at_b, struct faults *faults)
 {
+	const struct endpoint_view of_a = config_endpoint(a), of_b = config_endpoint(b);
 	char uri_a[ENDPOINT_TEXT_SIZE], uri_b[ENDPOINT_TEXT_SIZE], line[32] = "";
 
-	endpoint_format(a->protocol, a->address, a->port, uri_a, sizeof(uri_a));
-	endpoint_format(b->protocol, b->address, b->port, uri_b, sizeof(uri_b));
 	if (at_a.line != 0)
 		snprintf(line, sizeof(line), " of line %d", at_a.line);
 	faults_add_at(faults, at_b,
 	    "listener \"%s\" (%s) overlaps listener \"%s\" (%s)%s: give another address or port",
-	    b->name, uri_b, a->name, uri_a, line);
+	    b->name, endpoint_format_view(&of_b, uri_b), a->name,
+	    endpoint_format_view(&of_a, uri_a), line);
 }
 
 static void

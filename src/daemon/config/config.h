@@ -106,6 +106,15 @@ int config_dump(const struct config *config, FILE *out);
 void config_keep_fixed(struct config *next, struct config *running,
     void (*changed)(const char *option, const char *running, const char *next));
 
+/* Where it listens, for as long as *listen is there. */
+struct endpoint_view config_endpoint(const struct listen_config *listen);
+
+/*
+ * True where a listener that runs as `a` says is what `b` asks for, but for options that a
+ * reload changes in place: the name is the same, and all by which sockets are bound.
+ */
+bool config_is_same_listener(const struct listen_config *a, const struct listen_config *b);
+
 /* "auto", "epoll", "poll" or "select". */
 const char *event_method_name(enum event_method method);
 

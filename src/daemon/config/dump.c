@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/config/config.h"
-#include "daemon/config/options.h"
+#include "daemon/config/value.h"
 
 /* Where the comments begin when the values leave room, with tabs of 8. */
 #define COMMENT_COLUMN 32
@@ -14,10 +14,11 @@ dump_option(const struct option_row *row, const void *base, bool indent, FILE *o
 {
 	const int start = indent && fputc('\t', out) != EOF ? TAB_WIDTH : 0;
 	const int name = start + fprintf(out, "%s = ", row->name);
-	const int used = name + option_print(row, base, out);
+	const int used = name + value_print(row, base, out);
 	const int gap = used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 0;
+	char help[VALUE_RIGHT_SIZE];
 
-	fprintf(out, "%*s # %s\n", gap, "", row->help);
+	fprintf(out, "%*s # %s\n", gap, "", value_help(row, help));
 }
 
 /* Prints the rows from `row` to the end of its section; returns the row behind them. */

@@ -11,6 +11,7 @@
 #include "daemon/config/file.h"
 #include "daemon/config/list_text.h"
 #include "daemon/config/options.h"
+#include "daemon/config/value.h"
 
 /* The longest name of a listener: it goes into log lines and counters. */
 #define LISTENER_NAME_MAX 63
@@ -69,7 +70,7 @@ add_listener(struct loading *loading, char *name, struct place place)
 	listen->name = name;
 	loading->places.listen[config->listen_count] = place;
 	config->listen_count++;
-	if (name != NULL && option_set_defaults(listen, true) == 0)
+	if (name != NULL && values_set_defaults(listen, true) == 0)
 		return listen;
 	loading->places.listen[config->listen_count - 1].name = NULL;
 	out_of_memory(loading);
@@ -80,7 +81,7 @@ static void
 drop_listeners(struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
-		option_free_values(&config->listen[i], true);
+		values_free(&config->listen[i], true);
 		free(config->listen[i].name);
 	}
 	free(config->listen);
@@ -142,7 +143,7 @@ add_value_fault(struct loading *loading, const struct setting *setting, const ch
 	if (setting->subject != NULL)
 		faults_add_at(loading->faults, setting->place, "%s = %s: %s", setting->subject,
 		    show(value, shown), right);
-	else if (setting->entry->is_list && option_is_list(setting->entry->row))
+	else if (setting->entry->is_list && value_is_list(setting->entry->row))
 		faults_add_at(loading->faults, setting->place, "%s: %s", show(value, shown), right);
 	else
 		faults_add_at(loading->faults, setting->place, "%s", right);
@@ -153,14 +154,14 @@ apply_element(struct loading *loading, const struct setting *setting,
     const struct list_element *element)
 {
 	char *text = strndup(element->text, element->length);
-	char right[OPTION_RIGHT_SIZE];
+	char right[VALUE_RIGHT_SIZE];
 	bool taken;
 
 	if (text == NULL) {
 		out_of_memory(loading);
 		return false;
 	}
-	taken = option_parse(setting->entry->row, text, setting->base, right);
+	taken = value_parse(setting->entry->row, text, setting->base, right);
 	if (!taken)
 		add_value_fault(loading, setting, text, right);
 	free(text);
@@ -196,13 +197,13 @@ static bool
 apply_value(struct loading *loading, const struct setting *setting)
 {
 	const struct config_entry *entry = setting->entry;
-	char right[OPTION_RIGHT_SIZE] = "give one value, not a list";
+	char right[VALUE_RIGHT_SIZE] = "give one value, not a list";
 
-	if (option_is_list(entry->row))
-		option_clear(entry->row, setting->base);
-	if (entry->is_list && option_is_list(entry->row))
+	if (value_is_list(entry->row))
+		value_clear(entry->row, setting->base);
+	if (entry->is_list && value_is_list(entry->row))
 		return apply_list(loading, setting);
-	if (!entry->is_list && option_parse(entry->row, entry->value, setting->base, right))
+	if (!entry->is_list && value_parse(entry->row, entry->value, setting->base, right))
 		return true;
 	add_value_fault(loading, setting, entry->value, right);
 	return false;
@@ -348,7 +349,7 @@ apply_uri(struct loading *loading, size_t index)
 	const char *text = loading->source->listen[index];
 	const struct option_row *address = option_find("listen", "address");
 	const struct place place = keep_argument(loading, 'l', text);
-	char right[OPTION_RIGHT_SIZE], *name;
+	char right[VALUE_RIGHT_SIZE], *name;
 	struct listen_config *listen;
 	struct endpoint endpoint;
 	const char *fault = endpoint_parse(&endpoint, text);
@@ -363,7 +364,7 @@ apply_uri(struct loading *loading, size_t index)
 		return;
 	listen->protocol = endpoint.protocol;
 	listen->port = endpoint.port;
-	if (!option_parse(address, endpoint.host, listen, right)) {
+	if (!value_parse(address, endpoint.host, listen, right)) {
 		faults_add_at(loading->faults, place, "%s", right);
 		loading->places.listen[loading->config->listen_count - 1].name = NULL;
 	}
@@ -467,7 +468,7 @@ prepare(struct loading *loading)
 	loading->arguments =
 	    calloc(source->listen_count + source->set_count + 1, sizeof(*loading->arguments));
 	return loading->config != NULL && loading->places.options != NULL &&
-	    loading->arguments != NULL && option_set_defaults(loading->config, false) == 0;
+	    loading->arguments != NULL && values_set_defaults(loading->config, false) == 0;
 }
 
 struct config *
@@ -492,28 +493,18 @@ config_load(const struct config_source *source, struct faults *faults)
 	return NULL;
 }
 
+struct endpoint_view
+config_endpoint(const struct listen_config *listen)
+{
+	return (struct endpoint_view){ listen->protocol, listen->address, listen->port };
+}
+
 void
 config_free(struct config *config)
 {
 	if (config == NULL)
 		return;
 	drop_listeners(config);
-	option_free_values(config, false);
+	values_free(config, false);
 	free(config);
-}
-
-void
-config_keep_fixed(struct config *next, struct config *running,
-    void (*changed)(const char *option, const char *running, const char *next))
-{
-	char label[OPTION_LABEL_SIZE], before[OPTION_TEXT_SIZE], after[OPTION_TEXT_SIZE];
-
-	OPTION_FOR_EACH(row) {
-		if (row->reloadable)
-			continue;
-		if (!option_equal(row, running, next))
-			changed(option_label(row, label), option_format(row, running, before),
-			    option_format(row, next, after));
-		option_swap(row, next, running);
-	}
 }

@@ -201,7 +201,7 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
     const struct bound *bound)
 {
 	struct acceptor *acceptor =
-	    calloc(1, sizeof(*acceptor) + bound->count * sizeof(acceptor->acceptable[0]));
+	    calloc(1, sizeof(*acceptor) + bound->count * sizeof(struct event *));
 
 	if (acceptor == NULL)
 		return NULL;

@@ -20,18 +20,18 @@ void *acceptor_new(const struct listener_context *context, struct ledger *ledger
     const struct bound *bound);
 
 /* Frees it; the sockets stay open. */
-void acceptor_free(void *acceptor);
+void acceptor_free(void *service);
 
 /* Begins to accept. */
-void acceptor_serve(void *acceptor);
+void acceptor_serve(void *service);
 
 /* Accepts again, where it had stopped. */
-void acceptor_resume(void *acceptor);
+void acceptor_resume(void *service);
 
 /*
  * Admits what waits as far as there is room, closes the sockets and frees it.  What waits at
  * an inherited socket is left to whoever serves it next.
  */
-void acceptor_close(void *acceptor);
+void acceptor_close(void *service);
 
 #endif

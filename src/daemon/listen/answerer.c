@@ -41,7 +41,7 @@ answerer_new(const struct listener_context *context, struct ledger *ledger,
     const struct bound *bound)
 {
 	struct answerer *answerer =
-	    calloc(1, sizeof(*answerer) + bound->count * sizeof(answerer->sockets[0]));
+	    calloc(1, sizeof(*answerer) + bound->count * sizeof(struct datagram_socket *));
 
 	if (answerer == NULL)
 		return NULL;

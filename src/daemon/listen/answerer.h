@@ -19,18 +19,18 @@ void *answerer_new(const struct listener_context *context, struct ledger *ledger
     const struct bound *bound);
 
 /* Frees it, before answerer_serve(); the sockets stay open. */
-void answerer_free(void *answerer);
+void answerer_free(void *service);
 
 /* Takes over the access list of its context: all workers have a part in it. */
-void answerer_take_acl(void *answerer);
+void answerer_take_acl(void *service);
 
 /* Gives the sockets away: they are answered from here on. */
-void answerer_serve(void *answerer);
+void answerer_serve(void *service);
 
 /*
  * Has what has arrived answered and the sockets closed, and frees it.  What has arrived at an
  * inherited socket is left to whoever serves it next.
  */
-void answerer_close(void *answerer);
+void answerer_close(void *service);
 
 #endif

@@ -93,7 +93,7 @@ static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
     size_t place, struct bound *bound)
 {
-	const int type = protocol_socket_type(binding->config->protocol);
+	const int type = protocol_socket_type(binding->endpoint.protocol);
 	const int fd = socket(address->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
@@ -215,7 +215,7 @@ add_inherited(const struct binding *binding, struct bound *bound)
 		const struct inherited_socket *socket = &binding->inherited->sockets[i];
 		int fd;
 
-		if (!inherited_belongs(socket, binding->config))
+		if (!inherited_belongs(socket, &binding->endpoint))
 			continue;
 		fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd == -1) {
@@ -263,9 +263,8 @@ bind_each(const struct binding *binding, const struct endpoint_cover *cover, str
 static int
 bind_cover(const struct binding *binding, struct bound *bound)
 {
-	const struct endpoint_cover cover =
-	    endpoint_cover(binding->config->address, binding->config->port);
-	int tries = binding->config->port == 0 ? PORT_TRIES : 1;
+	const struct endpoint_cover cover = endpoint_cover(&binding->endpoint);
+	int tries = binding->endpoint.port == 0 ? PORT_TRIES : 1;
 
 	if (cover.count == 0) {
 		errno = ENODEV; /* the interface of a link-local address */
@@ -285,14 +284,15 @@ bind_cover(const struct binding *binding, struct bound *bound)
 static const char *
 hint(const struct binding *binding, int error, char *text, size_t size)
 {
-	const struct listen_config *config = binding->config;
-	const struct inherited_socket *beside = inherited_beside(binding->inherited, config);
+	const struct inherited_socket *beside =
+	    inherited_beside(binding->inherited, &binding->endpoint);
+	const uint16_t port = binding->endpoint.port;
 
 	*text = '\0';
 	if (error == EADDRINUSE && beside != NULL)
 		snprintf(text, size, "; %s is inherited (%s): give the listener that address",
 		    beside->uri, beside->name);
-	else if (error == EACCES && config->port != 0 && config->port < 1024)
+	else if (error == EACCES && port != 0 && port < 1024)
 		snprintf(text, size, "; a port below 1024 needs root or CAP_NET_BIND_SERVICE");
 	else if (error == EAFNOSUPPORT && binding->inherited->count > 0)
 		snprintf(text, size, "; this service may only have the sockets of its socket unit");
@@ -302,7 +302,6 @@ hint(const struct binding *binding, int error, char *text, size_t size)
 int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
-	const struct listen_config *config = binding->config;
 	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
 	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;
@@ -312,8 +311,8 @@ bind_listener(const struct binding *binding, struct bound *bound, struct faults 
 		return 0;
 	error = errno;
 	bind_free(bound);
-	endpoint_format(config->protocol, config->address, config->port, uri, sizeof(uri));
-	faults_add(faults, "cannot listen on %s (%s): %s%s", uri, config->name, strerror(error),
+	faults_add(faults, "cannot listen on %s (%s): %s%s",
+	    endpoint_format_view(&binding->endpoint, uri), binding->name, strerror(error),
 	    hint(binding, error, text, sizeof(text)));
 	errno = error;
 	return -1;

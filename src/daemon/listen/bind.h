@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 #include "base/faults.h"
-#include "daemon/config/config.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/listen/sockets.h"
 #include "net/address.h"
+#include "net/endpoint.h"
 
 struct bound {
 	size_t count;
@@ -27,7 +27,8 @@ struct bound {
 
 /* What is to be bound, and beside what. */
 struct binding {
-	const struct listen_config *config;
+	const char *name; /* the listener's */
+	struct endpoint_view endpoint;
 	const struct socket_kind *sockets;
 	int socket_buffer; /* limits.socket_buffer */
 	size_t workers;

@@ -110,18 +110,20 @@ inherited_take(struct faults *faults)
 /* --- whose it is ------------------------------------------------------------------ */
 
 bool
-inherited_belongs(const struct inherited_socket *socket, const struct listen_config *config)
+inherited_belongs(const struct inherited_socket *socket, const struct endpoint_view *endpoint)
 {
-	return protocol_shares_addresses(config->protocol, socket->protocol) &&
-	    endpoint_covers(config->address, config->port, &socket->address, socket->dual_stack);
+	return endpoint_covers(endpoint, socket->protocol, &socket->address, socket->dual_stack);
 }
 
 static bool
 is_served(const struct inherited_socket *socket, const struct config *config)
 {
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (inherited_belongs(socket, &config->listen[i]))
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct endpoint_view endpoint = config_endpoint(&config->listen[i]);
+
+		if (inherited_belongs(socket, &endpoint))
 			return true;
+	}
 	return false;
 }
 
@@ -135,26 +137,35 @@ find_namesake(const struct inherited_socket *socket, const struct config *config
 	return NULL;
 }
 
+/* What would be right, for the socket that nobody serves. */
+static void
+add_unserved(const struct inherited_socket *socket, const struct listen_config *namesake,
+    struct faults *faults)
+{
+	struct endpoint_view endpoint;
+	char uri[ENDPOINT_TEXT_SIZE];
+
+	if (namesake == NULL) {
+		faults_add(faults, "inherited socket %s (%s): no listener has that address: give "
+		    "one to the configuration, or take it from the socket unit", socket->uri,
+		    socket->name);
+		return;
+	}
+	endpoint = config_endpoint(namesake);
+	faults_add(faults, "inherited socket %s (%s): the listener of that name has %s: give "
+	    "both the same address", socket->uri, socket->name,
+	    endpoint_format_view(&endpoint, uri));
+}
+
 void
 inherited_check(const struct inherited *inherited, const struct config *config,
     struct faults *faults)
 {
 	for (size_t i = 0; i < inherited->count; i++) {
 		const struct inherited_socket *socket = &inherited->sockets[i];
-		const struct listen_config *namesake = find_namesake(socket, config);
-		char uri[ENDPOINT_TEXT_SIZE];
 
-		if (is_served(socket, config))
-			continue;
-		if (namesake != NULL)
-			faults_add(faults, "inherited socket %s (%s): the listener of that name "
-			    "has %s: give both the same address", socket->uri, socket->name,
-			    endpoint_format(namesake->protocol, namesake->address, namesake->port, uri,
-				sizeof(uri)));
-		else
-			faults_add(faults, "inherited socket %s (%s): no listener has that "
-			    "address: give one to the configuration, or take it from the socket "
-			    "unit", socket->uri, socket->name);
+		if (!is_served(socket, config))
+			add_unserved(socket, find_namesake(socket, config), faults);
 	}
 }
 
@@ -168,12 +179,15 @@ inherited_tell_unserved(const struct inherited *inherited, const struct config *
 }
 
 const struct inherited_socket *
-inherited_beside(const struct inherited *inherited, const struct listen_config *config)
+inherited_beside(const struct inherited *inherited, const struct endpoint_view *endpoint)
 {
-	for (size_t i = 0; i < inherited->count; i++)
-		if (protocol_shares_addresses(inherited->sockets[i].protocol, config->protocol) &&
-		    address_port(&inherited->sockets[i].address) == config->port &&
-		    !inherited_belongs(&inherited->sockets[i], config))
-			return &inherited->sockets[i];
+	for (size_t i = 0; i < inherited->count; i++) {
+		const struct inherited_socket *socket = &inherited->sockets[i];
+
+		if (protocol_shares_addresses(socket->protocol, endpoint->protocol) &&
+		    address_port(&socket->address) == endpoint->port &&
+		    !inherited_belongs(socket, endpoint))
+			return socket;
+	}
 	return NULL;
 }

@@ -45,8 +45,9 @@ void inherited_free(struct inherited *inherited);
 /* The same of what the service manager passes (manager.h): once, at start. */
 struct inherited *inherited_take(struct faults *faults);
 
-/* True for a socket that the listener of `config` serves: it is one of those that it means. */
-bool inherited_belongs(const struct inherited_socket *socket, const struct listen_config *config);
+/* True for a socket that a listener on `endpoint` serves: it is one of those that it means. */
+bool inherited_belongs(const struct inherited_socket *socket,
+    const struct endpoint_view *endpoint);
 
 /* Adds a fault for each socket that belongs to no listener of `config`: nobody would read it. */
 void inherited_check(const struct inherited *inherited, const struct config *config,
@@ -56,10 +57,10 @@ void inherited_check(const struct inherited *inherited, const struct config *con
 void inherited_tell_unserved(const struct inherited *inherited, const struct config *config);
 
 /*
- * The first of those with the protocol and port of `config`, or NULL: where an address
+ * The first of those that are beside `endpoint`, on its port, or NULL: where an address
  * is in use, that is whose it is.
  */
 const struct inherited_socket *inherited_beside(const struct inherited *inherited,
-    const struct listen_config *config);
+    const struct endpoint_view *endpoint);
 
 #endif

@@ -12,7 +12,7 @@
 
 struct listener {
 	const struct listener_kind *kind;
-	struct listen_config config;
+	const struct listen_config *config;
 	struct bound bound;
 	struct ledger *ledger;
 	void *service; /* the kind's, over the sockets of `bound` */
@@ -20,22 +20,11 @@ struct listener {
 
 /* --- life ----------------------------------------------------------------------- */
 
-static bool
-copy_config(struct listen_config *to, const struct listen_config *from)
-{
-	*to = *from;
-	to->name = strdup(from->name);
-	to->address = strdup(from->address);
-	return to->name != NULL && to->address != NULL;
-}
-
 /* Frees all but the sockets and the service. */
 static void
 dispose(struct listener *listener)
 {
 	ledger_release(listener->ledger);
-	free(listener->config.name);
-	free(listener->config.address);
 	free(listener);
 }
 
@@ -48,9 +37,10 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 	if (listener == NULL)
 		return NULL;
 	listener->kind = kind_of(config->protocol);
+	listener->config = config;
 	listener->bound = *bound;
 	listener->ledger = census_open(context->census, config->name);
-	if (copy_config(&listener->config, config) && listener->ledger != NULL)
+	if (listener->ledger != NULL)
 		listener->service =
 		    listener->kind->make(context, listener->ledger, &listener->bound);
 	if (listener->service != NULL)
@@ -96,7 +86,7 @@ is_first_of_its_address(const struct listener *listener, size_t i)
 static void
 log_listening(const struct listener *listener, size_t i)
 {
-	const struct listen_config *config = &listener->config;
+	const struct listen_config *config = listener->config;
 	const struct address *address = &listener->bound.sockets[i].address;
 	const struct inherited_socket *inherited = listener->bound.sockets[i].inherited;
 	char uri[INHERITED_URI_SIZE];
@@ -107,6 +97,12 @@ log_listening(const struct listener *listener, size_t i)
 	else
 		log_notice("listening on %s (%s)", endpoint_format_socket(config->protocol, address,
 		    endpoint_is_any(config->address), uri, sizeof(uri)), config->name);
+}
+
+void
+listener_take_config(struct listener *listener, const struct listen_config *config)
+{
+	listener->config = config;
 }
 
 void
@@ -138,16 +134,13 @@ listener_resume(struct listener *listener)
 bool
 listener_is(const struct listener *listener, const struct listen_config *config)
 {
-	return listener->config.protocol == config->protocol &&
-	    listener->config.port == config->port &&
-	    strcmp(listener->config.name, config->name) == 0 &&
-	    strcmp(listener->config.address, config->address) == 0;
+	return config_is_same_listener(listener->config, config);
 }
 
 enum protocol
 listener_protocol(const struct listener *listener)
 {
-	return listener->config.protocol;
+	return listener->config->protocol;
 }
 
 const struct bound *

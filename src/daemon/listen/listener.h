@@ -15,14 +15,17 @@
 struct listener;
 
 /*
- * Makes a listener of *bound, which it takes over; it serves nobody yet.  Returns
- * NULL with errno, *bound still the caller's.
+ * Makes a listener of *bound, which it takes over; it serves nobody yet.  *config lives until
+ * the listener has another one, or is gone.  Returns NULL with errno, *bound still the caller's.
  */
 struct listener *listener_new(const struct listen_config *config, const struct bound *bound,
     const struct listener_context *context);
 
 /* Closes the sockets at once and frees the listener; before listener_serve(). */
 void listener_free(struct listener *listener);
+
+/* Goes on by another configuration, of which listener_is() holds. */
+void listener_take_config(struct listener *listener, const struct listen_config *config);
 
 /* Takes over the access list of its context. */
 void listener_take_acl(struct listener *listener);
@@ -40,7 +43,7 @@ void listener_close(struct listener *listener);
 /* Accepts again, where it had stopped for want of room or of descriptors. */
 void listener_resume(struct listener *listener);
 
-/* True when `config` describes this listener as it is: name, protocol, address and port. */
+/* True when `config` has this listener: it differs in nothing but what changes in place. */
 bool listener_is(const struct listener *listener, const struct listen_config *config);
 
 enum protocol listener_protocol(const struct listener *listener);

@@ -99,7 +99,8 @@ make(const struct listeners *listeners, const struct listen_config *listen,
 {
 	const struct listener_kind *kind = kind_of(listen->protocol);
 	const struct binding binding = {
-		.config = listen,
+		.name = listen->name,
+		.endpoint = config_endpoint(listen),
 		.sockets = kind->sockets,
 		.socket_buffer = config->limits.socket_buffer,
 		.workers = workers_count(listeners->context.admission->workers),
@@ -225,6 +226,7 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
 	for (size_t i = 0; i < listeners->next.count; i++) {
+		listener_take_config(listeners->next.members[i], &config->listen[i]);
 		listener_take_acl(listeners->next.members[i]);
 		set_buffers(listeners->next.members[i], config);
 		if (has(&before, listeners->next.members[i])) {

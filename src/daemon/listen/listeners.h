@@ -31,7 +31,10 @@ int listeners_prepare(struct listeners *listeners, const struct config *config,
  */
 size_t listeners_prepared(const struct listeners *listeners, int **fds);
 
-/* Begins to serve what was prepared and closes what has left.  Cannot fail. */
+/*
+ * Begins to serve what was prepared and closes what has left.  Cannot fail.  *config, the one
+ * that was prepared, lives until another is committed and those listeners are closed.
+ */
 struct listeners_change listeners_commit(struct listeners *listeners,
     const struct config *config);
 void listeners_roll_back(struct listeners *listeners);

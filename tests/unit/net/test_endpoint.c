@@ -154,7 +154,8 @@ static const struct {
 
 START_TEST(means_addresses)
 {
-	const struct endpoint_cover cover = endpoint_cover(covers[_i].host, 7);
+	const struct endpoint_view view = { PROTOCOL_TCP, covers[_i].host, 7 };
+	const struct endpoint_cover cover = endpoint_cover(&view);
 	char seen[2 * ADDRESS_TEXT_SIZE + 4] = "", text[ADDRESS_TEXT_SIZE];
 
 	for (size_t i = 0; i < cover.count; i++) {
@@ -191,11 +192,14 @@ static const struct {
 
 START_TEST(covers_sockets)
 {
+	const struct endpoint_view view = { PROTOCOL_TCP, sockets[_i].host, sockets[_i].port };
+	const bool dual_stack = sockets[_i].dual_stack;
 	struct address address;
 
 	ck_assert(address_parse(&address, sockets[_i].address, 7));
-	ck_assert_int_eq(endpoint_covers(sockets[_i].host, sockets[_i].port, &address,
-	    sockets[_i].dual_stack), sockets[_i].covered);
+	ck_assert_int_eq(endpoint_covers(&view, PROTOCOL_TCP, &address, dual_stack),
+	    sockets[_i].covered);
+	ck_assert(!endpoint_covers(&view, PROTOCOL_UDP, &address, dual_stack));
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 
 #include "daemon/config/file.h"
 #include "daemon/config/options.h"
+#include "daemon/config/value.h"
 #include "daemon/process/sandbox.h"
 #include "config_files.h"
 #include "random.h"
@@ -21,10 +22,10 @@
 
 /* All bytes but NUL; those that mean something to a lexer more often. */
 static void
-random_string(char text[OPTION_STRING_MAX + 1])
+random_string(char text[VALUE_STRING_MAX + 1])
 {
 	static const char marks[] = "\"'\\${}()=+,#/*\n\r\t xn017%";
-	const size_t length = random_once_in(10) ? OPTION_STRING_MAX : random_below(40);
+	const size_t length = random_once_in(10) ? VALUE_STRING_MAX : random_below(40);
 	size_t i;
 
 	for (i = 0; i < length; i++)
@@ -34,20 +35,20 @@ random_string(char text[OPTION_STRING_MAX + 1])
 }
 
 static const char *
-format_string(const struct option_row *row, char *string, char text[OPTION_TEXT_SIZE])
+format_string(const struct option_row *row, char *string, char text[VALUE_TEXT_SIZE])
 {
 	struct config config = { .user = string };
 
-	return option_format(row, &config, text);
+	return value_format(row, &config, text);
 }
 
 START_TEST(strings_in_a_file)
 {
-	static char strings[STRINGS][OPTION_STRING_MAX + 1];
+	static char strings[STRINGS][VALUE_STRING_MAX + 1];
 	const struct option_row *row = option_find("", "user");
 	struct faults *faults = faults_new();
 	struct config_file file = { .entry_count = 0 };
-	char text[OPTION_TEXT_SIZE];
+	char text[VALUE_TEXT_SIZE];
 
 	random_begin(_i);
 	for (int turn = 0; turn < FILES; turn++) {
@@ -75,7 +76,7 @@ START_TEST(strings_of_the_command_line)
 	const struct option_row *row = option_find("", "user");
 	const struct place place = { "-o user", 0 };
 	struct faults *faults = faults_new();
-	char string[OPTION_STRING_MAX + 1], text[OPTION_TEXT_SIZE];
+	char string[VALUE_STRING_MAX + 1], text[VALUE_TEXT_SIZE];
 	struct config_entry entry;
 
 	random_begin(_i);
@@ -101,7 +102,7 @@ random_number(const struct option_row *row, char *text)
 
 	if (row->zero != NULL && random_once_in(4))
 		value = 0;
-	snprintf(text, OPTION_STRING_MAX, "%d", value);
+	snprintf(text, VALUE_STRING_MAX, "%d", value);
 }
 
 static void
@@ -150,7 +151,7 @@ random_ports(char *text)
 
 /* Users and groups are looked up: those that each system has. */
 static void
-random_value(const struct option_row *row, char text[OPTION_STRING_MAX + 1])
+random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 {
 	switch (row->type) {
 	case OPTION_NUMBER:
@@ -162,6 +163,9 @@ random_value(const struct option_row *row, char text[OPTION_STRING_MAX + 1])
 		break;
 	case OPTION_CHOICE:
 		random_choice(row, text);
+		break;
+	case OPTION_PROTOCOL:
+		strcpy(text, protocol_name((enum protocol)random_below(PROTOCOL_COUNT)));
 		break;
 	case OPTION_ADDRESS:
 		random_host(text);
@@ -182,16 +186,16 @@ random_value(const struct option_row *row, char text[OPTION_STRING_MAX + 1])
 static void
 set_values(void *base, bool listen)
 {
-	char text[OPTION_STRING_MAX + 1], right[OPTION_RIGHT_SIZE];
+	char text[VALUE_STRING_MAX + 1], right[VALUE_RIGHT_SIZE];
 
 	OPTION_FOR_EACH(row) {
-		size_t count = option_is_list(row) ? random_below(6) : 1;
+		size_t count = value_is_list(row) ? random_below(6) : 1;
 
 		if (option_is_of_listener(row) != listen)
 			continue;
 		for (; count > 0; count--) {
 			random_value(row, text);
-			ck_assert_msg(option_parse(row, text, base, right) || option_is_list(row),
+			ck_assert_msg(value_parse(row, text, base, right) || value_is_list(row),
 			    "%s = %s: %s", row->name, text, right);
 		}
 	}
@@ -244,12 +248,12 @@ assert_same(int seed, const struct config *a, const struct config *b, const char
 	ck_assert_uint_eq(a->listen_count, b->listen_count);
 	OPTION_FOR_EACH(row) {
 		if (!option_is_of_listener(row)) {
-			ck_assert_msg(option_equal(row, a, b), "seed %d: %s of:\n%s", seed, row->name,
+			ck_assert_msg(value_equal(row, a, b), "seed %d: %s of:\n%s", seed, row->name,
 			    text);
 			continue;
 		}
 		for (size_t i = 0; i < a->listen_count; i++)
-			ck_assert_msg(option_equal(row, &a->listen[i], &b->listen[i]) &&
+			ck_assert_msg(value_equal(row, &a->listen[i], &b->listen[i]) &&
 			    strcmp(a->listen[i].name, b->listen[i].name) == 0,
 			    "seed %d: %s of listener %zu of:\n%s", seed, row->name, i, text);
 	}

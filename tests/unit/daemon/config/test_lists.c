@@ -7,6 +7,7 @@
 #include "daemon/config/list_text.h"
 #include "daemon/config/options.h"
 #include "daemon/config/scan.h"
+#include "daemon/config/value.h"
 #include "net/lists.h"
 #include "net/prefix.h"
 #include "runner.h"
@@ -18,9 +19,9 @@ struct values {
 	struct port_list ports;
 };
 
-static const struct option_row prefixes = { "", "prefixes", OPTION_PREFIXES, true, "{}",
+static const struct option_row prefixes = { "", "prefixes", OPTION_PREFIXES, ON_RELOAD, "{}",
 	.offset = offsetof(struct values, prefixes) };
-static const struct option_row ports = { "", "ports", OPTION_PORTS, true, "{}",
+static const struct option_row ports = { "", "ports", OPTION_PORTS, ON_RELOAD, "{}",
 	.offset = offsetof(struct values, ports) };
 
 /* --- elements -------------------------------------------------------------------- */
@@ -100,29 +101,29 @@ print(const struct option_row *row, const struct values *values)
 	FILE *out = open_memstream(&text, &size);
 
 	ck_assert_ptr_nonnull(out);
-	ck_assert_int_ge(option_print(row, values, out), 2);
+	ck_assert_int_ge(value_print(row, values, out), 2);
 	fclose(out);
 	return text;
 }
 
 START_TEST(element_alone)
 {
-	char right[OPTION_RIGHT_SIZE] = "", text[OPTION_TEXT_SIZE], *printed;
+	char right[VALUE_RIGHT_SIZE] = "", text[VALUE_TEXT_SIZE], *printed;
 	const struct option_row *row = elements[_i].row;
 	struct values values = { .prefixes.count = 0 };
-	const bool taken = option_parse(row, elements[_i].text, &values, right);
+	const bool taken = value_parse(row, elements[_i].text, &values, right);
 
 	ck_assert_msg(taken == (elements[_i].printed != NULL), "%s: %s", elements[_i].text, right);
 	if (taken) {
 		printed = print(row, &values);
 		ck_assert_str_eq(printed, elements[_i].printed);
-		ck_assert_str_eq(option_format(row, &values, text), elements[_i].printed);
+		ck_assert_str_eq(value_format(row, &values, text), elements[_i].printed);
 		free(printed);
 	} else {
 		ck_assert_str_eq(right, elements[_i].right);
 		ck_assert_uint_eq(values.prefixes.count + values.ports.count, 0);
 	}
-	option_clear(row, &values);
+	value_clear(row, &values);
 }
 END_TEST
 
@@ -130,69 +131,69 @@ END_TEST
 
 START_TEST(twice)
 {
-	char right[OPTION_RIGHT_SIZE];
+	char right[VALUE_RIGHT_SIZE];
 	struct values values = { .prefixes.count = 0 };
 
-	ck_assert(option_parse(&prefixes, "192.0.2.1", &values, right));
-	ck_assert(option_parse(&prefixes, "::1", &values, right));
-	ck_assert(!option_parse(&prefixes, "192.0.2.1/32", &values, right));
+	ck_assert(value_parse(&prefixes, "192.0.2.1", &values, right));
+	ck_assert(value_parse(&prefixes, "::1", &values, right));
+	ck_assert(!value_parse(&prefixes, "192.0.2.1/32", &values, right));
 	ck_assert_str_eq(right, "it is in the list twice: give it once");
 	ck_assert_uint_eq(values.prefixes.count, 2);
-	option_clear(&prefixes, &values);
+	value_clear(&prefixes, &values);
 	/* The same bits are another prefix in the other family. */
-	ck_assert(option_parse(&prefixes, "0.0.0.0/0", &values, right));
-	ck_assert(option_parse(&prefixes, "::/0", &values, right));
-	option_clear(&prefixes, &values);
-	ck_assert(option_parse(&ports, "7-9", &values, right));
-	ck_assert(option_parse(&ports, "7", &values, right));
-	ck_assert(!option_parse(&ports, "7-9", &values, right));
-	option_clear(&ports, &values);
+	ck_assert(value_parse(&prefixes, "0.0.0.0/0", &values, right));
+	ck_assert(value_parse(&prefixes, "::/0", &values, right));
+	value_clear(&prefixes, &values);
+	ck_assert(value_parse(&ports, "7-9", &values, right));
+	ck_assert(value_parse(&ports, "7", &values, right));
+	ck_assert(!value_parse(&ports, "7-9", &values, right));
+	value_clear(&ports, &values);
 }
 END_TEST
 
 START_TEST(the_most)
 {
-	char right[OPTION_RIGHT_SIZE], text[OPTION_TEXT_SIZE], *printed;
+	char right[VALUE_RIGHT_SIZE], text[VALUE_TEXT_SIZE], *printed;
 	struct values values = { .prefixes.count = 0 };
 
 	for (int i = 0; i < LIST_MAX; i++) {
 		snprintf(text, sizeof(text), "2001:db8:1234:5678:9abc:def0:1234:%x", i);
-		ck_assert(option_parse(&prefixes, text, &values, right));
+		ck_assert(value_parse(&prefixes, text, &values, right));
 	}
-	ck_assert(!option_parse(&prefixes, "::1", &values, right));
+	ck_assert(!value_parse(&prefixes, "::1", &values, right));
 	ck_assert_str_eq(right, "give at most 4096 elements");
 	printed = print(&prefixes, &values);
 	ck_assert_ptr_nonnull(strstr(printed, ":1234:fff\"}"));
-	option_format(&prefixes, &values, text);
-	ck_assert_uint_gt(strlen(text), OPTION_TEXT_SIZE / 2);
+	value_format(&prefixes, &values, text);
+	ck_assert_uint_gt(strlen(text), VALUE_TEXT_SIZE / 2);
 	ck_assert_str_eq(text + strlen(text) - strlen("\", ...}"), "\", ...}");
 	ck_assert_int_eq(strncmp(text, printed, strlen(text) - strlen("...}")), 0);
 	free(printed);
-	option_clear(&prefixes, &values);
-	ck_assert_str_eq(option_format(&prefixes, &values, text), "{}");
+	value_clear(&prefixes, &values);
+	ck_assert_str_eq(value_format(&prefixes, &values, text), "{}");
 }
 END_TEST
 
 START_TEST(comparing_and_swapping)
 {
-	char right[OPTION_RIGHT_SIZE], text[OPTION_TEXT_SIZE];
+	char right[VALUE_RIGHT_SIZE], text[VALUE_TEXT_SIZE];
 	struct values a = { .ports.count = 0 }, b = { .ports.count = 0 };
 
-	ck_assert(option_equal(&ports, &a, &b));
-	ck_assert(option_parse(&ports, "7", &a, right));
-	ck_assert(!option_equal(&ports, &a, &b));
-	ck_assert(option_parse(&ports, "9", &b, right));
-	ck_assert(!option_equal(&ports, &a, &b));
-	ck_assert(option_parse(&ports, "10-11", &b, right));
-	option_swap(&ports, &a, &b);
-	ck_assert_str_eq(option_format(&ports, &a, text), "{\"9\", \"10-11\"}");
-	ck_assert_str_eq(option_format(&ports, &b, text), "{\"7\"}");
-	option_clear(&ports, &b);
-	ck_assert(option_parse(&ports, "9", &b, right));
-	ck_assert(option_parse(&ports, "10-11", &b, right));
-	ck_assert(option_equal(&ports, &a, &b));
-	option_clear(&ports, &a);
-	option_clear(&ports, &b);
+	ck_assert(value_equal(&ports, &a, &b));
+	ck_assert(value_parse(&ports, "7", &a, right));
+	ck_assert(!value_equal(&ports, &a, &b));
+	ck_assert(value_parse(&ports, "9", &b, right));
+	ck_assert(!value_equal(&ports, &a, &b));
+	ck_assert(value_parse(&ports, "10-11", &b, right));
+	value_swap(&ports, &a, &b);
+	ck_assert_str_eq(value_format(&ports, &a, text), "{\"9\", \"10-11\"}");
+	ck_assert_str_eq(value_format(&ports, &b, text), "{\"7\"}");
+	value_clear(&ports, &b);
+	ck_assert(value_parse(&ports, "9", &b, right));
+	ck_assert(value_parse(&ports, "10-11", &b, right));
+	ck_assert(value_equal(&ports, &a, &b));
+	value_clear(&ports, &a);
+	value_clear(&ports, &b);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
  * and what a reload keeps.
  */
 #include "daemon/config/options.h"
+#include "daemon/config/value.h"
 #include "config_files.h"
 #include "runner.h"
 
@@ -294,6 +295,62 @@ START_TEST(keeps_fixed_options)
 }
 END_TEST
 
+/* A value other than that of "listen a { port = 0 }". */
+static const char *
+another_value(const struct option_row *row)
+{
+	switch (row->type) {
+	case OPTION_PROTOCOL:
+		return "udp";
+	case OPTION_ADDRESS:
+		return "::1";
+	case OPTION_PORT:
+		return "7";
+	default:
+		ck_abort_msg("give %s another value", row->name);
+	}
+	return NULL;
+}
+
+START_TEST(what_makes_another_listener)
+{
+	const struct config_source source = { .path = path };
+	char right[VALUE_RIGHT_SIZE];
+
+	write_file(GOOD);
+	OPTION_FOR_EACH(row) {
+		struct config *a = load_good(&source), *b = load_good(&source);
+
+		ck_assert(config_is_same_listener(&a->listen[0], &b->listen[0]));
+		if (option_is_of_listener(row)) {
+			ck_assert_int_ne(row->effect, ON_RESTART);
+			ck_assert(value_parse(row, another_value(row), &b->listen[0], right));
+			ck_assert_int_eq(config_is_same_listener(&a->listen[0], &b->listen[0]),
+			    row->effect != ON_BIND);
+		} else {
+			ck_assert_int_ne(row->effect, ON_BIND);
+		}
+		config_free(a);
+		config_free(b);
+	}
+}
+END_TEST
+
+START_TEST(another_name_is_another_listener)
+{
+	const struct config_source source = { .path = path };
+	struct config *a, *b;
+
+	write_file(GOOD);
+	a = load_good(&source);
+	write_file("listen b { port = 0 }\n");
+	b = load_good(&source);
+	ck_assert(!config_is_same_listener(&a->listen[0], &b->listen[0]));
+	config_free(a);
+	config_free(b);
+}
+END_TEST
+
 START_TEST(looks_up_no_user_again)
 {
 	static const char same[] = "user = no-such-user\ngroup = no-such-group\n" GOOD;
@@ -335,6 +392,8 @@ add_tests(TCase *tcase)
 	tcase_add_test(tcase, dump_escapes);
 	tcase_add_test(tcase, dump_tells_a_full_disk);
 	tcase_add_test(tcase, keeps_fixed_options);
+	tcase_add_test(tcase, what_makes_another_listener);
+	tcase_add_test(tcase, another_name_is_another_listener);
 	tcase_add_test(tcase, looks_up_no_user_again);
 	tcase_add_test(tcase, event_method_names);
 }

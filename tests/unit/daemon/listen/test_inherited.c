@@ -53,16 +53,13 @@ static const struct match_case {
 START_TEST(protocol_address_and_port_decide)
 {
 	const struct match_case *match = &matches[_i];
-	struct match_case copy = *match;
-	const struct listen_config config = {
-		.protocol = match->protocol, .address = copy.address, .port = match->port,
-	};
+	const struct endpoint_view endpoint = { match->protocol, match->address, match->port };
 	struct inherited_socket socket = {
 		.protocol = match->socket->protocol, .dual_stack = match->socket->dual_stack,
 	};
 
 	ck_assert(address_parse(&socket.address, match->socket->address, 7));
-	ck_assert_int_eq(inherited_belongs(&socket, &config), match->belongs);
+	ck_assert_int_eq(inherited_belongs(&socket, &endpoint), match->belongs);
 }
 END_TEST
 

@@ -1,0 +1,437 @@
+/* The values of options: see value.h. */
+#include "daemon/config/value.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/config/list_text.h"
+#include "net/endpoint.h"
+#include "net/lists.h"
+
+/* The names that an option has to choose from, and the NUL. */
+#define NAMES_SIZE (VALUE_RIGHT_SIZE - sizeof("give "))
+
+_Static_assert(ADDRESS_RIGHT_SIZE <= VALUE_RIGHT_SIZE, "endpoint_check_host() writes to it");
+_Static_assert(LIST_RIGHT_SIZE <= VALUE_RIGHT_SIZE, "list_append() writes to it");
+_Static_assert(PROTOCOLS_TEXT_SIZE <= NAMES_SIZE, "protocol_names() writes to it");
+
+/* --- numbers ------------------------------------------------------------------ */
+
+/* Decimal digits alone: no sign, no base, no leading zero, so that nothing means two things. */
+static bool
+parse_digits(const char *text, int max, int *value)
+{
+	int sum = 0;
+
+	if (*text == '\0' || (*text == '0' && text[1] != '\0'))
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9' || sum > (max - (*text - '0')) / 10)
+			return false;
+		sum = sum * 10 + (*text - '0');
+	}
+	*value = sum;
+	return true;
+}
+
+static bool
+parse_range(const struct option_row *row, const char *text, int *value, char *right)
+{
+	if (parse_digits(text, row->max, value) &&
+	    (*value >= row->min || (*value == 0 && row->zero != NULL)))
+		return true;
+	snprintf(right, VALUE_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
+	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
+	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
+	    row->zero != NULL ? ")" : "");
+	return false;
+}
+
+static bool
+parse_number(const struct option_row *row, const char *text, void *place, char *right)
+{
+	int value;
+
+	if (!parse_range(row, text, &value, right))
+		return false;
+	*(int *)place = value;
+	return true;
+}
+
+static void
+format_number(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "%d", *(const int *)place);
+}
+
+static bool
+parse_port(const struct option_row *row, const char *text, void *place, char *right)
+{
+	int value;
+
+	if (!parse_range(row, text, &value, right))
+		return false;
+	*(uint16_t *)place = (uint16_t)value;
+	return true;
+}
+
+static void
+format_port(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "%u", (unsigned)*(const uint16_t *)place);
+}
+
+/* --- one of a few --------------------------------------------------------------- */
+
+static bool
+parse_bool(const struct option_row *row, const char *text, void *place, char *right)
+{
+	static const char *const names[][2] = {
+		{ "false", "true" }, { "no", "yes" }, { "off", "on" },
+	};
+
+	(void)row;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (int value = 0; value < 2; value++)
+			if (strcasecmp(text, names[i][value]) == 0) {
+				*(bool *)place = value == 1;
+				return true;
+			}
+	snprintf(right, VALUE_RIGHT_SIZE, "give true or false (or yes, no, on, off)");
+	return false;
+}
+
+static void
+format_bool(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "%s", *(const bool *)place ? "true" : "false");
+}
+
+static const char *
+choice_names(const struct option_row *row, char *names)
+{
+	const struct option_choice *choice = row->choices;
+	size_t used = (size_t)snprintf(names, NAMES_SIZE, "%s", choice->name);
+
+	for (choice++; choice->name != NULL && used < NAMES_SIZE; choice++)
+		used += (size_t)snprintf(names + used, NAMES_SIZE - used, "%s%s",
+		    choice[1].name == NULL ? " or " : ", ", choice->name);
+	return names;
+}
+
+static bool
+parse_choice(const struct option_row *row, const char *text, void *place, char *right)
+{
+	char names[NAMES_SIZE];
+
+	for (const struct option_choice *choice = row->choices; choice->name != NULL; choice++)
+		if (strcmp(text, choice->name) == 0) {
+			memcpy(place, &choice->value, sizeof(choice->value));
+			return true;
+		}
+	snprintf(right, VALUE_RIGHT_SIZE, "give %s", choice_names(row, names));
+	return false;
+}
+
+static void
+format_choice(const struct option_row *row, const void *place, char *text)
+{
+	const struct option_choice *choice = row->choices;
+	int value;
+
+	memcpy(&value, place, sizeof(value));
+	while (choice->name != NULL && choice->value != value)
+		choice++;
+	snprintf(text, VALUE_TEXT_SIZE, "\"%s\"", choice->name != NULL ? choice->name : "");
+}
+
+static const char *
+names_of_protocols(const struct option_row *row, char *names)
+{
+	(void)row;
+	return protocol_names(names);
+}
+
+static bool
+parse_protocol(const struct option_row *row, const char *text, void *place, char *right)
+{
+	char names[NAMES_SIZE];
+
+	if (protocol_parse(text, place))
+		return true;
+	snprintf(right, VALUE_RIGHT_SIZE, "give %s", names_of_protocols(row, names));
+	return false;
+}
+
+static void
+format_protocol(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "\"%s\"", protocol_name(*(const enum protocol *)place));
+}
+
+/* --- strings -------------------------------------------------------------------- */
+
+static bool
+parse_string(const struct option_row *row, const char *text, void *place, char *right)
+{
+	char *copy;
+
+	(void)row;
+	if (strlen(text) > VALUE_STRING_MAX) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give at most %d bytes", VALUE_STRING_MAX);
+		return false;
+	}
+	if ((copy = strdup(text)) == NULL) {
+		snprintf(right, VALUE_RIGHT_SIZE, "out of memory");
+		return false;
+	}
+	free(*(char **)place);
+	*(char **)place = copy;
+	return true;
+}
+
+/* In double quotes, with what libconfuse would take for more than itself escaped. */
+static void
+format_string(const struct option_row *row, const void *place, char *text)
+{
+	char *out = text;
+
+	(void)row;
+	*out++ = '"';
+	for (const char *string = *(char *const *)place; *string != '\0'; string++) {
+		const unsigned char byte = (unsigned char)*string;
+
+		if (byte < 0x20 || byte == 0x7f) {
+			out += snprintf(out, 5, "\\x%02x", (unsigned)byte);
+			continue;
+		}
+		if (byte == '"' || byte == '\\' || byte == '$')
+			*out++ = '\\';
+		*out++ = *string;
+	}
+	*out++ = '"';
+	*out = '\0';
+}
+
+static void
+free_string(void *place)
+{
+	free(*(char **)place);
+}
+
+static bool
+parse_address(const struct option_row *row, const char *text, void *place, char *right)
+{
+	char host[ADDRESS_HOST_SIZE];
+
+	return endpoint_check_host(text, host, right) && parse_string(row, host, place, right);
+}
+
+/* --- lists ---------------------------------------------------------------------- */
+
+static bool
+parse_prefix(const struct option_row *row, const char *text, void *place, char *right)
+{
+	(void)row;
+	return list_append(LIST_OF_PREFIXES, place, text, right);
+}
+
+static bool
+parse_ports(const struct option_row *row, const char *text, void *place, char *right)
+{
+	(void)row;
+	return list_append(LIST_OF_PORTS, place, text, right);
+}
+
+static enum list_kind
+list_kind(const struct option_row *row)
+{
+	return row->type == OPTION_PREFIXES ? LIST_OF_PREFIXES : LIST_OF_PORTS;
+}
+
+/* As far as it fits. */
+static void
+format_list(const struct option_row *row, const void *list, char *text)
+{
+	/* What may follow an element: a comma, the next one in quotes, and the end. */
+	const size_t room = VALUE_TEXT_SIZE - LIST_ELEMENT_SIZE - sizeof(", \"\", ...}");
+	const size_t count = list_count(list);
+	char element[LIST_ELEMENT_SIZE];
+	size_t used = 1, i;
+
+	*text = '{';
+	for (i = 0; i < count && used < room; i++)
+		used += (size_t)snprintf(text + used, VALUE_TEXT_SIZE - used, "%s\"%s\"",
+		    i == 0 ? "" : ", ", list_format(list_kind(row), list, i, element));
+	snprintf(text + used, VALUE_TEXT_SIZE - used, i < count ? ", ...}" : "}");
+}
+
+/* --- the types ------------------------------------------------------------------ */
+
+static const struct type {
+	size_t size;
+	/* As value_parse() and value_format(), at the value's place. */
+	bool (*parse)(const struct option_row *row, const char *text, void *place, char *right);
+	void (*format)(const struct option_row *row, const void *place, char *text);
+	void (*free)(void *place); /* NULL: it has nothing of its own */
+	/* Writes what there is to choose from to `names`, of NAMES_SIZE; NULL: more than a few. */
+	const char *(*names)(const struct option_row *row, char *names);
+	bool is_list;
+} types[] = {
+	[OPTION_NUMBER] = { .size = sizeof(int), .parse = parse_number, .format = format_number },
+	[OPTION_PORT] = { .size = sizeof(uint16_t), .parse = parse_port, .format = format_port },
+	[OPTION_BOOL] = { .size = sizeof(bool), .parse = parse_bool, .format = format_bool },
+	[OPTION_STRING] = { .size = sizeof(char *), .parse = parse_string,
+	    .format = format_string, .free = free_string },
+	[OPTION_ADDRESS] = { .size = sizeof(char *), .parse = parse_address,
+	    .format = format_string, .free = free_string },
+	[OPTION_CHOICE] = { .size = sizeof(int), .parse = parse_choice, .format = format_choice,
+	    .names = choice_names },
+	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,
+	    .format = format_protocol, .names = names_of_protocols },
+	[OPTION_PREFIXES] = { .size = LIST_SIZE, .parse = parse_prefix, .format = format_list,
+	    .free = list_clear, .is_list = true },
+	[OPTION_PORTS] = { .size = LIST_SIZE, .parse = parse_ports, .format = format_list,
+	    .free = list_clear, .is_list = true },
+};
+
+static const struct type *
+type_of(const struct option_row *row)
+{
+	return &types[row->type];
+}
+
+static void *
+place_of(const struct option_row *row, void *base)
+{
+	return (char *)base + row->offset;
+}
+
+static const void *
+const_place_of(const struct option_row *row, const void *base)
+{
+	return (const char *)base + row->offset;
+}
+
+/* --- one value -------------------------------------------------------------------- */
+
+bool
+value_parse(const struct option_row *row, const char *text, void *base,
+    char right[VALUE_RIGHT_SIZE])
+{
+	return type_of(row)->parse(row, text, place_of(row, base), right);
+}
+
+bool
+value_is_list(const struct option_row *row)
+{
+	return type_of(row)->is_list;
+}
+
+void
+value_clear(const struct option_row *row, void *base)
+{
+	list_clear(place_of(row, base));
+}
+
+const char *
+value_format(const struct option_row *row, const void *base, char text[VALUE_TEXT_SIZE])
+{
+	type_of(row)->format(row, const_place_of(row, base), text);
+	return text;
+}
+
+int
+value_print(const struct option_row *row, const void *base, FILE *out)
+{
+	const void *place = const_place_of(row, base);
+	char text[VALUE_TEXT_SIZE];
+	int used = 2;
+
+	if (!value_is_list(row))
+		return fprintf(out, "%s", value_format(row, base, text));
+	fputc('{', out);
+	for (size_t i = 0; i < list_count(place); i++)
+		used += fprintf(out, "%s\"%s\"", i == 0 ? "" : ", ",
+		    list_format(list_kind(row), place, i, text));
+	fputc('}', out);
+	return used;
+}
+
+const char *
+value_help(const struct option_row *row, char text[VALUE_RIGHT_SIZE])
+{
+	return row->help != NULL ? row->help : type_of(row)->names(row, text);
+}
+
+bool
+value_equal(const struct option_row *row, const void *a, const void *b)
+{
+	char text[VALUE_TEXT_SIZE], other[VALUE_TEXT_SIZE];
+
+	if (value_is_list(row))
+		return list_equal(list_kind(row), const_place_of(row, a), const_place_of(row, b));
+	return strcmp(value_format(row, a, text), value_format(row, b, other)) == 0;
+}
+
+void
+value_swap(const struct option_row *row, void *a, void *b)
+{
+	const size_t size = type_of(row)->size;
+	char kept[LIST_SIZE];
+
+	memcpy(kept, place_of(row, a), size);
+	memcpy(place_of(row, a), place_of(row, b), size);
+	memcpy(place_of(row, b), kept, size);
+}
+
+/* --- all of a struct ---------------------------------------------------------------- */
+
+/* A list that is in the table itself has no fault, and its elements are short. */
+static bool
+parse_list(const struct option_row *row, const char *text, void *base,
+    char right[VALUE_RIGHT_SIZE])
+{
+	char copy[VALUE_STRING_MAX + 1];
+	struct list_element element;
+	struct list_text list;
+
+	list_text_begin(&list, text, 1);
+	while (list_text_next(&list, &element) == 1) {
+		snprintf(copy, sizeof(copy), "%.*s", (int)element.length, element.text);
+		if (!value_parse(row, copy, base, right))
+			return false;
+	}
+	return true;
+}
+
+int
+values_set_defaults(void *base, bool listen)
+{
+	char right[VALUE_RIGHT_SIZE];
+
+	OPTION_FOR_EACH(row) {
+		bool (*const parse)(const struct option_row *, const char *, void *, char *) =
+		    value_is_list(row) ? parse_list : value_parse;
+
+		if (option_is_of_listener(row) == listen && row->fallback != NULL &&
+		    !parse(row, row->fallback, base, right))
+			return -1;
+	}
+	return 0;
+}
+
+void
+values_free(void *base, bool listen)
+{
+	OPTION_FOR_EACH(row)
+		if (option_is_of_listener(row) == listen && type_of(row)->free != NULL)
+			type_of(row)->free(place_of(row, base));
+}
