@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reason to refuse connections to a listener is told once in this time: ms. */
-#define TELL_EVERY 10000
-
 static_assert(sizeof(counter) == sizeof(uint64_t), "a counter takes no lock");
 
 #define ROW(id, field, carried, type, name, help)            \
@@ -75,18 +72,6 @@ ledger_release(struct ledger *ledger)
 		ledger->unheld(ledger->census, ledger);
 	else
 		ledger_free(ledger);
-}
-
-bool
-refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold)
-{
-	if (note->told && now - note->last < TELL_EVERY) {
-		note->untold++;
-		return false;
-	}
-	*untold = note->untold;
-	*note = (struct refusal_note){ .told = true, .last = now };
-	return true;
 }
 
 size_t

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
+#include "base/log_limit.h"
 #include "daemon/account/counters.h"
 
 struct census;
@@ -29,13 +30,6 @@ struct branch {
 	BRANCH_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
 };
 
-/* How a reason to refuse connections is told in the log: not for each of them. */
-struct refusal_note {
-	bool told;           /* once at least */
-	int64_t last;        /* when: clock_ms() */
-	uint64_t untold;     /* since then */
-};
-
 struct ledger {
 	char *name; /* the listener's; never changes */
 	unsigned holders;
@@ -48,7 +42,7 @@ struct ledger {
 	/* The control thread's alone. */
 	unsigned carries; /* enum carried, of all listeners that have served under the name */
 	LEDGER_ROWS(NUMBER_FIELD, NUMBER_FIELDS)
-	struct refusal_note notes[REFUSE_REASON_COUNT];
+	struct log_limit told[REFUSE_REASON_COUNT]; /* of refusals, in the log */
 
 	struct branch *branches; /* one for each worker */
 
@@ -83,12 +77,6 @@ void ledger_free(struct ledger *ledger);
 /* The control thread's alone; the last release frees it, or leaves it to its census. */
 void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
-
-/*
- * Whether a refusal at `now` (clock_ms()) is told: one in 10 s.  Then sets *untold to how
- * many before it were not.
- */
-bool refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);

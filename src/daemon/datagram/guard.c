@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/gcra.h"
 #include "daemon/access/source_name.h"
 
-#define SECOND UINT64_C(1000000000)
 
 /* What changes with each datagram is apart from what all of them read. */
 struct guard {
 	uint64_t key[2];
 	_Atomic size_t max_datagram;
-	_Atomic uint64_t source_cost, cost; /* nanoseconds that a datagram pays; 0: no limit */
+	_Atomic int64_t source_cost, cost; /* nanoseconds that a datagram pays; 0: no limit */
 	_Atomic uint64_t refused_ports[GUARD_PORT_WORDS];
-	_Atomic uint64_t sources_paid[GUARD_PLACES]; /* until when, in nanoseconds */
-	_Atomic uint64_t all_paid;
+	_Atomic int64_t sources_paid[GUARD_PLACES]; /* until when, in nanoseconds */
+	_Atomic int64_t all_paid;
 };
 
 /* --- the rules --------------------------------------------------------------------- */
@@ -52,12 +52,6 @@ guard_refuse(struct guard_rules *rules, uint16_t first, uint16_t last)
 		rules->refused_ports[port / 64] |= UINT64_C(1) << port % 64;
 }
 
-static uint64_t
-cost_of(unsigned rate)
-{
-	return rate > 0 ? SECOND / rate : 0;
-}
-
 void
 guard_set(struct guard *guard, const struct guard_rules *rules)
 {
@@ -65,9 +59,9 @@ guard_set(struct guard *guard, const struct guard_rules *rules)
 		atomic_store_explicit(&guard->refused_ports[i],
 		    rules->refused_ports[i] | (i == 0 ? 1 : 0), memory_order_relaxed);
 	atomic_store_explicit(&guard->max_datagram, rules->max_datagram, memory_order_relaxed);
-	atomic_store_explicit(&guard->source_cost, cost_of(rules->source_rate),
+	atomic_store_explicit(&guard->source_cost, gcra_cost(rules->source_rate),
 	    memory_order_relaxed);
-	atomic_store_explicit(&guard->cost, cost_of(rules->rate), memory_order_relaxed);
+	atomic_store_explicit(&guard->cost, gcra_cost(rules->rate), memory_order_relaxed);
 }
 
 /* --- where it comes from, and where it was sent --------------------------------------- */
@@ -144,31 +138,24 @@ was_sent_to_many(const struct arrival *arrival)
 
 /* --- budgets --------------------------------------------------------------------------- */
 
-/*
- * Takes `cost` from the budget that is paid until *paid, or nothing where that would be
- * more than it has.  A rate so low that one datagram costs more than a burst has lets one
- * pass at a time.
- */
+/* Takes `cost` from the budget that is paid until *paid, or nothing where it has not so much. */
 static bool
-spend(_Atomic uint64_t *paid, uint64_t cost, uint64_t now)
+spend(_Atomic int64_t *paid, int64_t cost, int64_t now)
 {
-	const uint64_t latest = now + (cost > GUARD_BURST ? cost : GUARD_BURST);
-	uint64_t until = atomic_load_explicit(paid, memory_order_relaxed), next;
+	int64_t until = atomic_load_explicit(paid, memory_order_relaxed);
 
 	do {
-		next = (until > now ? until : now) + cost;
-		if (next > latest)
+		if (!gcra_allows(until, cost, GUARD_BURST, now))
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(paid, &until, next, memory_order_relaxed,
-	    memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(paid, &until, gcra_pay(until, cost, now),
+	    memory_order_relaxed, memory_order_relaxed));
 	return true;
 }
 
 static bool
-spend_of_source(struct guard *guard, const struct address *source, uint64_t now)
+spend_of_source(struct guard *guard, const struct address *source, int64_t now)
 {
-	const uint64_t cost = atomic_load_explicit(&guard->source_cost, memory_order_relaxed);
-
+	const int64_t cost = atomic_load_explicit(&guard->source_cost, memory_order_relaxed);
 	uint64_t hash;
 
 	if (cost == 0)
@@ -178,16 +165,16 @@ spend_of_source(struct guard *guard, const struct address *source, uint64_t now)
 }
 
 static bool
-spend_of_all(struct guard *guard, uint64_t now)
+spend_of_all(struct guard *guard, int64_t now)
 {
-	const uint64_t cost = atomic_load_explicit(&guard->cost, memory_order_relaxed);
+	const int64_t cost = atomic_load_explicit(&guard->cost, memory_order_relaxed);
 
 	return cost == 0 || spend(&guard->all_paid, cost, now);
 }
 
 /* A source's budget comes first, so that one source cannot use up that of all. */
 bool
-guard_passes(struct guard *guard, const struct arrival *arrival, uint64_t now,
+guard_passes(struct guard *guard, const struct arrival *arrival, int64_t now,
     enum drop_reason *why)
 {
 	if (arrival->size > atomic_load_explicit(&guard->max_datagram, memory_order_relaxed))

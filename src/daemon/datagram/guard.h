@@ -34,7 +34,7 @@
 #define GUARD_PLACES 65536
 
 /* What a budget saves up while it is not used, in nanoseconds of its rate. */
-#define GUARD_BURST 250000000
+#define GUARD_BURST INT64_C(250000000)
 
 /* The index of the loopback interface in each network namespace (LOOPBACK_IFINDEX). */
 #define GUARD_LOOPBACK 1
@@ -81,7 +81,7 @@ void guard_set(struct guard *guard, const struct guard_rules *rules);
  * budgets; `now` is in nanoseconds of a clock that does not go back.  Else false, with
  * the reason in *why.
  */
-bool guard_passes(struct guard *guard, const struct arrival *arrival, uint64_t now,
+bool guard_passes(struct guard *guard, const struct arrival *arrival, int64_t now,
     enum drop_reason *why);
 
 #endif

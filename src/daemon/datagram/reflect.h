@@ -17,7 +17,7 @@ struct reflect_policy {
 	struct guard *guard;
 	const struct acl *acl;   /* NULL: everyone may */
 	struct own_sources *own; /* of the socket; NULL: it is none of IPv6 */
-	uint64_t now;            /* nanoseconds */
+	int64_t now;             /* nanoseconds */
 };
 
 /*

@@ -119,7 +119,7 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 	struct reflect_policy policy = {
 		.guard = socket->guard,
 		.own = socket->own,
-		.now = (uint64_t)clock_ms() * NANOSECONDS,
+		.now = clock_ms() * NANOSECONDS,
 	};
 
 	take_acl(socket);

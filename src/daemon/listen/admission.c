@@ -19,11 +19,10 @@ admission_has_room(const struct admission *admission)
 static void
 tell_refusal(struct ledger *ledger, enum refuse_reason reason, const struct address *peer)
 {
-	struct refusal_note *note = &ledger->notes[reason];
 	char text[ADDRESS_TEXT_SIZE], suppressed[64] = "";
 	uint64_t untold;
 
-	if (!refusal_is_told(note, clock_ms(), &untold))
+	if (!log_limit_tells(&ledger->told[reason], clock_ms(), &untold))
 		return;
 	if (untold > 0)
 		snprintf(suppressed, sizeof(suppressed), " (%llu like it suppressed)",
