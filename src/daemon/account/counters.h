@@ -55,7 +55,7 @@ enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 
 /* Why a datagram got no answer. */
 #define DROP_REASONS(X)                                                                    \
-	X(TRUNCATED, "truncated")           /* longer than any datagram can be */            \
+	X(TRUNCATED, "truncated")           /* it, or what the kernel told of it */          \
 	X(SIZE, "size")                     /* longer than udp.max_datagram */               \
 	X(SOURCE_PORT, "source_port")       /* of udp.refuse_source_ports, or of our own */  \
 	X(SOURCE_ADDRESS, "source_address") /* no host can have it, or this one */                        \

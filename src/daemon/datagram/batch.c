@@ -191,7 +191,8 @@ passes(const struct mmsghdr *header, const struct asked *asked, const struct bat
 	};
 
 	complete(told(asked->v4));
-	if (datagram->msg_flags & MSG_TRUNC) {
+	/* Or not all is known of it that has to be judged. */
+	if (datagram->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		*why = DROP_TRUNCATED;
 		return false;
 	}

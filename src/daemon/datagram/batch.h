@@ -51,8 +51,8 @@ struct batch_policy {
 };
 
 /*
- * Sets aside what was truncated and what `policy` does not let pass, and counts it in
- * *tally.  Returns how many are left, in order.
+ * Sets aside what was truncated, in its payload or in what the kernel told of it, and what
+ * `policy` does not let pass, and counts it in *tally.  Returns how many are left, in order.
  */
 size_t batch_select(struct batch *batch, const struct batch_policy *policy,
     struct batch_tally *tally);
