@@ -34,7 +34,7 @@ static inline struct state
 take_block(struct state s, uint64_t block)
 {
 	s.v3 ^= block;
-	s = mix(mix(s));
+	s = mix(s);
 	s.v0 ^= block;
 	return s;
 }
@@ -51,6 +51,6 @@ siphash(const uint64_t key[2], uint64_t word, uint8_t last)
 
 	s = take_block(take_block(s, word), LENGTH | last);
 	s.v2 ^= 0xff;
-	s = mix(mix(mix(mix(s))));
+	s = mix(mix(mix(s)));
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

@@ -120,31 +120,36 @@ address_check_host(const char *text, char host[ADDRESS_HOST_SIZE], char right[AD
 	return *right == '\0';
 }
 
-void
-address_from_sockaddr(struct address *address, const struct sockaddr *sa, socklen_t length)
+/* A v4-mapped one becomes the IPv4 address that it stands for. */
+static void
+unmap(struct address *address)
 {
-	struct in6_addr mapped;
-	in_port_t port;
+	const struct in6_addr mapped = address->in6.sin6_addr;
+	const in_port_t port = address->in6.sin6_port;
 
-	if (length >= sizeof(*address)) {
-		memcpy(address, sa, sizeof(*address)); /* a size that the compiler knows */
-	} else {
-		memset(address, 0, sizeof(*address));
-		memcpy(address, sa, length);
-	}
-	if (address->sa.sa_family != AF_INET6)
-		return;
-	if (!IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
-		if (!has_scope(address))
-			address->in6.sin6_scope_id = 0;
-		return;
-	}
-	mapped = address->in6.sin6_addr;
-	port = address->in6.sin6_port;
 	memset(address, 0, sizeof(*address));
 	address->in4.sin_family = AF_INET;
 	address->in4.sin_port = port;
 	memcpy(&address->in4.sin_addr, &mapped.s6_addr[12], sizeof(address->in4.sin_addr));
+}
+
+/* Sizes that the compiler knows come first: each datagram's source passes here. */
+void
+address_from_sockaddr(struct address *address, const struct sockaddr *sa, socklen_t length)
+{
+	memset(address, 0, sizeof(*address));
+	if (length == sizeof(address->in4))
+		memcpy(address, sa, sizeof(address->in4));
+	else if (length >= sizeof(*address))
+		memcpy(address, sa, sizeof(*address));
+	else
+		memcpy(address, sa, length);
+	if (address->sa.sa_family != AF_INET6)
+		return;
+	if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+		unmap(address);
+	else if (!has_scope(address))
+		address->in6.sin6_scope_id = 0;
 }
 
 /* --- values ------------------------------------------------------------------------- */
@@ -159,19 +164,6 @@ address_length(const struct address *address)
 		return sizeof(address->in6);
 	default:
 		return sizeof(address->sa);
-	}
-}
-
-uint16_t
-address_port(const struct address *address)
-{
-	switch (address->sa.sa_family) {
-	case AF_INET:
-		return ntohs(address->in4.sin_port);
-	case AF_INET6:
-		return ntohs(address->in6.sin6_port);
-	default:
-		return 0;
 	}
 }
 

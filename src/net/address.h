@@ -54,7 +54,19 @@ void address_from_sockaddr(struct address *address, const struct sockaddr *sa, s
 socklen_t address_length(const struct address *address);
 
 /* The port in host order; 0 for a family that has none. */
-uint16_t address_port(const struct address *address);
+static inline uint16_t
+address_port(const struct address *address)
+{
+	switch (address->sa.sa_family) {
+	case AF_INET:
+		return ntohs(address->in4.sin_port);
+	case AF_INET6:
+		return ntohs(address->in6.sin6_port);
+	default:
+		return 0;
+	}
+}
+
 void address_set_port(struct address *address, uint16_t port);
 
 /* True for 0.0.0.0 and ::. */

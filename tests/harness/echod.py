@@ -218,6 +218,21 @@ class Echod:
         """The workers count on their own: asks until the statistics have settled."""
         eventually(lambda: self.counter(name) == value, f"{name} {value}")
 
+    def statistics(self):
+        """What SIGUSR1 tells, as {series: value}: all of it at one moment."""
+        begin = r"^notice: echod_build_info\{"
+        after = self.log.mark()
+        self.signal(signal.SIGUSR1)
+        first = self.log.lines.index(self.wait_log(begin, after).string, after)
+        # Where another one begins this one is complete; the log has no room for two large ones.
+        self.wait_log(r"^notice: echod_sent_bytes_total\{", first)
+        self.signal(signal.SIGUSR1)
+        end = self.log.lines.index(self.wait_log(begin, first + 1).string, first + 1)
+        matches = (
+            re.fullmatch(r"notice: (echod_\S+) (\d+)", line) for line in self.log.lines[first:end]
+        )
+        return {match.group(1): int(match.group(2)) for match in matches if match}
+
     # --- its end ---------------------------------------------------------------------------------
 
     def wait_exit(self, timeout=PATIENCE):

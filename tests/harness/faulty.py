@@ -337,14 +337,16 @@ def _process(protocol, host, port, *command):
 
 
 def socat(protocol):
-    """socat(1), echoing by an unnamed pipe; skips the test where it is not installed."""
+    """socat(1), echoing by an unnamed pipe; skips the test where it is not installed.
+
+    A block that is larger than a page may fill the pipe that it reads itself, and wait for ever.
+    """
     if not shutil.which("socat"):
         pytest.skip("socat is not installed")
     kind = {"tcp": "TCP4-LISTEN", "udp": "UDP4-RECVFROM"}[protocol]
     port = kernel.free_port()
-    return _process(
-        protocol, "127.0.0.1", port, "socat", f"{kind}:{port},bind=127.0.0.1,fork", "PIPE"
-    )
+    command = ["socat", "-b", "4096", f"{kind}:{port},bind=127.0.0.1,fork", "PIPE"]
+    return _process(protocol, "127.0.0.1", port, *command)
 
 
 def inetd(workdir):

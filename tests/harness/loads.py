@@ -26,20 +26,35 @@ def stream(daemon):
             peer.close()
 
 
-def fill(crowd):
-    """Sends to all of them until nobody takes any more, and reads nothing."""
+def fill(crowd, seconds=0.02):
+    """Sends to all of them until nobody has taken any more for so long, and reads nothing."""
     data = peers.payload(1 << 16)
     by_descriptor = {peer.fileno(): peer for peer in crowd}
     poller = select.poll()
     for peer in crowd:
         peer.setblocking(False)
         poller.register(peer, select.POLLOUT)
-    while ready := poller.poll(20):
+    while ready := poller.poll(1000 * seconds):
         for descriptor, _ in ready:
             try:
                 by_descriptor[descriptor].send(data)
             except OSError:
                 poller.unregister(descriptor)
+
+
+def read_to_the_end(crowd):
+    """Of all at once: one after the other, each would wait longer for the kernel to look whether
+    there is room again, which it does at ever longer intervals."""
+    left = {peer.fileno(): peer for peer in crowd}
+    while left:
+        ready = peers.readable(left.values(), PATIENCE)
+        assert ready, f"{len(left)} peers get neither bytes nor an end"
+        for peer in ready:
+            piece = b""
+            with contextlib.suppress(ConnectionError):
+                piece = peer.recv(1 << 18)
+            if not piece:
+                del left[peer.fileno()]
 
 
 def blocked(daemon):
@@ -51,11 +66,10 @@ def blocked(daemon):
             crowd.append(daemon.connect(**buffers))
     fill(crowd)
     for peer in crowd:
-        peer.settimeout(PATIENCE)
         with contextlib.suppress(OSError):
             peer.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionError):
-            peers.receive_to_eof(peer)
+    read_to_the_end(crowd)
+    for peer in crowd:
         peer.close()
 
 

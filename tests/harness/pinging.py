@@ -9,7 +9,7 @@ BOTH = [listener(), listener("echo-udp", protocol="udp")]
 NAMES = {"tcp": "echo-tcp", "udp": "echo-udp"}
 FAST = ("-i", "0.01")
 SLOW = ("-i", str(lasting(0.3)))  # no second message is due before the first one's fate is known
-SHORT = lasting(0.5)  # a wait that a test lets run out; a reply over loopback comes well before
+SHORT = lasting(1)  # a wait that a test lets run out; a reply over loopback comes well before
 LONG = ("-W", PATIENCE)  # a wait that must not run out
 
 HEAD = r"PING {uri} \({address}\): {size} bytes each"

@@ -15,7 +15,7 @@ from patience import PATIENCE, eventually, lasting
 
 MANUAL = os.path.join(os.path.dirname(__file__), "../../man/echod-client.1")
 MODES = ("ping", "pipe", "send")
-SHORT = ("-W", lasting(0.5))  # a wait that a test lets run out
+SHORT = ("-W", lasting(1))  # a wait that a test lets run out
 LONG = ("-W", PATIENCE)  # a wait that must not run out
 CAN_TRACE = tracing.can_trace()
 STRACE = ("strace", "-o", os.devnull, "-e", "trace=recvfrom,recvmsg")

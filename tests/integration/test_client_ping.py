@@ -224,7 +224,7 @@ def test_what_came_while_it_was_stopped_is_not_missing(protocol):
         return [data]
 
     serve = faulty.stream(hold_stream) if protocol == "tcp" else faulty.datagrams(hold_datagram)
-    wait = lasting(0.5)
+    wait = lasting(2)
     with serve as server, Client("-O", "-c", 1, "-W", wait, server.uri) as client:
         client.wait_out("^PING ")
         begun = time.monotonic()
@@ -330,7 +330,8 @@ def test_ipv6(start, protocol):
 def test_socat(protocol):
     with faulty.socat(protocol) as uri:
         result = json_of("-c", 3, "-i", 0.05, *LONG, uri)
-    check_counts(result, sent=3, received=3)
+    # each datagram is answered by a process of its own
+    check_counts(result, sent=3, received=3, reordered=result["reordered"])
 
 
 def test_inetd(workdir):

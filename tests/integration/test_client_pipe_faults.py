@@ -13,7 +13,7 @@ from client import check_fields, command, run
 from patience import PATIENCE, eventually, lasting, within
 from piping import DATA, MIB, endless, pipe_json
 
-SHORT = lasting(0.5)  # a wait that a test lets run out
+SHORT = lasting(1)  # a wait that a test lets run out
 
 
 def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):

@@ -14,7 +14,7 @@ from echod import listener
 from patience import PATIENCE, eventually, lasting
 
 PARTS = ("This is the message. ", "It will be sent ", "in parts.")
-SHORT = lasting(0.5)  # a wait that a test lets run out
+SHORT = lasting(1)  # a wait that a test lets run out
 MOST_SHOWN = 64
 
 
@@ -164,7 +164,7 @@ def test_what_came_while_it_was_stopped_came_in_time():
         connection.sendall(data)
         faulty.echo(connection)
 
-    wait = lasting(0.5)
+    wait = lasting(2)
     with faulty.stream(hold) as server:
         with Client("send", "-n", 1, "-W", wait, server.uri, "text") as client:
             client.wait_out("sending")

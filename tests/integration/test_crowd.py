@@ -56,7 +56,7 @@ def test_a_silent_crowd_is_ended_without_a_storm(start):
     daemon.configure(options={**options, "limits.idle_timeout": limit})
     daemon.reload()
     before, spent = kernel.wake_ups(daemon.pid, "worker-"), kernel.cpu_seconds(daemon.pid)
-    ended = 'echod_connections_closed_total{reason="idle_timeout"}'
+    ended = 'echod_connections_closed_total{listener="echo-tcp",reason="idle_timeout"}'
     patience = limit + LINGER + within(4)
     eventually(lambda: daemon.counter(ended) == wanted, "all are ended", timeout=patience)
     assert kernel.wake_ups(daemon.pid, "worker-") - before < wanted / 10

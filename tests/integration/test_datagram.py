@@ -14,6 +14,8 @@ import peers
 from echod import listener, run
 from patience import PATIENCE, eventually
 
+RECEIVED = 'echod_datagrams_received_total{listener="echo-udp"}'
+SENT = 'echod_datagrams_sent_total{listener="echo-udp"}'
 SIZES = [0, 1, 1472, 65507]
 HOSTS = [
     "127.0.0.1",
@@ -76,8 +78,8 @@ def test_one_out_for_one_in(start, back_end, sockets, host):
         peer.send(b"%d" % number)
         assert peer.recv(65536) == b"%d" % number
     assert peers.is_quiet(peer)
-    daemon.wait_counter("echod_datagrams_received_total", 200)
-    daemon.wait_counter("echod_datagrams_sent_total", 200)
+    daemon.wait_counter(RECEIVED, 200)
+    daemon.wait_counter(SENT, 200)
 
 
 @pytest.mark.parametrize("address", ["*", "0.0.0.0"])
@@ -219,7 +221,7 @@ def test_sources_are_spread_over_the_workers(start, back_end, sockets):
         assert len(grown) == 1
     for peer in crowd:
         assert peer.recv(65536) == b"which one?"
-    daemon.wait_counter("echod_datagrams_sent_total", len(crowd) + 2)
+    daemon.wait_counter(SENT, len(crowd) + 2)
 
 
 def test_one_worker_has_one_socket(start):

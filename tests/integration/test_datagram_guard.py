@@ -14,6 +14,8 @@ from patience import PATIENCE, SLOWNESS, eventually
 
 PORT = 10007
 MEBIBYTE = 1024 * 1024
+RECEIVED = 'echod_datagrams_received_total{listener="echo-udp"}'
+SENT = 'echod_datagrams_sent_total{listener="echo-udp"}'
 needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
 
 
@@ -46,7 +48,7 @@ def start_on_host(start, cable, options=None, address="*", port=PORT):
 
 
 def counter_of(reason):
-    return f'echod_datagrams_dropped_total{{reason="{reason}"}}'
+    return f'echod_datagrams_dropped_total{{listener="echo-udp",reason="{reason}"}}'
 
 
 def dropped(daemon, reason):
@@ -119,7 +121,7 @@ def assert_no_answers(cable, daemon, sockets, forged):
         assert cable.datagrams_from_host() == {(network.PEER, 30000): 1}, (source, destination)
         counted[reason] += (source, destination) not in TAKEN_BY_KERNEL
         wait_dropped(daemon, reason, counted[reason])
-    daemon.wait_counter("echod_datagrams_sent_total", len(forged))
+    daemon.wait_counter(SENT, len(forged))
     assert not daemon.log.matching("forged")
 
 
@@ -220,7 +222,7 @@ def test_two_echods_on_one_port_do_not_answer_each_other(start, cable, other_ech
     cable.forge((network.PEER, PORT), (network.HOST, PORT))
     wait_dropped(daemon, "source_port", 1)
     assert cable.datagrams_from_host() == {}
-    assert other.counter("echod_datagrams_received_total") == 0
+    assert other.counter(RECEIVED) == 0
 
 
 def test_an_echod_on_a_low_port_is_not_answered(start, cable, other_echod):
@@ -228,7 +230,7 @@ def test_an_echod_on_a_low_port_is_not_answered(start, cable, other_echod):
     other = other_echod(7)
     cable.forge((network.PEER, 7), (network.HOST, PORT))
     wait_dropped(daemon, "source_port", 1)
-    assert other.counter("echod_datagrams_received_total") == 0
+    assert other.counter(RECEIVED) == 0
 
 
 def is_silent(cable):
@@ -247,7 +249,7 @@ def test_a_loop_between_high_ports_ends_with_the_budget(start, cable, other_echo
     wait_dropped(daemon, "source_rate", 1)
     assert is_silent(cable)
     most = 25 + 100 * (time.monotonic() - begin + 0.1)
-    assert 25 <= daemon.counter("echod_datagrams_sent_total") <= most
+    assert 25 <= daemon.counter(SENT) <= most
 
 
 def test_chargen_is_not_answered(start, cable, sockets):
@@ -260,9 +262,9 @@ def test_chargen_is_not_answered(start, cable, sockets):
 
 
 def test_the_ports_that_serve_change_with_a_reload(start, sockets):
-    first = listener("echo-1", protocol="udp")
+    first = listener("echo-udp", protocol="udp")
     daemon = start([first], {"workers": 1})
-    port = daemon.port("echo-1")
+    port = daemon.port("echo-udp")
     peer = sockets(source=("127.0.0.2", 0))
     own = peer.getsockname()[1]
     assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
@@ -319,8 +321,8 @@ def test_a_flood_of_one_source_is_limited_while_another_is_answered(start, cable
         assert ask(other, network.HOST) == network.HOST
         answers.update(cable.datagrams_from_host())
     seconds = time.monotonic() - begin
-    daemon.wait_counter("echod_datagrams_received_total", 20100)
-    wait_answers(cable, answers, daemon.counter("echod_datagrams_sent_total"))
+    daemon.wait_counter(RECEIVED, 20100)
+    wait_answers(cable, answers, daemon.counter(SENT))
     answered = answers[network.PEER, 30000]
     assert 250 <= answered <= 250 + 1000 * (seconds + 0.1)
     assert dropped(daemon, "source_rate") == 20000 - answered
@@ -332,9 +334,9 @@ def test_all_sources_together_have_a_rate(start, cable, sockets):
     begin = time.monotonic()
     for number in range(500):
         cable.forge((f"198.51.100.{number % 250 + 1}", 40000), (network.HOST, PORT))
-    daemon.wait_counter("echod_datagrams_received_total", 500)
+    daemon.wait_counter(RECEIVED, 500)
     most = 10 + 40 * (time.monotonic() - begin + 0.1)
-    sent = daemon.counter("echod_datagrams_sent_total")
+    sent = daemon.counter(SENT)
     assert 10 <= sent <= most
     assert dropped(daemon, "rate") == 500 - sent
     wait_answers(cable, collections.Counter(), sent)
@@ -380,7 +382,7 @@ def test_memory_does_not_grow_with_the_sources(start, cable, sockets):
     for half in range(2):
         forge_sources(cable, honest, half * count // 2, count // 2)
         resident.append(kernel.resident_bytes(daemon.pid))
-    daemon.wait_counter("echod_datagrams_received_total", count + count // 500 + 1)
+    daemon.wait_counter(RECEIVED, count + count // 500 + 1)
     print(f"resident bytes before, after half and after all of {count} sources: {resident}")
     # sanitizers keep more of their own about each byte
     assert resident[1] - resident[0] < 1.5 * MEBIBYTE * SLOWNESS

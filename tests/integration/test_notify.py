@@ -172,6 +172,24 @@ def test_the_status_tells_what_matters(start_supervised, supervisor):
     assert told == {"STATUS": "serving 2 listeners, 1 connection; echoed 1.2 kB, 1 datagram"}
 
 
+def test_the_status_counts_listeners_that_were_removed(start_supervised, supervisor):
+    kept = echod.listener()
+    daemon = start_supervised(
+        listeners=[kept, echod.listener("b"), echod.listener("c", protocol="udp")]
+    )
+    peers.exchange(daemon.connect("b"), bytes(2_000_000), half_close=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(PATIENCE)
+        asking.connect(("127.0.0.1", daemon.port("c")))
+        asking.send(b"datagram")
+        assert asking.recv(100) == b"datagram"
+    next_with(supervisor, "STATUS", "echoed 2.0 MB, 1 datagram$")
+    daemon.configure([kept])
+    daemon.reload()
+    told = next_with(supervisor, "STATUS", "serving 1 listener,")["STATUS"]
+    assert told.endswith("; echoed 2.0 MB, 1 datagram")
+
+
 def test_a_failed_reload_stays_in_the_status_until_a_good_one(start_supervised, supervisor):
     daemon = start_supervised()
     daemon.write_file("workers = 2\nlisten b { port = x }\n")

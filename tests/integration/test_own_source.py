@@ -19,7 +19,9 @@ from patience import PATIENCE, eventually
 PORT = 10007
 FORGERIES = 50
 ADDED = "2001:db8::9"
-DROPPED = 'echod_datagrams_dropped_total{reason="source_address"}'
+RECEIVED = 'echod_datagrams_received_total{listener="echo-udp"}'
+SENT = 'echod_datagrams_sent_total{listener="echo-udp"}'
+DROPPED = 'echod_datagrams_dropped_total{listener="echo-udp",reason="source_address"}'
 pytestmark = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
 needs_activation = pytest.mark.skipif(
     "+systemd" not in run("-V").stdout, reason="this echod was built without libsystemd"
@@ -196,7 +198,7 @@ def test_none_of_a_flood_is_answered_and_none_beside_it_lost(start, host):
         for honest in own, second, stranger:
             host.ask(honest, network.HOST6)
     assert all(peers.is_quiet(victim, 0.05) for victim in victims)
-    daemon.wait_counter("echod_datagrams_sent_total", 3 * (count // (2 * FORGERIES)))
+    daemon.wait_counter(SENT, 3 * (count // (2 * FORGERIES)))
     assert daemon.counter(DROPPED) == 0
 
 
@@ -257,5 +259,5 @@ def test_once_what_had_waited_is_read_the_first_own_one_is_answered(start, host,
     host.send(peer, network.HOST6)
     daemon = serve_apart(start, inherited)
     assert_answered(peer, network.HOST6)
-    daemon.wait_counter("echod_datagrams_received_total", 1)
+    daemon.wait_counter(RECEIVED, 1)
     host.ask(host.open(network.HOST6), network.HOST6)

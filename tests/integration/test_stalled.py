@@ -67,7 +67,7 @@ def test_beyond_the_memory_some_of_the_blocked_are_aborted(start):
     daemon = start(options={**options, "limits.blocked_memory": 0})
     blocked = [daemon.connect(receive_buffer=4096, send_buffer=4096) for _ in range(100)]
     honest = daemon.connect()
-    loads.fill(blocked)
+    loads.fill(blocked, seconds=1)
     wait_while_served(honest, 1)
     assert not daemon.log.matching("connection closed")
     daemon.configure(options={**options, "limits.blocked_memory": 1})
@@ -86,7 +86,7 @@ def test_memory_that_waiting_bytes_held_is_given_back(start):
     )
     before = kernel.resident_bytes(daemon.pid)
     crowd = [daemon.connect(receive_buffer=4096) for _ in range(2500)]
-    loads.fill(crowd)
+    loads.fill(crowd, seconds=1)
     held = kernel.resident_bytes(daemon.pid)
     assert held > before + 24 * MIB  # or there would be nothing to give back
     for peer in crowd:

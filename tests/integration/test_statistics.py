@@ -24,9 +24,10 @@ def test_streams_are_counted(start, back_end):
         'echod_connections_accepted_total{listener="other"}': 1,
         'echod_connections_open{listener="other"}': 0,
         'echod_sent_bytes_total{listener="other"}': 5,
-        'echod_connections_closed_total{reason="peer"}': 1,
-        'echod_connections_closed_total{reason="reset"}': 1,
-        'echod_connections_closed_total{reason="idle_timeout"}': 0,
+        'echod_connections_closed_total{listener="one",reason="peer"}': 1,
+        'echod_connections_closed_total{listener="one",reason="reset"}': 0,
+        'echod_connections_closed_total{listener="other",reason="reset"}': 1,
+        'echod_connections_closed_total{listener="other",reason="idle_timeout"}': 0,
     }.items():
         daemon.wait_counter(name, value)
 
@@ -38,8 +39,8 @@ def test_datagrams_are_counted(start, back_end):
         for _ in range(3):
             peer.send(b"count me")
             peer.recv(100)
-    daemon.wait_counter("echod_datagrams_received_total", 3)
-    daemon.wait_counter("echod_datagrams_sent_total", 3)
+    daemon.wait_counter('echod_datagrams_received_total{listener="echo-udp"}', 3)
+    daemon.wait_counter('echod_datagrams_sent_total{listener="echo-udp"}', 3)
 
 
 def test_reloads_are_counted(start):

@@ -84,13 +84,27 @@ same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 
 # --- what it logs ----------------------------------------------------------------
 
-grep -o '"echod_[a-z_]*' "$source/observe/series.c" | tr -d '"' | sort -u >"$work/expected"
-sed -n 's/^\.It Cm \(echod_[a-z_]*\).*/\1/p' "$man8" | sort >"$work/found"
+# The statistics of one that serves both kinds of listeners: "NAME{LABEL="VALUE",...} NUMBER".
+"$ECHOD" -f -c "$work/least.conf" -l tcp://127.0.0.1:0 -l udp://127.0.0.1:0 2>"$work/log" &
+daemon=$!
+tries=0
+until grep -q ' serving: ' "$work/log" || [ $tries = 3000 ]; do
+	tries=$((tries + 1))
+	sleep 0.01
+done
+kill -USR1 "$daemon"
+kill "$daemon" # the other signal is served first: its number is lower
+wait "$daemon" || { cat "$work/log" >&2; exit 1; }
+sed -n 's/^.* notice: \(echod_[a-z_]*.*\) [0-9]*$/\1/p' "$work/log" >"$work/series"
+
+# A counter with its labels: "NAME listener reason".
+sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//' "$work/series" | sort -u >"$work/expected"
+sed -n 's/^\.It Cm \(echod_[a-z_]*\)/\1/p' "$man8" |
+	sed 's/ Ns Brq Cm / /; s/ , / /g' | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
 
-# The reasons stand in the manual as they stand in the source: one list after the other.
-sed -n 's/^	X([A-Z_]*, "\([a-z_]*\)").*/\1/p' "$source/account/counters.h" >"$work/reasons"
-[ -s "$work/reasons" ] || { echo "counters.h: found no reasons" >&2; status=1; }
+sed -n 's/.*reason="\([a-z_]*\)".*/\1/p' "$work/series" | sort -u >"$work/reasons"
+[ -s "$work/reasons" ] || { echo "the statistics have no reasons" >&2; status=1; }
 while read -r reason; do
 	grep -qE "^\.(It )?Cm $reason\$" "$man8" || {
 		echo "echod(8) lacks the reason $reason" >&2

@@ -199,20 +199,20 @@ acl_release(struct acl *acl)
 
 /* --- asking it ---------------------------------------------------------------------------- */
 
-bool
-acl_allows(const struct acl *acl, const struct address *address)
+/*
+ * By the last span that begins at the address or before it.  Apart, so that the answer of an
+ * empty list, which most are, needs no registers.
+ */
+static __attribute__((noinline)) bool
+search(const struct family *family, const struct address *address)
 {
-	const struct family *family = &acl->families[address->sa.sa_family == AF_INET6];
 	uint8_t bits[ADDRESS_SIZE] = { 0 };
 	size_t low = 0, high = family->count;
 
 	if (address->sa.sa_family == AF_INET6)
 		memcpy(bits, &address->in6.sin6_addr, sizeof(address->in6.sin6_addr));
-	else if (address->sa.sa_family == AF_INET)
-		memcpy(bits, &address->in4.sin_addr, sizeof(address->in4.sin_addr));
 	else
-		return acl->allowed_otherwise;
-	/* The last span that begins at the address or before it: the one at `low`. */
+		memcpy(bits, &address->in4.sin_addr, sizeof(address->in4.sin_addr));
 	while (high - low > 1) {
 		const size_t middle = low + (high - low) / 2;
 
@@ -222,4 +222,15 @@ acl_allows(const struct acl *acl, const struct address *address)
 			high = middle;
 	}
 	return family->spans[low].allowed;
+}
+
+bool
+acl_allows(const struct acl *acl, const struct address *address)
+{
+	const bool is_ipv6 = address->sa.sa_family == AF_INET6;
+	const struct family *family = &acl->families[is_ipv6];
+
+	if (!is_ipv6 && address->sa.sa_family != AF_INET)
+		return acl->allowed_otherwise;
+	return family->count == 1 ? family->spans->allowed : search(family, address);
 }

@@ -5,12 +5,14 @@
 
 #define REASON_NAME(id, name) name,
 
+const char *const close_reason_names[] = { CLOSE_REASONS(REASON_NAME) };
+const char *const refuse_reason_names[] = { REFUSE_REASONS(REASON_NAME) };
+const char *const drop_reason_names[] = { DROP_REASONS(REASON_NAME) };
+
 const char *
 close_reason_name(enum close_reason reason)
 {
-	static const char *const names[] = { CLOSE_REASONS(REASON_NAME) };
-
-	return names[reason];
+	return close_reason_names[reason];
 }
 
 enum close_reason
@@ -36,15 +38,11 @@ close_reason_of(int error)
 const char *
 refuse_reason_name(enum refuse_reason reason)
 {
-	static const char *const names[] = { REFUSE_REASONS(REASON_NAME) };
-
-	return names[reason];
+	return refuse_reason_names[reason];
 }
 
 const char *
 drop_reason_name(enum drop_reason reason)
 {
-	static const char *const names[] = { DROP_REASONS(REASON_NAME) };
-
-	return names[reason];
+	return drop_reason_names[reason];
 }

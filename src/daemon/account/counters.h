@@ -1,11 +1,13 @@
 /*
- * The counters and their names: one line each.  A counter has one writer, the
- * thread that owns what it counts; whoever reads adds them up.
+ * The counters, a row each: from it they are kept (ledger.h), summed and settled (census.h), and
+ * rendered.  A counter has one writer, the thread that owns what it counts; whoever reads adds
+ * them up.
  */
 #ifndef DAEMON_ACCOUNT_COUNTERS_H
 #define DAEMON_ACCOUNT_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef _Atomic uint64_t counter;
@@ -55,7 +57,7 @@ enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 
 /* Why a datagram got no answer. */
 #define DROP_REASONS(X)                                                                    \
-	X(TRUNCATED, "truncated")           /* longer than any datagram can be */            \
+	X(TRUNCATED, "truncated")           /* it, or what the kernel told of it */          \
 	X(SIZE, "size")                     /* longer than udp.max_datagram */               \
 	X(SOURCE_PORT, "source_port")       /* of udp.refuse_source_ports, or of our own */  \
 	X(SOURCE_ADDRESS, "source_address") /* no host can have it, or this one */                        \
@@ -78,11 +80,58 @@ const char *close_reason_name(enum close_reason reason);
 const char *refuse_reason_name(enum refuse_reason reason);
 const char *drop_reason_name(enum drop_reason reason);
 
-/* What one worker did with datagrams. */
-struct datagram_counters {
-	counter received;
-	counter sent;
-	counter dropped[DROP_REASON_COUNT];
+extern const char *const close_reason_names[CLOSE_REASON_COUNT];
+extern const char *const refuse_reason_names[REFUSE_REASON_COUNT];
+extern const char *const drop_reason_names[DROP_REASON_COUNT];
+
+enum family_type {
+	FAMILY_COUNTER, /* goes back by a restart alone */
+	FAMILY_GAUGE,
 };
+
+/* What is counted under one name. */
+struct family {
+	const char *name, *help; /* a sentence */
+	enum family_type type;
+	const char *label;         /* what tells its `count` series from each other, or NULL */
+	const char *const *values; /* of the label */
+	size_t count;
+};
+
+/* What a listener carries: the counters of the other are not its own. */
+enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
+
+/*
+ * What is counted for each listener, in the order in which it is rendered: by the control thread,
+ * and by each worker.  ONE is a counter; EACH is one for each reason.
+ *
+ *	id, field of struct ledger or branch, [names of the reasons, how many,] what the
+ *	listener carries, type, name, help
+ */
+#define LEDGER_ROWS(ONE, EACH)                                                              \
+	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                              \
+	    "echod_connections_accepted_total", "Connections that were accepted and served.") \
+	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                        \
+	    "echod_connections_open", "Connections that are open now.")                       \
+	EACH(REFUSED, refused, refuse_reason_names, REFUSE_REASON_COUNT,                      \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
+	    "echod_connections_refused_total", "Connections that were not served.")           \
+	EACH(CLOSED, closed, close_reason_names, CLOSE_REASON_COUNT,                          \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
+	    "echod_connections_closed_total", "Connections that ended.")
+
+#define BRANCH_ROWS(ONE, EACH)                                                              \
+	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                      \
+	    "echod_received_bytes_total",                                                     \
+	    "Bytes that were read, of connections or datagrams.")                             \
+	ONE(SENT_BYTES, sent_bytes, CARRIES_ANY, FAMILY_COUNTER,                              \
+	    "echod_sent_bytes_total", "Bytes that were sent back.")                           \
+	ONE(DATAGRAMS_RECEIVED, datagrams_received, CARRIES_DATAGRAMS, FAMILY_COUNTER,        \
+	    "echod_datagrams_received_total", "Datagrams that were read.")                    \
+	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
+	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                   \
+	EACH(DATAGRAMS_DROPPED, datagrams_dropped, drop_reason_names, DROP_REASON_COUNT,      \
+	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                \
+	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")
 
 #endif

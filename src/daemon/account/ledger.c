@@ -1,12 +1,31 @@
 /* What one listener's peers amounted to: see ledger.h. */
 #include "daemon/account/ledger.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A reason to refuse connections to a listener is told once in this time: ms. */
 #define TELL_EVERY 10000
+
+static_assert(sizeof(counter) == sizeof(uint64_t), "a counter takes no lock");
+
+#define ROW(id, field, carried, type, name, help)            \
+	{ { name, help, type, NULL, NULL, 1 }, carried, IS_WORKERS, offsetof(OWNER, field) },
+#define ROWS(id, field, reasons, count, carried, type, name, help) \
+	{ { name, help, type, "reason", reasons, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
+
+const struct ledger_row ledger_rows[] = {
+#define OWNER struct ledger
+#define IS_WORKERS false
+	LEDGER_ROWS(ROW, ROWS)
+#undef OWNER
+#undef IS_WORKERS
+#define OWNER struct branch
+#define IS_WORKERS true
+	BRANCH_ROWS(ROW, ROWS)
+};
 
 struct ledger *
 ledger_new(const char *name, size_t worker_count)
@@ -21,7 +40,7 @@ ledger_new(const char *name, size_t worker_count)
 	ledger->name = strdup(name);
 	ledger->branches = aligned_alloc(alignof(struct branch), size);
 	if (ledger->name == NULL || ledger->branches == NULL) {
-		ledger_release(ledger);
+		ledger_free(ledger);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -38,13 +57,24 @@ ledger_hold(struct ledger *ledger)
 }
 
 void
-ledger_release(struct ledger *ledger)
+ledger_free(struct ledger *ledger)
 {
-	if (ledger == NULL || --ledger->holders > 0)
+	if (ledger == NULL)
 		return;
 	free(ledger->branches);
 	free(ledger->name);
 	free(ledger);
+}
+
+void
+ledger_release(struct ledger *ledger)
+{
+	if (ledger == NULL || --ledger->holders > 0)
+		return;
+	if (ledger->unheld != NULL)
+		ledger->unheld(ledger->census, ledger);
+	else
+		ledger_free(ledger);
 }
 
 bool
@@ -65,25 +95,65 @@ ledger_worker(const struct branch *branch)
 	return (size_t)(branch - branch->ledger->branches);
 }
 
-static uint64_t
-sum(const struct ledger *ledger, size_t offset)
-{
-	uint64_t total = 0;
+/* --- by rows ----------------------------------------------------------------------- */
 
+static counter *
+counter_at(const struct ledger *ledger, size_t worker, const struct ledger_row *row, size_t index)
+{
+	return (counter *)((char *)&ledger->branches[worker] + row->offset) + index;
+}
+
+uint64_t
+ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t index)
+{
+	const struct ledger_row *row = &ledger_rows[id];
+	uint64_t sum = 0;
+
+	if (!row->is_workers)
+		return ((const uint64_t *)((const char *)ledger + row->offset))[index];
 	for (size_t i = 0; i < ledger->worker_count; i++)
-		total += counter_read(
-		    (const counter *)((const char *)&ledger->branches[i] + offset));
-	return total;
+		sum += counter_read(counter_at(ledger, i, row, index));
+	return sum;
+}
+
+uint64_t
+ledger_total(const struct ledger *ledger, enum ledger_row_id id)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger_rows[id].family.count; i++)
+		sum += ledger_read(ledger, id, i);
+	return sum;
+}
+
+static void
+add(struct ledger *to, enum ledger_row_id id, size_t index, uint64_t n)
+{
+	const struct ledger_row *row = &ledger_rows[id];
+
+	if (row->is_workers)
+		counter_add(counter_at(to, 0, row, index), n);
+	else
+		((uint64_t *)((char *)to + row->offset))[index] += n;
+}
+
+void
+ledger_add(struct ledger *to, const struct ledger *from)
+{
+	for (int id = 0; id < LEDGER_ROW_COUNT; id++)
+		for (size_t i = 0; i < ledger_rows[id].family.count; i++)
+			add(to, id, i, ledger_read(from, id, i));
+	to->carries |= from->carries;
 }
 
 uint64_t
 ledger_received_bytes(const struct ledger *ledger)
 {
-	return sum(ledger, offsetof(struct branch, received_bytes));
+	return ledger_total(ledger, ROW_RECEIVED_BYTES);
 }
 
 uint64_t
 ledger_sent_bytes(const struct ledger *ledger)
 {
-	return sum(ledger, offsetof(struct branch, sent_bytes));
+	return ledger_total(ledger, ROW_SENT_BYTES);
 }

@@ -1,6 +1,7 @@
 /*
- * What one listener's peers amounted to.  It outlives the listener until the last
- * of its connections has been closed, so that each of them is settled.
+ * What the peers of all listeners of one name amounted to.  It outlives the listener until the
+ * last of its connections has been closed, so that each of them is settled; a listener that comes
+ * under this name meanwhile goes on with it.  See census.h for what becomes of it then.
  */
 #ifndef DAEMON_ACCOUNT_LEDGER_H
 #define DAEMON_ACCOUNT_LEDGER_H
@@ -8,18 +9,24 @@
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 #include "daemon/account/counters.h"
 
+struct census;
 struct ledger;
 struct crowd;
+
+#define COUNTER_FIELD(id, field, ...) counter field;
+#define COUNTER_FIELDS(id, field, reasons, count, ...) counter field[count];
+#define NUMBER_FIELD(id, field, ...) uint64_t field;
+#define NUMBER_FIELDS(id, field, reasons, count, ...) uint64_t field[count];
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {
 	alignas(64) struct ledger *ledger;
-	struct crowd *crowd; /* of its connections at that worker; NULL: it has none */
-	counter received_bytes;
-	counter sent_bytes;
+	struct crowd *crowd; /* of its connections at that worker; NULL: it had none so far */
+	BRANCH_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
 };
 
 /* How a reason to refuse connections is told in the log: not for each of them. */
@@ -34,19 +41,46 @@ struct ledger {
 	unsigned holders;
 	size_t worker_count;
 
+	/* Whom the last release tells instead of freeing it; NULL: nobody. */
+	void (*unheld)(struct census *census, struct ledger *ledger);
+	struct census *census;
+
 	/* The control thread's alone. */
-	uint64_t accepted;
-	uint64_t open;
-	uint64_t refused[REFUSE_REASON_COUNT];
+	unsigned carries; /* enum carried, of all listeners that have served under the name */
+	LEDGER_ROWS(NUMBER_FIELD, NUMBER_FIELDS)
 	struct refusal_note notes[REFUSE_REASON_COUNT];
 
 	struct branch *branches; /* one for each worker */
+
+	/* The census's. */
+	TAILQ_ENTRY(ledger) neighbours;
+	uint64_t gone; /* among those without a holder the oldest has the least; 0: it has one */
 };
+
+#define ROW_ID(id, ...) ROW_##id,
+enum ledger_row_id {
+	LEDGER_ROWS(ROW_ID, ROW_ID)
+	BRANCH_ROWS(ROW_ID, ROW_ID)
+	LEDGER_ROW_COUNT
+};
+
+/* A family of which each ledger has `family.count` numbers. */
+struct ledger_row {
+	struct family family; /* by reason, besides by listener */
+	unsigned carried;     /* enum carried: the ledgers that have it */
+	bool is_workers;      /* in each branch, not in the ledger */
+	size_t offset;        /* of the first number there */
+};
+
+extern const struct ledger_row ledger_rows[LEDGER_ROW_COUNT];
 
 /* Returns a ledger with one holder, or NULL with errno. */
 struct ledger *ledger_new(const char *name, size_t worker_count);
 
-/* The control thread's alone; the last release frees it. */
+/* Whatever is still held: ledger_release() is for holders. */
+void ledger_free(struct ledger *ledger);
+
+/* The control thread's alone; the last release frees it, or leaves it to its census. */
 void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
 
@@ -58,6 +92,15 @@ bool refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);
+
+/* One number, of all workers together: `index` is a reason, or 0 where the row has none. */
+uint64_t ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t index);
+
+/* The same of all reasons together. */
+uint64_t ledger_total(const struct ledger *ledger, enum ledger_row_id id);
+
+/* Adds all numbers of `from` to those of `to`, which no worker writes. */
+void ledger_add(struct ledger *to, const struct ledger *from);
 
 uint64_t ledger_received_bytes(const struct ledger *ledger);
 uint64_t ledger_sent_bytes(const struct ledger *ledger);

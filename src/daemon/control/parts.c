@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/control/gauges.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
@@ -65,7 +66,12 @@ make_workers(struct server *server, const struct config *config)
 	server->crowds = crowds_new(server->workers, server_settle);
 	server->batches = batches_new(count);
 	server->guard = guard_new();
-	return server->crowds != NULL && server->batches != NULL && server->guard != NULL;
+	server->census = census_new(count);
+	if (server->crowds == NULL || server->batches == NULL || server->guard == NULL ||
+	    server->census == NULL)
+		return false;
+	gauges_register(server);
+	return true;
 }
 
 /* They are made once, and freed with the server. */
@@ -144,6 +150,7 @@ make_listeners(struct server *server)
 		.crowds = server->crowds,
 		.batches = server->batches,
 		.guard = server->guard,
+		.census = server->census,
 		.inherited = server->inherited,
 	};
 

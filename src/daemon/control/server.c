@@ -82,6 +82,7 @@ supervise(struct server *server)
 		.base = server->base,
 		.listeners = server->listeners,
 		.admission = &server->admission,
+		.census = server->census,
 		.workers = server->workers,
 	};
 
@@ -203,6 +204,7 @@ dispose(struct server *server)
 	workers_free(server->workers);
 	batches_free(server->batches);
 	guard_free(server->guard);
+	census_free(server->census);
 	signals_free(server);
 	drain_free(server);
 	if (server->base != NULL)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "daemon/account/census.h"
 #include "daemon/config/config.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
@@ -25,6 +26,8 @@ struct server {
 	struct event_base *base;
 	struct inbox *inbox; /* where goes what the workers are done with */
 	struct workers *workers;
+	struct census *census;
+	struct census_room room; /* gauges.h */
 	struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard;

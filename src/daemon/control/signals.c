@@ -13,25 +13,11 @@
 static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 
 static void
-log_series(void *arg, const char *series, uint64_t value)
+log_series(void *arg, const struct family *family, const char *series, uint64_t number)
 {
 	(void)arg;
-	log_notice("%s %llu", series, (unsigned long long)value);
-}
-
-static void
-log_statistics(const struct server *server)
-{
-	const struct series_view view = {
-		.listeners = server->listeners,
-		.admission = &server->admission,
-		.workers = server->workers,
-		.reloads_succeeded = server->reloads_succeeded,
-		.reloads_failed = server->reloads_failed,
-		.started = server->started,
-	};
-
-	series_each(&view, log_series, NULL);
+	(void)family;
+	log_notice("%s %llu", series, (unsigned long long)number);
 }
 
 static void
@@ -42,7 +28,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 
 	(void)what;
 	if (number == SIGUSR1)
-		log_statistics(server);
+		series_each(server->census, log_series, NULL);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)

@@ -2,7 +2,6 @@
 #include "daemon/control/supervision.h"
 
 #include <event2/event.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,16 +40,6 @@ struct supervision {
 
 /* --- the status -------------------------------------------------------------------- */
 
-static uint64_t
-bytes_sent(const struct listeners *listeners)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < listeners_count(listeners); i++)
-		sum += ledger_sent_bytes(listener_ledger(listeners_get(listeners, i)));
-	return sum;
-}
-
 static void
 format_serving(const struct supervision *supervision, char text[STATUS_LINE_SIZE])
 {
@@ -58,9 +47,8 @@ format_serving(const struct supervision *supervision, char text[STATUS_LINE_SIZE
 	const struct status_line status = {
 		.listeners = listeners_count(of->listeners),
 		.connections = of->admission->open,
-		.bytes = bytes_sent(of->listeners),
-		.datagrams =
-		    workers_datagrams(of->workers, offsetof(struct datagram_counters, sent)),
+		.bytes = census_total(of->census, ROW_SENT_BYTES),
+		.datagrams = census_total(of->census, ROW_DATAGRAMS_SENT),
 		.fault = supervision->fault[0] != '\0' ? supervision->fault : NULL,
 		.failed = supervision->failed,
 	};

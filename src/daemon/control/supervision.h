@@ -18,6 +18,7 @@ struct supervised {
 	struct event_base *base;
 	const struct listeners *listeners;
 	const struct admission *admission;
+	const struct census *census;
 	const struct workers *workers;
 };
 

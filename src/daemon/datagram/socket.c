@@ -13,6 +13,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "daemon/datagram/reflect.h"
 #include "net/address.h"
 
 /* What one socket may answer before the connections of its worker have their turn. */
@@ -114,7 +115,7 @@ take_acl(struct datagram_socket *socket)
 static size_t
 select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 {
-	struct batch_policy policy = {
+	struct reflect_policy policy = {
 		.guard = socket->guard,
 		.own = socket->own,
 		.now = (uint64_t)loop_now() * NANOSECONDS,
@@ -122,7 +123,7 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 
 	take_acl(socket);
 	policy.acl = socket->acl;
-	return batch_select(socket->batch, &policy, tally);
+	return reflect_select(socket->batch, &policy, tally);
 }
 
 void
@@ -166,14 +167,16 @@ log_datagrams(const struct batch *batch, size_t count, const char *verb, const c
 static void
 count_batch(struct datagram_socket *socket, size_t received, const struct batch_tally *tally)
 {
-	struct datagram_counters *counters = &socket->loop->datagrams;
+	struct branch *branch = socket->branch;
 
-	counter_add(&counters->received, received);
-	counter_add(&socket->branch->received_bytes, tally->received_bytes);
-	counter_add(&counters->sent, tally->sent);
-	counter_add(&socket->branch->sent_bytes, tally->sent_bytes);
+	counter_add(&branch->datagrams_received, received);
+	counter_add(&branch->received_bytes, tally->received_bytes);
+	counter_add(&branch->datagrams_sent, tally->sent);
+	counter_add(&branch->sent_bytes, tally->sent_bytes);
+	if (tally->sent == received)
+		return;
 	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
-		counter_add(&counters->dropped[i], tally->dropped[i]);
+		counter_add(&branch->datagrams_dropped[i], tally->dropped[i]);
 }
 
 /* A single error is one that was waiting at the socket (ip(7)), and gone when it was told. */
@@ -187,7 +190,7 @@ static void
 count_failure(struct datagram_socket *socket, int error)
 {
 	socket->failures++;
-	counter_add(&socket->loop->datagrams.dropped[DROP_RECEIVE], 1);
+	counter_add(&socket->branch->datagrams_dropped[DROP_RECEIVE], 1);
 	if (is_failing(socket))
 		log_error_limited("cannot receive at the socket of %s: %s; trying again",
 		    socket->branch->ledger->name, strerror(error));

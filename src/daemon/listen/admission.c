@@ -107,9 +107,9 @@ admission_settle(struct admission *admission, struct conn *conn)
 {
 	struct branch *branch = conn_branch(conn);
 
-	admission->closed[conn_reason(conn)]++;
 	admission->open--;
 	branch->ledger->open--;
+	branch->ledger->closed[conn_reason(conn)]++;
 	if (conn_is_counted(conn))
 		sources_leave(admission->sources, conn_peer(conn), loop_now());
 	workers_count_closed(admission->workers, ledger_worker(branch));

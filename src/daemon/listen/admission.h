@@ -21,7 +21,6 @@ struct admission {
 	struct acl *acl; /* held */
 	struct sources *sources;
 	uint64_t open;
-	uint64_t closed[CLOSE_REASON_COUNT];
 };
 
 /* False where a further connection has to wait in the backlog. */

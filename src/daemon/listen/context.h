@@ -4,6 +4,7 @@
 
 struct admission;
 struct batches;
+struct census;
 struct crowds;
 struct event_base;
 struct guard;
@@ -15,6 +16,7 @@ struct listener_context {
 	const struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard; /* of all datagrams */
+	struct census *census;
 	const struct inherited *inherited;
 };
 

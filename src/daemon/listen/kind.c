@@ -7,6 +7,7 @@
 static const struct listener_kind kinds[] = {
 	[PROTOCOL_TCP] = {
 		.sockets = &sockets_of_tcp,
+		.carries = CARRIES_STREAMS,
 		.bind = bind_listener,
 		.make = acceptor_new,
 		.free = acceptor_free,
@@ -16,6 +17,7 @@ static const struct listener_kind kinds[] = {
 	},
 	[PROTOCOL_UDP] = {
 		.sockets = &sockets_of_udp,
+		.carries = CARRIES_DATAGRAMS,
 		.bind = bind_listener,
 		.make = answerer_new,
 		.free = answerer_free,

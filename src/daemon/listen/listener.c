@@ -39,7 +39,7 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 	listener->kind = kind_of(config->protocol);
 	listener->config = config;
 	listener->bound = *bound;
-	listener->ledger = ledger_new(config->name, workers_count(context->admission->workers));
+	listener->ledger = census_open(context->census, config->name);
 	if (listener->ledger != NULL)
 		listener->service =
 		    listener->kind->make(context, listener->ledger, &listener->bound);
@@ -118,6 +118,7 @@ listener_serve(struct listener *listener)
 	for (size_t i = 0; i < listener->bound.count; i++)
 		if (is_first_of_its_address(listener, i))
 			log_listening(listener, i);
+	listener->ledger->carries |= listener->kind->carries;
 	listener->kind->serve(listener->service);
 }
 
@@ -146,10 +147,4 @@ const struct bound *
 listener_sockets(const struct listener *listener)
 {
 	return &listener->bound;
-}
-
-struct ledger *
-listener_ledger(const struct listener *listener)
-{
-	return listener->ledger;
 }

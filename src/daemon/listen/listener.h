@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/account/ledger.h"
+#include "daemon/account/census.h"
 #include "daemon/config/config.h"
 #include "daemon/listen/bind.h"
 #include "daemon/listen/context.h"
@@ -48,6 +48,5 @@ bool listener_is(const struct listener *listener, const struct listen_config *co
 
 enum protocol listener_protocol(const struct listener *listener);
 const struct bound *listener_sockets(const struct listener *listener);
-struct ledger *listener_ledger(const struct listener *listener);
 
 #endif

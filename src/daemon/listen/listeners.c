@@ -268,9 +268,3 @@ listeners_count(const struct listeners *listeners)
 {
 	return listeners->now.count;
 }
-
-const struct listener *
-listeners_get(const struct listeners *listeners, size_t index)
-{
-	return listeners->now.members[index];
-}

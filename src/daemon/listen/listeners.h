@@ -47,7 +47,4 @@ void listeners_resume(struct listeners *listeners);
 
 size_t listeners_count(const struct listeners *listeners);
 
-/* The listener at `index` < listeners_count(). */
-const struct listener *listeners_get(const struct listeners *listeners, size_t index);
-
 #endif

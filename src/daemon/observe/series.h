@@ -1,30 +1,17 @@
 /*
- * The counters as a reader sees them: each a series with its labels and a value.
+ * The census as series: each a name with its labels, and a number.
  */
 #ifndef DAEMON_OBSERVE_SERIES_H
 #define DAEMON_OBSERVE_SERIES_H
 
-#include <stdint.h>
-#include <time.h>
-
-#include "daemon/listen/admission.h"
-#include "daemon/listen/listeners.h"
-#include "daemon/threads/workers.h"
-
-/* What there is to count; all of it the server's. */
-struct series_view {
-	const struct listeners *listeners;
-	const struct admission *admission;
-	const struct workers *workers;
-	uint64_t reloads_succeeded, reloads_failed;
-	time_t started; /* seconds since the epoch */
-};
+#include "daemon/account/census.h"
 
 /*
- * Calls `to` for each series, such as
- * echod_connections_open{listener="echo-tcp"} and 3.  From the control thread.
+ * Calls `to` for each series, such as echod_connections_open{listener="echo-tcp"} and 3, in the
+ * order of the census.  From the control thread.
  */
-void series_each(const struct series_view *view,
-    void (*to)(void *arg, const char *series, uint64_t value), void *arg);
+void series_each(const struct census *census,
+    void (*to)(void *arg, const struct family *family, const char *series, uint64_t number),
+    void *arg);
 
 #endif

@@ -54,6 +54,8 @@ crowds_set_limits(struct crowds *crowds, const struct crowd_limits *limits)
 void
 crowds_serve(const struct crowds *crowds, struct ledger *ledger)
 {
+	if (ledger->branches[0].crowd != NULL)
+		return; /* another listener of the name was first: workers may read it now */
 	for (size_t i = 0; i < crowds->count; i++)
 		ledger->branches[i].crowd = crowds->members[i];
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/account/counters.h"
 #include "daemon/stream/crowd.h"
 
 /*

@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/account/counters.h"
-
 struct event;
 struct event_base;
 struct inbox;
@@ -63,7 +61,6 @@ struct loop {
 	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
 	int64_t bulk_served; /* loop_now() when one of them last had its turn */
 	SLIST_HEAD(, caretaker) caretakers;
-	struct datagram_counters datagrams;
 	unsigned char scratch[SCRATCH_SIZE];
 };
 

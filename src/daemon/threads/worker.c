@@ -244,12 +244,6 @@ worker_is_fresh(struct worker *worker, int64_t now)
 	    (delivered == inbox_posted(worker->inbox) || now - worker->moved <= BEHIND);
 }
 
-const struct datagram_counters *
-worker_datagrams(const struct worker *worker)
-{
-	return &worker->loop->datagrams;
-}
-
 const char *
 worker_event_method(const struct worker *worker)
 {

@@ -55,8 +55,6 @@ bool worker_hangs(const struct worker *worker, int64_t now);
  */
 bool worker_is_fresh(struct worker *worker, int64_t now);
 
-const struct datagram_counters *worker_datagrams(const struct worker *worker);
-
 /* "epoll", "poll" or "select": what libevent really uses. */
 const char *worker_event_method(const struct worker *worker);
 

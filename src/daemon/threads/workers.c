@@ -141,17 +141,3 @@ workers_event_method(const struct workers *workers)
 {
 	return worker_event_method(workers->members[0].worker);
 }
-
-uint64_t
-workers_datagrams(const struct workers *workers, size_t offset)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < workers->count; i++) {
-		const struct datagram_counters *counters =
-		    worker_datagrams(workers->members[i].worker);
-
-		sum += counter_read((const counter *)((const char *)counters + offset));
-	}
-	return sum;
-}

@@ -46,7 +46,4 @@ void workers_stop_and_join(struct workers *workers);
 
 const char *workers_event_method(const struct workers *workers);
 
-/* The sum of one datagram counter, by its offset in struct datagram_counters. */
-uint64_t workers_datagrams(const struct workers *workers, size_t offset);
-
 #endif

@@ -202,7 +202,7 @@ expect_nothing(void)
 static uint64_t
 dropped(enum drop_reason reason)
 {
-	return counter_read(&loop->datagrams.dropped[reason]);
+	return ledger_read(ledger, ROW_DATAGRAMS_DROPPED, reason);
 }
 
 START_TEST(one_out_for_one_in)
@@ -223,8 +223,8 @@ START_TEST(one_out_for_one_in)
 		expect("four", 4);
 		expect_nothing();
 	}
-	ck_assert_uint_eq(counter_read(&loop->datagrams.received), 12);
-	ck_assert_uint_eq(counter_read(&loop->datagrams.sent), 12);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_RECEIVED), 12);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_SENT), 12);
 	ck_assert_uint_eq(ledger_received_bytes(ledger), 3 * 65514);
 	ck_assert_uint_eq(ledger_sent_bytes(ledger), 3 * 65514);
 	tear_down();
@@ -249,8 +249,8 @@ START_TEST(what_was_truncated_is_dropped)
 		expect("fifth", 5);
 		expect_nothing();
 	}
-	ck_assert_uint_eq(counter_read(&loop->datagrams.received), 10);
-	ck_assert_uint_eq(counter_read(&loop->datagrams.sent), 6);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_RECEIVED), 10);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_SENT), 6);
 	ck_assert_uint_eq(ledger_sent_bytes(ledger), 26);
 	ck_assert_uint_eq(dropped(DROP_TRUNCATED), 4);
 	tear_down();
@@ -273,8 +273,8 @@ START_TEST(what_the_guard_refuses_is_dropped)
 		expect("second", 6);
 		expect("", 0);
 		expect_nothing();
-		ck_assert_uint_eq(counter_read(&loop->datagrams.received), (unsigned)turns * 7);
-		ck_assert_uint_eq(counter_read(&loop->datagrams.sent), (unsigned)turns * 3);
+		ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_RECEIVED), (unsigned)turns * 7);
+		ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_SENT), (unsigned)turns * 3);
 		ck_assert_uint_eq(dropped(DROP_SOURCE_PORT), (unsigned)turns * 3);
 		ck_assert_uint_eq(dropped(DROP_SIZE), (unsigned)turns);
 	}
@@ -311,8 +311,8 @@ START_TEST(one_that_cannot_be_sent_holds_up_none)
 	expect("second", 6);
 	expect("third", 5);
 	expect_nothing();
-	ck_assert_uint_eq(counter_read(&loop->datagrams.received), 7);
-	ck_assert_uint_eq(counter_read(&loop->datagrams.sent), 3);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_RECEIVED), 7);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_DATAGRAMS_SENT), 3);
 	ck_assert_uint_eq(ledger_sent_bytes(ledger), 16);
 	ck_assert_uint_eq(dropped(DROP_FULL), 3);
 	ck_assert_uint_eq(dropped(DROP_SEND), 1);
@@ -365,8 +365,8 @@ START_TEST(a_flood_leaves_the_others_their_turn)
 	for (int i = 1; i <= 10; i++) {
 		turn();
 		ck_assert_int_ge(turns, i);
-		ck_assert_uint_ge(counter_read(&loop->datagrams.sent), (unsigned)i * BATCH_SIZE);
-		ck_assert_uint_le(counter_read(&loop->datagrams.sent), (unsigned)turns * 2 * BATCH_SIZE);
+		ck_assert_uint_ge(ledger_total(ledger, ROW_DATAGRAMS_SENT), (unsigned)i * BATCH_SIZE);
+		ck_assert_uint_le(ledger_total(ledger, ROW_DATAGRAMS_SENT), (unsigned)turns * 2 * BATCH_SIZE);
 	}
 	event_free(other);
 	close(pair[0]);

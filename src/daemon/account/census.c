@@ -1,0 +1,211 @@
+/* All that is counted: see census.h. */
+#include "daemon/account/census.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct census {
+	size_t worker_count;
+	STAILQ_HEAD(, census_room) rooms;
+	TAILQ_HEAD(, ledger) ledgers; /* in the order in which their names first came */
+	struct ledger *gone; /* what was folded; none of them */
+	size_t unheld_count; /* of the ledgers */
+	uint64_t departures; /* how often a ledger lost its last holder */
+};
+
+/* --- life ---------------------------------------------------------------------------- */
+
+struct census *
+census_new(size_t worker_count)
+{
+	struct census *census = calloc(1, sizeof(*census));
+
+	if (census == NULL)
+		return NULL;
+	census->worker_count = worker_count;
+	STAILQ_INIT(&census->rooms);
+	TAILQ_INIT(&census->ledgers);
+	census->gone = ledger_new(CENSUS_GONE, 1);
+	if (census->gone == NULL) {
+		free(census);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return census;
+}
+
+static void
+forget(struct census *census, struct ledger *ledger)
+{
+	TAILQ_REMOVE(&census->ledgers, ledger, neighbours);
+	ledger_free(ledger);
+}
+
+void
+census_free(struct census *census)
+{
+	struct ledger *ledger;
+
+	if (census == NULL)
+		return;
+	while ((ledger = TAILQ_FIRST(&census->ledgers)) != NULL)
+		forget(census, ledger);
+	ledger_free(census->gone);
+	free(census);
+}
+
+/* --- names that go and return ----------------------------------------------------------- */
+
+/* `last` has gone just now. */
+static struct ledger *
+find_longest_gone(const struct census *census, struct ledger *last)
+{
+	struct ledger *ledger, *longest = last;
+
+	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+		if (ledger->gone != 0 && ledger->gone < longest->gone)
+			longest = ledger;
+	return longest;
+}
+
+/* Nobody writes it any more: who moved bytes for it has been settled. */
+static void
+fold(struct census *census, struct ledger *ledger)
+{
+	ledger_add(census->gone, ledger);
+	census->unheld_count--;
+	forget(census, ledger);
+}
+
+static void
+on_unheld(struct census *census, struct ledger *ledger)
+{
+	if (ledger->carries == 0) {
+		forget(census, ledger);
+		return;
+	}
+	ledger->gone = ++census->departures;
+	if (++census->unheld_count > CENSUS_NAMES)
+		fold(census, find_longest_gone(census, ledger));
+}
+
+static struct ledger *
+find(const struct census *census, const char *name)
+{
+	struct ledger *ledger;
+
+	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+		if (strcmp(ledger->name, name) == 0)
+			return ledger;
+	return NULL;
+}
+
+static struct ledger *
+make(struct census *census, const char *name)
+{
+	struct ledger *ledger = ledger_new(name, census->worker_count);
+
+	if (ledger == NULL)
+		return NULL;
+	ledger->unheld = on_unheld;
+	ledger->census = census;
+	TAILQ_INSERT_TAIL(&census->ledgers, ledger, neighbours);
+	return ledger;
+}
+
+struct ledger *
+census_open(struct census *census, const char *name)
+{
+	struct ledger *ledger = find(census, name);
+
+	if (ledger == NULL)
+		return make(census, name);
+	if (ledger->gone != 0) {
+		ledger->gone = 0;
+		census->unheld_count--;
+	}
+	ledger_hold(ledger);
+	return ledger;
+}
+
+/* --- what others register ------------------------------------------------------------------ */
+
+void
+census_register(struct census *census, struct census_room *room)
+{
+	STAILQ_INSERT_TAIL(&census->rooms, room, neighbours);
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+struct visitor {
+	void (*visit)(void *arg, const struct census_entry *entry);
+	void *arg;
+};
+
+static const char *
+value_of(const struct family *family, size_t index)
+{
+	return family->label != NULL ? family->values[index] : NULL;
+}
+
+static void
+visit_room(const struct visitor *visitor, const struct census_room *room)
+{
+	for (size_t r = 0; r < room->count; r++) {
+		const struct census_row *row = &room->rows[r];
+
+		for (size_t i = 0; i < row->family.count; i++) {
+			const struct census_entry entry = {
+				&row->family, NULL, value_of(&row->family, i), row->read(room->of, i),
+			};
+
+			visitor->visit(visitor->arg, &entry);
+		}
+	}
+}
+
+static void
+visit_ledger(const struct visitor *visitor, const struct ledger *ledger, enum ledger_row_id id)
+{
+	const struct family *family = &ledger_rows[id].family;
+
+	if ((ledger->carries & ledger_rows[id].carried) == 0)
+		return;
+	for (size_t i = 0; i < family->count; i++) {
+		const struct census_entry entry = {
+			family, ledger->name, value_of(family, i), ledger_read(ledger, id, i),
+		};
+
+		visitor->visit(visitor->arg, &entry);
+	}
+}
+
+void
+census_each(const struct census *census,
+    void (*visit)(void *arg, const struct census_entry *entry), void *arg)
+{
+	const struct visitor visitor = { visit, arg };
+	const struct census_room *room;
+	const struct ledger *ledger;
+
+	STAILQ_FOREACH(room, &census->rooms, neighbours)
+		visit_room(&visitor, room);
+	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
+		TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+			visit_ledger(&visitor, ledger, id);
+		visit_ledger(&visitor, census->gone, id);
+	}
+}
+
+uint64_t
+census_total(const struct census *census, enum ledger_row_id id)
+{
+	uint64_t sum = ledger_total(census->gone, id);
+	const struct ledger *ledger;
+
+	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+		sum += ledger_total(ledger, id);
+	return sum;
+}

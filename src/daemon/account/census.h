@@ -1,0 +1,71 @@
+/*
+ * The census: all that echod counts, of which each reader renders what it needs.
+ *
+ * What listeners' peers amounted to goes by the listener's name: ledgers are made here.  One that
+ * returns, or comes to another address, goes on where it stopped, and those that are gone are still
+ * counted: of CENSUS_NAMES of them under their own names, and of the ones that went before together
+ * under CENSUS_GONE.  So no sum of a counter ever goes back but by a restart.
+ * Whatever else there is to count, its room registers.
+ *
+ * The control thread's alone.  Workers write the branches of ledgers without a lock meanwhile.
+ */
+#ifndef DAEMON_ACCOUNT_CENSUS_H
+#define DAEMON_ACCOUNT_CENSUS_H
+
+#include "daemon/account/ledger.h"
+
+/* How many names that nobody has any more are remembered. */
+#define CENSUS_NAMES 256
+
+/* What is counted under no name of its own any more; no listener can be called that. */
+#define CENSUS_GONE "(gone)"
+
+struct census;
+
+/*
+ * Returns a census that has counted nothing, for so many workers, or NULL with errno.
+ * census_free() frees it with all its ledgers, which nobody holds any more.
+ */
+struct census *census_new(size_t worker_count);
+void census_free(struct census *census);
+
+/*
+ * The ledger of `name`, held for the caller, who calls ledger_release(): the one that there is,
+ * or a new one.  A new one in which no listener has served is forgotten with its last holder.
+ * Returns NULL with errno.
+ */
+struct ledger *census_open(struct census *census, const char *name);
+
+/* A row of what a room has to tell: `read` gives the number of the family at `index`. */
+struct census_row {
+	struct family family;
+	uint64_t (*read)(const void *of, size_t index);
+};
+
+/* Rows and whom they are about, the room's own. */
+struct census_room {
+	const struct census_row *rows;
+	size_t count;
+	const void *of;
+	STAILQ_ENTRY(census_room) neighbours;
+};
+
+/* From here on they are counted too, before the listeners; `room` outlives the census. */
+void census_register(struct census *census, struct census_room *room);
+
+/* One number. */
+struct census_entry {
+	const struct family *family;
+	const char *listener; /* whose it is, or NULL */
+	const char *value;    /* of the family's label, or NULL */
+	uint64_t number;
+};
+
+/* Calls `visit` for each, always in the same order, those of a family one after the other. */
+void census_each(const struct census *census,
+    void (*visit)(void *arg, const struct census_entry *entry), void *arg);
+
+/* Of all listeners that there ever were, and for all reasons together. */
+uint64_t census_total(const struct census *census, enum ledger_row_id id);
+
+#endif
