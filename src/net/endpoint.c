@@ -113,13 +113,15 @@ endpoint_format_view(const struct endpoint_view *view, char text[ENDPOINT_TEXT_S
 
 const char *
 endpoint_format_socket(enum protocol protocol, const struct address *address, bool is_any,
-    char *text, size_t size)
+    char text[ENDPOINT_SOCKET_SIZE])
 {
 	char host[ADDRESS_TEXT_SIZE];
 
 	if (is_any)
-		return endpoint_format(protocol, ANY, address_port(address), text, size);
-	snprintf(text, size, "%s://%s", protocol_name(protocol), address_format(address, host));
+		return endpoint_format(protocol, ANY, address_port(address), text,
+		    ENDPOINT_SOCKET_SIZE);
+	snprintf(text, ENDPOINT_SOCKET_SIZE, "%s://%s", protocol_name(protocol),
+	    address_format(address, host));
 	return text;
 }
 
@@ -199,7 +201,8 @@ covers_overlap(const struct endpoint_cover *a, const struct endpoint_cover *b)
 			const struct address *x = &a->addresses[i], *y = &b->addresses[j];
 
 			if (x->sa.sa_family == y->sa.sa_family &&
-			    (address_is_wildcard(x) || address_is_wildcard(y) || address_equal(x, y)))
+			    (address_is_wildcard(x) || address_is_wildcard(y) ||
+			    address_equal(x, y)))
 				return true;
 		}
 	return false;

@@ -21,6 +21,9 @@
 /* "tcp://[", a host, "]:65535" and the NUL. */
 #define ENDPOINT_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
 
+/* The same of a numeric address. */
+#define ENDPOINT_SOCKET_SIZE (ADDRESS_TEXT_SIZE + 8)
+
 struct endpoint {
 	enum protocol protocol;
 	char host[ENDPOINT_HOST_SIZE]; /* without brackets: an address, a name or "*" */
@@ -66,7 +69,7 @@ const char *endpoint_format_view(const struct endpoint_view *view, char text[END
 
 /* The same of a socket at `address`, with "*" for the host where it `is_any`. */
 const char *endpoint_format_socket(enum protocol protocol, const struct address *address,
-    bool is_any, char *text, size_t size);
+    bool is_any, char text[ENDPOINT_SOCKET_SIZE]);
 
 /* True for "*": each address that the host has. */
 bool endpoint_is_any(const char *host);

@@ -60,6 +60,23 @@ def test_a_listener_is_removed(start):
     peers.assert_same(peers.exchange(established, peers.payload(1 << 20)), peers.payload(1 << 20))
 
 
+@pytest.mark.parametrize("option", ["protocol", "address", "port"])
+def test_what_binds_a_listener_makes_another_of_its_name(start, option):
+    before = {"address": "127.0.0.1", "port": kernel.free_port(), "protocol": "tcp"}
+    after = {"address": "127.0.0.2", "port": kernel.free_port(), "protocol": "udp"}
+    after = {**before, option: after[option]}
+    daemon = start([listener("same", **before)])
+    daemon.configure([listener("same", **after)])
+    assert daemon.reload()[-1].endswith(": 1 listeners added, 1 removed, 0 kept")
+    assert peers.is_refused(before["address"], before["port"])
+    kind = socket.SOCK_STREAM if after["protocol"] == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect((after["address"], after["port"]))
+        peer.send(b"moved")
+        assert peer.recv(100) == b"moved"
+
+
 def test_a_datagram_listener_is_added_and_removed(start):
     daemon = start([listener("stream")])
     daemon.configure([listener("stream"), listener("datagrams", protocol="udp")])

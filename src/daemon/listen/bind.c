@@ -88,6 +88,17 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 	return claim_for_one_of(binding, fd, address, place);
 }
 
+/* `is_any`: its URI says "*". */
+static void
+add_bound(const struct binding *binding, const struct bound_socket *socket, bool is_any,
+    struct bound *bound)
+{
+	struct bound_socket *added = &bound->sockets[bound->count++];
+
+	*added = *socket;
+	endpoint_format_socket(binding->endpoint.protocol, &added->address, is_any, added->uri);
+}
+
 /* Adds the socket that is at `place` of those of its address.  Returns 0, or -1 with errno. */
 static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
@@ -95,6 +106,7 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 {
 	const int type = protocol_socket_type(binding->endpoint.protocol);
 	const int fd = socket(address->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct bound_socket made = { .fd = fd, .worker = place };
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	int error;
@@ -108,9 +120,8 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 		errno = error;
 		return -1;
 	}
-	bound->sockets[bound->count] = (struct bound_socket){ .fd = fd, .worker = place };
-	address_from_sockaddr(&bound->sockets[bound->count].address, (struct sockaddr *)&name, length);
-	bound->count++;
+	address_from_sockaddr(&made.address, (struct sockaddr *)&name, length);
+	add_bound(binding, &made, endpoint_is_any(binding->endpoint.host), bound);
 	return 0;
 }
 
@@ -213,19 +224,18 @@ add_inherited(const struct binding *binding, struct bound *bound)
 {
 	for (size_t i = 0; i < binding->inherited->count; i++) {
 		const struct inherited_socket *socket = &binding->inherited->sockets[i];
-		int fd;
+		struct bound_socket made = { .address = socket->address, .inherited = socket };
 
 		if (!inherited_belongs(socket, &binding->endpoint))
 			continue;
-		fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
-		if (fd == -1) {
+		made.fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+		if (made.fd == -1) {
 			close_beyond(bound, 0);
 			return -1;
 		}
 		prepare_inherited(binding->sockets, socket);
-		bound->sockets[bound->count] = (struct bound_socket){ fd, socket->address,
-			next_worker(binding, bound, &socket->address), socket };
-		bound->count++;
+		made.worker = next_worker(binding, bound, &socket->address);
+		add_bound(binding, &made, socket->dual_stack, bound);
 	}
 	return 0;
 }

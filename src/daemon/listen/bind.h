@@ -19,6 +19,8 @@ struct bound {
 	struct bound_socket {
 		int fd;
 		struct address address; /* as the kernel has it: with the real port */
+		/* The same as text, but with "*" where that was written: the kernel's is "[::]". */
+		char uri[ENDPOINT_SOCKET_SIZE];
 		size_t worker;          /* whose it is to answer, where it is for datagrams */
 		/* What `fd` is a duplicate of: not to be closed to others.  NULL: bound here. */
 		const struct inherited_socket *inherited;
@@ -34,8 +36,8 @@ struct binding {
 	size_t workers;
 	const struct inherited *inherited;
 	/*
-	 * Descriptors of sockets that share addresses with it and that this daemon will close when the
-	 * new ones serve: an address that one of them holds may be taken beside it.
+	 * Descriptors of sockets that share addresses with it and that this daemon will close
+	 * when the new ones serve: an address that one of them holds may be taken beside it.
 	 */
 	const int *leaving;
 	size_t leaving_count;

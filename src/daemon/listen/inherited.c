@@ -42,9 +42,9 @@ look_at(struct inherited_socket *socket)
 		return "is a connection: give its socket unit Accept=no";
 	address_from_sockaddr(&socket->address, (struct sockaddr *)&name, length);
 	socket->dual_stack = socket->address.sa.sa_family == AF_INET6 &&
-	    address_is_wildcard(&socket->address) && get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-	endpoint_format_socket(socket->protocol, &socket->address, socket->dual_stack, socket->uri,
-	    sizeof(socket->uri));
+	    address_is_wildcard(&socket->address) &&
+	    get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+	endpoint_format_socket(socket->protocol, &socket->address, socket->dual_stack, socket->uri);
 	return NULL;
 }
 

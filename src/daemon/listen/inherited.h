@@ -15,8 +15,7 @@
 #include "base/faults.h"
 #include "daemon/config/config.h"
 #include "net/address.h"
-
-#define INHERITED_URI_SIZE (ADDRESS_TEXT_SIZE + 8)
+#include "net/endpoint.h"
 
 struct inherited_socket {
 	int fd;
@@ -25,7 +24,7 @@ struct inherited_socket {
 	int family;  /* AF_INET or AF_INET6, which may have an IPv4 address in v4-mapped form */
 	bool dual_stack;
 	struct address address;
-	char uri[INHERITED_URI_SIZE]; /* with "*" for the address of one that is dual-stack */
+	char uri[ENDPOINT_SOCKET_SIZE]; /* with "*" for the address of one that is dual-stack */
 };
 
 struct inherited {

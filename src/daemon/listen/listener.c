@@ -72,31 +72,22 @@ listener_close(struct listener *listener)
 
 /* The workers' sockets of one address have one line. */
 static bool
-is_first_of_its_address(const struct listener *listener, size_t i)
+is_first_of_its_address(const struct bound *bound, size_t i)
 {
-	const struct bound_socket *sockets = listener->bound.sockets;
-
 	for (size_t before = 0; before < i; before++)
-		if (address_equal(&sockets[before].address, &sockets[i].address))
+		if (address_equal(&bound->sockets[before].address, &bound->sockets[i].address))
 			return false;
 	return true;
 }
 
-/* One line for an address.  "*" is said as it was written: the kernel's name for it is "[::]". */
 static void
-log_listening(const struct listener *listener, size_t i)
+log_listening(const char *name, const struct bound_socket *socket)
 {
-	const struct listen_config *config = listener->config;
-	const struct address *address = &listener->bound.sockets[i].address;
-	const struct inherited_socket *inherited = listener->bound.sockets[i].inherited;
-	char uri[INHERITED_URI_SIZE];
-
-	if (inherited != NULL)
-		log_notice("listening on %s (%s), inherited as %s", inherited->uri, config->name,
-		    inherited->name);
+	if (socket->inherited != NULL)
+		log_notice("listening on %s (%s), inherited as %s", socket->uri, name,
+		    socket->inherited->name);
 	else
-		log_notice("listening on %s (%s)", endpoint_format_socket(config->protocol, address,
-		    endpoint_is_any(config->address), uri, sizeof(uri)), config->name);
+		log_notice("listening on %s (%s)", socket->uri, name);
 }
 
 void
@@ -116,8 +107,8 @@ void
 listener_serve(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->bound.count; i++)
-		if (is_first_of_its_address(listener, i))
-			log_listening(listener, i);
+		if (is_first_of_its_address(&listener->bound, i))
+			log_listening(listener->config->name, &listener->bound.sockets[i]);
 	listener->ledger->carries |= listener->kind->carries;
 	listener->kind->serve(listener->service);
 }

@@ -96,13 +96,13 @@ END_TEST
 START_TEST(formats_sockets)
 {
 	struct address address;
-	char text[64];
+	char text[ENDPOINT_SOCKET_SIZE];
 
 	ck_assert(address_parse(&address, "::1", 7));
-	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_TCP, &address, false, text, sizeof(text)),
+	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_TCP, &address, false, text),
 	    "tcp://[::1]:7");
 	ck_assert(address_parse(&address, "::", 7));
-	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_UDP, &address, true, text, sizeof(text)),
+	ck_assert_str_eq(endpoint_format_socket(PROTOCOL_UDP, &address, true, text),
 	    "udp://*:7");
 }
 END_TEST

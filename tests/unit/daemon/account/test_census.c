@@ -207,6 +207,7 @@ END_TEST
 #define NAMES 900
 #define HOLDERS 300
 #define STEPS 2000
+#define LOOK_EVERY 10 /* steps: a look at all of it takes its time */
 
 /* How many numbers there are of a listener, at most. */
 #define NUMBERS 64
@@ -261,8 +262,8 @@ assert_none_went_back(const struct picture *before, const struct picture *after,
 			ck_abort_msg("seed %d: %s of %s went back", seed,
 			    after->numbers[a].family->name, after->numbers[a].listener);
 	}
-	/* One listener is folded at most. */
-	ck_assert_msg(found + NUMBERS >= before->count, "seed %d: %zu of %zu found", seed, found,
+	/* One listener a step is folded at most. */
+	ck_assert_msg(found + LOOK_EVERY * NUMBERS >= before->count, "seed %d: %zu of %zu found", seed, found,
 	    before->count);
 }
 
@@ -294,8 +295,9 @@ START_TEST(no_total_goes_back_over_any_history)
 	uint64_t sums[LEDGER_ROW_COUNT] = { 0 };
 
 	random_begin(_i);
-	for (int i = 1; i <= STEPS; i++) {
-		step(holders, sums);
+	for (int i = 1; i <= STEPS / LOOK_EVERY; i++) {
+		for (int s = 0; s < LOOK_EVERY; s++)
+			step(holders, sums);
 		for (int id = 0; id < LEDGER_ROW_COUNT; id++)
 			ck_assert_msg(census_total(census, id) == sums[id], "seed %d: %s", _i,
 			    ledger_rows[id].family.name);
