@@ -60,7 +60,7 @@ struct loop {
 	struct inbox *home; /* the control thread's: where goes what is done with */
 	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
 	int64_t bulk_served; /* clock_ms() when one of them last had its turn */
-	SLIST_HEAD(, caretaker) caretakers;
+	SLIST_HEAD(caretakers, caretaker) caretakers;
 	unsigned char scratch[SCRATCH_SIZE];
 };
 
