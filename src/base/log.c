@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define RING_SIZE (1U << 20)
 #define LINE_SIZE 1024
 #define STOP_SECONDS 1
@@ -106,15 +108,6 @@ put(const struct record *record, const char *text)
 }
 
 /* --- classes, under the same lock -------------------------------------------- */
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 put_similar(const struct log_class *class, uint64_t count)
@@ -284,10 +277,10 @@ run(void *arg)
 	openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
 	pthread_mutex_lock(&queue.lock);
 	for (;;) {
-		settle_classes(now_ms());
+		settle_classes(clock_ms());
 		while (queue.used == 0 && !queue.ending) {
 			wait_for_more();
-			settle_classes(now_ms());
+			settle_classes(clock_ms());
 		}
 		if (queue.used == 0)
 			break;
@@ -392,7 +385,7 @@ log_suppressed(void)
 static void
 put_limited(struct log_class *class, const struct record *record, const char *text)
 {
-	if (log_limit_allows(&class->limit, now_ms()))
+	if (log_limit_allows(&class->limit, clock_ms()))
 		put(record, text);
 	else
 		note_suppressed(class, record->level, text);
@@ -444,6 +437,6 @@ void
 log_settle(void)
 {
 	pthread_mutex_lock(&queue.lock);
-	settle_classes(now_ms() + LOG_LIMIT_PERIOD); /* by then each is over */
+	settle_classes(clock_ms() + LOG_LIMIT_PERIOD); /* by then each is over */
 	pthread_mutex_unlock(&queue.lock);
 }

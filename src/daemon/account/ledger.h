@@ -32,7 +32,7 @@ struct branch {
 /* How a reason to refuse connections is told in the log: not for each of them. */
 struct refusal_note {
 	bool told;           /* once at least */
-	int64_t last;        /* when: loop_now() */
+	int64_t last;        /* when: clock_ms() */
 	uint64_t untold;     /* since then */
 };
 
@@ -85,7 +85,7 @@ void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
 
 /*
- * Whether a refusal at `now` (loop_now()) is told: one in 10 s.  Then sets *untold to how
+ * Whether a refusal at `now` (clock_ms()) is told: one in 10 s.  Then sets *untold to how
  * many before it were not.
  */
 bool refusal_is_told(struct refusal_note *note, int64_t now, uint64_t *untold);

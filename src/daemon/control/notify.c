@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/observe/status_line.h"
 #include "daemon/threads/loop.h"
@@ -101,15 +102,6 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	tell_untold(arg);
 }
 
-static uint64_t
-now_in_microseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void
 notify_tell(struct notify *notify, unsigned words)
 {
@@ -119,7 +111,7 @@ notify_tell(struct notify *notify, unsigned words)
 	 * begins is one with that.
 	 */
 	if (words & NOTIFY_RELOADING) {
-		notify->reloading = now_in_microseconds();
+		notify->reloading = (uint64_t)clock_us();
 		notify->untold &= ~NOTIFY_READY;
 	}
 	notify->untold |= words;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control/notify.h"
 #include "daemon/observe/status_line.h"
@@ -31,8 +32,8 @@ struct supervision {
 	struct event *tick;
 	int64_t watchdog;   /* ms; 0: none */
 	bool doubted;       /* a worker seemed to hang when last looked at */
-	int64_t told;       /* loop_now() when the status was told */
-	int64_t drain_end;  /* loop_now() when it ends at the latest; 0: no drain */
+	int64_t told;       /* clock_ms() when the status was told */
+	int64_t drain_end;  /* clock_ms() when it ends at the latest; 0: no drain */
 	char status[STATUS_LINE_SIZE];
 	char fault[STATUS_LINE_SIZE]; /* of the last reload; "": there was none */
 	time_t failed;
@@ -64,10 +65,10 @@ renew_status(struct supervision *supervision)
 
 	if (supervision->drain_end != 0)
 		status_line_format_drain(supervision->of.admission->open,
-		    supervision->drain_end - loop_now(), text);
+		    supervision->drain_end - clock_ms(), text);
 	else
 		format_serving(supervision, text);
-	supervision->told = loop_now();
+	supervision->told = clock_ms();
 	if (strcmp(text, supervision->status) == 0)
 		return false;
 	memcpy(supervision->status, text, strlen(text) + 1);
@@ -85,7 +86,7 @@ feed_watchdog(struct supervision *supervision)
 {
 	size_t hung;
 
-	if (!workers_find_hung(supervision->of.workers, loop_now(), &hung)) {
+	if (!workers_find_hung(supervision->of.workers, clock_ms(), &hung)) {
 		supervision->doubted = false;
 		notify_feed_watchdog(supervision->notify);
 		return;
@@ -126,7 +127,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (supervision->watchdog > 0)
 		feed_watchdog(supervision);
 	/* Less than a tick is missing where the clock went on between the last time and arm(). */
-	if (loop_now() - supervision->told > status_every(supervision) - SHORTEST) {
+	if (clock_ms() - supervision->told > status_every(supervision) - SHORTEST) {
 		if (renew_status(supervision))
 			words |= NOTIFY_STATUS;
 		notify_tell(supervision->notify, words);
@@ -202,7 +203,7 @@ supervision_draining(struct supervision *supervision, int seconds)
 {
 	if (supervision->notify == NULL)
 		return;
-	supervision->drain_end = loop_now() + seconds * INT64_C(1000);
+	supervision->drain_end = clock_ms() + seconds * INT64_C(1000);
 	renew_status(supervision);
 	notify_tell(supervision->notify, NOTIFY_STOPPING | NOTIFY_EXTEND);
 	arm(supervision);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "daemon/datagram/reflect.h"
@@ -28,7 +29,7 @@
  */
 #define LAST_DATAGRAMS 262144
 
-/* Of a millisecond, in which loop_now() counts. */
+/* Of a millisecond, in which clock_ms() counts. */
 #define NANOSECONDS 1000000
 
 /* Nothing comes from here: the port of discard (RFC 863), which answers nobody. */
@@ -118,7 +119,7 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 	struct reflect_policy policy = {
 		.guard = socket->guard,
 		.own = socket->own,
-		.now = (uint64_t)loop_now() * NANOSECONDS,
+		.now = (uint64_t)clock_ms() * NANOSECONDS,
 	};
 
 	take_acl(socket);
@@ -269,7 +270,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop_prioritize(socket->loop, &socket->again, true, true, loop_now());
+	loop_prioritize(socket->loop, &socket->again, true, true, clock_ms());
 	if (answer_batch(socket, TURN_DATAGRAMS) > 0)
 		ask_again(socket);
 	else
@@ -288,7 +289,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	is_busy = socket->loop->edge_triggered ? answer(socket, TURN_DATAGRAMS)
 	    : answer_batch(socket, TURN_DATAGRAMS) == TURN_DATAGRAMS;
 	socket->is_bulk = loop_prioritize(socket->loop, &socket->readable, socket->is_bulk, is_busy,
-	    loop_now());
+	    clock_ms());
 	if (is_busy || is_failing(socket))
 		ask_again(socket);
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 bool
@@ -22,7 +23,7 @@ tell_refusal(struct ledger *ledger, enum refuse_reason reason, const struct addr
 	char text[ADDRESS_TEXT_SIZE], suppressed[64] = "";
 	uint64_t untold;
 
-	if (!refusal_is_told(note, loop_now(), &untold))
+	if (!refusal_is_told(note, clock_ms(), &untold))
 		return;
 	if (untold > 0)
 		snprintf(suppressed, sizeof(suppressed), " (%llu like it suppressed)",
@@ -86,7 +87,7 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 		refuse(ledger, REFUSE_DENIED, fd, peer);
 		return;
 	}
-	verdict = sources_enter(admission->sources, peer, loop_now());
+	verdict = sources_enter(admission->sources, peer, clock_ms());
 	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
 		refuse(ledger, reason_of(verdict), fd, peer);
 		return;
@@ -94,7 +95,7 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 	conn = conn_new(fd, peer, &ledger->branches[worker]);
 	if (conn == NULL) {
 		if (verdict == SOURCE_ENTERED)
-			sources_leave(admission->sources, peer, loop_now());
+			sources_leave(admission->sources, peer, clock_ms());
 		refuse(ledger, REFUSE_MEMORY, fd, peer);
 		return;
 	}
@@ -111,7 +112,7 @@ admission_settle(struct admission *admission, struct conn *conn)
 	branch->ledger->open--;
 	branch->ledger->closed[conn_reason(conn)]++;
 	if (conn_is_counted(conn))
-		sources_leave(admission->sources, conn_peer(conn), loop_now());
+		sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "daemon/stream/conn_internal.h"
@@ -77,7 +78,7 @@ conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	conn->state = (uint8_t)state & 0x1f;
-	conn->active = (uint32_t)loop_now();
+	conn->active = (uint32_t)clock_ms();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
 		conn_unmark_stalled(conn);
@@ -103,7 +104,7 @@ conn_open(struct conn *conn)
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
 	conn->state = CONN_READING;
-	conn->opened = loop_now();
+	conn->opened = clock_ms();
 	conn->active = (uint32_t)conn->opened;
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
@@ -123,7 +124,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 	log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
 	    "seconds=%.3f", address_format(&conn->peer, peer), conn->branch->ledger->name,
 	    close_reason_name(reason), (unsigned long long)conn->received,
-	    (unsigned long long)conn->sent, (double)(loop_now() - conn->opened) / 1000);
+	    (unsigned long long)conn->sent, (double)(clock_ms() - conn->opened) / 1000);
 	conn->reason = (uint8_t)reason & 0x7f;
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
@@ -233,7 +234,7 @@ log_bytes(const struct conn *conn, const char *verb, const char *way, const void
 struct turn {
 	struct conn *conn;
 	int fd;
-	int64_t now;     /* loop_now() */
+	int64_t now;     /* clock_ms() */
 	bool is_limited; /* it has a bandwidth */
 };
 
@@ -334,7 +335,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct loop *loop = loop_of(conn);
-	const struct turn turn = { conn, fd, loop_now(), conn_is_limited(conn) };
+	const struct turn turn = { conn, fd, clock_ms(), conn_is_limited(conn) };
 	const size_t most = turn.is_limited ? conn_most_to_receive(conn) : SCRATCH_SIZE;
 	size_t bytes = 0;
 

@@ -26,12 +26,12 @@ struct conn {
 	struct branch *branch; /* of its listener and its worker, whose crowd it tells */
 	struct waiting *waiting; /* bytes that the socket did not take; NULL: none */
 	uint64_t received, sent;     /* bytes */
-	int64_t opened;              /* loop_now() */
-	int64_t paid_until;     /* loop_now(), in nanoseconds: limits.bandwidth_per_connection */
+	int64_t opened;              /* clock_ms() */
+	int64_t paid_until;     /* clock_ms(), in nanoseconds: limits.bandwidth_per_connection */
 	struct address peer;
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
-	uint32_t active;        /* loop_now(), modulo 49 days */
-	uint16_t blocked_since; /* loop_now() in BLOCKED_UNIT, modulo 12 days */
+	uint32_t active;        /* clock_ms(), modulo 49 days */
+	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
 	uint8_t counted : 1;    /* the control thread's mark */
 	uint8_t state : 5;      /* enum conn_state */

@@ -59,12 +59,12 @@ struct crowd {
 
 	struct conn_list lists[CONN_STATE_COUNT];
 	size_t stalled;       /* connections that are blocked and took nothing lately */
-	int64_t ages_looked;  /* loop_now() when connections last were, for limits.lifetime */
+	int64_t ages_looked;  /* clock_ms() when connections last were, for limits.lifetime */
 	struct event *pacer;   /* NULL until a connection is paced; pending while one is */
 	struct event *watcher; /* looks at those who wait, by sweep.h; NULL: nobody does */
 
 	uint64_t memory_held;  /* bytes, for blocked and busy ones at `memory_looked` */
-	int64_t memory_looked; /* loop_now() */
+	int64_t memory_looked; /* clock_ms() */
 	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
 	size_t waiting_memory; /* bytes of this process for what waits */
 	size_t waiting_most;   /* the most of it since the C library last gave memory back */

@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/gcra.h"
 #include "daemon/stream/conn_internal.h"
 
@@ -38,7 +39,7 @@ static bool
 is_ahead(const struct conn *conn)
 {
 	return conn->paid_until != 0 && bandwidth_of(conn) != 0 &&
-	    gcra_is_ahead(conn->paid_until, PAID_AHEAD, loop_now() * MILLISECOND);
+	    gcra_is_ahead(conn->paid_until, PAID_AHEAD, clock_ms() * MILLISECOND);
 }
 
 bool
@@ -49,7 +50,7 @@ conn_pay(struct conn *conn, size_t size)
 	if (bandwidth == 0)
 		return false;
 	conn->paid_until = gcra_pay(conn->paid_until, (int64_t)size * GCRA_SECOND / bandwidth,
-	    loop_now() * MILLISECOND);
+	    clock_ms() * MILLISECOND);
 	return is_ahead(conn);
 }
 

@@ -17,7 +17,7 @@
 #define PRESSURE_STALLED_AFTER 2000
 
 /*
- * Aborts what is beyond the bounds at `now` (loop_now()), some at a time.  Returns in how many
+ * Aborts what is beyond the bounds at `now` (clock_ms()), some at a time.  Returns in how many
  * milliseconds that is to be done again, while a connection is blocked.
  */
 int64_t pressure_end(struct crowd *crowd, int64_t now);

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "daemon/stream/conn.h"
 #include "daemon/stream/pressure.h"
 
@@ -247,7 +248,7 @@ static void
 on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct crowd *crowd = arg;
-	const int64_t after = sweep_watch(crowd, loop_now());
+	const int64_t after = sweep_watch(crowd, clock_ms());
 
 	(void)fd;
 	(void)what;

@@ -18,7 +18,7 @@
 bool sweep_look_after(struct crowd *crowd);
 
 /*
- * Ends what is due at `now` (loop_now()).  Returns in how many milliseconds the
+ * Ends what is due at `now` (clock_ms()).  Returns in how many milliseconds the
  * next connection may be due, at most `most`.
  */
 int64_t sweep_due(struct crowd *crowd, int64_t now, int64_t most);

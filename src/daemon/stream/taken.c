@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "daemon/stream/conn_internal.h"
 
 /* How much younger than `now` an activity may be: ms. */
@@ -29,7 +30,7 @@ untaken(const struct conn *conn)
 void
 conn_watch(struct conn *conn)
 {
-	conn->blocked_since = (uint16_t)(loop_now() / BLOCKED_UNIT);
+	conn->blocked_since = (uint16_t)(clock_ms() / BLOCKED_UNIT);
 	conn->untaken = untaken(conn);
 	crowd_watch(crowd_of(conn));
 }
@@ -54,7 +55,7 @@ conn_took_bytes(struct conn *conn)
 	conn->untaken = left;
 	if (left >= before && before > 0)
 		return false;
-	conn_touch(conn, loop_now());
+	conn_touch(conn, clock_ms());
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/stream/conn_internal.h"
 
 /* About what libevent allocates for a bufferevent with two empty buffers: bytes. */
@@ -26,7 +27,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 {
 	(void)buffer;
 	if (info->n_deleted > 0)
-		conn_count_sent(arg, info->n_deleted, loop_now());
+		conn_count_sent(arg, info->n_deleted, clock_ms());
 }
 
 /* Nothing waits any more. */

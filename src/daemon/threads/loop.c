@@ -101,15 +101,6 @@ loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk)
 	event_priority_set(event, is_bulk ? LOOP_PRIORITY_BULK : LOOP_PRIORITY_OTHERS);
 }
 
-int64_t
-loop_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int
 loop_set_timer(struct event *timer, int64_t ms)
 {

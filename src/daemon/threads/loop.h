@@ -43,7 +43,7 @@ enum loop_priority {
  */
 struct caretaker {
 	/*
-	 * Ends what is due at `now` (loop_now()).  Returns in how many milliseconds more may be
+	 * Ends what is due at `now` (clock_ms()).  Returns in how many milliseconds more may be
 	 * due, at most `most`.
 	 */
 	int64_t (*beat)(struct caretaker *caretaker, int64_t now, int64_t most);
@@ -59,7 +59,7 @@ struct loop {
 	bool edge_triggered;
 	struct inbox *home; /* the control thread's: where goes what is done with */
 	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
-	int64_t bulk_served; /* loop_now() when one of them last had its turn */
+	int64_t bulk_served; /* clock_ms() when one of them last had its turn */
 	SLIST_HEAD(, caretaker) caretakers;
 	unsigned char scratch[SCRATCH_SIZE];
 };
@@ -90,7 +90,7 @@ void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
 void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
 
 /*
- * From the callback of `event`, at `now` (loop_now()), for its next turns: whoever asked for
+ * From the callback of `event`, at `now` (clock_ms()), for its next turns: whoever asked for
  * little is served before those who sent much.  Where these have waited for 50 ms, it queues
  * behind them once.  `is_bulk` is what was returned the last time, or set by loop_set_bulk().
  * An event that ends as bulk is taken back by loop_set_bulk() first.
@@ -107,9 +107,6 @@ loop_prioritize(struct loop *loop, struct event *event, bool is_bulk, bool sent_
 		loop_set_bulk(loop, event, next);
 	return next;
 }
-
-/* CLOCK_MONOTONIC in milliseconds, at the resolution of the kernel's tick. */
-int64_t loop_now(void);
 
 /* Has `timer` fire in `ms` milliseconds, once.  Returns 0, or -1 with errno. */
 int loop_set_timer(struct event *timer, int64_t ms);

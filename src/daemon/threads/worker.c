@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 /* How often the heart beats, and in a drain: ms. */
 #define BEAT 1000
 #define DRAIN_BEAT 100
@@ -27,13 +29,13 @@ struct worker {
 	struct inbox *inbox;
 	struct event *beat;
 	bool draining, stopping;
-	int64_t next_beat;          /* loop_now() */
+	int64_t next_beat;          /* clock_ms() */
 	bool skipped;               /* the last beat came late and looked at nothing */
-	_Atomic int64_t heartbeat;  /* loop_now() */
+	_Atomic int64_t heartbeat;  /* clock_ms() */
 
 	/* The control thread's alone. */
 	uint64_t seen; /* letters delivered when that was last looked at */
-	int64_t moved; /* loop_now() when it was last seen to take some, or owed nothing */
+	int64_t moved; /* clock_ms() when it was last seen to take some, or owed nothing */
 
 	struct letter drain, finish, stop;
 	pthread_t thread;
@@ -42,7 +44,7 @@ struct worker {
 static void
 arm_beat(struct worker *worker, int64_t after)
 {
-	worker->next_beat = loop_now() + after;
+	worker->next_beat = clock_ms() + after;
 	loop_set_timer(worker->beat, after);
 }
 
@@ -65,7 +67,7 @@ static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
-	const int64_t now = loop_now();
+	const int64_t now = clock_ms();
 
 	(void)fd;
 	(void)what;
@@ -95,7 +97,7 @@ worker_new(const struct loop_settings *settings, struct inbox *home)
 		worker_free(worker);
 		return NULL;
 	}
-	atomic_store(&worker->heartbeat, loop_now());
+	atomic_store(&worker->heartbeat, clock_ms());
 	arm_beat(worker, BEAT);
 	return worker;
 }
@@ -159,7 +161,7 @@ worker_post(struct worker *worker, struct letter *letter,
     void (*deliver)(void *loop, struct letter *letter))
 {
 	if (inbox_delivered(worker->inbox) == inbox_posted(worker->inbox))
-		worker->moved = loop_now();
+		worker->moved = clock_ms();
 	inbox_post(worker->inbox, letter, deliver);
 }
 

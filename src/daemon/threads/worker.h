@@ -46,7 +46,7 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end, after worker_stop(). */
 void worker_join(struct worker *worker);
 
-/* True when at `now` (loop_now()) its heart has not beaten for 3 s. */
+/* True when at `now` (clock_ms()) its heart has not beaten for 3 s. */
 bool worker_hangs(const struct worker *worker, int64_t now);
 
 /*

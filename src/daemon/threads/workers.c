@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 struct workers {
 	size_t count, started;
 	struct member {
@@ -72,7 +74,7 @@ workers_get(const struct workers *workers, size_t index)
 size_t
 workers_pick(const struct workers *workers)
 {
-	const int64_t now = loop_now();
+	const int64_t now = clock_ms();
 	size_t best = 0, best_load = SIZE_MAX;
 
 	for (size_t i = 0; i < workers->count; i++) {

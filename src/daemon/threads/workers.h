@@ -32,7 +32,7 @@ struct worker *workers_get(const struct workers *workers, size_t index);
  */
 size_t workers_pick(const struct workers *workers);
 
-/* Whether one hangs at `now` (loop_now()), as worker_hangs() says; *index is then the first. */
+/* Whether one hangs at `now` (clock_ms()), as worker_hangs() says; *index is then the first. */
 bool workers_find_hung(const struct workers *workers, int64_t now, size_t *index);
 
 /* Keeps the books of how many connections each has. */

@@ -5,7 +5,7 @@
 #include "daemon/access/sources.h"
 #include "runner.h"
 
-/* A time at which the books begin: loop_now() is any. */
+/* A time at which the books begin: clock_ms() is any. */
 #define START 123456789
 
 static struct sources *sources;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/stream/sweep.h"
 #include "one_conn.h"
 #include "runner.h"
@@ -74,7 +75,7 @@ START_TEST(half_close_loses_nothing)
 		turn();
 	}
 	ck_assert_uint_eq(seen, sent);
-	sweep_watch(crowd, loop_now());
+	sweep_watch(crowd, clock_ms());
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_PEER);
@@ -203,7 +204,7 @@ on_little(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	little_is_bulk = loop_prioritize(loop, arg, little_is_bulk, false, loop_now());
+	little_is_bulk = loop_prioritize(loop, arg, little_is_bulk, false, clock_ms());
 }
 
 START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)

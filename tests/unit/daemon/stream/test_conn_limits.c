@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/stream/conn_internal.h"
 #include "daemon/stream/sweep.h"
 #include "net/buffers.h"
@@ -22,14 +23,14 @@ START_TEST(idle_ends_by_the_clock_alone)
 
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.idle, 60000);
-	now = loop_now();
+	now = clock_ms();
 	ck_assert_int_le(sweep_due(crowd, now, 100000), 60000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	ck_assert_int_eq(sweep_due(crowd, now, 1000), 1000);
 	sweep_due(crowd, now + 60100, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	/* It has lingered for no time yet; the sweep says when it will have. */
-	now = loop_now();
+	now = clock_ms();
 	ck_assert_int_le(sweep_due(crowd, now, 100000), 5000);
 	ck_assert(!closed);
 	sweep_due(crowd, now + 5100, 1000);
@@ -43,7 +44,7 @@ END_TEST
 START_TEST(no_idle_timeout_ends_nobody)
 {
 	set_up(&one_conn_configs[_i]);
-	ck_assert_int_eq(sweep_due(crowd, loop_now() + INT64_C(1000000000), 1000), 1000);
+	ck_assert_int_eq(sweep_due(crowd, clock_ms() + INT64_C(1000000000), 1000), 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	tear_down();
 }
@@ -54,7 +55,7 @@ START_TEST(idle_while_blocked_is_aborted)
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.idle, 60000);
 	fill();
-	sweep_due(crowd, loop_now() + 60100, 1000);
+	sweep_due(crowd, clock_ms() + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_IDLE);
@@ -79,7 +80,7 @@ START_TEST(a_peer_that_takes_nothing_is_aborted)
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.write, 60000);
 	fill();
-	now = loop_now();
+	now = clock_ms();
 	sweep_due(crowd, now + 59000, 1000);
 	turn();
 	ck_assert(!closed);
@@ -99,7 +100,7 @@ START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.write, 60000);
 	fill();
-	now = loop_now();
+	now = clock_ms();
 	for (int i = 1; i < 9; i++) {
 		peer_take(12000);
 		sweep_due(crowd, now + i * INT64_C(60100), 1000);
@@ -122,7 +123,7 @@ START_TEST(one_stalled_too_many_is_aborted)
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.stalled, 1);
 	fill();
-	now = loop_now();
+	now = clock_ms();
 	sweep_due(crowd, now + 1900, 1000);
 	ck_assert_uint_eq(crowd->stalled, 0);
 	sweep_due(crowd, now + 2100, 1000);
@@ -132,7 +133,7 @@ START_TEST(one_stalled_too_many_is_aborted)
 	ck_assert_uint_eq(crowd->stalled, 0);
 	ck_assert(!closed);
 	crowd->stalled = 1; /* as if another one were */
-	now = loop_now() + 2100;
+	now = clock_ms() + 2100;
 	sweep_due(crowd, now, 1000);
 	ck_assert_int_eq(sweep_watch(crowd, now), 0);
 	turn();
@@ -149,11 +150,11 @@ START_TEST(a_lifetime_ends_whoever_is_busy)
 
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.lifetime, 60000);
-	sweep_due(crowd, loop_now() + 59000, 1000);
+	sweep_due(crowd, clock_ms() + 59000, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	ck_assert_uint_eq(peer_send(0, 100), 100);
 	turn();
-	sweep_due(crowd, loop_now() + 60100, 1000);
+	sweep_due(crowd, clock_ms() + 60100, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	ck_assert_uint_eq(peer_receive(0, &eof), 100);
 	sweep_abort_all(crowd, CLOSE_STOP);
@@ -190,13 +191,13 @@ START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 	turn();
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
-	now = loop_now();
+	now = clock_ms();
 	ck_assert_int_eq(sweep_watch(crowd, now), CROWD_WATCH);
 	ck_assert(!closed);
 	peer_take(60000);
 	sweep_due(crowd, now + 60100, 1000);
 	ck_assert(!closed);
-	sweep_due(crowd, loop_now() + 60100, 1000);
+	sweep_due(crowd, clock_ms() + 60100, 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_WRITE);
@@ -276,17 +277,17 @@ START_TEST(a_reset_is_noticed_in_each_state)
 	ways[way].be();
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), ways[way].state);
-	sweep_watch(crowd, loop_now() + 1000);
+	sweep_watch(crowd, clock_ms() + 1000);
 	ck_assert(!closed);
 	ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
 	close(peer);
 	peer = -1;
 	turn();
-	sweep_watch(crowd, loop_now() + 1000);
+	sweep_watch(crowd, clock_ms() + 1000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, ways[way].reason);
-	ck_assert_int_eq(sweep_watch(crowd, loop_now() + 1000), 0);
+	ck_assert_int_eq(sweep_watch(crowd, clock_ms() + 1000), 0);
 	tear_down();
 }
 END_TEST
@@ -315,10 +316,10 @@ START_TEST(memory_of_this_process_counts_as_held)
 	ck_assert_uint_gt(waits, 0);
 	/* Of a limit all but a sixteenth may be held by who is silent. */
 	atomic_store(&crowd->limits.blocked_memory, (held_by_kernel() + waits + 2048) * 16 / 15);
-	sweep_watch(crowd, loop_now() + 1000);
+	sweep_watch(crowd, clock_ms() + 1000);
 	ck_assert(!closed);
 	atomic_store(&crowd->limits.blocked_memory, (held_by_kernel() + waits / 2) * 16 / 15);
-	sweep_watch(crowd, loop_now() + 2000);
+	sweep_watch(crowd, clock_ms() + 2000);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
@@ -330,7 +331,7 @@ static void
 look_at_memory_now(void)
 {
 	crowd->memory_looked = 0;
-	sweep_watch(crowd, loop_now());
+	sweep_watch(crowd, clock_ms());
 	turn();
 }
 
@@ -340,11 +341,11 @@ START_TEST(beyond_the_memory_nobody_is_spared)
 	set_up(&one_conn_configs[_i]);
 	fill();
 	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) + conn_memory(conn) / 32);
-	conn_touch(conn, loop_now());
+	conn_touch(conn, clock_ms());
 	look_at_memory_now();
 	ck_assert(!closed);
 	atomic_store(&crowd->limits.blocked_memory, conn_memory(conn) / 2);
-	conn_touch(conn, loop_now());
+	conn_touch(conn, clock_ms());
 	look_at_memory_now();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
@@ -396,7 +397,7 @@ END_TEST
 
 START_TEST(a_bandwidth_paces_what_is_read)
 {
-	const int64_t begun = loop_now();
+	const int64_t begun = clock_ms();
 	size_t seen = 0;
 	bool eof;
 
@@ -411,7 +412,7 @@ START_TEST(a_bandwidth_paces_what_is_read)
 		event_base_loop(loop->base, EVLOOP_ONCE);
 		seen = peer_receive(seen, &eof);
 	}
-	ck_assert_int_ge(loop_now() - begun, 150); /* two of three pieces were paid for */
+	ck_assert_int_ge(clock_ms() - begun, 150); /* two of three pieces were paid for */
 	tear_down();
 }
 END_TEST
@@ -422,7 +423,7 @@ START_TEST(a_drain_spares_who_is_not_silent)
 
 	set_up(&one_conn_configs[_i]);
 	crowd->draining = true;
-	now = loop_now();
+	now = clock_ms();
 	sweep_due(crowd, now, 100);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	sweep_due(crowd, now + 1100, 100);
