@@ -7,8 +7,8 @@
 
 struct census {
 	size_t worker_count;
-	STAILQ_HEAD(, census_room) rooms;
-	TAILQ_HEAD(, ledger) ledgers; /* in the order in which their names first came */
+	STAILQ_HEAD(census_rooms, census_room) rooms;
+	TAILQ_HEAD(ledgers, ledger) ledgers; /* in the order in which their names first came */
 	struct ledger *gone; /* what was folded; none of them */
 	size_t unheld_count; /* of the ledgers */
 	uint64_t departures; /* how often a ledger lost its last holder */
@@ -35,6 +35,12 @@ census_new(size_t worker_count)
 	return census;
 }
 
+static struct ledger *
+first_of(const struct census *census)
+{
+	return TAILQ_FIRST(&census->ledgers);
+}
+
 static void
 forget(struct census *census, struct ledger *ledger)
 {
@@ -49,7 +55,7 @@ census_free(struct census *census)
 
 	if (census == NULL)
 		return;
-	while ((ledger = TAILQ_FIRST(&census->ledgers)) != NULL)
+	while ((ledger = first_of(census)) != NULL)
 		forget(census, ledger);
 	ledger_free(census->gone);
 	free(census);
@@ -63,7 +69,7 @@ find_longest_gone(const struct census *census, struct ledger *last)
 {
 	struct ledger *ledger, *longest = last;
 
-	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 		if (ledger->gone != 0 && ledger->gone < longest->gone)
 			longest = ledger;
 	return longest;
@@ -95,7 +101,7 @@ find(const struct census *census, const char *name)
 {
 	struct ledger *ledger;
 
-	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 		if (strcmp(ledger->name, name) == 0)
 			return ledger;
 	return NULL;
@@ -190,10 +196,10 @@ census_each(const struct census *census,
 	const struct census_room *room;
 	const struct ledger *ledger;
 
-	STAILQ_FOREACH(room, &census->rooms, neighbours)
+	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
 		visit_room(&visitor, room);
 	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
-		TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+		for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 			visit_ledger(&visitor, ledger, id);
 		visit_ledger(&visitor, census->gone, id);
 	}
@@ -205,7 +211,7 @@ census_total(const struct census *census, enum ledger_row_id id)
 	uint64_t sum = ledger_total(census->gone, id);
 	const struct ledger *ledger;
 
-	TAILQ_FOREACH(ledger, &census->ledgers, neighbours)
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 		sum += ledger_total(ledger, id);
 	return sum;
 }

@@ -52,6 +52,6 @@ struct server {
 void server_end(struct server *server);
 
 /* A connection came home: settles its books, and lets others in or the drain end. */
-void server_settle(void *server, struct letter *letter);
+void server_settle(void *owner, struct letter *letter);
 
 #endif

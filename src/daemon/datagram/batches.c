@@ -11,7 +11,7 @@ struct batches {
 struct batches *
 batches_new(size_t workers)
 {
-	struct batches *batches = calloc(1, sizeof(*batches) + workers * sizeof(batches->members[0]));
+	struct batches *batches = calloc(1, sizeof(*batches) + workers * sizeof(struct batch *));
 
 	if (batches != NULL)
 		batches->count = workers;

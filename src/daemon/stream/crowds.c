@@ -15,7 +15,7 @@ struct crowds *
 crowds_new(const struct workers *workers, void (*closed)(void *control, struct letter *letter))
 {
 	const size_t count = workers_count(workers);
-	struct crowds *crowds = calloc(1, sizeof(*crowds) + count * sizeof(crowds->members[0]));
+	struct crowds *crowds = calloc(1, sizeof(*crowds) + count * sizeof(struct crowd *));
 
 	if (crowds == NULL)
 		return NULL;

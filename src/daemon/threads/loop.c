@@ -72,7 +72,6 @@ loop_new(const struct loop_settings *settings, struct inbox *home)
 	}
 	loop->edge_triggered = settings->edge_triggered;
 	loop->home = home;
-	SLIST_INIT(&loop->caretakers);
 	return loop;
 }
 
@@ -88,7 +87,8 @@ loop_free(struct loop *loop)
 void
 loop_add_caretaker(struct loop *loop, struct caretaker *caretaker)
 {
-	SLIST_INSERT_HEAD(&loop->caretakers, caretaker, next);
+	caretaker->next = loop->caretakers;
+	loop->caretakers = caretaker;
 }
 
 void

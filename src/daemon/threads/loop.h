@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 struct event;
 struct event_base;
@@ -51,7 +50,7 @@ struct caretaker {
 	void (*drain)(struct caretaker *caretaker);
 	void (*finish)(struct caretaker *caretaker);
 	void (*stop)(struct caretaker *caretaker);
-	SLIST_ENTRY(caretaker) next;
+	struct caretaker *next; /* the loop's */
 };
 
 struct loop {
@@ -60,7 +59,7 @@ struct loop {
 	struct inbox *home; /* the control thread's: where goes what is done with */
 	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
 	int64_t bulk_served; /* clock_ms() when one of them last had its turn */
-	SLIST_HEAD(caretakers, caretaker) caretakers;
+	struct caretaker *caretakers;
 	unsigned char scratch[SCRATCH_SIZE];
 };
 

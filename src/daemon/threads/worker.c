@@ -54,7 +54,7 @@ look(struct worker *worker, int64_t now, int64_t most)
 {
 	struct caretaker *caretaker;
 
-	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
 		most = caretaker->beat(caretaker, now, most);
 	return most;
 }
@@ -121,7 +121,7 @@ run(void *arg)
 
 	/* Nobody cancels it; as it is by default the C library would look at each recv and send. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* NOLINT(cert-pos47-c) */
 	loop_run(worker->loop->base);
 	return NULL;
 }
@@ -178,7 +178,7 @@ on_drain(void *loop, struct letter *letter)
 
 	(void)loop;
 	worker->draining = true;
-	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
 		caretaker->drain(caretaker);
 	arm_beat(worker, DRAIN_BEAT);
 }
@@ -190,7 +190,7 @@ on_finish(void *loop, struct letter *letter)
 	struct caretaker *caretaker;
 
 	(void)loop;
-	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
 		caretaker->finish(caretaker);
 }
 
@@ -202,7 +202,7 @@ on_stop(void *loop, struct letter *letter)
 	struct caretaker *caretaker;
 
 	(void)loop;
-	SLIST_FOREACH(caretaker, &worker->loop->caretakers, next)
+	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
 		caretaker->stop(caretaker);
 	worker->stopping = true;
 	arm_beat(worker, 0);
