@@ -123,7 +123,8 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 	};
 
 	take_acl(socket);
-	policy.acl = socket->acl;
+	if (socket->acl != NULL && !acl_allows_all(socket->acl))
+		policy.acl = socket->acl;
 	return reflect_select(socket->batch, &policy, tally);
 }
 
