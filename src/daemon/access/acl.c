@@ -199,20 +199,29 @@ acl_release(struct acl *acl)
 
 /* --- asking it ---------------------------------------------------------------------------- */
 
-/*
- * By the last span that begins at the address or before it.  Apart, so that the answer of an
- * empty list, which most are, needs no registers.
- */
-static __attribute__((noinline)) bool
-search(const struct family *family, const struct address *address)
+bool
+acl_allows_all(const struct acl *acl)
 {
+	for (int i = 0; i < 2; i++)
+		if (acl->families[i].count != 1 || !acl->families[i].spans->allowed)
+			return false;
+	return acl->allowed_otherwise;
+}
+
+bool
+acl_allows(const struct acl *acl, const struct address *address)
+{
+	const struct family *family = &acl->families[address->sa.sa_family == AF_INET6];
 	uint8_t bits[ADDRESS_SIZE] = { 0 };
 	size_t low = 0, high = family->count;
 
 	if (address->sa.sa_family == AF_INET6)
 		memcpy(bits, &address->in6.sin6_addr, sizeof(address->in6.sin6_addr));
-	else
+	else if (address->sa.sa_family == AF_INET)
 		memcpy(bits, &address->in4.sin_addr, sizeof(address->in4.sin_addr));
+	else
+		return acl->allowed_otherwise;
+	/* The last span that begins at the address or before it: the one at `low`. */
 	while (high - low > 1) {
 		const size_t middle = low + (high - low) / 2;
 
@@ -222,15 +231,4 @@ search(const struct family *family, const struct address *address)
 			high = middle;
 	}
 	return family->spans[low].allowed;
-}
-
-bool
-acl_allows(const struct acl *acl, const struct address *address)
-{
-	const bool is_ipv6 = address->sa.sa_family == AF_INET6;
-	const struct family *family = &acl->families[is_ipv6];
-
-	if (!is_ipv6 && address->sa.sa_family != AF_INET)
-		return acl->allowed_otherwise;
-	return family->count == 1 ? family->spans->allowed : search(family, address);
 }

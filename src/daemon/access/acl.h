@@ -26,7 +26,10 @@ struct acl *acl_new(const struct prefix_list *allow, const struct prefix_list *d
 struct acl *acl_hold(struct acl *acl);
 void acl_release(struct acl *acl);
 
-/* From any thread that has a hold.  The address is not v4-mapped: see address.h. */
+/* From any thread that has a hold.  True where no address need be looked up. */
+bool acl_allows_all(const struct acl *acl);
+
+/* The same.  The address is not v4-mapped: see address.h. */
 bool acl_allows(const struct acl *acl, const struct address *address);
 
 #endif

@@ -6,14 +6,16 @@
 
 #include "net/address.h"
 
-/* The asked address, where IP_PKTINFO or IPV6_RECVPKTINFO told it; ip(7), ipv6(7). */
-struct asked {
-	struct cmsghdr *v4, *v6;
-};
-
 /* What IP_PKTINFO takes: where all that was told is so long, nothing stands beside it. */
 #define PKTINFO_ALONE CMSG_SPACE(sizeof(struct in_pktinfo))
 
+/* The asked address, where IP_PKTINFO or IPV6_RECVPKTINFO told it; ip(7), ipv6(7). */
+struct asked {
+	struct in_pktinfo *v4;
+	struct in6_pktinfo *v6;
+};
+
+/* Control messages are aligned as their data is. */
 static struct asked
 find_asked(struct msghdr *header)
 {
@@ -21,20 +23,13 @@ find_asked(struct msghdr *header)
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
-			asked.v4 = c;
+			asked.v4 = (void *)CMSG_DATA(c);
 		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
-			asked.v6 = c;
+			asked.v6 = (void *)CMSG_DATA(c);
 		if (header->msg_controllen == PKTINFO_ALONE)
 			break;
 	}
 	return asked;
-}
-
-/* What a struct in_pktinfo or in6_pktinfo is told in, or NULL; its data is aligned as it is. */
-static void *
-told(struct cmsghdr *in)
-{
-	return in != NULL ? CMSG_DATA(in) : NULL;
 }
 
 /*
@@ -45,19 +40,18 @@ told(struct cmsghdr *in)
 static void
 complete(struct in_pktinfo *early)
 {
-	if (early == NULL || early->ipi_ifindex != 0 ||
-	    ntohl(early->ipi_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+	if (early->ipi_ifindex != 0 || ntohl(early->ipi_addr.s_addr) >> 24 != IN_LOOPBACKNET)
 		return;
 	early->ipi_ifindex = GUARD_LOOPBACK;
 	early->ipi_spec_dst = early->ipi_addr;
 }
 
-/* Leaves `kept` alone of what was told, or nothing where it is NULL. */
+/* Leaves of what was told the message alone that has `size` bytes of `data`. */
 static void
-keep_control(struct msghdr *header, struct cmsghdr *kept, size_t size)
+keep_control(struct msghdr *header, void *data, size_t size)
 {
-	header->msg_control = kept;
-	header->msg_controllen = kept != NULL ? CMSG_SPACE(size) : 0;
+	header->msg_control = (char *)data - CMSG_LEN(0);
+	header->msg_controllen = CMSG_SPACE(size);
 }
 
 /*
@@ -67,20 +61,15 @@ keep_control(struct msghdr *header, struct cmsghdr *kept, size_t size)
 static void
 reply_from_asked(struct msghdr *header, const struct asked *asked)
 {
-	struct in6_pktinfo *from6;
-	struct in_pktinfo *from4;
-
 	if (asked->v4 != NULL) {
-		from4 = told(asked->v4);
-		from4->ipi_ifindex = 0;
-		keep_control(header, asked->v4, sizeof(*from4));
+		asked->v4->ipi_ifindex = 0;
+		keep_control(header, asked->v4, sizeof(*asked->v4));
 	} else if (asked->v6 != NULL) {
-		from6 = told(asked->v6);
-		if (!IN6_IS_ADDR_LINKLOCAL(&from6->ipi6_addr))
-			from6->ipi6_ifindex = 0;
-		keep_control(header, asked->v6, sizeof(*from6));
+		if (!IN6_IS_ADDR_LINKLOCAL(&asked->v6->ipi6_addr))
+			asked->v6->ipi6_ifindex = 0;
+		keep_control(header, asked->v6, sizeof(*asked->v6));
 	} else {
-		keep_control(header, NULL, 0);
+		header->msg_controllen = 0;
 	}
 }
 
@@ -97,10 +86,11 @@ passes(const struct mmsghdr *header, const struct asked *asked,
 		*why = DROP_TRUNCATED;
 		return false;
 	}
-	complete(told(asked->v4));
+	if (asked->v4 != NULL)
+		complete(asked->v4);
 	address_from_sockaddr(&arrival.source, datagram->msg_name, datagram->msg_namelen);
-	arrival.told4 = told(asked->v4);
-	arrival.told6 = told(asked->v6);
+	arrival.told4 = asked->v4;
+	arrival.told6 = asked->v6;
 	arrival.size = header->msg_len;
 	arrival.acl = policy->acl;
 	if (!guard_passes(policy->guard, &arrival, policy->now, why))

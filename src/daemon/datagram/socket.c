@@ -50,6 +50,7 @@ struct datagram_socket {
 	_Atomic(struct acl *) next_acl; /* the same, until a worker takes it over */
 	int fd;
 	bool is_bulk;   /* `readable` is: loop_prioritize() */
+	bool is_asked;  /* turn by turn: `again` is bulk */
 	bool has_owner; /* the socket is somebody else's: datagram_socket_leave_to_owner() */
 	unsigned failures; /* receives in a row that failed, and not for want of datagrams */
 };
@@ -123,7 +124,8 @@ select_datagrams(struct datagram_socket *socket, struct batch_tally *tally)
 	};
 
 	take_acl(socket);
-	policy.acl = socket->acl;
+	if (socket->acl != NULL && !acl_allows_all(socket->acl))
+		policy.acl = socket->acl;
 	return reflect_select(socket->batch, &policy, tally);
 }
 
@@ -249,6 +251,22 @@ watch(struct datagram_socket *socket)
 	loop_set_timer(&socket->again, RETRY);
 }
 
+/* While it is not, nobody has to leave it a turn. */
+static void
+set_asked(struct datagram_socket *socket, bool is_asked)
+{
+	if (socket->is_asked != is_asked)
+		loop_set_bulk(socket->loop, &socket->again, is_asked);
+	socket->is_asked = is_asked;
+}
+
+static void
+stop_asking(struct datagram_socket *socket)
+{
+	set_asked(socket, false);
+	watch(socket);
+}
+
 /*
  * A busy socket is asked turn by turn instead of being watched: who watches it is woken
  * by each datagram that comes, and by each answer that has left its send buffer.  One that
@@ -259,8 +277,9 @@ ask_again(struct datagram_socket *socket)
 {
 	/* Added again, an edge-triggered event tells what is there already. */
 	event_del(&socket->readable);
+	set_asked(socket, true);
 	if (loop_set_timer(&socket->again, is_failing(socket) ? RETRY : 0) == -1)
-		watch(socket);
+		stop_asking(socket);
 }
 
 static void
@@ -274,7 +293,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	if (answer_batch(socket, TURN_DATAGRAMS) > 0)
 		ask_again(socket);
 	else
-		watch(socket);
+		stop_asking(socket);
 }
 
 /* By level what is left is told again; by edge it is not. */
@@ -312,7 +331,6 @@ datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 	event_assign(&socket->readable, loop->base, socket->fd,
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
 	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
-	loop_set_bulk(loop, &socket->again, true);
 	event_assign(&socket->renewal, loop->base, -1, 0, on_renewal, socket);
 	if (socket->own != NULL)
 		on_renewal(-1, 0, socket);
@@ -356,7 +374,7 @@ datagram_socket_close(struct datagram_socket *socket)
 	}
 	event_del(&socket->readable);
 	event_del(&socket->again);
-	loop_set_bulk(socket->loop, &socket->again, false);
+	set_asked(socket, false);
 	if (socket->is_bulk)
 		loop_set_bulk(socket->loop, &socket->readable, false);
 	event_del(&socket->renewal);

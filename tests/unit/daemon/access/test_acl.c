@@ -207,6 +207,26 @@ START_TEST(holds)
 }
 END_TEST
 
+/* One prefix of either family, in either list, is enough to be looked up. */
+START_TEST(an_empty_list_allows_all)
+{
+	static const struct prefix prefixes[] = { { .length = 8 }, { .length = 8, .is_ipv6 = true } };
+	const struct prefix_list none = { NULL, 0 };
+	struct acl *acl = acl_new(&none, &none);
+
+	ck_assert(acl_allows_all(acl));
+	acl_release(acl);
+	for (int i = 0; i < 4; i++) {
+		struct prefix prefix = prefixes[i % 2];
+		const struct prefix_list one = { &prefix, 1 };
+
+		acl = i < 2 ? acl_new(&one, &none) : acl_new(&none, &one);
+		ck_assert(!acl_allows_all(acl));
+		acl_release(acl);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -223,6 +243,7 @@ main(void)
 	tcase_add_loop_test(tcase, is_as_its_case_says, 0, case_count);
 	tcase_add_loop_test(tcase, agrees_with_the_plainest_way, 0, 20);
 	tcase_add_test(tcase, holds);
+	tcase_add_test(tcase, an_empty_list_allows_all);
 	suite_add_tcase(suite, tcase);
 	status = run_suite(suite);
 	for (int i = 0; i < case_count; i++)

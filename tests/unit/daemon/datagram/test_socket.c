@@ -360,6 +360,7 @@ START_TEST(a_flood_leaves_the_others_their_turn)
 	/* As one has it that sends much. */
 	ck_assert_int_eq(event_priority_set(other, LOOP_PRIORITY_BULK), 0);
 	ck_assert_int_eq(event_add(other, NULL), 0);
+	ck_assert_uint_eq(loop->bulk, 0);
 	peer_send("the first of very many", 22);
 	flooded = true;
 	for (int i = 1; i <= 10; i++) {
@@ -368,10 +369,12 @@ START_TEST(a_flood_leaves_the_others_their_turn)
 		ck_assert_uint_ge(ledger_total(ledger, ROW_DATAGRAMS_SENT), (unsigned)i * BATCH_SIZE);
 		ck_assert_uint_le(ledger_total(ledger, ROW_DATAGRAMS_SENT), (unsigned)turns * 2 * BATCH_SIZE);
 	}
+	ck_assert_uint_gt(loop->bulk, 0);
 	event_free(other);
 	close(pair[0]);
 	close(pair[1]);
 	close_udp(); /* that ends too */
+	ck_assert_uint_eq(loop->bulk, 0);
 	tear_down();
 }
 END_TEST

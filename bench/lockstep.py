@@ -1,0 +1,98 @@
+"""Rounds in lock-step: a server meets all messages of a round at once, and nothing else.
+
+How often a server waits for events depends on how fast the other side is, and so does what it
+executes for one echo.  Here it is stopped (SIGSTOP) while everything is sent: it wakes once
+in vain, by the signal, and once for the whole round, on a machine that is busy too.  A round
+without messages has the former alone.
+"""
+
+import os
+import signal
+import socket
+import time
+
+PATIENCE = 60  # seconds
+LOOK = 0.0005  # seconds
+SOURCES_IN_NETWORK = 200  # of 127.0.N.0/24, so that each socket is a source of its own
+
+
+def _states(pid):
+    states = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii", errors="replace") as file:
+                states.add(file.read().rpartition(")")[2].split()[0])
+        except OSError:
+            continue  # a thread that has ended
+    return states
+
+
+def _wait_for(pid, state):
+    deadline = time.monotonic() + PATIENCE
+    while _states(pid) != {state}:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the server's threads are not all in state {state}")
+        time.sleep(LOOK)
+
+
+class Rounds:
+    """Sockets that are connected to a server, and the rounds over them.  A context manager.
+
+    sockets     how many, each from an address of its own
+    size        bytes of a message
+    """
+
+    def __init__(self, server, sockets, size):
+        self._pid = server.process.pid
+        self._is_stream = server.protocol == "tcp"
+        self._sockets = [self._connect(server.port, number) for number in range(sockets)]
+        self._messages = [os.urandom(size) for _ in range(sockets)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for connected in self._sockets:
+            connected.close()
+
+    def _connect(self, port, number):
+        kind = socket.SOCK_STREAM if self._is_stream else socket.SOCK_DGRAM
+        connected = socket.socket(socket.AF_INET, kind)
+        connected.settimeout(PATIENCE)
+        network, host = divmod(number, SOURCES_IN_NETWORK)
+        connected.bind((f"127.0.{network}.{host + 1}", 0))
+        connected.connect(("127.0.0.1", port))
+        return connected
+
+    def _receive(self, connected, size):
+        if not self._is_stream:
+            return connected.recv(size + 1)
+        whole = b""
+        while len(whole) < size:
+            piece = connected.recv(size - len(whole))
+            if not piece:
+                break
+            whole += piece
+        return whole
+
+    def run(self, count):
+        """Runs `count` rounds; the server is at rest before and after them."""
+        for _ in range(count):
+            self._round(self._sockets)
+
+    def run_empty(self, count):
+        """The same without a message."""
+        for _ in range(count):
+            self._round([])
+
+    def _round(self, sockets):
+        _wait_for(self._pid, "S")
+        os.kill(self._pid, signal.SIGSTOP)
+        _wait_for(self._pid, "T")
+        for connected, message in zip(sockets, self._messages):
+            connected.sendall(message)
+        os.kill(self._pid, signal.SIGCONT)
+        for connected, message in zip(sockets, self._messages):
+            if self._receive(connected, len(message)) != message:
+                raise ValueError("what came back is not what was sent")
+        _wait_for(self._pid, "S")
