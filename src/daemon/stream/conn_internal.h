@@ -1,7 +1,7 @@
 /*
- * What a connection is made of, for its files alone: conn.c has its life and the echo,
- * wait.c the bytes that must wait, pace.c its bandwidth, taken.c what its peer
- * takes and how long that lasts.
+ * What a connection is made of, for its files alone: conn.c has its life, echo.c what a byte
+ * meets that need not wait, wait.c the bytes that must, pace.c its bandwidth, taken.c what its
+ * peer takes and how long that lasts.
  */
 #ifndef DAEMON_STREAM_CONN_INTERNAL_H
 #define DAEMON_STREAM_CONN_INTERNAL_H
@@ -86,14 +86,19 @@ conn_touch(struct conn *conn, int64_t now)
  */
 void conn_fail(struct conn *conn, int error);
 
-/* Counts bytes that the socket took at `now`: the only place where bytes go out of the books. */
-void conn_count_sent(struct conn *conn, size_t size, int64_t now);
-
 /* Our side is done: all that was read has been given to the kernel. */
 void conn_shut_down(struct conn *conn);
 
 /* Tells, at level debug, that none of its bytes wait. */
 void conn_log_drained(const struct conn *conn);
+
+/* --- echo.c --- */
+
+/* The callback of a connection's event: reads, and gives back. */
+void conn_on_readable(evutil_socket_t fd, short what, void *arg);
+
+/* Counts bytes that the socket took at `now`: the only place where bytes go out of the books. */
+void conn_count_sent(struct conn *conn, size_t size, int64_t now);
 
 /* --- wait.c --- */
 
