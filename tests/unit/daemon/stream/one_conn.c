@@ -154,6 +154,13 @@ peer_send(size_t at, size_t end)
 	return at;
 }
 
+void
+peer_send_all(size_t at, size_t end)
+{
+	while ((at = peer_send(at, end)) < end)
+		turn();
+}
+
 size_t
 peer_receive(size_t at, bool *eof)
 {

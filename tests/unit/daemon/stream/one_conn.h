@@ -36,6 +36,9 @@ void turn(void);
 /* Sends as much of the stream as the socket takes, up to `end`.  Returns how far that was. */
 size_t peer_send(size_t at, size_t end);
 
+/* Sends all of it: by turns, where the kernel lacks memory to take it at once. */
+void peer_send_all(size_t at, size_t end);
+
 /* Receives what there is and compares it.  Returns how far that was; *eof at the end. */
 size_t peer_receive(size_t at, bool *eof);
 

@@ -16,7 +16,7 @@ START_TEST(echoes)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	ck_assert_uint_eq(peer_send(0, 10000), 10000);
+	peer_send_all(0, 10000);
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
 	ck_assert(!eof);
@@ -88,7 +88,7 @@ START_TEST(a_fin_that_comes_with_the_data_is_seen)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	ck_assert_uint_eq(peer_send(0, 100), 100);
+	peer_send_all(0, 100);
 	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
 	turn();
 	turn();
@@ -132,7 +132,7 @@ START_TEST(a_lingering_connection_echoes_no_more)
 	set_up(&one_conn_configs[_i]);
 	conn_finish(conn, CLOSE_IDLE);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
-	ck_assert_uint_eq(peer_send(0, 5000), 5000);
+	peer_send_all(0, 5000);
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 0);
 	ck_assert(eof);
@@ -181,11 +181,11 @@ START_TEST(who_sends_much_is_served_after_all_else)
 
 	set_up(&one_conn_configs[_i]);
 	connect_pair(pair, 65536);
-	ck_assert_uint_eq(peer_send(0, 10000), 10000);
+	peer_send_all(0, 10000);
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
 	/* Both are ready at once, and what was ready first was so far served first. */
-	ck_assert_uint_eq(peer_send(10000, 20000), 20000);
+	peer_send_all(10000, 20000);
 	ck_assert_int_eq(send(pair[1], "x", 1, 0), 1);
 	event_base_once(loop->base, pair[0], EV_READ, note_received, &received_before, NULL);
 	turn();
@@ -214,14 +214,14 @@ START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
 	bool eof;
 
 	set_up(&one_conn_configs[_i]);
-	ck_assert_uint_eq(peer_send(0, 10000), 10000);
+	peer_send_all(0, 10000);
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
 	ck_assert_int_eq(pipe(pair), 0);
 	ck_assert_int_eq(write(pair[1], "x", 1), 1); /* it is never read */
 	little = event_new(loop->base, pair[0], EV_READ | EV_PERSIST, on_little, event_self_cbarg());
 	ck_assert_int_eq(event_add(little, NULL), 0);
-	ck_assert_uint_eq(peer_send(10000, 20000), 20000);
+	peer_send_all(10000, 20000);
 	while (ledger_received_bytes(ledger) < 20000) /* ended by Check's own time-out where not */
 		event_base_loop(loop->base, EVLOOP_ONCE);
 	if (little_is_bulk)
