@@ -202,3 +202,28 @@ def test_select_says_its_ceiling_and_lives_within_it(start):
 def test_select_with_few_connections_says_nothing(start):
     daemon = start(options={"event_method": "select", "limits.connections": 100})
     assert not daemon.log.matching("has room for")
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300,
+    reason="no descriptor of echod can be beyond its sets",
+)
+def test_select_keeps_its_ceiling_whatever_a_reload_says(start):
+    """The back end needs a restart: a descriptor beyond its sets would end the daemon."""
+    daemon = start(options={"event_method": "select"})
+    assert soft_limit(daemon) <= 1024
+    daemon.configure(options={"event_method": "epoll"})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert soft_limit(daemon) <= 1024
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300,
+    reason="echod itself needs 1,300 descriptors",
+)
+def test_epoll_has_no_ceiling_after_a_reload_that_asks_for_select(start):
+    daemon = start(options={"event_method": "epoll", "limits.connections": 1100})
+    daemon.configure(options={"event_method": "select", "limits.connections": 1100})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert soft_limit(daemon) > 1100
+    assert not daemon.log.matching("has room for")
