@@ -8,7 +8,7 @@ import pytest
 
 import kernel
 import peers
-from echod import listener, without_capabilities
+from echod import listener, run, without_capabilities
 from patience import SLOWNESS, eventually, within
 
 WATCHED = 2  # seconds in which a starved echod's use of the CPU is measured
@@ -164,6 +164,18 @@ def test_a_low_hard_limit_is_said_and_lived_within(start):
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     served[0].close()
     assert len(peers.readable(waiting, within(1))) == 1
+
+
+@pytest.mark.parametrize("limit", range(36, 40))  # a worker has four
+def test_a_start_without_descriptors_says_so(workdir, limit):
+    """Whatever lacks one first: libevent ends the process over some of its own."""
+    file = os.path.join(workdir, "echod.conf")
+    with open(file, "w", encoding="utf-8") as empty:
+        empty.write(listener())
+    prefix = ["prlimit", f"--nofile={limit}:{limit}", *without_capabilities("sys_resource")]
+    ended = run("-c", file, "-f", "-o", "workers=64", prefix=prefix)
+    assert ended.returncode == 1
+    assert "Too many open files" in ended.stderr
 
 
 def test_the_sockets_of_all_workers_have_their_descriptors(start):
