@@ -114,8 +114,9 @@ prepare_access(struct server *server, const struct config *next, struct faults *
 {
 	if (server->admission.sources == NULL)
 		server->admission.sources = sources_new();
-	server->next.acl = acl_new(&next->access.allow, &next->access.deny);
-	if (server->next.acl != NULL && server->admission.sources != NULL)
+	if (server->admission.sources != NULL)
+		server->next.acl = acl_new(&next->access.allow, &next->access.deny);
+	if (server->next.acl != NULL)
 		return true;
 	faults_add(faults, "cannot make the access list: %s", strerror(errno));
 	return false;
