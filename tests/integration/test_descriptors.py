@@ -8,7 +8,7 @@ import pytest
 
 import kernel
 import peers
-from echod import listener, without_capabilities
+from echod import listener, run, without_capabilities
 from patience import SLOWNESS, eventually, within
 
 WATCHED = 2  # seconds in which a starved echod's use of the CPU is measured
@@ -166,6 +166,18 @@ def test_a_low_hard_limit_is_said_and_lived_within(start):
     assert len(peers.readable(waiting, within(1))) == 1
 
 
+@pytest.mark.parametrize("limit", range(36, 40))  # a worker has four
+def test_a_start_without_descriptors_says_so(workdir, limit):
+    """Whatever lacks one first: libevent ends the process over some of its own."""
+    file = os.path.join(workdir, "echod.conf")
+    with open(file, "w", encoding="utf-8") as empty:
+        empty.write(listener())
+    prefix = ["prlimit", f"--nofile={limit}:{limit}", *without_capabilities("sys_resource")]
+    ended = run("-c", file, "-f", "-o", "workers=64", prefix=prefix)
+    assert ended.returncode == 1
+    assert "Too many open files" in ended.stderr
+
+
 def test_the_sockets_of_all_workers_have_their_descriptors(start):
     """With all the connections that there is room for, a reload changes the datagram listener."""
     options = {"workers": 8}
@@ -201,4 +213,29 @@ def test_select_says_its_ceiling_and_lives_within_it(start):
 
 def test_select_with_few_connections_says_nothing(start):
     daemon = start(options={"event_method": "select", "limits.connections": 100})
+    assert not daemon.log.matching("has room for")
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300,
+    reason="no descriptor of echod can be beyond its sets",
+)
+def test_select_keeps_its_ceiling_whatever_a_reload_says(start):
+    """The back end needs a restart: a descriptor beyond its sets would end the daemon."""
+    daemon = start(options={"event_method": "select"})
+    assert soft_limit(daemon) <= 1024
+    daemon.configure(options={"event_method": "epoll"})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert soft_limit(daemon) <= 1024
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1300,
+    reason="echod itself needs 1,300 descriptors",
+)
+def test_epoll_has_no_ceiling_after_a_reload_that_asks_for_select(start):
+    daemon = start(options={"event_method": "epoll", "limits.connections": 1100})
+    daemon.configure(options={"event_method": "select", "limits.connections": 1100})
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert soft_limit(daemon) > 1100
     assert not daemon.log.matching("has room for")

@@ -21,6 +21,15 @@ workers_wanted(const struct config *config)
 	return config->workers > 0 ? (size_t)config->workers : cpus_usable();
 }
 
+/* The back end is that of the start: select(2) keeps its ceiling whatever a file says later. */
+static bool
+is_for_select(const struct server *server, const struct config *next)
+{
+	const struct config *config = server->config != NULL ? server->config : next;
+
+	return config->event_method == EVENT_METHOD_SELECT;
+}
+
 /* A limit that was raised for a reload that fails then harms nobody. */
 static bool
 prepare_descriptors(struct server *server, const struct config *next, struct faults *faults)
@@ -39,8 +48,7 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 		else
 			need.datagram_listeners++;
 	}
-	server->next.connections =
-	    descriptors_make_room(next->event_method == EVENT_METHOD_SELECT, &need);
+	server->next.connections = descriptors_make_room(is_for_select(server, next), &need);
 	return true;
 }
 
@@ -106,8 +114,9 @@ prepare_access(struct server *server, const struct config *next, struct faults *
 {
 	if (server->admission.sources == NULL)
 		server->admission.sources = sources_new();
-	server->next.acl = acl_new(&next->access.allow, &next->access.deny);
-	if (server->next.acl != NULL && server->admission.sources != NULL)
+	if (server->admission.sources != NULL)
+		server->next.acl = acl_new(&next->access.allow, &next->access.deny);
+	if (server->next.acl != NULL)
 		return true;
 	faults_add(faults, "cannot make the access list: %s", strerror(errno));
 	return false;

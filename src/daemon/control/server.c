@@ -48,6 +48,16 @@ on_libevent_message(int severity, const char *text)
 		log_debug("libevent: %s", text);
 }
 
+/* Some failures, as of a socketpair(2) for signals, end the process: it says why before. */
+static void
+on_libevent_end(int error)
+{
+	log_stop();
+	if (error == EXIT_FAILURE)
+		exit(EXIT_FAILURE);
+	abort(); /* an assertion of its own */
+}
+
 /* The control thread's own, before any part. */
 static int
 make_base(struct server *server, const struct config *config)
@@ -226,6 +236,7 @@ server_run(struct config *config, const struct config_source *source,
 	int result;
 
 	event_set_log_callback(on_libevent_message);
+	event_set_fatal_callback(on_libevent_end);
 	result = start(&server, config);
 	if (result == 0) {
 		log_errors_to_stderr(false);

@@ -22,8 +22,9 @@
 #define BATCH_SIZE 64
 
 /*
- * A dual-stack socket tells the address that was asked in both ways: see bind.c.  One that a
- * service manager made may tell the time before that (Timestamping= of systemd.socket(5)).
+ * A dual-stack socket tells the address that was asked in both ways: see listen/sockets.c.
+ * One that a service manager made may tell the time before that (Timestamping= of
+ * systemd.socket(5)).
  */
 #define BATCH_CONTROL_SIZE                                                                 \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +  \

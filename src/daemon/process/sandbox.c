@@ -235,7 +235,7 @@ static const struct rule rules[] = {
 	ALLOW(clock_nanosleep_time64),
 	ALLOW(restart_syscall),
 
-	/* Signals, and the end: abort(3) also needs tgkill(2), see allow_abort(). */
+	/* Signals, and the end: abort(3) also needs tgkill(2), see add_abort(). */
 	ALLOW(rt_sigaction),
 	ALLOW(rt_sigprocmask),
 	ALLOW(rt_sigreturn),

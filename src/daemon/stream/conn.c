@@ -190,12 +190,6 @@ conn_finish(struct conn *conn, enum close_reason reason)
 
 /* --- what others may know ------------------------------------------------------- */
 
-struct letter *
-conn_letter(struct conn *conn)
-{
-	return &conn->letter;
-}
-
 struct conn *
 conn_from_letter(struct letter *letter)
 {

@@ -29,7 +29,7 @@
 struct conn *conn_new(int fd, const struct address *peer, struct branch *branch);
 void conn_free(struct conn *conn);
 
-struct letter *conn_letter(struct conn *conn);
+/* Whose letter it is, as it comes home. */
 struct conn *conn_from_letter(struct letter *letter);
 
 /* Gives it to `worker`, that of its branch, which opens it: the worker's from here on. */

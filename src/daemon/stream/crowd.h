@@ -45,7 +45,7 @@ struct crowd_limits {
 
 struct crowd {
 	struct loop *loop;
-	/* The control thread's: is delivered there with what conn_letter() gave. */
+	/* The control thread's: takes there each that has ended: conn_from_letter(). */
 	void (*closed)(void *control, struct letter *letter);
 	struct caretaker caretaker; /* sweep.h */
 	bool draining;              /* silent connections are finished */

@@ -12,7 +12,7 @@ struct crowds;
 
 /*
  * Gives each of `workers`, which do not run yet, a crowd that is looked after.  `closed` is
- * called in the control thread with what conn_letter() gave, once a connection has ended.
+ * called in the control thread for each connection that has ended: conn_from_letter().
  * Returns NULL with errno; crowds_free() frees them before the workers, once those were joined.
  */
 struct crowds *crowds_new(const struct workers *workers,
