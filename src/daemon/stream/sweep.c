@@ -159,7 +159,7 @@ int64_t
 sweep_due(struct crowd *crowd, int64_t now, int64_t most)
 {
 	end_due(crowd, now);
-	pressure_give_back(crowd);
+	pressure_give_back(crowd, now);
 	most = time_left(crowd, CONN_LINGERING, now, LINGER, most);
 	most = time_left(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */

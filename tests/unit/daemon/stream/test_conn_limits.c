@@ -163,6 +163,24 @@ START_TEST(one_stalled_too_many_is_aborted)
 }
 END_TEST
 
+START_TEST(memory_is_given_back_once_a_second)
+{
+	const size_t much = 16 << 20;
+	const int64_t now = clock_ms();
+
+	set_up(&one_conn_configs[0]);
+	crowd->waiting_most = much;
+	sweep_due(crowd, now, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, 0);
+	crowd->waiting_most = much;
+	sweep_due(crowd, now + 900, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, much);
+	sweep_due(crowd, now + 1000, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, 0);
+	tear_down();
+}
+END_TEST
+
 START_TEST(a_lifetime_ends_whoever_is_busy)
 {
 	bool eof;
@@ -469,6 +487,7 @@ main(void)
 	tcase_add_loop_test(tests, a_stalled_one_is_not_looked_at_without_a_break, 0,
 	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, one_stalled_too_many_is_aborted, 0, ONE_CONN_CONFIGS);
+	tcase_add_test(tests, memory_is_given_back_once_a_second);
 	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
 	    ONE_CONN_CONFIGS);
