@@ -68,6 +68,7 @@ struct crowd {
 	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
 	size_t waiting_memory; /* bytes of this process for what waits */
 	size_t waiting_most;   /* the most of it since the C library last gave memory back */
+	int64_t gave_back;     /* clock_ms() when that was */
 };
 
 /*

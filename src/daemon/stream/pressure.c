@@ -32,6 +32,9 @@
 /* What is worth giving back: bytes. */
 #define MUCH_MEMORY (8 << 20)
 
+/* How long it is at least between two times: ms. */
+#define GIVE_BACK_EVERY 1000
+
 /* In these a connection waits for its peer to take bytes. */
 static const enum conn_state states[] = { CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
 #define STATES (sizeof(states) / sizeof(states[0]))
@@ -181,10 +184,12 @@ trim(void)
 }
 
 void
-pressure_give_back(struct crowd *crowd)
+pressure_give_back(struct crowd *crowd, int64_t now)
 {
-	if (crowd->waiting_most - crowd->waiting_memory < MUCH_MEMORY)
+	if (crowd->waiting_most - crowd->waiting_memory < MUCH_MEMORY ||
+	    now - crowd->gave_back < GIVE_BACK_EVERY)
 		return;
+	crowd->gave_back = now;
 	crowd->waiting_most = crowd->waiting_memory;
 	trim();
 }

@@ -24,8 +24,9 @@ int64_t pressure_end(struct crowd *crowd, int64_t now);
 
 /*
  * Has the C library give free memory back to the system where much less of it is held for
- * bytes that wait than was.  Not more often than once a second: it takes milliseconds.
+ * bytes that wait than was.  At `now` (clock_ms()), but not more often than once a second: it
+ * takes milliseconds.
  */
-void pressure_give_back(struct crowd *crowd);
+void pressure_give_back(struct crowd *crowd, int64_t now);
 
 #endif

@@ -116,7 +116,10 @@ look_at_age(struct crowd *crowd, struct conn *conn, int64_t now)
 
 /* --- all of them ---------------------------------------------------------------------- */
 
-/* In how many milliseconds the head of a list will have been silent for `limit`. */
+/*
+ * In how many milliseconds the head of a list will have been silent for `limit`, or is to be
+ * looked at again: a blocked one that takes nothing has been, and stays.
+ */
 static int64_t
 time_left(const struct crowd *crowd, enum conn_state state, int64_t now, int64_t limit, int64_t most)
 {
@@ -126,6 +129,8 @@ time_left(const struct crowd *crowd, enum conn_state state, int64_t now, int64_t
 	if (conn == NULL || limit == 0)
 		return most;
 	left = limit - conn_silence(conn, now);
+	if (left <= 0)
+		left = CROWD_WATCH;
 	return left < NEAREST ? NEAREST : left < most ? left : most;
 }
 
@@ -154,7 +159,7 @@ int64_t
 sweep_due(struct crowd *crowd, int64_t now, int64_t most)
 {
 	end_due(crowd, now);
-	pressure_give_back(crowd);
+	pressure_give_back(crowd, now);
 	most = time_left(crowd, CONN_LINGERING, now, LINGER, most);
 	most = time_left(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */

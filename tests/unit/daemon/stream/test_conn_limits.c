@@ -116,6 +116,25 @@ START_TEST(a_peer_that_takes_a_little_is_given_time_but_not_for_ever)
 }
 END_TEST
 
+/* It stays due for as long as its peer takes nothing. */
+START_TEST(a_stalled_one_is_not_looked_at_without_a_break)
+{
+	int64_t now;
+
+	set_up(&one_conn_configs[_i]);
+	fill();
+	now = clock_ms();
+	ck_assert_int_le(sweep_due(crowd, now + 1900, 1000), 200);
+	ck_assert_int_eq(sweep_due(crowd, now + 2100, 1000), CROWD_WATCH);
+	ck_assert_uint_eq(crowd->stalled, 1);
+	ck_assert_int_eq(sweep_due(crowd, now + 9000, 1000), CROWD_WATCH);
+	ck_assert_int_eq(sweep_due(crowd, now + 9100, 50), 50);
+	sweep_abort_all(crowd, CLOSE_STOP);
+	turn();
+	tear_down();
+}
+END_TEST
+
 START_TEST(one_stalled_too_many_is_aborted)
 {
 	int64_t now;
@@ -140,6 +159,24 @@ START_TEST(one_stalled_too_many_is_aborted)
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_STALLED);
 	crowd->stalled = 0;
+	tear_down();
+}
+END_TEST
+
+START_TEST(memory_is_given_back_once_a_second)
+{
+	const size_t much = 16 << 20;
+	const int64_t now = clock_ms();
+
+	set_up(&one_conn_configs[0]);
+	crowd->waiting_most = much;
+	sweep_due(crowd, now, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, 0);
+	crowd->waiting_most = much;
+	sweep_due(crowd, now + 900, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, much);
+	sweep_due(crowd, now + 1000, 1000);
+	ck_assert_uint_eq(crowd->waiting_most, 0);
 	tear_down();
 }
 END_TEST
@@ -447,7 +484,10 @@ main(void)
 	tcase_add_loop_test(tests, a_peer_that_takes_nothing_is_aborted, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_peer_that_takes_a_little_is_given_time_but_not_for_ever, 0,
 	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_stalled_one_is_not_looked_at_without_a_break, 0,
+	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, one_stalled_too_many_is_aborted, 0, ONE_CONN_CONFIGS);
+	tcase_add_test(tests, memory_is_given_back_once_a_second);
 	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
 	    ONE_CONN_CONFIGS);
