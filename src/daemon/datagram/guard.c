@@ -24,7 +24,6 @@ struct guard {
 struct guard *
 guard_new(void)
 {
-	static const struct guard_rules none = { .refused_ports = { 0 } };
 	struct guard *guard = calloc(1, sizeof(*guard));
 
 	if (guard == NULL)
@@ -33,7 +32,6 @@ guard_new(void)
 		free(guard);
 		return NULL;
 	}
-	guard_set(guard, &none);
 	for (size_t i = 0; i < GUARD_PORT_WORDS; i++)
 		atomic_store_explicit(&guard->refused_ports[i], UINT64_MAX, memory_order_relaxed);
 	return guard;

@@ -22,6 +22,8 @@
 const char sandbox_feature[] = "+seccomp";
 const bool sandbox_built = true;
 
+#define CONDITIONS 3 /* of one rule, at most */
+
 /*
  * A system call, and what its arguments must be; it may have several rows.  Other arguments
  * get the answer `otherwise`, the same in all rows of a call.
@@ -34,7 +36,10 @@ struct rule {
 	uint32_t otherwise;
 	int call;
 	unsigned count;
-	struct scmp_arg_cmp when[3];
+	struct condition {
+		unsigned argument;
+		uint32_t bits, value; /* those bits of the argument must have this value */
+	} when[CONDITIONS];
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -46,19 +51,19 @@ struct rule {
 #define RULE(action, name, ...) \
 	{ \
 		.otherwise = (action), .call = SCMP_SYS(name), \
-		.count = sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / sizeof(struct scmp_arg_cmp), \
+		.count = sizeof((struct condition[]){ __VA_ARGS__ }) / sizeof(struct condition), \
 		.when = { __VA_ARGS__ } \
 	}
 #define ALLOW_IF(name, ...) RULE(END, name, __VA_ARGS__)
 #define ALLOW_OR_FAIL(name, ...) RULE(FAIL, name, __VA_ARGS__)
 
 /* An int is what the lower half of the register says: the kernel does not look at the rest. */
-#define IS(argument, value) { (argument), SCMP_CMP_MASKED_EQ, UINT32_MAX, (value) }
-#define WITHOUT(argument, bits) { (argument), SCMP_CMP_MASKED_EQ, (bits), 0 }
+#define IS(argument, value) { (argument), UINT32_MAX, (value) }
+#define WITHOUT(argument, bits) { (argument), (bits), 0 }
 
 #define KIND_MASK 0xf /* of a socket, without SOCK_CLOEXEC and SOCK_NONBLOCK */
 #define SOCKET_IS(family, kind, protocol) \
-	IS(0, family), { 1, SCMP_CMP_MASKED_EQ, KIND_MASK, (kind) }, IS(2, protocol)
+	IS(0, family), { 1, KIND_MASK, (kind) }, IS(2, protocol)
 #define OPTION_IS(level, name) IS(1, level), IS(2, name)
 
 /* What opens a file for more than reading: O_TMPFILE has the bit of O_DIRECTORY as well. */
@@ -258,8 +263,13 @@ static const struct rule between[] = {
 static int
 add_rule(scmp_filter_ctx filter, uint32_t otherwise, const struct rule *rule)
 {
+	struct scmp_arg_cmp when[CONDITIONS];
+
+	for (unsigned i = 0; i < rule->count; i++)
+		when[i] = SCMP_CMP32(rule->when[i].argument, SCMP_CMP_MASKED_EQ, rule->when[i].bits,
+		    rule->when[i].value);
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call,
-	    rule->otherwise == otherwise ? rule->count : 0, rule->when);
+	    rule->otherwise == otherwise ? rule->count : 0, when);
 }
 
 static int
