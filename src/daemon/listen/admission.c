@@ -68,9 +68,9 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn, siz
 	ledger->open++;
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
-	address_format(conn_peer(conn), text);
-	log_debug("new connection from %s", text);
-	log_info("connection opened: peer=%s listener=%s", text, ledger->name);
+	log_debug("new connection from %s", address_format(conn_peer(conn), text));
+	log_info("connection opened: peer=%s listener=%s", address_format(conn_peer(conn), text),
+	    ledger->name);
 	conn_post(conn, workers_get(admission->workers, worker));
 }
 

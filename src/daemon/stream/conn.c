@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/stream/conn_internal.h"
-#include "net/buffers.h"
 
 static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
@@ -35,7 +34,6 @@ conn_new(int fd, const struct address *peer, struct branch *branch)
 	conn->peer = *peer;
 	conn->branch = branch;
 	ledger_hold(branch->ledger);
-	buffers_hold(fd);
 	return conn;
 }
 

@@ -12,6 +12,12 @@
 #define TURN_RECEIVES 16
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
+/*
+ * From so many on its receive buffer is held until it is trusted.  Autotuning begins where about
+ * ten segments are read in a round trip; a short connection is spared the two calls.
+ */
+#define HELD_BYTES 8192
+
 /* Who sends so much at once waits for those who send less. */
 #define BULK_BYTES 4096
 
@@ -141,6 +147,8 @@ received(const struct turn *turn, const void *data, size_t size)
 	struct conn *conn = turn->conn;
 	bool is_ahead;
 
+	if (conn->received < HELD_BYTES && conn->received + size >= HELD_BYTES)
+		buffers_hold(turn->fd);
 	conn->received += size;
 	counter_add(&conn->branch->received_bytes, size);
 	if (log_wants(LOG_DEBUG))

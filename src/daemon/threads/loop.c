@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -52,6 +53,9 @@ loop_run(struct event_base *base)
 {
 	const struct timespec pause = { .tv_nsec = RETRY };
 
+	/* Nobody cancels a thread; by default the C library would look at each recv and send. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* NOLINT(cert-pos47-c) */
 	while (event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) == -1) {
 		log_error_limited("cannot wait for events: %s; trying again", strerror(errno));
 		nanosleep(&pause, NULL);

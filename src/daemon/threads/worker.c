@@ -119,9 +119,6 @@ run(void *arg)
 {
 	struct worker *worker = arg;
 
-	/* Nobody cancels it; as it is by default the C library would look at each recv and send. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* NOLINT(cert-pos47-c) */
 	loop_run(worker->loop->base);
 	return NULL;
 }
