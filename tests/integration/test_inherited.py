@@ -351,6 +351,17 @@ def test_what_woke_it_is_read(start, back_end, own):
     assert waiting.recv(100) == b"wake up"
 
 
+@needs_ipv6
+def test_a_datagram_that_woke_it_by_ipv6_is_answered(start, back_end, own):
+    """It came before the filter against forged own addresses; from ::1 none can be forged."""
+    asked = own(bound("::1", kind=DATAGRAM))
+    port = port_of(asked)
+    waiting = asking(own, port, "::1")
+    waiting.send(b"wake up")
+    serve(start, [asked], [udp(port, address="::1")], options=back_end)
+    assert waiting.recv(100) == b"wake up"
+
+
 def test_who_comes_in_a_drain_and_after_it_is_served_by_the_next(start, back_end, own):
     listening = own(bound())
     port = port_of(listening)

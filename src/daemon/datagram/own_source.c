@@ -248,7 +248,8 @@ is_fine(struct own_sources *own, const struct own_address *source)
 {
 	size_t place;
 
-	if (!is_own(own, source))
+	/* RFC 4291, 2.5.3: the kernel takes that one from the loopback interface alone. */
+	if (IN6_IS_ADDR_LOOPBACK(&source->address) || !is_own(own, source))
 		return true;
 	if (holds(&own->list, source, &place))
 		return place < own->held;
