@@ -40,9 +40,3 @@ refuse_reason_name(enum refuse_reason reason)
 {
 	return refuse_reason_names[reason];
 }
-
-const char *
-drop_reason_name(enum drop_reason reason)
-{
-	return drop_reason_names[reason];
-}

@@ -78,7 +78,6 @@ enum close_reason close_reason_of(int error);
 /* Their names, as logs and metrics have them. */
 const char *close_reason_name(enum close_reason reason);
 const char *refuse_reason_name(enum refuse_reason reason);
-const char *drop_reason_name(enum drop_reason reason);
 
 extern const char *const close_reason_names[CLOSE_REASON_COUNT];
 extern const char *const refuse_reason_names[REFUSE_REASON_COUNT];

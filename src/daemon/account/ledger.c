@@ -130,15 +130,3 @@ ledger_add(struct ledger *to, const struct ledger *from)
 			add(to, id, i, ledger_read(from, id, i));
 	to->carries |= from->carries;
 }
-
-uint64_t
-ledger_received_bytes(const struct ledger *ledger)
-{
-	return ledger_total(ledger, ROW_RECEIVED_BYTES);
-}
-
-uint64_t
-ledger_sent_bytes(const struct ledger *ledger)
-{
-	return ledger_total(ledger, ROW_SENT_BYTES);
-}

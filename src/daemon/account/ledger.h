@@ -90,7 +90,4 @@ uint64_t ledger_total(const struct ledger *ledger, enum ledger_row_id id);
 /* Adds all numbers of `from` to those of `to`, which no worker writes. */
 void ledger_add(struct ledger *to, const struct ledger *from);
 
-uint64_t ledger_received_bytes(const struct ledger *ledger);
-uint64_t ledger_sent_bytes(const struct ledger *ledger);
-
 #endif

@@ -88,7 +88,7 @@ const struct option_row option_rows[] = {
 	    .help = "blocked, and nothing taken for 2 s; 0: no limit" },
 	{ "limits", "blocked_memory", OPTION_NUMBER, ON_RELOAD, "512", AT(limits.blocked_memory),
 	    .max = 1048576, .unit = " MiB", .zero = "no limit",
-	    .help = "MiB that the kernel holds for all blocked ones; 0: no limit" },
+	    .help = "MiB held for all blocked ones; 0: no limit" },
 	{ "limits", "lifetime", OPTION_NUMBER, ON_RELOAD, "0", AT(limits.lifetime),
 	    .max = 31536000, .unit = " seconds", .zero = "no limit",
 	    .help = "seconds, whatever the peer does; 0: no limit" },

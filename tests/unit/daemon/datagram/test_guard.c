@@ -47,7 +47,7 @@ verdict(const struct arrival *arrival, uint64_t now)
 {
 	enum drop_reason why;
 
-	return guard_passes(guard, arrival, now, &why) ? "pass" : drop_reason_name(why);
+	return guard_passes(guard, arrival, now, &why) ? "pass" : drop_reason_names[why];
 }
 
 /* --- the rows ------------------------------------------------------------------------ */

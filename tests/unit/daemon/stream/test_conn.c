@@ -21,8 +21,8 @@ START_TEST(echoes)
 	ck_assert_uint_eq(peer_receive(0, &eof), 10000);
 	ck_assert(!eof);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
-	ck_assert_uint_eq(ledger_received_bytes(ledger), 10000);
-	ck_assert_uint_eq(ledger_sent_bytes(ledger), 10000);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_RECEIVED_BYTES), 10000);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_SENT_BYTES), 10000);
 	tear_down();
 	ck_assert_int_eq(reason, CLOSE_STOP);
 }
@@ -35,7 +35,7 @@ START_TEST(a_peer_that_never_reads_is_not_read)
 	set_up(&one_conn_configs[_i]);
 	fill();
 	ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
-	held = ledger_received_bytes(ledger) - ledger_sent_bytes(ledger);
+	held = ledger_total(ledger, ROW_RECEIVED_BYTES) - ledger_total(ledger, ROW_SENT_BYTES);
 	ck_assert_uint_gt(held, 0);
 	ck_assert_uint_le(held, SCRATCH_SIZE);
 	tear_down();
@@ -56,7 +56,7 @@ START_TEST(all_comes_back_once_the_peer_reads)
 		turn();
 	}
 	turn();
-	ck_assert_uint_eq(ledger_sent_bytes(ledger), end);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_SENT_BYTES), end);
 	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	tear_down();
 }
@@ -107,7 +107,7 @@ START_TEST(finish_flushes_what_waits)
 
 	set_up(&one_conn_configs[_i]);
 	fill();
-	read_before = ledger_received_bytes(ledger);
+	read_before = ledger_total(ledger, ROW_RECEIVED_BYTES);
 	conn_finish(conn, CLOSE_DRAIN);
 	ck_assert_int_eq(conn_state(conn), CONN_FLUSHING);
 	while (!eof) {
@@ -136,7 +136,7 @@ START_TEST(a_lingering_connection_echoes_no_more)
 	turn();
 	ck_assert_uint_eq(peer_receive(0, &eof), 0);
 	ck_assert(eof);
-	ck_assert_uint_eq(ledger_received_bytes(ledger), 5000);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_RECEIVED_BYTES), 5000);
 	ck_assert(!closed);
 	conn_finish(conn, CLOSE_DRAIN); /* it keeps its first reason */
 	close(peer);
@@ -170,7 +170,7 @@ note_received(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	*bytes = ledger_received_bytes(ledger);
+	*bytes = ledger_total(ledger, ROW_RECEIVED_BYTES);
 }
 
 START_TEST(who_sends_much_is_served_after_all_else)
@@ -190,7 +190,7 @@ START_TEST(who_sends_much_is_served_after_all_else)
 	event_base_once(loop->base, pair[0], EV_READ, note_received, &received_before, NULL);
 	turn();
 	ck_assert_uint_eq(received_before, 10000);
-	ck_assert_uint_eq(ledger_received_bytes(ledger), 20000);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_RECEIVED_BYTES), 20000);
 	close(pair[0]);
 	close(pair[1]);
 	tear_down();
@@ -222,7 +222,7 @@ START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
 	little = event_new(loop->base, pair[0], EV_READ | EV_PERSIST, on_little, event_self_cbarg());
 	ck_assert_int_eq(event_add(little, NULL), 0);
 	peer_send_all(10000, 20000);
-	while (ledger_received_bytes(ledger) < 20000) /* ended by Check's own time-out where not */
+	while (ledger_total(ledger, ROW_RECEIVED_BYTES) < 20000) /* ended by Check's own time-out where not */
 		event_base_loop(loop->base, EVLOOP_ONCE);
 	if (little_is_bulk)
 		loop_set_bulk(loop, little, false);

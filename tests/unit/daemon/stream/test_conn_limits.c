@@ -208,7 +208,7 @@ held_by_our_kernel(void)
 	int at_peer = 0;
 
 	ck_assert_int_eq(ioctl(peer, FIONREAD, &at_peer), 0);
-	return ledger_sent_bytes(ledger) - (uint64_t)at_peer;
+	return ledger_total(ledger, ROW_SENT_BYTES) - (uint64_t)at_peer;
 }
 
 /* It has ended its side; the kernel would hold its echo for minutes after a close. */
@@ -349,7 +349,7 @@ START_TEST(memory_of_this_process_counts_as_held)
 	ck_assert_uint_lt(conn_memory(conn), 20000);
 	fill();
 	ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
-	waits = ledger_received_bytes(ledger) - ledger_sent_bytes(ledger);
+	waits = ledger_total(ledger, ROW_RECEIVED_BYTES) - ledger_total(ledger, ROW_SENT_BYTES);
 	ck_assert_uint_gt(waits, 0);
 	/* Of a limit all but a sixteenth may be held by who is silent. */
 	atomic_store(&crowd->limits.blocked_memory, (held_by_kernel() + waits + 2048) * 16 / 15);
@@ -444,7 +444,7 @@ START_TEST(a_bandwidth_paces_what_is_read)
 	turn();
 	turn();
 	ck_assert_int_eq(conn_state(conn), CONN_PACED);
-	ck_assert_uint_eq(ledger_received_bytes(ledger), 10000); /* a tenth of a second's */
+	ck_assert_uint_eq(ledger_total(ledger, ROW_RECEIVED_BYTES), 10000); /* a tenth of a second's */
 	while (seen < 30000) {
 		event_base_loop(loop->base, EVLOOP_ONCE);
 		seen = peer_receive(seen, &eof);
