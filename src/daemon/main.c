@@ -212,7 +212,7 @@ run(struct config *config, const struct config_source *source)
 		return EX_CONFIG;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	log_open(config->log.target, config->log.facility, config->log.level);
+	log_open(&config->log);
 	log_errors_to_stderr(true);
 	result = server_run(config, source, inherited);
 	log_stop();
