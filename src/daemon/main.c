@@ -11,6 +11,7 @@
 #include "daemon/config/config.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
+#include "daemon/process/descriptors.h"
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
 #include "net/protocol.h"
@@ -246,6 +247,7 @@ main(int argc, char **argv)
 	};
 	int status;
 
+	descriptors_occupy_standard();
 	parse_arguments(&arguments, argc, argv);
 	status = act(&arguments);
 	free(arguments.listen);
