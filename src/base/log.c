@@ -21,9 +21,13 @@
 
 #include "base/clock.h"
 #include "base/log_message.h"
+#include "base/log_syslog.h"
 
 #define RING_SIZE (1U << 20)
 #define STOP_SECONDS 1
+
+/* For how long the system's logger may read nothing before its messages go to stderr: ms. */
+#define LOGGER_PATIENCE 10000
 
 struct sink {
 	struct log_settings settings;
@@ -40,6 +44,7 @@ static struct {
 	bool running;
 	bool ending;
 	struct sink sink;
+	bool reopened; /* the target is another one */
 	uint64_t suppressed;      /* messages that found no room, ever */
 	uint64_t suppressed_said; /* of these, how many the log has told */
 	struct log_class *classes; /* those with similar messages to tell of */
@@ -206,20 +211,8 @@ write_stderr(const struct sink *sink, const struct log_message *message, const c
 	write_all(STDERR_FILENO, line, (size_t)n);
 }
 
-static void
-write_message(const struct sink *sink, const struct log_message *message, const char *packed)
-{
-	const bool to_syslog = sink->settings.target == LOG_TARGET_SYSLOG;
-	char line[LOG_OBJECT_SIZE];
-	const char *text = sink->settings.format == LOG_FORMAT_JSON
-	    ? log_message_json(message, packed, line) : log_message_text(message, packed, line);
-
-	if (!to_syslog ||
-	    (sink->errors_to_stderr && message->level <= LOG_ERR && !stderr_is_journal()))
-		write_stderr(sink, message, text);
-	if (to_syslog)
-		syslog(sink->settings.facility | message->level, "%s", text);
-}
+static void write_message(const struct sink *sink, const struct log_message *message,
+    const char *packed);
 
 /* What the log has to say of itself, whatever the level. */
 #define say(sink, level, ...)                                        \
@@ -230,6 +223,73 @@ write_message(const struct sink *sink, const struct log_message *message, const 
 		compose(&said, said_packed, (level), __VA_ARGS__);   \
 		write_message((sink), &said, said_packed);           \
 	} while (0)
+
+/* The system's logger, as the log thread has found it. */
+static struct {
+	bool lost;
+	uint64_t detoured; /* messages that went to stderr instead, since it was lost */
+} logger;
+
+static struct sink
+stderr_of(const struct sink *sink)
+{
+	struct sink other = *sink;
+
+	other.settings.target = LOG_TARGET_STDERR;
+	return other;
+}
+
+static void
+lose_logger(const struct sink *sink)
+{
+	const struct sink other = stderr_of(sink);
+
+	if (logger.lost)
+		return;
+	logger.lost = true;
+	logger.detoured = 0;
+	say(&other, LOG_WARNING, "cannot log to syslog, %s: %s: logging to stderr", LOG_SYSLOG_PATH,
+	    strerror(errno));
+}
+
+static void
+find_logger(const struct sink *sink)
+{
+	const struct sink other = stderr_of(sink);
+
+	if (!logger.lost)
+		return;
+	logger.lost = false;
+	say(&other, LOG_NOTICE, "logging to syslog again");
+	say(sink, LOG_NOTICE, "logging to syslog again: messages_on_stderr=%" PRIu64, logger.detoured);
+}
+
+/* Returns false where the message has to go another way. */
+static bool
+write_syslog(const struct sink *sink, const struct log_message *message, const char *text)
+{
+	if (log_syslog_send(sink->settings.facility | message->level, &message->when, text,
+		logger.lost ? 0 : LOGGER_PATIENCE) == 0) {
+		find_logger(sink);
+		return true;
+	}
+	lose_logger(sink);
+	logger.detoured++;
+	return false;
+}
+
+static void
+write_message(const struct sink *sink, const struct log_message *message, const char *packed)
+{
+	const bool to_syslog = sink->settings.target == LOG_TARGET_SYSLOG;
+	char line[LOG_OBJECT_SIZE];
+	const char *text = sink->settings.format == LOG_FORMAT_JSON
+	    ? log_message_json(message, packed, line) : log_message_text(message, packed, line);
+
+	if (!to_syslog || !write_syslog(sink, message, text) ||
+	    (sink->errors_to_stderr && message->level <= LOG_ERR && !stderr_is_journal()))
+		write_stderr(sink, message, text);
+}
 
 /* Takes the oldest message and writes it; called and left with the lock held. */
 static void
@@ -248,6 +308,27 @@ write_oldest(void)
 	if (unsaid > 0)
 		say(&sink, LOG_WARNING, "%" PRIu64 " messages suppressed: the log was too slow",
 		    unsaid);
+	pthread_mutex_lock(&queue.lock);
+}
+
+/* Looks at once whether there is a logger; called and left with the lock held. */
+static void
+reopen(void)
+{
+	const struct sink sink = queue.sink;
+
+	queue.reopened = false;
+	pthread_mutex_unlock(&queue.lock);
+	log_syslog_close();
+	logger.lost = false;
+	if (sink.settings.target == LOG_TARGET_SYSLOG) {
+		if (log_syslog_connect() == -1)
+			lose_logger(&sink);
+		else if (isatty(STDERR_FILENO))
+			dprintf(STDERR_FILENO, "%s: logging to syslog (%s); -f logs here\n",
+			    program_invocation_short_name,
+			    log_syslog_facility(sink.settings.facility));
+	}
 	pthread_mutex_lock(&queue.lock);
 }
 
@@ -273,11 +354,12 @@ static void *
 run(void *arg)
 {
 	(void)arg;
-	openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
 	pthread_mutex_lock(&queue.lock);
 	for (;;) {
 		settle_classes(clock_ms());
-		if (queue.used > 0)
+		if (queue.reopened)
+			reopen();
+		else if (queue.used > 0)
 			write_oldest();
 		else if (queue.ending)
 			break;
@@ -295,8 +377,13 @@ run(void *arg)
 void
 log_open(const struct log_settings *settings)
 {
+	struct log_settings *now = &queue.sink.settings;
+
 	pthread_mutex_lock(&queue.lock);
-	queue.sink.settings = *settings;
+	queue.reopened |= settings->target != now->target || settings->facility != now->facility;
+	*now = *settings;
+	if (queue.running)
+		pthread_cond_signal(&queue.filled);
 	pthread_mutex_unlock(&queue.lock);
 	atomic_store(&log_level, settings->level);
 }

@@ -1,5 +1,5 @@
 /*
- * The log: what happened, to syslog(3) or stderr, as text or JSON.
+ * The log: what happened, to the system's logger or stderr, as text or JSON.
  *
  * Callers never wait.  A message goes into a bounded queue; one thread empties
  * it and alone meets whatever blocks in the C library, the terminal or the
@@ -40,6 +40,10 @@ log_wants(int level)
  * Opens the log, or changes where it goes, how it looks and how much it takes.  Until the first
  * call, messages up to LOG_NOTICE go to stderr as text.  The queue is kept: what was logged
  * before goes to the new target.
+ *
+ * What the system's logger does not take goes to stderr, which is said once there, and once on
+ * both when the logger is back.  Where stderr is a terminal and the logger there, a line on it
+ * says where to look.
  */
 void log_open(const struct log_settings *settings);
 
