@@ -103,7 +103,7 @@ compose(struct log_message *message, char packed[LOG_MESSAGE_SIZE], int level, c
 {
 	va_list args;
 
-	message->level = level;
+	*message = (struct log_message){ .level = level };
 	clock_gettime(CLOCK_REALTIME, &message->when);
 	va_start(args, format);
 	log_message_pack(message, packed, format, args);
@@ -298,10 +298,11 @@ write_oldest(void)
 	const struct sink sink = queue.sink;
 	const uint64_t unsaid = queue.suppressed - queue.suppressed_said;
 	struct log_message message;
-	char packed[LOG_MESSAGE_SIZE];
+	char packed[LOG_MESSAGE_SIZE + 1];
 
 	ring_take(&message, sizeof(message));
 	ring_take(packed, message.length);
+	packed[message.length] = '\0';
 	queue.suppressed_said = queue.suppressed;
 	pthread_mutex_unlock(&queue.lock);
 	write_message(&sink, &message, packed);
@@ -475,21 +476,20 @@ put_limited(struct log_class *class, const struct log_message *message, const ch
 		note_suppressed(class, message, packed);
 }
 
-/* `class` is NULL where nothing limits the line. */
+/* `class` is NULL where nothing limits the line.  Keeps errno. */
 static void __attribute__((format(printf, 3, 0)))
-write_line(struct log_class *class, int level, const char *format, va_list args)
+write_line(struct log_class *class, struct log_message *message, const char *format, va_list args)
 {
 	const int saved_errno = errno;
-	struct log_message message = { .level = LOG_PRI(level) };
 	char packed[LOG_MESSAGE_SIZE];
 
-	clock_gettime(CLOCK_REALTIME, &message.when);
-	log_message_pack(&message, packed, format, args);
+	clock_gettime(CLOCK_REALTIME, &message->when);
+	log_message_pack(message, packed, format, args);
 	pthread_mutex_lock(&queue.lock);
 	if (class != NULL)
-		put_limited(class, &message, packed);
+		put_limited(class, message, packed);
 	else
-		put(&message, packed);
+		put(message, packed);
 	pthread_mutex_unlock(&queue.lock);
 	errno = saved_errno;
 }
@@ -497,21 +497,42 @@ write_line(struct log_class *class, int level, const char *format, va_list args)
 void
 log_write(int level, const char *format, ...)
 {
+	struct log_message message = { .level = LOG_PRI(level) };
 	va_list args;
 
 	va_start(args, format);
-	write_line(NULL, level, format, args);
+	write_line(NULL, &message, format, args);
 	va_end(args);
 }
 
 void
 log_write_limited(struct log_class *class, int level, const char *format, ...)
 {
+	struct log_message message = { .level = LOG_PRI(level) };
 	va_list args;
 
 	va_start(args, format);
-	write_line(class, level, format, args);
+	write_line(class, &message, format, args);
 	va_end(args);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+write_numbers(struct log_message *message, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(NULL, message, format, args);
+	va_end(args);
+}
+
+void
+log_numbers(int level, const char *words, const char *fields)
+{
+	struct log_message message = { .level = LOG_PRI(level), .has_numbers = true };
+
+	if (log_wants(level))
+		write_numbers(&message, "%s: %s", words, fields);
 }
 
 void

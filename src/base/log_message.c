@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +67,12 @@ find_kind(const char *conversion, size_t length, enum kind *kind)
 	return false;
 }
 
-/* Reads "NAME=CONVERSION" at *at and passes over it, and over the space before another. */
+/*
+ * Reads "NAME=CONVERSION" at *at, or "NAME=NUMBER", and passes over it and over the space before
+ * another.  Sets all but `kind`.
+ */
 static bool
-take_field(const char **at, struct field *field)
+take_name(const char **at, struct field *field)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
 
@@ -80,16 +84,23 @@ take_field(const char **at, struct field *field)
 	field->conversion = field->name + field->name_length + 1;
 	field->end = field->conversion + strcspn(field->conversion, " ");
 	*at = field->end + (field->end[0] == ' ' && field->end[1] != '\0');
-	return find_kind(field->conversion, (size_t)(field->end - field->conversion), &field->kind);
+	return true;
 }
 
-/* Where the first field would be, behind words without a conversion and ": "; NULL: there is none. */
+static bool
+take_field(const char **at, struct field *field)
+{
+	return take_name(at, field) &&
+	    find_kind(field->conversion, (size_t)(field->end - field->conversion), &field->kind);
+}
+
+/* What is behind words without a conversion and ": "; NULL: there is no such thing. */
 static const char *
 fields_of(const char *format)
 {
 	const char *words_end = strchrnul(format, ':');
 
-	if (strncmp(words_end, ": ", 2) != 0 || words_end[2] == '\0' ||
+	if (strncmp(words_end, ": ", 2) != 0 ||
 	    memchr(format, '%', (size_t)(words_end - format)) != NULL)
 		return NULL;
 	return words_end + 2;
@@ -175,7 +186,7 @@ static bool
 pack_fields(struct room *to, const char *format, va_list args)
 {
 	const char *at = fields_of(format);
-	bool taken = at != NULL;
+	bool taken = at != NULL && *at != '\0';
 	struct field field;
 	va_list own;
 
@@ -210,8 +221,9 @@ log_message_pack(struct log_message *message, char packed[LOG_MESSAGE_SIZE], con
 
 /* The fields of a message, from the first to the last. */
 struct reader {
-	const char *format;
+	const char *format; /* what is left of it */
 	const char *packed, *end;
+	bool has_numbers;   /* in the text, which is the format */
 	struct field field; /* the one that was read, and its value */
 	const char *string;
 	union number number;
@@ -220,21 +232,23 @@ struct reader {
 static struct reader
 reader_of(const struct log_message *message, const char *packed)
 {
+	const char *fields = fields_of(message->has_numbers ? packed : message->format);
+
 	return (struct reader){
-		.format = fields_of(message->format),
+		.format = fields != NULL ? fields : "",
 		.packed = packed,
 		.end = packed + message->length,
+		.has_numbers = message->has_numbers,
 	};
 }
 
-/* Returns false behind the last one that found room. */
 static bool
-read_field(struct reader *reader)
+read_packed(struct reader *reader)
 {
 	const size_t left = (size_t)(reader->end - reader->packed);
 	size_t size = sizeof(reader->number);
 
-	if (*reader->format == '\0' || left == 0 || !take_field(&reader->format, &reader->field))
+	if (left == 0 || !take_field(&reader->format, &reader->field))
 		return false;
 	if (reader->field.kind == KIND_STRING) {
 		reader->string = reader->packed;
@@ -243,6 +257,19 @@ read_field(struct reader *reader)
 		memcpy(&reader->number, reader->packed, size);
 	}
 	reader->packed += size;
+	return true;
+}
+
+/* Returns false behind the last one that found room. */
+static bool
+read_field(struct reader *reader)
+{
+	if (!reader->has_numbers)
+		return read_packed(reader);
+	reader->field.kind = KIND_UNSIGNED_LONG_LONG;
+	if (!take_name(&reader->format, &reader->field))
+		return false;
+	reader->number.natural = strtoull(reader->field.conversion, NULL, 10);
 	return true;
 }
 
@@ -286,7 +313,7 @@ log_message_text(const struct log_message *message, const char *packed,
 	const char *before = message->format;
 	struct reader reader;
 
-	if (message->format == NULL) {
+	if (before == NULL) {
 		append(&to, packed, message->length);
 	} else {
 		for (reader = reader_of(message, packed); read_field(&reader);
@@ -339,6 +366,7 @@ json_bytes(const char *bytes, size_t size)
 static json_t *
 json_value(const struct reader *reader)
 {
+	const unsigned long long natural = reader->number.natural;
 	char number[NUMBER_SIZE];
 
 	switch (reader->field.kind) {
@@ -347,16 +375,27 @@ json_value(const struct reader *reader)
 	case KIND_REAL:
 		format_number(reader, number);
 		return json_real(strtod(number, NULL));
-	default:
-		return json_integer(reader->number.integer); /* no counter reaches 2^63 */
+	case KIND_INT:
+	case KIND_LONG:
+	case KIND_LONG_LONG:
+		return json_integer(reader->number.integer);
+	default: /* Jansson has no larger one. */
+		return json_integer(natural < LLONG_MAX ? (json_int_t)natural : LLONG_MAX);
 	}
+}
+
+static bool
+has_fields(const struct log_message *message)
+{
+	return message->format != NULL || message->has_numbers;
 }
 
 static json_t *
 json_words(const struct log_message *message, const char *packed)
 {
-	return message->format == NULL ? json_bytes(packed, message->length)
-	    : json_bytes(message->format, strcspn(message->format, ":"));
+	const char *text = message->format != NULL ? message->format : packed;
+
+	return json_bytes(text, has_fields(message) ? strcspn(text, ":") : message->length);
 }
 
 /* Returns 0, or -1 where memory ran out. */
@@ -366,7 +405,7 @@ set_fields(json_t *object, const struct log_message *message, const char *packed
 	char name[NAME_SIZE];
 	struct reader reader;
 
-	if (message->format == NULL)
+	if (!has_fields(message))
 		return 0;
 	for (reader = reader_of(message, packed); read_field(&reader);) {
 		snprintf(name, sizeof(name), "%.*s", (int)reader.field.name_length,

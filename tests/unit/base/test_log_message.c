@@ -222,6 +222,27 @@ START_TEST(the_longest_object_has_room)
 }
 END_TEST
 
+START_TEST(numbers_that_are_only_known_then)
+{
+	json_t *json;
+
+	pack("%s: %s", "summary", "opened=3 closed_peer=18446744073709551615 x=0");
+	message.has_numbers = true;
+	ck_assert_str_eq(log_message_text(&message, packed, text), printed);
+	json = read_object();
+	ck_assert_uint_eq(json_object_size(json), 6);
+	assert_member(json, "message", "summary");
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "opened")), 3);
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "closed_peer")), LLONG_MAX);
+	ck_assert_int_eq(json_integer_value(json_object_get(json, "x")), 0);
+	json_decref(json);
+	pack("%s: %s", "summary", "");
+	json = read_object();
+	ck_assert_uint_eq(json_object_size(json), 3);
+	json_decref(json);
+}
+END_TEST
+
 START_TEST(null_is_printed_as_printf_does)
 {
 	const char *volatile none = NULL;
@@ -276,6 +297,7 @@ main(void)
 	tcase_add_test(tests, other_formats_are_text);
 	tcase_add_test(tests, what_is_too_long_is_cut);
 	tcase_add_test(tests, the_longest_object_has_room);
+	tcase_add_test(tests, numbers_that_are_only_known_then);
 	tcase_add_test(tests, null_is_printed_as_printf_does);
 	tcase_add_test(tests, without_memory_there_is_an_object_all_the_same);
 	tcase_add_test(tests, level_names);
