@@ -60,10 +60,10 @@ union number {
 static bool
 find_kind(const char *conversion, size_t length, struct field *field)
 {
-	for (unsigned short i = 0; i < CONVERSIONS; i++)
+	for (size_t i = 0; i < CONVERSIONS; i++)
 		if (conversions[i].length == length &&
 		    memcmp(conversions[i].text, conversion, length) == 0) {
-			field->kind = i;
+			field->kind = (unsigned short)i;
 			return true;
 		}
 	return false;
@@ -340,11 +340,14 @@ static void
 append_value(struct room *to, const struct reader *reader)
 {
 	char number[NUMBER_SIZE];
+	size_t length;
 
-	if (reader->field.kind == KIND_STRING)
+	if (reader->field.kind == KIND_STRING) {
 		append(to, reader->string, strlen(reader->string));
-	else
-		append(to, number, format_number(reader, number));
+		return;
+	}
+	length = format_number(reader, number);
+	append(to, number, length);
 }
 
 /* The words and the first name, or a space and another name, stand before each value. */
@@ -370,7 +373,7 @@ log_message_text(const struct log_message *message, const char *packed,
 		append_fields(&to, reader_of(message, packed));
 	else
 		append(&to, packed, message->length);
-	*to.at = '\0';
+	text[LOG_MESSAGE_SIZE - 1 - to.left] = '\0';
 	return text;
 }
 

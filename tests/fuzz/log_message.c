@@ -73,7 +73,7 @@ check_fields(const char *one, const char *two, unsigned number)
 	check_text();
 	json = read_object();
 	fuzz_assert(json_integer_value(json_object_get(json, "number")) == number);
-	if (strlen(one) + strlen(two) + 32 < LOG_MESSAGE_SIZE) {
+	if (strlen(one) + strlen(two) + 64 < LOG_MESSAGE_SIZE) {
 		check_string(json, "one", one);
 		check_string(json, "two", two);
 		fuzz_assert(json_real_value(json_object_get(json, "real")) == number / 1000.0);
