@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import signal
 import subprocess
 
 import pytest
@@ -145,8 +146,13 @@ def test_a_group_of_its_own(start):
     assert kernel.user_ids(daemon.pid) == [NOBODY.pw_uid] * 4
 
 
-def test_root_without_a_user_is_warned(start):
-    start().wait_log("^warning: running as root: name a user to switch to")
+def test_root_without_a_user_is_warned_once(start):
+    daemon = start()
+    daemon.reload()
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    assert len(daemon.log.matching("name a user")) == 1
+    assert daemon.log.matching("^warning: running as root: name a user to switch to")
 
 
 def test_not_root_the_user_has_no_effect(start, readable_workdir):
