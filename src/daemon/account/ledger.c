@@ -100,6 +100,16 @@ ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct add
 	return false;
 }
 
+void
+ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT])
+{
+	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
+		if (votes[reason].total > 0) {
+			vote_merge(&ledger->drops[reason].vote, &votes[reason]);
+			expect(ledger, &ledger->drops[reason]);
+		}
+}
+
 size_t
 ledger_worker(const struct branch *branch)
 {
