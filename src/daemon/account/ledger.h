@@ -21,8 +21,6 @@ struct crowd;
 
 #define COUNTER_FIELD(id, field, ...) counter field;
 #define COUNTER_FIELDS(id, field, reasons, count, ...) counter field[count];
-#define NUMBER_FIELD(id, field, ...) uint64_t field;
-#define NUMBER_FIELDS(id, field, reasons, count, ...) uint64_t field[count];
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {
@@ -44,7 +42,7 @@ struct ledger {
 
 	/* The control thread's alone. */
 	unsigned carries; /* enum carried, of all listeners that have served under the name */
-	LEDGER_ROWS(NUMBER_FIELD, NUMBER_FIELDS)
+	LEDGER_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
 	/* By the log. */
 	struct untold refusals[REFUSE_REASON_COUNT];
 	struct untold drops[DROP_REASON_COUNT];

@@ -80,7 +80,8 @@ make_workers(struct server *server, const struct config *config)
 		return false;
 	gauges_register(server);
 	server->telling = telling_new(server->base, server->census);
-	return server->telling != NULL;
+	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
+	return server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */

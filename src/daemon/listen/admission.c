@@ -58,8 +58,8 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn, siz
 {
 	char text[ADDRESS_TEXT_SIZE];
 
-	ledger->accepted++;
-	ledger->open++;
+	counter_add(&ledger->accepted, 1);
+	counter_add(&ledger->open, 1);
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
 	log_debug("new connection from %s", address_format(conn_peer(conn), text));
@@ -102,8 +102,8 @@ admission_settle(struct admission *admission, struct conn *conn)
 	struct branch *branch = conn_branch(conn);
 
 	admission->open--;
-	branch->ledger->open--;
-	branch->ledger->closed[conn_reason(conn)]++;
+	counter_subtract(&branch->ledger->open, 1);
+	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
 	if (conn_is_counted(conn))
 		sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
