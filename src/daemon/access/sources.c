@@ -14,7 +14,6 @@
 #include <sys/random.h>
 
 #include "base/gcra.h"
-#include "daemon/access/source_name.h"
 
 #define MILLISECOND INT64_C(1000000)
 
@@ -155,9 +154,11 @@ forget_idle(struct sources *sources, int64_t now)
 /* --- entering and leaving ------------------------------------------------------------------ */
 
 static enum source_verdict
-judge(const struct sources *sources, const struct source *source, int64_t now)
+judge(const struct sources *sources, const struct source *source, const struct address *peer,
+    int64_t now)
 {
-	if (sources->connections != 0 && source->open >= sources->connections)
+	if (sources->connections != 0 && source->open >= sources->connections &&
+	    !address_is_loopback(peer))
 		return SOURCE_FULL;
 	if (sources->cost != 0 && !gcra_allows(source->paid, sources->cost, GCRA_SECOND, now))
 		return SOURCE_FAST;
@@ -179,11 +180,9 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 	enum source_verdict verdict;
 	struct source *found;
 
-	if (sources->connections == 0 && sources->cost == 0)
-		return SOURCE_UNLIMITED;
 	now *= MILLISECOND;
 	found = find(sources, name);
-	if (found != NULL && (verdict = judge(sources, found, now)) != SOURCE_ENTERED)
+	if (found != NULL && (verdict = judge(sources, found, peer, now)) != SOURCE_ENTERED)
 		return verdict;
 	if (found == NULL)
 		found = add(sources, name);
@@ -248,6 +247,21 @@ sources_set_limits(struct sources *sources, int connections, int rate)
 {
 	sources->connections = (uint32_t)connections;
 	sources->cost = gcra_cost(rate);
+}
+
+uint32_t
+sources_find_most(const struct sources *sources, struct source_name *most)
+{
+	uint32_t open = 0;
+
+	for (size_t i = 0; i < sources->bucket_count; i++)
+		for (const struct source *source = sources->buckets[i]; source != NULL;
+		     source = source->next)
+			if (source->open > open) {
+				open = source->open;
+				*most = name_of(source);
+			}
+	return open;
 }
 
 size_t

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/sockets.h"
@@ -24,6 +25,7 @@ struct acceptor {
 	struct ledger *ledger;
 	const struct bound *bound;
 	bool paused;
+	struct log_limit crowded; /* how often the log says that there is no room */
 	struct event *retry;
 	struct event *acceptable[]; /* one for each socket of `bound` */
 };
@@ -38,12 +40,28 @@ pause_accepting(struct acceptor *acceptor)
 		event_del(acceptor->acceptable[i]);
 }
 
+/* Who has most of them is looked for when it is told, and no more often. */
+static void
+tell_crowded(struct acceptor *acceptor)
+{
+	const struct admission *admission = acceptor->admission;
+	struct source_name most = { .kind = SOURCE_IPV4 };
+	char source[SOURCE_NAME_TEXT_SIZE];
+	uint32_t open;
+
+	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->crowded, clock_ms()))
+		return;
+	open = sources_find_most(admission->sources, &most);
+	log_warning("limits.connections is reached, further connections wait: listener=%s"
+	    " open=%llu source=%s open_of_source=%u", acceptor->ledger->name,
+	    (unsigned long long)admission->open, source_name_format(most, source), open);
+}
+
 /* No room: the next connection that closes makes some. */
 static void
 wait_for_room(struct acceptor *acceptor)
 {
-	log_warning_limited("%llu connections are open, the most allowed: further ones to %s wait",
-	    (unsigned long long)acceptor->admission->limit, acceptor->ledger->name);
+	tell_crowded(acceptor);
 	pause_accepting(acceptor);
 }
 

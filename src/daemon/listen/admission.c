@@ -81,18 +81,16 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 		return;
 	}
 	verdict = sources_enter(admission->sources, peer, clock_ms());
-	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
+	if (verdict != SOURCE_ENTERED) {
 		refuse(ledger, reason_of(verdict), fd, peer);
 		return;
 	}
 	conn = conn_new(fd, peer, &ledger->branches[worker]);
 	if (conn == NULL) {
-		if (verdict == SOURCE_ENTERED)
-			sources_leave(admission->sources, peer, clock_ms());
+		sources_leave(admission->sources, peer, clock_ms());
 		refuse(ledger, REFUSE_MEMORY, fd, peer);
 		return;
 	}
-	conn_set_counted(conn, verdict == SOURCE_ENTERED);
 	serve(admission, ledger, conn, worker);
 }
 
@@ -104,8 +102,7 @@ admission_settle(struct admission *admission, struct conn *conn)
 	admission->open--;
 	counter_subtract(&branch->ledger->open, 1);
 	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
-	if (conn_is_counted(conn))
-		sources_leave(admission->sources, conn_peer(conn), clock_ms());
+	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
 }
