@@ -18,6 +18,7 @@ TENTATIVE = 0x40  # IFA_F_TENTATIVE of an address
 ANSWERS_BUFFER = 64 * 1024 * 1024  # a flood fits
 HOST, HOST_SECOND, PEER, PEER_SECOND = "192.0.2.7", "192.0.2.8", "192.0.2.1", "192.0.2.2"
 HOST6, HOST6_SECOND, PEER6 = "2001:db8::7", "2001:db8::8", "2001:db8::1"
+SOURCES, SOURCES6 = "198.18.0.0/15", ("2001:db8:1::1", "2001:db8:1::2")
 
 # The kernel must not judge sources before echod does; whatever the source, there is a way back.
 HOST_COMMANDS = f"""
@@ -111,6 +112,15 @@ class Side:
     def end(self):
         self.holder.kill()
         self.holder.wait()
+
+
+def host_with_sources():
+    """A host alone, whose own are all addresses of SOURCES and SOURCES6, too: a peer there may have
+    any of them."""
+    side = Side()
+    addresses = [SOURCES, *(f"{address}/64 nodad" for address in SOURCES6)]
+    side.run("\n".join(["ip link set lo up", *(f"ip address add {a} dev lo" for a in addresses)]))
+    return side
 
 
 class Network:

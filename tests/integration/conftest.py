@@ -98,3 +98,19 @@ def cable():
     finally:
         if made is not None:
             made.end()
+
+
+@pytest.fixture
+def apart():
+    """The test and its daemons run on a host of their own, whose peers may come from many
+    addresses: see network.py."""
+    side = None
+    try:
+        side = network.host_with_sources()
+        with side.inside():
+            yield
+    except (network.Unavailable, PermissionError) as why:
+        pytest.skip(f"no host of its own here: {why}")
+    finally:
+        if side is not None:
+            side.end()

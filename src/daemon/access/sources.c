@@ -14,7 +14,6 @@
 #include <sys/random.h>
 
 #include "base/gcra.h"
-#include "daemon/access/source_name.h"
 
 #define MILLISECOND INT64_C(1000000)
 
@@ -26,7 +25,7 @@ struct source {
 	uint64_t bits; /* its name */
 	int64_t paid;  /* ns: until when its connections so far have used up its rate */
 	uint32_t open;
-	bool is_ipv6;
+	uint8_t kind; /* of its name */
 };
 
 /* The allocator adds up to 16. */
@@ -53,7 +52,7 @@ chain_of(const struct sources *sources, struct source_name name)
 static struct source_name
 name_of(const struct source *source)
 {
-	const struct source_name name = { source->bits, source->is_ipv6 };
+	const struct source_name name = { source->bits, source->kind };
 
 	return name;
 }
@@ -66,7 +65,7 @@ find(const struct sources *sources, struct source_name name)
 	if (sources->bucket_count == 0)
 		return NULL;
 	source = *chain_of(sources, name);
-	while (source != NULL && (source->bits != name.bits || source->is_ipv6 != name.is_ipv6))
+	while (source != NULL && !source_name_equal(name_of(source), name))
 		source = source->next;
 	return source;
 }
@@ -106,7 +105,7 @@ add(struct sources *sources, struct source_name name)
 	if (sources->bucket_count == 0 || (source = calloc(1, sizeof(*source))) == NULL)
 		return NULL;
 	source->bits = name.bits;
-	source->is_ipv6 = name.is_ipv6;
+	source->kind = (uint8_t)name.kind;
 	chain = chain_of(sources, name);
 	source->next = *chain;
 	*chain = source;
@@ -155,9 +154,11 @@ forget_idle(struct sources *sources, int64_t now)
 /* --- entering and leaving ------------------------------------------------------------------ */
 
 static enum source_verdict
-judge(const struct sources *sources, const struct source *source, int64_t now)
+judge(const struct sources *sources, const struct source *source, const struct address *peer,
+    int64_t now)
 {
-	if (sources->connections != 0 && source->open >= sources->connections)
+	if (sources->connections != 0 && source->open >= sources->connections &&
+	    !address_is_loopback(peer))
 		return SOURCE_FULL;
 	if (sources->cost != 0 && !gcra_allows(source->paid, sources->cost, GCRA_SECOND, now))
 		return SOURCE_FAST;
@@ -179,11 +180,9 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 	enum source_verdict verdict;
 	struct source *found;
 
-	if (sources->connections == 0 && sources->cost == 0)
-		return SOURCE_UNLIMITED;
 	now *= MILLISECOND;
 	found = find(sources, name);
-	if (found != NULL && (verdict = judge(sources, found, now)) != SOURCE_ENTERED)
+	if (found != NULL && (verdict = judge(sources, found, peer, now)) != SOURCE_ENTERED)
 		return verdict;
 	if (found == NULL)
 		found = add(sources, name);
@@ -248,6 +247,21 @@ sources_set_limits(struct sources *sources, int connections, int rate)
 {
 	sources->connections = (uint32_t)connections;
 	sources->cost = gcra_cost(rate);
+}
+
+uint32_t
+sources_find_most(const struct sources *sources, struct source_name *most)
+{
+	uint32_t open = 0;
+
+	for (size_t i = 0; i < sources->bucket_count; i++)
+		for (const struct source *source = sources->buckets[i]; source != NULL;
+		     source = source->next)
+			if (source->open > open) {
+				open = source->open;
+				*most = name_of(source);
+			}
+	return open;
 }
 
 size_t

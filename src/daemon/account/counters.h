@@ -20,6 +20,12 @@ counter_add(counter *c, uint64_t n)
 	    memory_order_relaxed);
 }
 
+static inline void
+counter_subtract(counter *c, uint64_t n)
+{
+	counter_add(c, 0 - n);
+}
+
 static inline uint64_t
 counter_read(const counter *c)
 {

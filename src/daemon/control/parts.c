@@ -79,7 +79,9 @@ make_workers(struct server *server, const struct config *config)
 	    server->census == NULL)
 		return false;
 	gauges_register(server);
-	return true;
+	server->telling = telling_new(server->base, server->census);
+	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
+	return server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */
@@ -230,6 +232,34 @@ warn_fixed(const char *option, const char *running, const char *next)
 	log_warning("%s = %s needs a restart: %s stays in force", option, next, running);
 }
 
+static bool
+is_on_loopback(const struct endpoint_view *endpoint)
+{
+	const struct endpoint_cover cover = endpoint_cover(endpoint);
+	bool is_all = cover.count > 0;
+
+	for (size_t i = 0; i < cover.count; i++)
+		is_all = is_all && address_is_loopback(&cover.addresses[i]);
+	return is_all;
+}
+
+/* Who forges a source has it sent what it never asked for. */
+static void
+warn_of_open_datagrams(const struct config *config)
+{
+	char uri[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < config->listen_count && config->access.allow.count == 0; i++) {
+		const struct listen_config *listen = &config->listen[i];
+		const struct endpoint_view endpoint = config_endpoint(listen);
+
+		if (!protocol_is_stream(listen->protocol) && !is_on_loopback(&endpoint))
+			log_warning("access.allow is empty, and datagrams are answered whatever source"
+			    " they claim: listener=%s uri=%s", listen->name,
+			    endpoint_format_view(&endpoint, uri));
+	}
+}
+
 struct listeners_change
 parts_commit(struct server *server, struct config *next)
 {
@@ -242,6 +272,7 @@ parts_commit(struct server *server, struct config *next)
 			parts[i].commit(server, next);
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
+	warn_of_open_datagrams(next);
 	config_free(server->config);
 	server->config = next;
 	return change;

@@ -208,10 +208,14 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	telling_settle(server->telling);
+	telling_free(server->telling);
+	summary_settle(server->summary);
 	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
 	workers_free(server->workers);
+	summary_free(server->summary);
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/sockets.h"
@@ -24,6 +25,7 @@ struct acceptor {
 	struct ledger *ledger;
 	const struct bound *bound;
 	bool paused;
+	struct log_limit crowded; /* how often the log says that there is no room */
 	struct event *retry;
 	struct event *acceptable[]; /* one for each socket of `bound` */
 };
@@ -38,12 +40,28 @@ pause_accepting(struct acceptor *acceptor)
 		event_del(acceptor->acceptable[i]);
 }
 
+/* Who has most of them is looked for when it is told, and no more often. */
+static void
+tell_crowded(struct acceptor *acceptor)
+{
+	const struct admission *admission = acceptor->admission;
+	struct source_name most = { .kind = SOURCE_IPV4 };
+	char source[SOURCE_NAME_TEXT_SIZE];
+	uint32_t open;
+
+	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->crowded, clock_ms()))
+		return;
+	open = sources_find_most(admission->sources, &most);
+	log_warning("limits.connections is reached, further connections wait: listener=%s"
+	    " open=%llu source=%s open_of_source=%u", acceptor->ledger->name,
+	    (unsigned long long)admission->open, source_name_format(most, source), open);
+}
+
 /* No room: the next connection that closes makes some. */
 static void
 wait_for_room(struct acceptor *acceptor)
 {
-	log_warning_limited("%llu connections are open, the most allowed: further ones to %s wait",
-	    (unsigned long long)acceptor->admission->limit, acceptor->ledger->name);
+	tell_crowded(acceptor);
 	pause_accepting(acceptor);
 }
 
@@ -105,18 +123,28 @@ is_connections_own(int error)
 	}
 }
 
+/* Returns the descriptor, with whose it is in *peer, or -1 with errno. */
+static int
+accept_from(int fd, struct address *peer)
+{
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (accepted != -1)
+		address_from_sockaddr(peer, (struct sockaddr *)&name, length);
+	return accepted;
+}
+
 /* Accepts one connection.  Returns 0, or the errno that ended it. */
 static int
 accept_one(struct acceptor *acceptor, int fd)
 {
-	struct sockaddr_in6 name;
-	socklen_t length = sizeof(name);
 	struct address peer;
-	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int accepted = accept_from(fd, &peer);
 
 	if (accepted == -1)
 		return errno;
-	address_from_sockaddr(&peer, (struct sockaddr *)&name, length);
 	admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
 	return 0;
 }
@@ -137,7 +165,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 		if (error == EAGAIN)
 			return;
 		if (is_connections_own(error)) {
-			acceptor->ledger->refused[REFUSE_ABORTED]++;
+			admission_count_refusal(acceptor->ledger, REFUSE_ABORTED, NULL);
 		} else if (error != 0 && error != EINTR) {
 			wait_and_retry(acceptor, error);
 			return;
@@ -148,14 +176,15 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 static void
 refuse_queue(struct acceptor *acceptor, int fd)
 {
+	struct address peer;
 	int refused;
 
 	/* No more than can have waited: a flood must not keep the control thread here. */
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
-		refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		refused = accept_from(fd, &peer);
 		if (refused == -1)
 			return;
-		acceptor->ledger->refused[REFUSE_DRAIN]++;
+		admission_count_refusal(acceptor->ledger, REFUSE_DRAIN, &peer);
 		close(refused);
 	}
 }

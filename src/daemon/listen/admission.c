@@ -1,7 +1,6 @@
 /* The one door in: see admission.h. */
 #include "daemon/listen/admission.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,19 +15,15 @@ admission_has_room(const struct admission *admission)
 
 /* --- refusing ---------------------------------------------------------------------- */
 
-static void
-tell_refusal(struct ledger *ledger, enum refuse_reason reason, const struct address *peer)
+void
+admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
+    const struct address *peer)
 {
-	char text[ADDRESS_TEXT_SIZE], suppressed[64] = "";
-	uint64_t untold;
+	char text[ADDRESS_TEXT_SIZE];
 
-	if (!log_limit_tells(&ledger->told[reason], clock_ms(), &untold))
-		return;
-	if (untold > 0)
-		snprintf(suppressed, sizeof(suppressed), " (%llu like it suppressed)",
-		    (unsigned long long)untold);
-	log_notice("connection refused: peer=%s listener=%s reason=%s%s",
-	    address_format(peer, text), ledger->name, refuse_reason_name(reason), suppressed);
+	if (ledger_refuse(ledger, reason, peer, clock_ms()))
+		log_notice("connection refused: peer=%s listener=%s reason=%s",
+		    address_format(peer, text), ledger->name, refuse_reason_name(reason));
 }
 
 /* With a reset: neither we nor the kernel keep anything for this peer. */
@@ -39,8 +34,7 @@ refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct ad
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
-	ledger->refused[reason]++;
-	tell_refusal(ledger, reason, peer);
+	admission_count_refusal(ledger, reason, peer);
 }
 
 /* --- admitting and settling ------------------------------------------------------------ */
@@ -64,8 +58,8 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn, siz
 {
 	char text[ADDRESS_TEXT_SIZE];
 
-	ledger->accepted++;
-	ledger->open++;
+	counter_add(&ledger->accepted, 1);
+	counter_add(&ledger->open, 1);
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
 	log_debug("new connection from %s", address_format(conn_peer(conn), text));
@@ -87,18 +81,16 @@ admission_admit(struct admission *admission, struct ledger *ledger, int fd,
 		return;
 	}
 	verdict = sources_enter(admission->sources, peer, clock_ms());
-	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
+	if (verdict != SOURCE_ENTERED) {
 		refuse(ledger, reason_of(verdict), fd, peer);
 		return;
 	}
 	conn = conn_new(fd, peer, &ledger->branches[worker]);
 	if (conn == NULL) {
-		if (verdict == SOURCE_ENTERED)
-			sources_leave(admission->sources, peer, clock_ms());
+		sources_leave(admission->sources, peer, clock_ms());
 		refuse(ledger, REFUSE_MEMORY, fd, peer);
 		return;
 	}
-	conn_set_counted(conn, verdict == SOURCE_ENTERED);
 	serve(admission, ledger, conn, worker);
 }
 
@@ -108,10 +100,9 @@ admission_settle(struct admission *admission, struct conn *conn)
 	struct branch *branch = conn_branch(conn);
 
 	admission->open--;
-	branch->ledger->open--;
-	branch->ledger->closed[conn_reason(conn)]++;
-	if (conn_is_counted(conn))
-		sources_leave(admission->sources, conn_peer(conn), clock_ms());
+	counter_subtract(&branch->ledger->open, 1);
+	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
+	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
 }

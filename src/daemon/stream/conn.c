@@ -212,18 +212,6 @@ conn_peer(const struct conn *conn)
 	return &conn->peer;
 }
 
-void
-conn_set_counted(struct conn *conn, bool counted)
-{
-	conn->counted = counted;
-}
-
-bool
-conn_is_counted(const struct conn *conn)
-{
-	return conn->counted;
-}
-
 enum close_reason
 conn_reason(const struct conn *conn)
 {
