@@ -22,10 +22,10 @@
 struct acceptor {
 	struct admission *admission;
 	struct ledger *ledger;
-	const struct bound *bound;
+	int fd;
+	bool has_owner; /* inherited: what waits there is not ours to end */
 	bool paused;
-	struct event *retry;
-	struct event *acceptable[]; /* one for each socket of `bound` */
+	struct event *acceptable, *retry;
 };
 
 /* --- trouble ---------------------------------------------------------------------- */
@@ -34,8 +34,7 @@ static void
 pause_accepting(struct acceptor *acceptor)
 {
 	acceptor->paused = true;
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		event_del(acceptor->acceptable[i]);
+	event_del(acceptor->acceptable);
 }
 
 /* No room: the next connection that closes makes some. */
@@ -66,11 +65,8 @@ acceptor_resume(void *service)
 		return;
 	acceptor->paused = false;
 	event_del(acceptor->retry);
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		if (event_add(acceptor->acceptable[i], NULL) == -1) {
-			wait_and_retry(acceptor, errno);
-			return;
-		}
+	if (event_add(acceptor->acceptable, NULL) == -1)
+		wait_and_retry(acceptor, errno);
 }
 
 static void
@@ -107,12 +103,13 @@ is_connections_own(int error)
 
 /* Accepts one connection.  Returns 0, or the errno that ended it. */
 static int
-accept_one(struct acceptor *acceptor, int fd)
+accept_one(struct acceptor *acceptor)
 {
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	struct address peer;
-	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int accepted = accept4(acceptor->fd, (struct sockaddr *)&name, &length,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (accepted == -1)
 		return errno;
@@ -127,13 +124,14 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 	struct acceptor *acceptor = arg;
 	int error;
 
+	(void)fd;
 	(void)what;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		if (!admission_has_room(acceptor->admission)) {
 			wait_for_room(acceptor);
 			return;
 		}
-		error = accept_one(acceptor, fd);
+		error = accept_one(acceptor);
 		if (error == EAGAIN)
 			return;
 		if (is_connections_own(error)) {
@@ -146,13 +144,13 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-refuse_queue(struct acceptor *acceptor, int fd)
+refuse_queue(struct acceptor *acceptor)
 {
 	int refused;
 
 	/* No more than can have waited: a flood must not keep the control thread here. */
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
-		refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		refused = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (refused == -1)
 			return;
 		acceptor->ledger->refused[REFUSE_DRAIN]++;
@@ -165,16 +163,16 @@ refuse_queue(struct acceptor *acceptor, int fd)
  * there is room for.
  */
 static void
-empty_queue(struct acceptor *acceptor, int fd)
+empty_queue(struct acceptor *acceptor)
 {
 	int error;
 
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
 		if (!admission_has_room(acceptor->admission)) {
-			refuse_queue(acceptor, fd);
+			refuse_queue(acceptor);
 			return;
 		}
-		error = accept_one(acceptor, fd);
+		error = accept_one(acceptor);
 		if (error != 0 && error != EINTR && !is_connections_own(error))
 			return;
 	}
@@ -182,34 +180,23 @@ empty_queue(struct acceptor *acceptor, int fd)
 
 /* --- life ----------------------------------------------------------------------- */
 
-/* Returns false when memory ran out. */
-static bool
-make_events(struct acceptor *acceptor, struct event_base *base)
-{
-	for (size_t i = 0; i < acceptor->bound->count; i++) {
-		acceptor->acceptable[i] = event_new(base, acceptor->bound->sockets[i].fd,
-		    EV_READ | EV_PERSIST, on_acceptable, acceptor);
-		if (acceptor->acceptable[i] == NULL)
-			return false;
-	}
-	acceptor->retry = evtimer_new(base, on_retry, acceptor);
-	return acceptor->retry != NULL;
-}
-
 void *
 acceptor_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound *bound)
+    const struct bound_socket *socket)
 {
-	struct acceptor *acceptor =
-	    calloc(1, sizeof(*acceptor) + bound->count * sizeof(struct event *));
+	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
 	if (acceptor == NULL)
 		return NULL;
 	crowds_serve(context->crowds, ledger);
 	acceptor->admission = context->admission;
 	acceptor->ledger = ledger;
-	acceptor->bound = bound;
-	if (make_events(acceptor, context->base))
+	acceptor->fd = socket->fd;
+	acceptor->has_owner = socket->inherited != NULL;
+	acceptor->acceptable = event_new(context->base, acceptor->fd, EV_READ | EV_PERSIST,
+	    on_acceptable, acceptor);
+	acceptor->retry = evtimer_new(context->base, on_retry, acceptor);
+	if (acceptor->acceptable != NULL && acceptor->retry != NULL)
 		return acceptor;
 	acceptor_free(acceptor);
 	return NULL;
@@ -220,9 +207,8 @@ acceptor_free(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		if (acceptor->acceptable[i] != NULL)
-			event_free(acceptor->acceptable[i]);
+	if (acceptor->acceptable != NULL)
+		event_free(acceptor->acceptable);
 	if (acceptor->retry != NULL)
 		event_free(acceptor->retry);
 	free(acceptor);
@@ -242,13 +228,9 @@ acceptor_close(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	for (size_t i = 0; i < acceptor->bound->count; i++) {
-		const struct bound_socket *socket = &acceptor->bound->sockets[i];
-
-		if (socket->inherited == NULL)
-			empty_queue(acceptor, socket->fd);
-		event_del(acceptor->acceptable[i]);
-		close(socket->fd);
-	}
+	if (!acceptor->has_owner)
+		empty_queue(acceptor);
+	event_del(acceptor->acceptable);
+	close(acceptor->fd);
 	acceptor_free(acceptor);
 }
