@@ -2,108 +2,25 @@
 interface is another one, or IPv6 has come or gone."""
 
 import contextlib
-import itertools
 import os
-import select
 import socket
 
 import pytest
 
 import kernel
-import memory
-import network
 import peers
 from activation import passing
 from echod import listener, run, without_capabilities
-from patience import PATIENCE, eventually
+from interfaces import ADDRESS, KINDS, PORT, without_ipv6
 
 FAILED = "err: reload failed: the running configuration stays in force"
-HOST = "fe80::7"
-PORT, OTHER_PORT, LOW_PORT = 20007, 20008, 7
+OTHER_PORT, LOW_PORT = 20008, 7
 ACCEPTED = 'echod_connections_accepted_total{listener="a"}'
 SOURCE_PORT = 'echod_datagrams_dropped_total{listener="a",reason="source_port"}'
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 PROTOCOLS = list(KINDS)
 UNPRIVILEGED_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-LATE_IPV6 = os.environ.get("LATE_IPV6_LIBRARY", "")
 
 pytestmark = pytest.mark.skipif(not kernel.has_ipv6(), reason="this machine has no IPv6")
-
-
-class Host(network.Side):
-    """A host whose interfaces come and go."""
-
-    def __init__(self):
-        super().__init__()
-        self._peers = (f"peer-{number}" for number in itertools.count())
-
-    def add(self, name="late", number=0, address=HOST):
-        index = f"index {number}" if number else ""
-        peer = next(self._peers)
-        self.run(
-            f"ip link add {name} {index} type veth peer name {peer}\n"
-            f"ip link set {name} addrgenmode none up && ip link set {peer} up\n"
-            f"ip -6 address add {address}/64 dev {name} nodad"
-        )
-
-    def remove(self, name="late"):
-        self.run(f"ip link del {name}")
-
-    def number(self, name="late"):
-        with self.inside():
-            return socket.if_nametoindex(name)
-
-    def set_ipv6(self, is_on, interface="lo"):
-        self.run(f"echo {0 if is_on else 1} >/proc/sys/net/ipv6/conf/{interface}/disable_ipv6")
-
-    def name(self, host, port=PORT):
-        """A socket's address: Python takes an interface by its number alone."""
-        with self.inside():
-            return socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)[0][4]
-
-    def connect(self, host, protocol="tcp", port=PORT):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        peer = self.open(family, KINDS[protocol])
-        peer.settimeout(PATIENCE)
-        try:
-            peer.connect(self.name(host, port))
-        except OSError:
-            peer.close()
-            raise
-        return peer
-
-    def serves(self, host, protocol="tcp", port=PORT):
-        """False where nobody listens.
-
-        The first datagrams from an address of the host may get no answer, before it is known.
-        """
-
-        def answer():
-            peer.send(b"served?")
-            return bool(select.select([peer], [], [], 0.2)[0])
-
-        try:
-            with self.connect(host, protocol, port) as peer:
-                eventually(answer, f"an answer from {host}")
-                return peer.recv(7) == b"served?"
-        except ConnectionRefusedError:
-            return False
-
-
-@pytest.fixture
-def host():
-    made = None
-    try:
-        if os.geteuid() != 0:
-            raise network.Unavailable("only root can make networks")
-        made = Host()
-        made.run("ip link set lo up")
-        yield made
-    except network.Unavailable as why:
-        pytest.skip(f"no network of its own here: {why}")
-    finally:
-        if made is not None:
-            made.end()
 
 
 def sockets(daemon):
@@ -123,7 +40,7 @@ def verdict(daemon, added=0, removed=0, kept=0, renewed=0):
     return [line for line in lines if line.startswith("warning: ") and "select()" not in line]
 
 
-def on_late(protocol="tcp", address=f"{HOST}%late", port=PORT):
+def on_late(protocol="tcp", address=f"{ADDRESS}%late", port=PORT):
     return listener("a", address, port, protocol)
 
 
@@ -135,12 +52,12 @@ def test_an_interface_that_was_made_anew(start, host, back_end, protocol):
     host.add()
     before = host.number()
     daemon = start([on_late(protocol)], back_end, prefix=host.prefix)
-    assert host.serves(f"{HOST}%late", protocol)
+    assert host.serves(f"{ADDRESS}%late", protocol)
     host.remove()
     host.add()
     assert host.number() != before
     assert not verdict(daemon, renewed=1)
-    assert host.serves(f"{HOST}%late", protocol)
+    assert host.serves(f"{ADDRESS}%late", protocol)
     assert not verdict(daemon, kept=1)
     assert not daemon.log.matching("^notice: no longer")
 
@@ -156,14 +73,14 @@ def test_one_that_has_the_number_of_the_former(start, host, protocol):
     host.add(number=number)
     assert not verdict(daemon, kept=1)
     assert sockets(daemon) == before
-    assert host.serves(f"{HOST}%late", protocol)
+    assert host.serves(f"{ADDRESS}%late", protocol)
 
 
 def test_one_that_is_gone_and_comes_back(start, host):
     host.add()
     daemon = start([on_late(), listener("b")], prefix=host.prefix)
     host.remove()
-    uri = f"tcp://[{HOST}%late]:{PORT}"
+    uri = f"tcp://[{ADDRESS}%late]:{PORT}"
     for _ in range(2):
         assert verdict(daemon, kept=2) == [
             f"warning: cannot listen on {uri} (a): No such device; the listener stays as it is, "
@@ -171,41 +88,36 @@ def test_one_that_is_gone_and_comes_back(start, host):
         ]
     host.add()
     assert not verdict(daemon, kept=1, renewed=1)
-    assert host.serves(f"{HOST}%late")
+    assert host.serves(f"{ADDRESS}%late")
 
 
 def test_one_that_is_named_by_a_number(start, host):
     host.add()
     number = host.number()
-    daemon = start([on_late(address=f"{HOST}%{number}")], prefix=host.prefix)
+    daemon = start([on_late(address=f"{ADDRESS}%{number}")], prefix=host.prefix)
     host.remove()
     assert verdict(daemon, kept=1) == [
-        f"warning: cannot listen on tcp://[{HOST}%{number}]:{PORT} (a): No such device; "
+        f"warning: cannot listen on tcp://[{ADDRESS}%{number}]:{PORT} (a): No such device; "
         "the listener stays as it is, which reaches nobody"
     ]
     host.add(number=number)
     assert not verdict(daemon, kept=1)
-    assert host.serves(f"{HOST}%late")
-
-
-def rename(host, before, after):
-    host.run(f"ip link set {before} down && ip link set {before} name {after} up")
-    host.run(f"ip -6 address replace {HOST}/64 dev {after} nodad")
+    assert host.serves(f"{ADDRESS}%late")
 
 
 def test_one_that_was_renamed(start, host):
     host.add()
     daemon = start([on_late()], prefix=host.prefix)
     before = sockets(daemon)
-    rename(host, "late", "other")
+    host.rename("late", "other")
     assert verdict(daemon, kept=1) == [
-        f"warning: cannot listen on tcp://[{HOST}%late]:{PORT} (a): No such device; "
+        f"warning: cannot listen on tcp://[{ADDRESS}%late]:{PORT} (a): No such device; "
         "the listener stays as it is"
     ]
-    assert host.serves(f"{HOST}%other")
+    assert host.serves(f"{ADDRESS}%other")
     # Written by its new name, or its number, it is what is bound.
     for scope in "other", host.number("other"):
-        daemon.configure([on_late(address=f"{HOST}%{scope}")])
+        daemon.configure([on_late(address=f"{ADDRESS}%{scope}")])
         assert not verdict(daemon, kept=1)
     assert sockets(daemon) == before
 
@@ -213,45 +125,45 @@ def test_one_that_was_renamed(start, host):
 def test_another_one_under_the_name(start, host):
     host.add()
     daemon = start([on_late()], prefix=host.prefix)
-    rename(host, "late", "other")
+    host.rename("late", "other")
     host.add("late")
     assert not verdict(daemon, renewed=1)
-    assert host.serves(f"{HOST}%late")
-    assert not host.serves(f"{HOST}%other")
+    assert host.serves(f"{ADDRESS}%late")
+    assert not host.serves(f"{ADDRESS}%other")
 
 
 def test_two_that_changed_their_names(start, host):
     """Each needs what the other one leaves."""
     host.add("one")
     host.add("two")
-    listeners = [listener(name, f"{HOST}%{name}", PORT) for name in ("one", "two")]
+    listeners = [listener(name, f"{ADDRESS}%{name}", PORT) for name in ("one", "two")]
     daemon = start(listeners, prefix=host.prefix)
     for before, after in ("one", "three"), ("two", "one"), ("three", "two"):
-        rename(host, before, after)
+        host.rename(before, after)
     verdict(daemon, renewed=2)
     for name in "one", "two":
-        assert host.serves(f"{HOST}%{name}")
-        daemon.wait_log(rf"^info: connection opened: peer=\[{HOST}%{name}\]:\d+ listener={name}$")
+        assert host.serves(f"{ADDRESS}%{name}")
+        daemon.wait_log(rf"^info: connection opened: peer=\[{ADDRESS}%{name}\]:\d+ listener={name}$")
 
 
 def test_one_whose_address_is_anothers_by_now(start, host):
     """What cannot be given up cannot be had."""
     host.add("one")
     host.add("two")
-    listeners = [listener(name, f"{HOST}%{name}", PORT) for name in ("one", "two")]
+    listeners = [listener(name, f"{ADDRESS}%{name}", PORT) for name in ("one", "two")]
     daemon = start(listeners, prefix=host.prefix)
     before = sockets(daemon)
     host.remove("two")
-    rename(host, "one", "two")
+    host.rename("one", "two")
     assert daemon.reload()[-2:] == [
-        f"err: tcp://[{HOST}%one]:{PORT} is another listener's address now, and the one that has "
+        f"err: tcp://[{ADDRESS}%one]:{PORT} is another listener's address now, and the one that has "
         "it cannot be made anew",
         FAILED,
     ]
     assert sockets(daemon) == before
     host.add("one")
     verdict(daemon, renewed=2)
-    assert host.serves(f"{HOST}%one") and host.serves(f"{HOST}%two")
+    assert host.serves(f"{ADDRESS}%one") and host.serves(f"{ADDRESS}%two")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -263,7 +175,7 @@ def test_the_port_that_the_kernel_picked_stays(start, host, protocol):
     host.remove()
     host.add()
     assert not verdict(daemon, renewed=1)
-    assert host.serves(f"{HOST}%late", protocol, port)
+    assert host.serves(f"{ADDRESS}%late", protocol, port)
 
 
 # --- addresses ------------------------------------------------------------------------------------
@@ -338,38 +250,31 @@ def test_a_wildcard_is_whatever_comes(start, host, protocol, address):
     host.run("echo 1 >/proc/sys/net/ipv6/bindv6only")
     host.add()
     assert not verdict(daemon, kept=1)
-    for reached in ["127.0.0.1"] * (address != "::") + ["::1", f"{HOST}%late"] * (":" in address):
+    for reached in ["127.0.0.1"] * (address != "::") + ["::1", f"{ADDRESS}%late"] * (":" in address):
         assert host.serves(reached, protocol)
 
 
-@pytest.fixture
-def late_ipv6(workdir):
-    """What a daemon is started with so that it has no IPv6 until the file is gone."""
-    path = os.path.join(workdir, "late-ipv6")
-    with open(path, "w", encoding="ascii"):
-        pass
-    return memory.preloading(LATE_IPV6, LATE_IPV6=path)
-
-
-@pytest.mark.skipif(not os.path.exists(LATE_IPV6), reason="there is no library for it")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_star_gets_ipv6(start, host, late_ipv6, protocol):
-    daemon = start([on_late(protocol, "*")], prefix=host.prefix, environment=late_ipv6)
+def test_the_star_gets_ipv6(start, host, workdir, protocol):
+    missing = os.path.join(workdir, "no-ipv6")
+    environment = without_ipv6(missing)
+    daemon = start([on_late(protocol, "*")], prefix=host.prefix, environment=environment)
     assert not verdict(daemon, kept=1)
     assert host.serves("127.0.0.1", protocol) and not host.serves("::1", protocol)
-    os.unlink(late_ipv6["LATE_IPV6"])
+    os.unlink(missing)
     assert not verdict(daemon, renewed=1)
     for address in "127.0.0.1", "::1":
         assert host.serves(address, protocol)
     assert not verdict(daemon, kept=1)
 
 
-@pytest.mark.skipif(not os.path.exists(LATE_IPV6), reason="there is no library for it")
-def test_connections_of_the_socket_that_leaves_go_on(start, host, late_ipv6):
-    daemon = start([on_late(address="*")], prefix=host.prefix, environment=late_ipv6)
+def test_connections_of_the_socket_that_leaves_go_on(start, host, workdir):
+    missing = os.path.join(workdir, "no-ipv6")
+    environment = without_ipv6(missing)
+    daemon = start([on_late(address="*")], prefix=host.prefix, environment=environment)
     accepted = host.connect("127.0.0.1")
     peers.echo(accepted, b"accepted")
-    os.unlink(late_ipv6["LATE_IPV6"])
+    os.unlink(missing)
     with kernel.hung_thread(daemon.pid, "echod"):
         waiting = [host.connect("127.0.0.1") for _ in range(20)]
         for peer in waiting:
@@ -423,9 +328,7 @@ def test_a_stranger_has_the_address_that_came(start, host):
     host.set_ipv6(False)
     daemon = start([on_late(address="localhost"), listener("b")], prefix=host.prefix)
     host.set_ipv6(True)
-    with host.open(socket.AF_INET6) as stranger:
-        stranger.bind(("::1", PORT))
-        stranger.listen()
+    with host.bound("::1", "tcp"):
         assert verdict(daemon, kept=2) == [
             f"warning: cannot listen on tcp://[::1]:{PORT} (a): Address already in use; the "
             "listener stays as it is"
@@ -451,7 +354,7 @@ def test_a_fault_elsewhere_leaves_all_as_it_was(start, host):
     assert kernel.highest_descriptor(daemon.pid) <= descriptors + 2
     daemon.configure(listeners)
     assert not verdict(daemon, renewed=2)
-    assert host.serves(f"{HOST}%late") and host.serves("::1", port=OTHER_PORT)
+    assert host.serves(f"{ADDRESS}%late") and host.serves("::1", port=OTHER_PORT)
 
 
 def test_datagrams_of_its_own_port_still_get_no_answer(start, host):
@@ -464,15 +367,10 @@ def test_datagrams_of_its_own_port_still_get_no_answer(start, host):
     verdict(daemon, renewed=1)
     with host.open(socket.AF_INET6, socket.SOCK_DGRAM) as echo:
         echo.bind(host.name("fe80::8%late", port))
-        echo.connect(host.name(f"{HOST}%late", port))
+        echo.connect(host.name(f"{ADDRESS}%late", port))
         echo.send(b"an echo's")
         daemon.wait_counter(SOURCE_PORT, 1)
         assert peers.is_quiet(echo)
-
-
-def passing_inside(host, *bound_there):
-    given = passing(*bound_there)
-    return {**given, "prefix": [*host.prefix, *given["prefix"]]}
 
 
 @pytest.mark.skipif(
@@ -481,17 +379,14 @@ def passing_inside(host, *bound_there):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_inherited_one_is_its_owners_to_mend(start, host, protocol):
     host.add()
-    with host.open(socket.AF_INET6, KINDS[protocol]) as opened:
-        opened.bind(host.name(f"{HOST}%late"))
-        if protocol == "tcp":
-            opened.listen()
-        daemon = start([on_late(protocol)], **passing_inside(host, opened))
+    with host.bound(f"{ADDRESS}%late", protocol) as opened:
+        daemon = start([on_late(protocol)], **passing(opened, before=host.prefix))
         before = sockets(daemon)
         assert not verdict(daemon, kept=1)
         host.remove()
         host.add()
         assert verdict(daemon, kept=1) == [
-            f"warning: the interface of {protocol}://[{HOST}%late]:{PORT} (a) is gone or another "
+            f"warning: the interface of {protocol}://[{ADDRESS}%late]:{PORT} (a) is gone or another "
             "one, and the socket is inherited as echod.socket: restart its socket unit; the "
             "listener stays as it is, which reaches nobody"
         ]

@@ -10,15 +10,15 @@
 
 /* The socket itself is asked: its network may be another one than that of the process. */
 bool
-bound_lives(const struct bound_socket *socket)
+bound_lives(int fd)
 {
 	struct ifreq interface = { .ifr_ifindex = 0 };
 	socklen_t length = sizeof(interface.ifr_ifindex);
 
-	if (getsockopt(socket->fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface.ifr_ifindex,
-	    &length) == -1 || interface.ifr_ifindex == 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface.ifr_ifindex, &length) == -1 ||
+	    interface.ifr_ifindex == 0)
 		return true;
-	return ioctl(socket->fd, SIOCGIFNAME, &interface) == 0 || errno != ENODEV;
+	return ioctl(fd, SIOCGIFNAME, &interface) == 0 || errno != ENODEV;
 }
 
 /* Asked by a socket that goes at once: one that is bound is not told when its address goes. */
@@ -47,7 +47,7 @@ bound_find(const struct bound *bound, const struct address *address, bool dual_s
 		const struct bound_socket *socket = &bound->sockets[i];
 
 		if (socket->dual_stack == dual_stack && address_equal(&socket->address, address) &&
-		    bound_lives(socket))
+		    bound_lives(socket->fd))
 			return socket;
 	}
 	return NULL;

@@ -31,11 +31,11 @@ struct bound {
 };
 
 /*
- * False where the interface is gone to which the socket is bound, by its link-local address
+ * False where the interface is gone to which the socket `fd` is bound, by its link-local address
  * or by whoever started echod: nothing will ever reach it, even if another one of the same name
  * comes.
  */
-bool bound_lives(const struct bound_socket *socket);
+bool bound_lives(int fd);
 
 /*
  * False where the host does not have the address now: what reaches the socket may come again with

@@ -192,7 +192,7 @@ static bool
 any_lives(const struct bound *bound)
 {
 	for (size_t i = 0; i < bound->count; i++)
-		if (bound_lives(&bound->sockets[i]))
+		if (bound_lives(bound->sockets[i].fd))
 			return true;
 	return false;
 }
@@ -205,7 +205,7 @@ find_lost(const struct bound *bound, const struct endpoint_view *endpoint)
 		const struct bound_socket *socket = &bound->sockets[i];
 
 		if (socket->inherited != NULL &&
-		    (!bound_lives(socket) || !inherited_belongs(socket->inherited, endpoint)))
+		    (!bound_lives(socket->fd) || !inherited_belongs(socket->inherited, endpoint)))
 			return socket;
 	}
 	return NULL;
