@@ -36,6 +36,15 @@ struct place {
 void faults_add_at(struct faults *faults, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Says of what was told, or will be, that `error` is why.  Where it is of the moment, as when
+ * memory or descriptors ran out, another try may find nothing wrong.  Leaves errno as it is.
+ */
+void faults_blame(struct faults *faults, int error);
+
+/* True where such an error is to blame for one of them, or memory ran out for a message. */
+bool faults_may_pass(const struct faults *faults);
+
 size_t faults_count(const struct faults *faults);
 
 /* The message at `index` < faults_count(); the collection keeps it. */

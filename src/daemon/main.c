@@ -158,28 +158,38 @@ tell(const struct faults *faults)
 		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
 }
 
+/* What the service manager makes of it: 78 ends its tries, so it is for what no try changes. */
+static int
+status_of(const struct faults *faults)
+{
+	return faults_may_pass(faults) ? EXIT_FAILURE : EX_CONFIG;
+}
+
+/* Returns NULL, with the faults told and the exit status in *status. */
 static struct config *
-load(const struct config_source *source)
+load(const struct config_source *source, int *status)
 {
 	struct faults *faults = faults_new();
 	struct config *config = NULL;
 
 	if (faults == NULL) {
 		perror("echod");
+		*status = EXIT_FAILURE;
 		return NULL;
 	}
 	config = config_load(source, faults);
 	tell(faults);
+	*status = status_of(faults);
 	faults_free(faults);
 	return config;
 }
 
 /*
  * What the service manager passes must all be served: whoever comes to a socket that nobody
- * reads waits for ever, and wakes echod again and again.  Returns NULL, with the faults told.
+ * reads waits for ever, and wakes echod again and again.  Returns NULL as load() does.
  */
 static struct inherited *
-inherit(const struct config *config)
+inherit(const struct config *config, int *status)
 {
 	struct faults *faults = faults_new();
 	struct inherited *inherited;
@@ -187,6 +197,7 @@ inherit(const struct config *config)
 
 	if (faults == NULL) {
 		perror("echod");
+		*status = EXIT_FAILURE;
 		return NULL;
 	}
 	inherited = inherited_take(faults);
@@ -194,6 +205,7 @@ inherit(const struct config *config)
 		inherited_check(inherited, config, faults);
 	tell(faults);
 	faulty = faults_count(faults) > 0;
+	*status = status_of(faults);
 	faults_free(faults);
 	if (!faulty)
 		return inherited;
@@ -205,12 +217,12 @@ inherit(const struct config *config)
 static int
 run(struct config *config, const struct config_source *source)
 {
-	struct inherited *inherited = inherit(config);
-	int result;
+	int status, result;
+	struct inherited *inherited = inherit(config, &status);
 
 	if (inherited == NULL) {
 		config_free(config);
-		return EX_CONFIG;
+		return status;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&config->log);
@@ -225,10 +237,11 @@ run(struct config *config, const struct config_source *source)
 static int
 act(const struct arguments *arguments)
 {
-	struct config *config = load(&arguments->source);
+	int status;
+	struct config *config = load(&arguments->source, &status);
 
 	if (config == NULL)
-		return EX_CONFIG;
+		return status;
 	if (arguments->mode == MODE_RUN)
 		return run(config, &arguments->source);
 	if (arguments->mode == MODE_DUMP)

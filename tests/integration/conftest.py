@@ -11,6 +11,7 @@ import pytest
 # what the tests are written with
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "harness"))
 
+import interfaces
 import network
 from echod import Echod
 from patience import BINARY
@@ -83,6 +84,20 @@ def start(launch):
         return daemon
 
     return start_daemon
+
+
+@pytest.fixture
+def host():
+    """A host of the test's own: see interfaces.py."""
+    made = None
+    try:
+        made = interfaces.Host()
+        yield made
+    except network.Unavailable as why:
+        pytest.skip(f"no network of its own here: {why}")
+    finally:
+        if made is not None:
+            made.end()
 
 
 @pytest.fixture

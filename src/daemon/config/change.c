@@ -21,13 +21,23 @@ config_keep_fixed(struct config *next, struct config *running,
 	}
 }
 
+static bool
+is_same(const struct listen_config *a, const struct listen_config *b, enum option_effect effect)
+{
+	OPTION_FOR_EACH(row)
+		if (row->effect == effect && !value_equal(row, a, b))
+			return false;
+	return true;
+}
+
 bool
 config_is_same_listener(const struct listen_config *a, const struct listen_config *b)
 {
-	if (strcmp(a->name, b->name) != 0)
-		return false;
-	OPTION_FOR_EACH(row)
-		if (row->effect == ON_BIND && !value_equal(row, a, b))
-			return false;
-	return true;
+	return strcmp(a->name, b->name) == 0 && is_same(a, b, ON_BIND);
+}
+
+bool
+config_is_same_address(const struct listen_config *a, const struct listen_config *b)
+{
+	return is_same(a, b, ON_ADDRESS);
 }

@@ -60,34 +60,23 @@ look_up(int (*function)(const char *, char *, size_t, bool *), const char *name,
 	return failure;
 }
 
-/* getpwnam_r(3) lists the error numbers by which "there is none" is told, too. */
-static bool
-means_unknown(int failure)
-{
-	return failure == 0 || failure == ENOENT || failure == ESRCH || failure == EBADF ||
-	    failure == EPERM;
-}
-
-/* `known` is one that was looked up, or NULL. */
+/*
+ * `known` is one that was looked up, or NULL.  That the database does not answer is of the moment
+ * and no fault of the file: a start as root, which needs it, fails later.  The error numbers by
+ * which getpwnam_r(3) would have "there is none" are those of a service that is not there yet.
+ */
 static void
 check_name(const struct config_places *places, struct faults *faults, const char *option,
     const char *value, const char *known, int (*function)(const char *, char *, size_t, bool *))
 {
-	int failure;
 	bool found;
 
 	if (*value == '\0' || (known != NULL && strcmp(value, known) == 0))
 		return;
-	failure = look_up(function, value, &found);
-	if (found)
-		return;
-	if (means_unknown(failure))
+	if (look_up(function, value, &found) == 0 && !found)
 		faults_add_at(faults, place_of(places, option),
 		    "%s = \"%s\": no %s of this name: give one that exists, or \"\"",
 		    option, value, option);
-	else
-		faults_add_at(faults, place_of(places, option),
-		    "%s = \"%s\": cannot look it up: %s", option, value, strerror(failure));
 }
 
 /* --- listeners -------------------------------------------------------------------- */

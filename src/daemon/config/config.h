@@ -106,10 +106,13 @@ void config_keep_fixed(struct config *next, struct config *running,
 struct endpoint_view config_endpoint(const struct listen_config *listen);
 
 /*
- * True where a listener that runs as `a` says is what `b` asks for, but for options that a
- * reload changes in place: the name is the same, and all by which sockets are bound.
+ * True where a listener that runs as `a` says may be what `b` asks for: the name is the same, and
+ * all that a reload does not change in place, but for the address, whose meaning counts.
  */
 bool config_is_same_listener(const struct listen_config *a, const struct listen_config *b);
+
+/* True where both have the same address and port written. */
+bool config_is_same_address(const struct listen_config *a, const struct listen_config *b);
 
 /* "auto", "epoll", "poll" or "select". */
 const char *event_method_name(enum event_method method);

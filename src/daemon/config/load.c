@@ -34,6 +34,7 @@ static void
 out_of_memory(struct loading *loading)
 {
 	faults_add(loading->faults, "%s", strerror(ENOMEM));
+	faults_blame(loading->faults, ENOMEM);
 }
 
 /* A place in the file; 0: the file itself. */
@@ -448,9 +449,11 @@ load(struct loading *loading)
 	const struct config_source *source = loading->source;
 	const bool may_be_missing = source->may_be_missing && source->listen_count > 0;
 
+	errno = 0;
 	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
 	apply_file(loading);
 	apply_command_line(loading);
+	faults_blame(loading->faults, errno); /* whatever ran out on the way */
 	config_check(loading->config, source->running, &loading->places, loading->faults);
 	if (loading->file.complete && loading->config->listen_count == 0 &&
 	    source->listen_count == 0)

@@ -127,9 +127,9 @@ const struct option_row option_rows[] = {
 	{ "udp", "max_datagram", OPTION_NUMBER, ON_RELOAD, "65507", AT(udp.max_datagram),
 	    .max = 65507, .unit = " bytes", .help = "bytes; longer datagrams get no answer" },
 	{ "listen", "protocol", OPTION_PROTOCOL, ON_BIND, "tcp", AT_LISTEN(protocol) },
-	{ "listen", "address", OPTION_ADDRESS, ON_BIND, "*", AT_LISTEN(address),
+	{ "listen", "address", OPTION_ADDRESS, ON_ADDRESS, "*", AT_LISTEN(address),
 	    .help = "numeric, \"*\" (all) or \"localhost\"" },
-	{ "listen", "port", OPTION_PORT, ON_BIND, NULL, AT_LISTEN(port), .max = UINT16_MAX,
+	{ "listen", "port", OPTION_PORT, ON_ADDRESS, NULL, AT_LISTEN(port), .max = UINT16_MAX,
 	    .unit = "", .zero = "the kernel picks one", .help = "0: the kernel picks one" },
 };
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);

@@ -27,6 +27,7 @@ enum option_effect {
 	ON_RESTART, /* not before */
 	ON_RELOAD,  /* in place */
 	ON_BIND,    /* of a listener: on a reload, which binds new sockets for it */
+	ON_ADDRESS, /* the same, for what it does not have yet of what this means then */
 };
 
 struct option_choice {

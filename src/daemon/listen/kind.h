@@ -17,11 +17,11 @@ struct listener_kind {
 	int (*bind)(const struct binding *binding, struct bound *bound, struct faults *faults);
 
 	/*
-	 * Its service: made for sockets that are bound and a ledger, which both outlive it, NULL
-	 * when memory ran out; freed before it serves, or begun and closed, which frees it.
+	 * The service of a socket: made for one that is bound, and a ledger, which outlives it,
+	 * NULL when memory ran out; freed before it serves, or begun and closed, which frees it.
 	 */
 	void *(*make)(const struct listener_context *context, struct ledger *ledger,
-	    const struct bound *bound);
+	    const struct bound_socket *socket);
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
