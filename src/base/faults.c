@@ -103,6 +103,12 @@ faults_add_at(struct faults *faults, struct place place, const char *format, ...
 	insert(faults, place.line == 0 ? NO_LINE : place.line, length < 0 ? NULL : text);
 }
 
+bool
+faults_are_full(const struct faults *faults)
+{
+	return faults->count == FAULTS_MAX;
+}
+
 size_t
 faults_count(const struct faults *faults)
 {

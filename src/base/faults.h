@@ -36,6 +36,9 @@ struct place {
 void faults_add_at(struct faults *faults, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* True where further messages are only counted: none needs much work any more. */
+bool faults_are_full(const struct faults *faults);
+
 size_t faults_count(const struct faults *faults);
 
 /* The message at `index` < faults_count(); the collection keeps it. */
