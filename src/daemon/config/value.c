@@ -348,6 +348,35 @@ value_format(const struct option_row *row, const void *base, char text[VALUE_TEX
 	return text;
 }
 
+size_t
+value_format_missing(const struct option_row *row, const void *base, const void *other, char *text,
+    size_t size)
+{
+	/* What may follow an element: another one, and how many more. */
+	const size_t room = size - LIST_ELEMENT_SIZE - sizeof(", \"\" and 4096 more}");
+	const void *list = const_place_of(row, base), *others = const_place_of(row, other);
+	char element[LIST_ELEMENT_SIZE];
+	size_t count = 0, shown = 0, used = 1;
+
+	_Static_assert(LIST_ELEMENT_SIZE + sizeof(", \"\" and 4096 more}") < 128, "as it asks for");
+	*text = '{';
+	for (size_t i = 0; i < list_count(list); i++) {
+		if (list_has(list_kind(row), others, list, i))
+			continue;
+		count++;
+		if (used >= room)
+			continue;
+		shown++;
+		used += (size_t)snprintf(text + used, size - used, "%s\"%s\"",
+		    shown == 1 ? "" : ", ", list_format(list_kind(row), list, i, element));
+	}
+	if (shown < count)
+		snprintf(text + used, size - used, " and %zu more}", count - shown);
+	else
+		snprintf(text + used, size - used, "}");
+	return count;
+}
+
 int
 value_print(const struct option_row *row, const void *base, FILE *out)
 {
