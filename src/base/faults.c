@@ -23,6 +23,7 @@ struct faults {
 	size_t count;
 	size_t more;  /* found no room */
 	bool lost;    /* memory ran out */
+	bool of_arguments;
 	char last[64]; /* says so, after the others */
 };
 
@@ -100,7 +101,14 @@ faults_add_at(struct faults *faults, struct place place, const char *format, ...
 	else if (message != NULL)
 		length = asprintf(&text, "%s:%d: %s", place.name, place.line, message);
 	free(message);
+	faults->of_arguments = faults->of_arguments || place.is_argument;
 	insert(faults, place.line == 0 ? NO_LINE : place.line, length < 0 ? NULL : text);
+}
+
+bool
+faults_of_arguments(const struct faults *faults)
+{
+	return faults->of_arguments;
 }
 
 bool

@@ -27,6 +27,7 @@ void faults_add(struct faults *faults, const char *format, ...)
 struct place {
 	const char *name;
 	int line; /* 0: none */
+	bool is_argument;
 };
 
 /*
@@ -38,6 +39,9 @@ void faults_add_at(struct faults *faults, struct place place, const char *format
 
 /* True where further messages are only counted: none needs much work any more. */
 bool faults_are_full(const struct faults *faults);
+
+/* True where something is wrong with an argument. */
+bool faults_of_arguments(const struct faults *faults);
 
 size_t faults_count(const struct faults *faults);
 

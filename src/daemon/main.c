@@ -8,6 +8,7 @@
 
 #include "base/faults.h"
 #include "base/log.h"
+#include "base/usage.h"
 #include "daemon/config/config.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
@@ -124,8 +125,6 @@ take_option(struct arguments *arguments, int option)
 		print_version();
 	case 'h':
 		leave_with_help();
-	default:
-		leave_with_hint();
 	}
 }
 
@@ -140,8 +139,13 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 		perror("echod");
 		exit(EXIT_FAILURE);
 	}
-	while ((option = getopt_long(argc, argv, "c:tTfl:o:vVh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, ":c:tTfl:o:vVh", options, NULL)) != -1) {
+		if (option == ':' || option == '?') {
+			usage_tell_option("echod", option, argv, options);
+			leave_with_hint();
+		}
 		take_option(arguments, option);
+	}
 	if (optind < argc) {
 		fprintf(stderr, "echod: unexpected argument \"%s\"\n", argv[optind]);
 		leave_with_hint();
@@ -157,18 +161,28 @@ tell(const struct faults *faults)
 		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
 }
 
+/* What the service manager makes of it: no try mends what is wrong with the file. */
+static int
+status_of(const struct faults *faults)
+{
+	return faults_of_arguments(faults) ? EXIT_USAGE : EX_CONFIG;
+}
+
+/* Returns NULL, with the faults told and the exit status in *status. */
 static struct config *
-load(const struct config_source *source)
+load(const struct config_source *source, int *status)
 {
 	struct faults *faults = faults_new();
 	struct config *config = NULL;
 
 	if (faults == NULL) {
 		perror("echod");
+		*status = EXIT_FAILURE;
 		return NULL;
 	}
 	config = config_load(source, faults);
 	tell(faults);
+	*status = status_of(faults);
 	faults_free(faults);
 	return config;
 }
@@ -224,10 +238,11 @@ run(struct config *config, const struct config_source *source)
 static int
 act(const struct arguments *arguments)
 {
-	struct config *config = load(&arguments->source);
+	int status;
+	struct config *config = load(&arguments->source, &status);
 
 	if (config == NULL)
-		return EX_CONFIG;
+		return status;
 	if (arguments->mode == MODE_RUN)
 		return run(config, &arguments->source);
 	if (arguments->mode == MODE_DUMP)

@@ -83,6 +83,16 @@ struct config_source {
 	const struct config *running; /* on a reload: its user and group were looked up; NULL */
 };
 
+/* Room for what config_needs_reader() says. */
+#define CONFIG_READER_SIZE 256
+
+/*
+ * Writes to `text` that this process must be able to read the file at `path`, as whom, and what
+ * keeps it from that; returns it.  `user` is the process's, or "" where that is not known.
+ */
+const char *config_needs_reader(const char *path, const char *user,
+    char text[CONFIG_READER_SIZE]);
+
 /*
  * Reads and checks everything.  Returns the configuration, for config_free(),
  * or NULL with what is wrong in *faults: those of the file with its name and

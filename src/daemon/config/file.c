@@ -4,6 +4,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ parse_of(const cfg_t *cfg)
 static int
 out_of_memory(struct parse *parse)
 {
-	faults_add_at(parse->faults, (struct place){ parse->path, 0 }, "%s", strerror(ENOMEM));
+	faults_add_at(parse->faults, (struct place){ .name = parse->path }, "%s", strerror(ENOMEM));
 	parse->told = true;
 	return -1;
 }
@@ -178,7 +179,7 @@ take_error(cfg_t *cfg, const char *format, va_list arguments)
 
 	(void)arguments;
 	if (!parse->told)
-		faults_add_at(parse->faults, (struct place){ parse->path, cfg->line },
+		faults_add_at(parse->faults, (struct place){ .name = parse->path, .line = cfg->line },
 		    "libconfuse says: %s", format);
 	parse->told = true;
 }
@@ -255,7 +256,7 @@ scan_and_parse(struct parse *parse, char *text, size_t size)
 {
 	struct config_statements *statements = &parse->statements;
 
-	config_scan(text, size, (struct place){ parse->path, 1 }, parse->faults, &parse->scan);
+	config_scan(text, size, (struct place){ .name = parse->path, .line = 1 }, parse->faults, &parse->scan);
 	if (!config_statements_read(text, &parse->scan, parse->path, parse->faults, statements))
 		out_of_memory(parse);
 	else if (statements->size > 0)
@@ -298,12 +299,62 @@ read_all(int fd, char *text, size_t *size)
 	return *size <= FILE_SIZE_MAX ? NULL : "larger than 1 MiB: this is no configuration file";
 }
 
+const char *
+config_needs_reader(const char *path, const char *user, char text[CONFIG_READER_SIZE])
+{
+	struct stat status;
+	size_t used;
+
+	used = (size_t)snprintf(text, CONFIG_READER_SIZE, "uid %u%s%.64s%s must be able to read it",
+	    (unsigned)geteuid(), *user != '\0' ? " (" : "", user, *user != '\0' ? ")" : "");
+	if (stat(path, &status) == 0)
+		snprintf(text + used, CONFIG_READER_SIZE - used,
+		    ", but it has mode %04o and belongs to %u:%u",
+		    (unsigned)status.st_mode & 07777, (unsigned)status.st_uid,
+		    (unsigned)status.st_gid);
+	else
+		snprintf(text + used, CONFIG_READER_SIZE - used,
+		    ", and to search the folders that it is in");
+	return text;
+}
+
+/* A start may ask the user database, which a reload does not wait for. */
+static const char *
+find_own_name(const struct config_source *source)
+{
+	const struct passwd *entry;
+
+	if (source->running != NULL)
+		return source->running->user;
+	entry = getpwuid(geteuid());
+	return entry != NULL ? entry->pw_name : "";
+}
+
+/* Says why the file cannot be opened, but for one that may be missing. */
+static void
+tell_unopened(struct config_file *file, const struct config_source *source, struct faults *faults)
+{
+	const struct place place = { .name = source->path };
+	const char *failure = strerror(errno);
+	char reader[CONFIG_READER_SIZE];
+
+	file->whole = errno == ENOENT && source->may_be_missing && source->listen_count > 0;
+	if (errno == ENOENT && source->may_be_missing && !file->whole)
+		faults_add_at(faults, place, "%s: write it, or give -l URI", failure);
+	else if (errno == EACCES)
+		faults_add_at(faults, place, "%s: %s", failure,
+		    config_needs_reader(source->path, find_own_name(source), reader));
+	else if (!file->whole)
+		faults_add_at(faults, place, "%s", failure);
+}
+
 void
-config_file_read(struct config_file *file, const char *path, bool may_be_missing,
+config_file_read(struct config_file *file, const struct config_source *source,
     struct faults *faults)
 {
+	const char *const path = source->path;
 	struct parse parse = { .file = file, .faults = faults, .path = path };
-	const struct place place = { path, 0 };
+	const struct place place = { .name = path };
 	const char *failure;
 	char *text;
 	size_t size = 0;
@@ -313,9 +364,7 @@ config_file_read(struct config_file *file, const char *path, bool may_be_missing
 	/* Without O_NONBLOCK a fifo would block here until someone writes to it. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
-		file->whole = may_be_missing && errno == ENOENT;
-		if (!file->whole)
-			faults_add_at(faults, place, "%s", strerror(errno));
+		tell_unopened(file, source, faults);
 		return;
 	}
 	if ((text = malloc(FILE_SIZE_MAX + 1)) == NULL)

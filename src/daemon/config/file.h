@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/faults.h"
+#include "daemon/config/config.h"
 #include "daemon/config/options.h"
 
 /* A section that the file opens, in the order of the file. */
@@ -38,11 +39,11 @@ struct config_file {
 };
 
 /*
- * Reads the file at `path`.  What keeps it, or parts of it, from being read or parsed
+ * Reads the file of `source`.  What keeps it, or parts of it, from being read or parsed
  * becomes faults; `file` then has the rest.  A missing file is no fault and an
- * empty one if `may_be_missing`.  Call config_file_free() in any case.
+ * empty one where `source` can do without.  Call config_file_free() in any case.
  */
-void config_file_read(struct config_file *file, const char *path, bool may_be_missing,
+void config_file_read(struct config_file *file, const struct config_source *source,
     struct faults *faults);
 void config_file_free(struct config_file *file);
 

@@ -40,7 +40,7 @@ out_of_memory(struct loading *loading)
 static struct place
 at_line(const struct loading *loading, int line)
 {
-	return (struct place){ loading->source->path, line };
+	return (struct place){ .name = loading->source->path, .line = line };
 }
 
 /* Returns the text as it can be shown: bare when it is one plain word, else quoted and escaped. */
@@ -282,13 +282,12 @@ check_repetition(struct loading *loading, size_t index)
 static void
 check_required(struct loading *loading, const struct target *target, struct place place)
 {
-	char shown[ESCAPE_TEXT_SIZE];
+	char shown[ESCAPE_TEXT_SIZE], range[VALUE_RIGHT_SIZE];
 
 	OPTION_FOR_EACH(row)
 		if (row->fallback == NULL && target->first_lines[row - option_rows] == 0)
-			faults_add_at(loading->faults, place,
-			    "listen %s: %s is missing: give %s = %d to %d",
-			    show(target->title, shown), row->name, row->name, row->min, row->max);
+			faults_add_at(loading->faults, place, "listen %s: %s is missing: %s",
+			    show(target->title, shown), row->name, value_range(row, range));
 }
 
 /* `first_lines` is scratch.  Returns false when memory ran out. */
@@ -356,10 +355,10 @@ keep_argument(struct loading *loading, char letter, const char *text)
 
 	if (asprintf(&argument, "-%c %s", letter, text) < 0) {
 		out_of_memory(loading);
-		return (struct place){ "out of memory", 0 };
+		return (struct place){ .name = "out of memory" };
 	}
 	loading->arguments[loading->argument_count++] = argument;
-	return (struct place){ argument, 0 };
+	return (struct place){ argument, 0, true };
 }
 
 static void
@@ -465,9 +464,8 @@ static void
 load(struct loading *loading)
 {
 	const struct config_source *source = loading->source;
-	const bool may_be_missing = source->may_be_missing && source->listen_count > 0;
 
-	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
+	config_file_read(&loading->file, source, loading->faults);
 	loading->places.whole = loading->file.whole;
 	apply_file(loading);
 	apply_command_line(loading);

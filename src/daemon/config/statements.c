@@ -182,7 +182,7 @@ what_is(const char *section, const char *name)
 static struct place
 place_of(const struct walk *walk, struct token token)
 {
-	return (struct place){ walk->path, token.line };
+	return (struct place){ .name = walk->path, .line = token.line };
 }
 
 /* Returns the "}" of what `open` opens, or the end of the text. */
@@ -309,7 +309,7 @@ static void
 tell_no_end(struct walk *walk, int line)
 {
 	if (!walk->scan->cut)
-		faults_add_at(walk->faults, (struct place){ walk->path, line },
+		faults_add_at(walk->faults, (struct place){ .name = walk->path, .line = line },
 		    "this section has no end: \"}\" is missing");
 }
 

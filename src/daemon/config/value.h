@@ -51,6 +51,9 @@ int value_print(const struct option_row *row, const void *base, FILE *out);
 size_t value_format_missing(const struct option_row *row, const void *base, const void *other,
     char *text, size_t size);
 
+/* Writes "give 0 or 4096 to 65536 bytes (0: no limit)" to `right`, of a number; returns it. */
+const char *value_range(const struct option_row *row, char right[VALUE_RIGHT_SIZE]);
+
 /* Returns the row's help, or writes to `text` the names that there are to choose from. */
 const char *value_help(const struct option_row *row, char text[VALUE_RIGHT_SIZE]);
 

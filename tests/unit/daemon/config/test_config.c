@@ -248,7 +248,7 @@ START_TEST(unreadable)
 	write_file(GOOD);
 	ck_assert_int_eq(chmod(path, 0), 0);
 	if (geteuid() != 0) {
-		assert_file_faults("FILE: Permission denied\n");
+		assert_file_faults("FILE: Permission denied: uid ...\n");
 		return;
 	}
 	/* Root reads everything: someone else has to try. */
@@ -256,7 +256,7 @@ START_TEST(unreadable)
 	if (child == 0) {
 		if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
 			_exit(EXIT_FAILURE);
-		assert_file_faults("FILE: Permission denied\n");
+		assert_file_faults("FILE: Permission denied: uid ...\n");
 		_exit(EXIT_SUCCESS);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -272,7 +272,7 @@ START_TEST(missing)
 
 	assert_faults(&source, "FILE: No such file or directory\n");
 	source.may_be_missing = true;
-	assert_faults(&source, "FILE: No such file or directory\n");
+	assert_faults(&source, "FILE: No such file or directory: write it, or give -l URI\n");
 	source.listen = &uri;
 	source.listen_count = 1;
 	config = load_good(&source);

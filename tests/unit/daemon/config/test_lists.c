@@ -239,7 +239,7 @@ END_TEST
 
 /* --- what libconfuse sees of them ------------------------------------------------------- */
 
-static const struct place place = { "FILE", 1 };
+static const struct place place = { .name = "FILE", .line = 1 };
 
 START_TEST(scan)
 {
