@@ -25,6 +25,7 @@ struct faults {
 	size_t more;  /* found no room */
 	bool lost;    /* memory ran out */
 	bool may_pass;
+	bool of_arguments;
 	char last[64]; /* says so, after the others */
 };
 
@@ -102,6 +103,7 @@ faults_add_at(struct faults *faults, struct place place, const char *format, ...
 	else if (message != NULL)
 		length = asprintf(&text, "%s:%d: %s", place.name, place.line, message);
 	free(message);
+	faults->of_arguments = faults->of_arguments || place.is_argument;
 	insert(faults, place.line == 0 ? NO_LINE : place.line, length < 0 ? NULL : text);
 }
 
@@ -121,6 +123,18 @@ bool
 faults_may_pass(const struct faults *faults)
 {
 	return faults->may_pass || faults->lost;
+}
+
+bool
+faults_of_arguments(const struct faults *faults)
+{
+	return faults->of_arguments;
+}
+
+bool
+faults_are_full(const struct faults *faults)
+{
+	return faults->count == FAULTS_MAX;
 }
 
 size_t

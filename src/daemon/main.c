@@ -8,6 +8,7 @@
 
 #include "base/faults.h"
 #include "base/log.h"
+#include "base/usage.h"
 #include "daemon/config/config.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
@@ -125,8 +126,6 @@ take_option(struct arguments *arguments, int option)
 		print_version();
 	case 'h':
 		leave_with_help();
-	default:
-		leave_with_hint();
 	}
 }
 
@@ -141,8 +140,13 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 		perror("echod");
 		exit(EXIT_FAILURE);
 	}
-	while ((option = getopt_long(argc, argv, "c:tTfl:o:vVh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, ":c:tTfl:o:vVh", options, NULL)) != -1) {
+		if (option == ':' || option == '?') {
+			usage_tell_option("echod", option, argv, options);
+			leave_with_hint();
+		}
 		take_option(arguments, option);
+	}
 	if (optind < argc) {
 		fprintf(stderr, "echod: unexpected argument \"%s\"\n", argv[optind]);
 		leave_with_hint();
@@ -158,10 +162,15 @@ tell(const struct faults *faults)
 		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
 }
 
-/* What the service manager makes of it: 78 ends its tries, so it is for what no try changes. */
+/*
+ * What the service manager makes of it: 2 and 78 end its tries, so they are for what no try
+ * changes.
+ */
 static int
 status_of(const struct faults *faults)
 {
+	if (faults_of_arguments(faults))
+		return EXIT_USAGE;
 	return faults_may_pass(faults) ? EXIT_FAILURE : EX_CONFIG;
 }
 

@@ -64,7 +64,7 @@ parse_host(struct endpoint *endpoint, const char **rest)
 static const char *
 parse_port(struct endpoint *endpoint, const char *rest)
 {
-	static const char fault[] = "the port is a number from 0 to 65535";
+	static const char fault[] = "the port is a number from 0 to 65535, and 0 is to listen on";
 	unsigned port = 0;
 
 	if (*rest != ':')

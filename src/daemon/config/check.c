@@ -149,7 +149,7 @@ config_check(const struct config *config, const struct config *running,
 	    look_up_user);
 	check_name(places, faults, "group", config->group, running != NULL ? running->group : NULL,
 	    look_up_group);
-	if (*config->group != '\0' && *config->user == '\0')
+	if (places->whole && *config->group != '\0' && *config->user == '\0')
 		faults_add_at(faults, place_of(places, "group"),
 		    "group = \"%s\" without a user has no effect: give user too", config->group);
 	if (config->sandbox == SANDBOX_TRUE && !sandbox_built)

@@ -79,6 +79,16 @@ struct config_source {
 	const struct config *running; /* on a reload: its user and group were looked up; NULL */
 };
 
+/* Room for what config_needs_reader() says. */
+#define CONFIG_READER_SIZE 256
+
+/*
+ * Writes to `text` that this process must be able to read the file at `path`, as whom, and what
+ * keeps it from that; returns it.  `user` is the process's, or "" where that is not known.
+ */
+const char *config_needs_reader(const char *path, const char *user,
+    char text[CONFIG_READER_SIZE]);
+
 /*
  * Reads and checks everything.  Returns the configuration, for config_free(),
  * or NULL with what is wrong in *faults: those of the file with its name and
@@ -101,6 +111,21 @@ int config_dump(const struct config *config, FILE *out);
  */
 void config_keep_fixed(struct config *next, struct config *running,
     void (*changed)(const char *option, const char *running, const char *next));
+
+/* An option whose value is another one. */
+struct config_change {
+	const char *name; /* "limits.idle_timeout", "listen.echo-tcp.port" */
+	bool is_list;
+	const char *from, *to; /* as the file writes them, cut where they are long; of a list the
+	                        * elements that it has no more, and those that it had not */
+};
+
+/*
+ * For a reload: calls `tell` for each option that it changes, also for those of listeners that
+ * both have.  The order of a list makes no difference.
+ */
+void config_tell_changes(const struct config *running, const struct config *next,
+    void (*tell)(const struct config_change *change));
 
 /* Where it listens, for as long as *listen is there. */
 struct endpoint_view config_endpoint(const struct listen_config *listen);

@@ -260,13 +260,26 @@ warn_of_open_datagrams(const struct config *config)
 	}
 }
 
+static void
+log_change(const struct config_change *change)
+{
+	if (change->is_list)
+		log_notice("option changed: name=%s added=%s removed=%s", change->name, change->to,
+		    change->from);
+	else
+		log_notice("option changed: name=%s from=%s to=%s", change->name, change->from,
+		    change->to);
+}
+
 struct listeners_change
 parts_commit(struct server *server, struct config *next)
 {
 	struct listeners_change change;
 
-	if (server->config != NULL)
+	if (server->config != NULL) {
 		config_keep_fixed(next, server->config, warn_fixed);
+		config_tell_changes(server->config, next, log_change);
+	}
 	for (size_t i = 0; i < PARTS; i++)
 		if (parts[i].commit != NULL)
 			parts[i].commit(server, next);

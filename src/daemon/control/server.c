@@ -121,10 +121,14 @@ drop_privileges(struct server *server, const struct config *config)
 
 /* Better told now than by the first reload. */
 static void
-warn_of_unreadable_file(const struct server *server)
+warn_of_unreadable_file(const struct server *server, const struct config *config)
 {
-	if (access(server->source->path, R_OK) == -1 && errno == EACCES)
-		log_warning("%s: %s: a reload will fail", server->source->path, strerror(errno));
+	const char *const path = server->source->path;
+	char reader[CONFIG_READER_SIZE];
+
+	if (access(path, R_OK) == -1 && errno == EACCES)
+		log_warning("%s: a reload will fail: %s", path,
+		    config_needs_reader(path, config->user, reader));
 }
 
 static int
@@ -156,7 +160,7 @@ settle_process(struct server *server, const struct config *config)
 {
 	if (supervise(server) == -1 || drop_privileges(server, config) == -1)
 		return -1;
-	warn_of_unreadable_file(server);
+	warn_of_unreadable_file(server, config);
 	if (start_threads(server) == -1)
 		return -1;
 	yield_to_workers();
