@@ -9,6 +9,7 @@
 #include "base/faults.h"
 #include "base/log.h"
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/process/manager.h"
@@ -16,6 +17,9 @@
 #include "net/protocol.h"
 
 #define EXIT_USAGE 2
+
+/* Options without a letter. */
+enum { OPTION_READY_FD = 256 };
 
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 
@@ -31,6 +35,7 @@ static const char help[] =
     "                        the file's listeners; port 0 picks one; repeatable\n"
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
+    "      --ready-fd N      write a line of JSON there once it serves: where, as whom\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -46,6 +51,7 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, 'l' },
 	{ "set", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -54,6 +60,7 @@ static const struct option options[] = {
 struct arguments {
 	enum mode mode;
 	struct config_source source;
+	int ready_fd; /* -1: none */
 	const char **listen, **set; /* each with room for all of argv */
 };
 
@@ -91,6 +98,18 @@ print_version(void)
 	exit(finish_output());
 }
 
+static int
+read_ready_fd(const char *text)
+{
+	const char *right;
+	const int fd = ready_read(text, &right);
+
+	if (fd != -1)
+		return fd;
+	fprintf(stderr, "echod: --ready-fd %s: %s\n", text, right);
+	leave_with_hint();
+}
+
 static void
 take_option(struct arguments *arguments, int option)
 {
@@ -119,6 +138,9 @@ take_option(struct arguments *arguments, int option)
 		break;
 	case 'v':
 		source->verbose++;
+		break;
+	case OPTION_READY_FD:
+		arguments->ready_fd = read_ready_fd(optarg);
 		break;
 	case 'V':
 		print_version();
@@ -202,19 +224,27 @@ inherit(const struct config *config)
 
 /* Takes over `config`. */
 static int
-run(struct config *config, const struct config_source *source)
+run(struct config *config, const struct config_source *source, int ready_fd)
 {
 	struct inherited *inherited = inherit(config);
+	struct ready *ready;
 	int result;
 
 	if (inherited == NULL) {
 		config_free(config);
 		return EX_CONFIG;
 	}
+	ready = ready_new(ready_fd);
+	if (ready == NULL) {
+		perror("echod: --ready-fd");
+		inherited_free(inherited);
+		config_free(config);
+		return EXIT_FAILURE;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	log_open(config->log.target, config->log.facility, config->log.level);
 	log_errors_to_stderr(true);
-	result = server_run(config, source, inherited);
+	result = server_run(config, source, inherited, ready);
 	log_stop();
 	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -229,7 +259,7 @@ act(const struct arguments *arguments)
 	if (config == NULL)
 		return EX_CONFIG;
 	if (arguments->mode == MODE_RUN)
-		return run(config, &arguments->source);
+		return run(config, &arguments->source, arguments->ready_fd);
 	if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else
@@ -243,6 +273,7 @@ main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.source = { .path = SYSCONFDIR "/echod.conf", .may_be_missing = true },
+		.ready_fd = -1,
 	};
 	int status;
 

@@ -67,18 +67,21 @@ same "options of listeners in etc/echod.conf" "$work/expected" "$work/found"
 
 # --- the command line ----------------------------------------------------------
 
-sed -n "s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, '\(.\)' },/-\2 --\1/p" "$source/main.c" |
+sed -n "s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, '\(.\)' },/-\2 --\1/p
+	s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, OPTION_[A-Z_]* },/--\1/p" "$source/main.c" |
 	sort >"$work/expected"
 "$ECHOD" --help >"$work/help"
-sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p' "$work/help" | sort >"$work/found"
+sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p; s/^      \(--[a-z-]*\) .*/\1/p' "$work/help" |
+	sort >"$work/found"
 same "options in --help" "$work/expected" "$work/found"
 
-sed -n 's/^\.It Fl \(.\) , Fl -\([a-z-]*\).*/-\1 --\2/p' "$man8" | sort >"$work/found"
+sed -n 's/^\.It Fl \(.\) , Fl -\([a-z-]*\).*/-\1 --\2/p; s/^\.It Fl -\([a-z-]*\).*/--\1/p' "$man8" |
+	sort >"$work/found"
 same "options in echod(8)" "$work/expected" "$work/found"
 
-cut -c 2 "$work/expected" | sort >"$work/letters"
+sed 's/^-\(.\) .*/\1/; s/^--/-/' "$work/expected" | sort >"$work/letters"
 awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
-in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^[A-Za-z]$/) print $i }' \
+in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^([A-Za-z]|-[a-z-]+)$/) print $i }' \
 	"$man8" | sort >"$work/found"
 same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 

@@ -196,6 +196,7 @@ start(struct server *server, struct config *config)
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
+	ready_tell(server->ready, server->base, server->listeners);
 	return 0;
 }
 
@@ -208,6 +209,7 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	ready_free(server->ready);
 	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
@@ -226,11 +228,12 @@ dispose(struct server *server)
 
 int
 server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited)
+    const struct inherited *inherited, struct ready *ready)
 {
 	struct server server = {
 		.source = source,
 		.inherited = inherited,
+		.ready = ready,
 		.started = time(NULL),
 	};
 	int result;
