@@ -10,6 +10,7 @@ import time
 
 CONFIGURATION = pathlib.Path("/etc/echod.conf")
 SHIPPED = pathlib.Path("/root/echod.conf.shipped")  # as installed
+LEAST_PRIVILEGE = pathlib.Path("/usr/share/doc/echod/least-privilege.conf")
 PACKAGES = sorted(map(str, pathlib.Path("/run/box/packages").glob("*.deb")))
 PATIENCE = 30  # seconds for what must happen but has no limit of its own
 
