@@ -68,13 +68,6 @@ def open_ports():
     return ports
 
 
-def edit(pattern, replacement):
-    """Changes the one place in the configuration that matches."""
-    text, count = re.subn(pattern, replacement, CONFIGURATION.read_text())
-    assert count == 1, f"{count} places match {pattern}"
-    CONFIGURATION.write_text(text)
-
-
 def add(text):
     """Appends lines to the configuration."""
     CONFIGURATION.write_text(CONFIGURATION.read_text() + text)

@@ -7,7 +7,8 @@ set -eu
 man1=$srcdir/man/echod-client.1
 man8=$srcdir/man/echod.8
 man5=$srcdir/man/echod.conf.5
-sample=$srcdir/etc/echod.conf
+sample=$srcdir/etc/examples/echod.conf
+installed=$srcdir/etc/echod.conf
 source=$srcdir/src/daemon
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -56,14 +57,25 @@ same "options and defaults in echod.conf(5)" "$work/expected" "$work/found"
 # Listeners have no default values of their own in the sample file: their names count.
 grep -v '^listen\.' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | grep -v '^listen\.' >"$work/found" || :
-same "options and values in etc/echod.conf" "$work/expected" "$work/found"
+same "options and values in etc/examples/echod.conf" "$work/expected" "$work/found"
 
 "$ECHOD" -T -c "$sample" | options_of_file | grep -v '^listen\.' >"$work/found" || :
-same "what echod makes of etc/echod.conf" "$work/expected" "$work/found"
+same "what echod makes of etc/examples/echod.conf" "$work/expected" "$work/found"
 
 sed -n 's/^\(listen\.[^	]*\).*/\1/p' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | sed -n 's/^\(listen\.[^	]*\).*/\1/p' | uniq >"$work/found"
-same "options of listeners in etc/echod.conf" "$work/expected" "$work/found"
+same "options of listeners in etc/examples/echod.conf" "$work/expected" "$work/found"
+
+# The file that is installed comes to the same as the sample, and what it proposes is right.
+"$ECHOD" -T -c "$sample" >"$work/expected"
+"$ECHOD" -T -c "$installed" >"$work/found" || :
+same "what echod makes of etc/echod.conf" "$work/expected" "$work/found"
+sed 's/^#\([a-z]\)/\1/' "$installed" >"$work/proposed.conf"
+"$ECHOD" -T -c "$work/proposed.conf" >"$work/proposed" || status=1
+! cmp -s "$work/proposed" "$work/found" || {
+	echo "etc/echod.conf proposes nothing" >&2
+	status=1
+}
 
 # --- the command line ----------------------------------------------------------
 

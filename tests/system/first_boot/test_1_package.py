@@ -50,7 +50,7 @@ def test_the_package_depends_on_the_mended_libevent():
 
 
 def test_an_upgrade_keeps_the_configuration_and_restarts_the_service(service):
-    machine.edit(r"drain_timeout = 30", "drain_timeout = 31")
+    machine.add("drain_timeout = 31\n")
     changed = machine.CONFIGURATION.read_text()
     before = show("MainPID")
     run("dpkg", "-i", *machine.PACKAGES)
