@@ -25,6 +25,7 @@ enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
+    "             [--ready-fd N]\n"
     "An echo daemon: what a peer sends over TCP or UDP goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
@@ -35,7 +36,7 @@ static const char help[] =
     "                        the file's listeners; port 0 picks one; repeatable\n"
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
-    "      --ready-fd N      write a line of JSON there once it serves: where, as whom\n"
+    "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
