@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/usage.h"
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/process/descriptors.h"
@@ -19,10 +20,14 @@
 
 #define EXIT_USAGE 2
 
+/* Options without a letter. */
+enum { OPTION_READY_FD = 256 };
+
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
+    "             [--ready-fd N]\n"
     "An echo daemon: what a peer sends over TCP or UDP goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
@@ -33,6 +38,7 @@ static const char help[] =
     "                        the file's listeners; port 0 picks one; repeatable\n"
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
+    "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -48,6 +54,7 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, 'l' },
 	{ "set", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -56,6 +63,7 @@ static const struct option options[] = {
 struct arguments {
 	enum mode mode;
 	struct config_source source;
+	int ready_fd; /* -1: none */
 	const char **listen, **set; /* each with room for all of argv */
 };
 
@@ -93,6 +101,18 @@ print_version(void)
 	exit(finish_output());
 }
 
+static int
+read_ready_fd(const char *text)
+{
+	const char *right;
+	const int fd = ready_read(text, &right);
+
+	if (fd != -1)
+		return fd;
+	fprintf(stderr, "echod: --ready-fd %s: %s\n", text, right);
+	leave_with_hint();
+}
+
 static void
 take_option(struct arguments *arguments, int option)
 {
@@ -121,6 +141,9 @@ take_option(struct arguments *arguments, int option)
 		break;
 	case 'v':
 		source->verbose++;
+		break;
+	case OPTION_READY_FD:
+		arguments->ready_fd = read_ready_fd(optarg);
 		break;
 	case 'V':
 		print_version();
@@ -224,19 +247,27 @@ inherit(const struct config *config, int *status)
 
 /* Takes over `config`. */
 static int
-run(struct config *config, const struct config_source *source)
+run(struct config *config, const struct config_source *source, int ready_fd)
 {
 	int status, result;
 	struct inherited *inherited = inherit(config, &status);
+	struct ready *ready;
 
 	if (inherited == NULL) {
 		config_free(config);
 		return status;
 	}
+	ready = ready_new(ready_fd);
+	if (ready == NULL) {
+		perror("echod: --ready-fd");
+		inherited_free(inherited);
+		config_free(config);
+		return EXIT_FAILURE;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&config->log);
 	log_errors_to_stderr(true);
-	result = server_run(config, source, inherited);
+	result = server_run(config, source, inherited, ready);
 	log_stop();
 	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -252,7 +283,7 @@ act(const struct arguments *arguments)
 	if (config == NULL)
 		return status;
 	if (arguments->mode == MODE_RUN)
-		return run(config, &arguments->source);
+		return run(config, &arguments->source, arguments->ready_fd);
 	if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else
@@ -266,6 +297,7 @@ main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.source = { .path = SYSCONFDIR "/echod.conf", .may_be_missing = true },
+		.ready_fd = -1,
 	};
 	int status;
 

@@ -200,6 +200,7 @@ start(struct server *server, struct config *config)
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
+	ready_tell(server->ready, server->base, server->listeners);
 	return 0;
 }
 
@@ -212,6 +213,7 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	ready_free(server->ready);
 	telling_settle(server->telling);
 	telling_free(server->telling);
 	summary_settle(server->summary);
@@ -234,11 +236,12 @@ dispose(struct server *server)
 
 int
 server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited)
+    const struct inherited *inherited, struct ready *ready)
 {
 	struct server server = {
 		.source = source,
 		.inherited = inherited,
+		.ready = ready,
 		.started = time(NULL),
 	};
 	int result;

@@ -11,6 +11,7 @@
 
 #include "daemon/account/census.h"
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
 #include "daemon/datagram/guard.h"
@@ -38,6 +39,7 @@ struct server {
 	struct admission admission;
 	struct listeners *listeners;
 	struct supervision *supervision;
+	struct ready *ready;
 
 	/* What parts.c has prepared and not committed yet. */
 	struct {

@@ -95,9 +95,25 @@ listener_close(struct listener *listener)
 
 /* --- serving ----------------------------------------------------------------------- */
 
-static void
-log_listening(const char *name, const struct bound_socket *socket)
+void
+listener_visit(const struct listener *listener, listener_visitor *visit, void *arg)
 {
+	const struct bound *bound = &listener->bound;
+
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound_is_first(bound, i))
+			visit(arg, listener->config->name, listener->config->protocol,
+			    &bound->sockets[i]);
+}
+
+static void
+log_listening(void *arg, const char *name, enum protocol protocol,
+    const struct bound_socket *socket)
+{
+	(void)arg;
+	(void)protocol;
+	if (socket->kept)
+		return;
 	if (socket->inherited != NULL)
 		log_notice("listening on %s (%s), inherited as %s", socket->uri, name,
 		    socket->inherited->name);
@@ -123,9 +139,7 @@ listener_take_acl(struct listener *listener)
 void
 listener_serve(struct listener *listener)
 {
-	for (size_t i = 0; i < listener->bound.count; i++)
-		if (!listener->bound.sockets[i].kept && bound_is_first(&listener->bound, i))
-			log_listening(listener->config->name, &listener->bound.sockets[i]);
+	listener_visit(listener, log_listening, NULL);
 	listener->ledger->carries |= listener->kind->carries;
 	for (size_t i = 0; i < listener->bound.count; i++) {
 		if (!listener->bound.sockets[i].kept)

@@ -30,6 +30,13 @@ void listener_take_config(struct listener *listener, const struct listen_config 
 /* Takes over the access list of its context. */
 void listener_take_acl(struct listener *listener);
 
+/* Takes one socket of a listener, for *arg. */
+typedef void listener_visitor(void *arg, const char *name, enum protocol protocol,
+    const struct bound_socket *socket);
+
+/* Calls `visit` for each address that has a socket: those of the workers have one together. */
+void listener_visit(const struct listener *listener, listener_visitor *visit, void *arg);
+
 /* Begins to serve where it did not yet, and says where in the log. */
 void listener_serve(struct listener *listener);
 

@@ -499,3 +499,10 @@ listeners_count(const struct listeners *listeners)
 {
 	return listeners->now.count;
 }
+
+void
+listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_visit(listeners->now.members[i], visit, arg);
+}

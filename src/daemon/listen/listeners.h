@@ -50,4 +50,7 @@ void listeners_resume(struct listeners *listeners);
 
 size_t listeners_count(const struct listeners *listeners);
 
+/* listener_visit() of each, in the order of the configuration. */
+void listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg);
+
 #endif
