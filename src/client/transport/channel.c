@@ -183,6 +183,7 @@ channel_connect(struct channel *channel, const struct address *peer,
 	channel->connected_arg = arg;
 	channel->send_error = 0;
 	channel->begun = timing_now();
+	arrival_begin(&channel->clock);
 	channel->fd = socket(channel->peer.sa.sa_family,
 	    channel->kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (channel->fd == -1)
