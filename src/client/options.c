@@ -20,7 +20,8 @@ static const struct row {
 } rows[] = {
 	{ OPTIONS_OF_ALL, '4', "ipv4", NULL, "use IPv4 only" },
 	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
-	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC", "for each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC",
+	    "for the name and each address tried (default 10)" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
 	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },

@@ -21,6 +21,7 @@ struct ping {
 	struct ping_options options;
 	struct judge *judge;
 	struct channel *channel;
+	struct reach *reach;
 	char peer[ADDRESS_TEXT_SIZE];
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *deadline_timer;
@@ -29,9 +30,11 @@ struct ping {
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */
 	int trouble;    /* the errno that was told last: what goes on is told once */
+	char *fault;    /* the same of why it could not connect again, NULL: nothing was told */
 	bool refused;   /* nobody listens for datagrams */
 	bool lost;      /* a connection ended early */
 	bool blocked;   /* the peer took no more bytes when that was last told */
+	bool unreached; /* nobody was, and it was told why */
 	bool ended;
 	enum ending end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
@@ -223,17 +226,19 @@ send_message(struct ping *ping)
 
 /* The message that was due is sent at once. */
 static void
-on_connected(void *arg, int error)
+on_reached(void *arg, const char *fault)
 {
 	struct ping *ping = arg;
+	const bool is_news =
+	    fault != NULL && (ping->fault == NULL || strcmp(ping->fault, fault) != 0);
 
-	if (error != 0) {
-		if (ping->trouble != error)
-			report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
-		ping->trouble = error;
+	free(ping->fault);
+	ping->fault = fault != NULL ? strdup(fault) : NULL;
+	if (is_news)
+		report_fault("%s", fault);
+	if (fault != NULL)
 		return;
-	}
-	ping->trouble = 0;
+	channel_peer(ping->channel, ping->peer);
 	channel_want_read(ping->channel, true);
 	ping_print_connected(&ping->options, ping->peer, ping->channel);
 	judge_restart(ping->judge);
@@ -244,12 +249,8 @@ on_connected(void *arg, int error)
 static void
 reconnect(struct ping *ping)
 {
-	int error;
-
 	ping->partial = ping->unsent = 0;
-	error = channel_connect(ping->channel, NULL, on_connected, ping);
-	if (error != 0)
-		on_connected(ping, error);
+	reach_begin(ping->reach, on_reached, ping);
 }
 
 static void
@@ -270,8 +271,10 @@ on_send(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!has_more(ping))
-		return; /* the last one was sent by on_connected() */
-	if (channel_state(ping->channel) == CHANNEL_CLOSED)
+		return; /* the last one was sent by on_reached() */
+	if (reach_is_under_way(ping->reach))
+		; /* a message goes out when that is over */
+	else if (channel_state(ping->channel) == CHANNEL_CLOSED)
 		reconnect(ping);
 	else if (ping->unsent > 0 || judge_is_full(ping->judge))
 		tell_blocked(ping);
@@ -332,17 +335,18 @@ static bool
 prepare(struct ping *ping)
 {
 	ping->judge = judge_new(is_stream(ping), ping->options.size, ping->options.wait);
-	if (ping->judge == NULL)
+	ping->channel = channel_new(ping->base, &ping->options.common.wish);
+	if (ping->judge == NULL || ping->channel == NULL)
 		return false;
 	channel_serve(ping->channel, &channel_user, ping);
-	channel_want_read(ping->channel, true);
+	ping->reach = reach_new(ping->base, ping->channel, &ping->options.common.wish);
 	ping->send_timer = evtimer_new(ping->base, on_send, ping);
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
 	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	if (ping->send_timer == NULL || ping->wait_timer == NULL || ping->deadline_timer == NULL ||
-	    ping->interrupt == NULL || ping->quit == NULL ||
+	if (ping->reach == NULL || ping->send_timer == NULL || ping->wait_timer == NULL ||
+	    ping->deadline_timer == NULL || ping->interrupt == NULL || ping->quit == NULL ||
 	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
 		return false;
 	let_a_second_interrupt_kill();
@@ -352,6 +356,7 @@ prepare(struct ping *ping)
 static void
 dispose(struct ping *ping)
 {
+	reach_free(ping->reach);
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
@@ -360,6 +365,7 @@ dispose(struct ping *ping)
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
+	free(ping->fault);
 	free(ping);
 }
 
@@ -378,6 +384,30 @@ exit_status(const struct ping *ping)
 	    ? EXIT_WRONG : EXIT_SUCCESS;
 }
 
+/* Returns the exit status. */
+static int
+reach_and_talk(struct ping *ping)
+{
+	const struct tally *tally = &ping->judge->tally;
+	const char *fault;
+
+	if (!reach_now(ping->reach, &fault)) {
+		ping->unreached = fault != NULL;
+		report_fault("%s", ping->unreached ? fault : reach_state(ping->reach));
+		return EXIT_USAGE;
+	}
+	channel_peer(ping->channel, ping->peer);
+	channel_want_read(ping->channel, true);
+	ping_print_start(&ping->options, ping->peer);
+	ping_print_connected(&ping->options, ping->peer, ping->channel);
+	ping->started = ping->next_send = timing_now();
+	timing_arm(ping->send_timer, ping->next_send);
+	event_base_dispatch(ping->base);
+	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
+		ping->end = ENDING_REFUSED;
+	return exit_status(ping);
+}
+
 static int
 run(struct ping *ping)
 {
@@ -385,17 +415,13 @@ run(struct ping *ping)
 	const struct tally *tally = &ping->judge->tally;
 	int status;
 
-	ping_print_start(options, ping->peer);
-	ping_print_connected(options, ping->peer, ping->channel);
-	ping->started = ping->next_send = timing_now();
+	ping->started = timing_now();
 	if (options->deadline > 0)
 		timing_arm(ping->deadline_timer,
 		    ping->started + timing_nanoseconds(options->deadline));
-	timing_arm(ping->send_timer, ping->next_send);
-	event_base_dispatch(ping->base);
-	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
-		ping->end = ENDING_REFUSED;
-	status = exit_status(ping);
+	status = reach_and_talk(ping);
+	if (ping->unreached)
+		return status;
 	if (options->common.json)
 		status = ping_print_json(options, tally, ping->started, ping->channel,
 		    ping->end, status);
@@ -408,17 +434,12 @@ int
 ping_main(int argc, char **argv)
 {
 	struct ping *ping = calloc(1, sizeof(*ping));
-	char fault[512];
 	int status;
 
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
 	ping_options_read(&ping->options, argc, argv);
 	ping->base = timing_base_new(false);
-	ping->channel = reach(ping->base, &ping->options.common.wish, fault, sizeof(fault));
-	if (ping->channel == NULL)
-		report_unusable("%s", fault);
-	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = run(ping);

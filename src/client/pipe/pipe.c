@@ -425,7 +425,7 @@ int
 pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
-	char fault[512];
+	const char *fault;
 	int status;
 
 	if (run == NULL)
@@ -433,7 +433,7 @@ pipe_main(int argc, char **argv)
 	pipe_options_read(&run->options, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	run->channel = reach(run->base, &run->options.common.wish, fault, sizeof(fault));
+	run->channel = reach_first(run->base, &run->options.common.wish, &fault);
 	if (run->channel == NULL)
 		report_unusable("%s", fault);
 	if (!prepare(run))

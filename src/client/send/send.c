@@ -238,9 +238,9 @@ static const struct channel_user channel_user = {
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
-	char fault[512];
+	const char *fault;
 
-	talker->channel = reach(sender->base, &sender->common.wish, fault, sizeof(fault));
+	talker->channel = reach_first(sender->base, &sender->common.wish, &fault);
 	if (talker->channel == NULL)
 		report_unusable("%s", fault);
 	channel_serve(talker->channel, &channel_user, talker);

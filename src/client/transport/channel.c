@@ -72,6 +72,12 @@ channel_state(const struct channel *channel)
 	return channel->state;
 }
 
+bool
+channel_has_peer(const struct channel *channel)
+{
+	return channel->peer.sa.sa_family != AF_UNSPEC;
+}
+
 double
 channel_connect_seconds(const struct channel *channel)
 {

@@ -66,6 +66,9 @@ void channel_close(struct channel *channel);
 
 enum channel_state channel_state(const struct channel *channel);
 
+/* False until it has begun to connect for the first time. */
+bool channel_has_peer(const struct channel *channel);
+
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
 
