@@ -34,7 +34,7 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'O', "outstanding", NULL, "tell each missing reply" },
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
-	    "TCP: connect again when the peer ends the connection" },
+	    "TCP: connect again when the connection ends or is silent" },
 	{ OPTIONS_OF_PIPE, OPTION_NO_COMPARE, "no-compare", NULL, "the server need not echo" },
 	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },

@@ -20,6 +20,8 @@ struct tally {
 	uint64_t corrupt, late, duplicate, reordered; /* replies */
 	uint64_t spoilt;   /* messages that came back corrupt and not right */
 	uint64_t unsampled; /* right replies whose time found no memory */
+	uint64_t reconnects; /* connections, or sockets for datagrams, after the first */
+	int64_t without;     /* for how long the peer was away, in nanoseconds */
 	struct samples rtt;
 };
 
