@@ -1,16 +1,17 @@
-"""ping while the network changes: silence, addresses and routes that move."""
+"""ping while the network changes: silence, addresses and routes that move, strangers who answer."""
 
 import contextlib
 import re
 import socket
+import threading
 
 import pytest
 
 import network
-from client import Client
+from client import Client, json_of, run
 from echod import listener
 from patience import lasting
-from pinging import LONG
+from pinging import LONG, check_counts
 
 LIMIT = lasting(0.6)  # seconds of silence until there is another connection or socket
 QUICK = ("-W", LIMIT, "-t", 0.2, "-i", lasting(0.1))  # the longer of -W and -t is what counts
@@ -175,3 +176,110 @@ def test_the_route_moves(server, cable, protocol, again):
         local, _ = wait_again(client)
         assert local.startswith(f"{SECOND}1:")
         client.interrupt()
+
+
+# --- strangers -----------------------------------------------------------------------------------
+
+
+class Answers(threading.Thread):
+    """Takes datagrams at `asked`, and has each answered by answer(number, data, client)."""
+
+    def __init__(self, asked, answer):
+        super().__init__(daemon=True)
+        self._asked, self._answer = asked, answer
+        self.start()
+
+    def run(self):
+        number = 0
+        with contextlib.suppress(OSError):
+            while True:
+                data, client = self._asked.recvfrom(65536)
+                number += 1
+                self._answer(number, data, client)
+
+
+def bound(host, port=0):
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, port))
+    return made
+
+
+def named(which):
+    host, port = which.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+HOSTS = {
+    "another port": ("127.0.0.1", "127.0.0.1"),
+    "another address": ("127.0.0.1", "127.0.0.5"),
+    "ipv6": ("::1", "::1"),
+}
+
+
+@pytest.mark.parametrize("asked, other", HOSTS.values(), ids=HOSTS.keys())
+def test_who_answered_instead(asked, other):
+    with bound(asked) as server, bound(other) as stranger:
+        Answers(server, lambda _, data, client: stranger.sendto(data, client))
+        arguments = ("-c", 2, "-i", lasting(0.1), "-W", lasting(0.5), f"udp://{named(server)}")
+        with Client(*arguments) as client:
+            assert client.wait_exit() == 1
+        for seq in (1, 2):
+            assert f"64 bytes from {named(stranger)}: seq={seq} (stranger)" in client.out.lines
+        assert client.out.matching("^2 sent, 0 received, 2 missing, 2 from strangers, 100% loss")
+        result = json_of(*arguments, status=1)
+        check_counts(result, sent=2, missing=2)
+        assert (result["strangers"], result["stranger"]) == (2, named(stranger))
+
+
+def test_strangers_neither_falsify_nor_end_it():
+    """Whatever they send, and however much; each message has one line of theirs at most."""
+    stopping = threading.Event()
+
+    def flood(client):
+        with bound("127.0.0.5") as stranger:
+            while not stopping.is_set():
+                stranger.sendto(b"anything", client)
+
+    def answer(number, data, client):
+        if number == 1:
+            threading.Thread(target=flood, args=[client], daemon=True).start()
+        server.sendto(data, client)
+
+    with bound("127.0.0.1") as server:
+        Answers(server, answer)
+        target = f"udp://{named(server)}"
+        with Client("-c", 50, "-i", 0.02, *LONG, target) as client:
+            assert client.wait_exit() == 0
+            stopping.set()
+        assert client.out.matching("^50 sent, 50 received, [0-9]+ from strangers, 0% loss")
+        assert 1 <= len(client.out.matching(r" \(stranger\)$")) <= 50
+
+
+def test_a_quiet_ping_tells_a_stranger_once():
+    with bound("127.0.0.1") as server, bound("127.0.0.1") as stranger:
+        Answers(server, lambda _, data, client: stranger.sendto(data, client))
+        arguments = ("-q", "-c", 3, "-i", lasting(0.05), "-W", lasting(0.2))
+        with Client(*arguments, f"udp://{named(server)}") as client:
+            client.wait_exit()
+        assert len(client.out.matching(r" \(stranger\)$")) == 1
+
+
+MODES = {"pipe": (("pipe",), ()), "send": (("send", "-n", 1), ("text",))}
+
+
+@pytest.mark.parametrize("mode, messages", MODES.values(), ids=MODES.keys())
+def test_the_other_modes_tell_a_stranger_too(mode, messages):
+    """Once, of a reply that they wait for in vain."""
+    with bound("127.0.0.1") as server, bound("127.0.0.1") as stranger:
+
+        def answer(_, data, client):
+            for _ in range(3):
+                stranger.sendto(data, client)
+
+        Answers(server, answer)
+        result = run(*mode, "-W", lasting(0.5), f"udp://{named(server)}", *messages, data=b"text")
+        other = named(stranger)
+    assert result.returncode == 1
+    told = f"{other} has sent a datagram and was not asked"
+    lines = (result.stdout.decode() + result.stderr).splitlines()
+    assert len([line for line in lines if line.endswith(f": {told}")]) == 1

@@ -144,6 +144,26 @@ receive(void *arg)
 	ping_receive_until(arg, INT64_MIN);
 }
 
+/* It ends nothing and is no reply, whatever it says; one for each message is told. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	struct ping *ping = arg;
+	char from[ADDRESS_TEXT_SIZE];
+	uint64_t seq;
+
+	ping->judge->tally.strangers = channel_strangers(ping->channel, from);
+	if (message_read(ping->judge->token, head, kept, &seq))
+		outage_forget(&ping->outage); /* another socket would not help */
+	else
+		seq = 0;
+	if (!ping->told_stranger)
+		ping_print_stranger(&ping->options, from, strcmp(from, ping->stranger) != 0, seq,
+		    size);
+	ping->told_stranger = true;
+	snprintf(ping->stranger, sizeof(ping->stranger), "%s", from);
+}
+
 /* Where the process was stopped, what came meanwhile is read before it is called missing. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
@@ -225,7 +245,7 @@ take_message(struct ping *ping)
 {
 	const int64_t now = timing_now();
 
-	ping->blocked = ping->renewed = false;
+	ping->blocked = ping->told_stranger = ping->renewed = false;
 	judge_write(ping->judge, ping->out);
 	ping->unsent = ping->options.size;
 	judge_sent(ping->judge, now);
@@ -339,6 +359,7 @@ let_a_second_interrupt_kill(void)
 static const struct channel_user channel_user = {
 	.readable = receive,
 	.writable = ping_send_rest,
+	.stranger = on_stranger,
 };
 
 static bool

@@ -22,6 +22,8 @@ struct ping {
 	size_t partial; /* bytes of a reply that have come: streams */
 	int trouble;    /* the errno that was told last: what goes on is told once */
 	char *fault;    /* the same of why it could not connect again, NULL: nothing was told */
+	char stranger[ADDRESS_TEXT_SIZE]; /* who was told last */
+	bool told_stranger; /* since the last message was sent */
 	bool renewed;   /* the last message was given another socket */
 	bool refused;   /* nobody listens for datagrams */
 	bool lost;      /* a connection ended early */

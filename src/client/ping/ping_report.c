@@ -123,6 +123,16 @@ ping_print_back(const struct ping_options *options, const char *peer,
 }
 
 void
+ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
+    uint64_t seq, size_t size)
+{
+	if (options->common.json || (options->quiet && !is_new))
+		return;
+	print_head_of_line(options, from, size, seq);
+	printf("(stranger)\n");
+}
+
+void
 ping_print_trouble(const struct ping_options *options, const char *peer, int error)
 {
 	if (options->common.json)
@@ -162,6 +172,7 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 	print_count(stream, tally->late, "late");
 	print_count(stream, tally->duplicate, "duplicate");
 	print_count(stream, tally->reordered, "reordered");
+	print_count(stream, tally->strangers, "from strangers");
 	fprintf(stream, ", %.4g%% loss, time %.0f ms\n", tally_loss(tally) * 100,
 	    seconds_since(started) * 1000);
 	if (tally->reconnects > 0 || tally->without > 0)
@@ -198,11 +209,12 @@ int
 ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
     const struct channel *channel, enum ending end, int status)
 {
-	char address[ADDRESS_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
+	const uint64_t strangers = channel_strangers(channel, stranger);
 
 	return report_json(json_pack(
-	    "{ss ss ss so* sI sI sI sI sI sI sI sI sI sf sf sf so* ss}",
+	    "{ss ss ss so* sI sI sI sI sI sI sI sI sI ss? sI sf sf sf so* ss}",
 	    "mode", "ping", "uri", options->common.uri,
 	    "address", channel_peer(channel, address),
 	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
@@ -210,6 +222,7 @@ ping_print_json(const struct ping_options *options, const struct tally *tally, i
 	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
 	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
+	    "strangers", (json_int_t)strangers, "stranger", strangers > 0 ? stranger : NULL,
 	    "reconnects", (json_int_t)tally->reconnects,
 	    "seconds_without", timing_seconds(tally->without),
 	    "loss", tally_loss(tally), "seconds", seconds_since(started),

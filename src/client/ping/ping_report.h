@@ -30,6 +30,12 @@ void ping_print_silent(const struct ping_options *options, const char *peer, dou
 /* It has answered again, after `seconds`, to the address that `channel` has now. */
 void ping_print_back(const struct ping_options *options, const char *peer,
     const struct channel *channel, double seconds);
+/*
+ * Somebody at `from` has sent a datagram of `size` bytes that answers message `seq`, 0: none.
+ * `is_new` where the stranger told before was another one.
+ */
+void ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
+    uint64_t seq, size_t size);
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 

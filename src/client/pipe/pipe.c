@@ -238,6 +238,20 @@ on_readable(void *arg)
 	advance(run);
 }
 
+/* The reply may come from another address than the server's: that is told once. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	const struct pipe_run *run = arg;
+	char from[ADDRESS_TEXT_SIZE];
+
+	(void)head;
+	(void)kept;
+	(void)size;
+	if (channel_strangers(run->channel, from) == 1 && !run->options.common.json)
+		report_fault("%s has sent a datagram and was not asked", from);
+}
+
 /* --- what is next -------------------------------------------------------------------------- */
 
 /* True while it is the server's turn: to take bytes, to give them back, or to close. */
@@ -359,6 +373,7 @@ on_progress(evutil_socket_t fd, short what, void *arg)
 static const struct channel_user channel_user = {
 	.readable = on_readable,
 	.writable = on_writable,
+	.stranger = on_stranger,
 };
 
 static bool
