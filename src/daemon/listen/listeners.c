@@ -504,5 +504,5 @@ void
 listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg)
 {
 	for (size_t i = 0; i < listeners->now.count; i++)
-		listener_visit(listeners->now.members[i], visit, arg);
+		listener_visit(listeners->now.members[i].listener, visit, arg);
 }
