@@ -54,6 +54,7 @@ static int
 out_of_memory(struct parse *parse)
 {
 	faults_add_at(parse->faults, (struct place){ parse->path, 0 }, "%s", strerror(ENOMEM));
+	faults_blame(parse->faults, ENOMEM);
 	parse->told = true;
 	return -1;
 }
@@ -328,6 +329,7 @@ scan_and_parse(struct parse *parse, char *text, size_t size)
 	struct config_scan *scan = &parse->scan;
 
 	if (!config_scan(text, size, scan)) {
+		faults_blame(parse->faults, errno);
 		faults_add_at(parse->faults, (struct place){ parse->path, scan->fault_line }, "%s",
 		    scan->fault);
 		parse->cut = true;
