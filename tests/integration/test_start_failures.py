@@ -7,6 +7,7 @@ import pytest
 
 import kernel
 import memory
+import patience
 from activation import passing
 from echod import listener, run, without_capabilities
 from interfaces import ADDRESS, PORT, without_ipv6
@@ -160,6 +161,21 @@ def test_no_memory(workdir, arguments):
     result = run(*arguments, "-c", path, prefix=["env", *variables])
     assert (result.returncode, result.stdout) == (MOMENT, "")
     assert "Cannot allocate memory" in result.stderr
+
+
+@pytest.mark.skipif(patience.SLOWNESS > 1, reason="libconfuse itself may crash, which is told")
+def test_memory_that_runs_out_on_the_way(workdir):
+    """Whatever then seems to be wrong with the file."""
+    path = write(workdir, 'access { deny = {"192.0.2.0/24"} }\n' + one("127.0.0.1", 0))
+    told = 0
+    for seed in range(100):
+        orders = memory.Orders(workdir, seed)
+        orders.fail(20)
+        variables = (f"{name}={value}" for name, value in orders.environment.items())
+        result = run("-t", "-c", path, prefix=["env", *variables])
+        assert result.returncode != FILE, result
+        told += path in result.stderr
+    assert told > 0
 
 
 # --- inherited sockets ----------------------------------------------------------------------------

@@ -54,6 +54,7 @@ static int
 out_of_memory(struct parse *parse)
 {
 	faults_add_at(parse->faults, (struct place){ .name = parse->path }, "%s", strerror(ENOMEM));
+	faults_blame(parse->faults, ENOMEM);
 	parse->told = true;
 	return -1;
 }
