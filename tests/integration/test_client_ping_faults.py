@@ -260,7 +260,7 @@ def reconnecting_in_vain(*arguments):
             filler.connect_ex(address)
         connection.close()
         client.wait_out("^connection (closed|reset) by ")
-        eventually(lambda: kernel.has_syn_sent(address[1]), "it connects again")
+        eventually(lambda: kernel.syns_sent(address[1]), "it connects again")
         yield client
 
 
