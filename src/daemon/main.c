@@ -302,6 +302,7 @@ main(int argc, char **argv)
 	int status;
 
 	descriptors_occupy_standard();
+	signal(SIGXFSZ, SIG_IGN); /* a file that a message no longer fits in ends nothing */
 	parse_arguments(&arguments, argc, argv);
 	status = act(&arguments);
 	free(arguments.listen);

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import socket
 import sys
 import tempfile
 
@@ -56,6 +57,15 @@ def workdir():
 def back_end(request):
     """The options that choose an event back end: a test with it runs over each of them."""
     return request.param
+
+
+@pytest.fixture
+def busy_port():
+    """A port on which somebody else listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
 
 
 @pytest.fixture

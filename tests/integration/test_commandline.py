@@ -27,14 +27,6 @@ def write(workdir):
     return write_file
 
 
-@pytest.fixture
-def busy_port():
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        yield other.getsockname()[1]
-
-
 def assert_fault(result, status, *words):
     assert result.returncode == status, result
     assert result.stdout == ""

@@ -25,15 +25,6 @@ BAD_FILES = {
 }
 
 
-@pytest.fixture
-def busy_port():
-    """A port on which somebody else listens."""
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        yield other.getsockname()[1]
-
-
 def fixed(name="echo-tcp", address="127.0.0.1", port=0):
     return listener(name, address, port or kernel.free_port())
 

@@ -1,6 +1,7 @@
 /* The pass over a configuration file's raw text: see scan.h. */
 #include "daemon/config/scan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,6 +278,7 @@ replace_list(struct scan *scan, char *begin, int line)
 {
 	if (!keep_list(scan, begin, line)) {
 		scan->message = "out of memory";
+		faults_blame(scan->faults, ENOMEM);
 		return;
 	}
 	for (char *c = begin; c < scan->at; c++)

@@ -38,11 +38,13 @@ server_settle(void *owner, struct letter *letter)
 
 /* --- start ------------------------------------------------------------------------- */
 
-/* libevent would write to stderr itself. */
+/* libevent would write to stderr itself.  After an error it ends the process. */
 static void
 on_libevent_message(int severity, const char *text)
 {
-	if (severity >= EVENT_LOG_WARN)
+	if (severity >= EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else if (severity >= EVENT_LOG_WARN)
 		log_warning_limited("libevent: %s", text);
 	else
 		log_debug("libevent: %s", text);
