@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/access/source_name.h"
+#include "net/source_name.h"
 #include "net/address.h"
 
 /* Some 1 MiB of them. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "daemon/access/vote.h"
+#include "daemon/account/vote.h"
 #include "daemon/account/ledger.h"
 #include "daemon/threads/inbox.h"
 #include "daemon/threads/loop.h"
