@@ -49,6 +49,7 @@ def test_refusals_are_told_when_their_time_is_over(start):
     be_refused(daemon, OTHER)
     for source in [GREEDY] * 7 + [OTHER] * 3:
         be_refused(daemon, source)
+    daemon.wait_log("^notice: connection refused: ")
     assert len(daemon.log.matching("^notice: connection refused: ")) == 1
     assert not told(daemon, "connections refused")
     lines = wait_told(daemon, "connections refused", 10, PERIOD + within(1))
