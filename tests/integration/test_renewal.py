@@ -312,8 +312,9 @@ def test_without_the_right_to_bind_what_lives_is_kept(start, host, protocol):
     host.set_ipv6(False)
     without = without_capabilities("net_bind_service")
     daemon = start([on_late(protocol, "localhost", LOW_PORT)], prefix=[*host.prefix, *without])
-    host.set_ipv6(True)
     host.run(f"echo 1024 >{UNPRIVILEGED_PORT}")
+    assert not verdict(daemon, kept=1)
+    host.set_ipv6(True)
     assert verdict(daemon, kept=1) == [
         f"warning: cannot listen on {protocol}://[::1]:{LOW_PORT} (a): Permission denied; a port "
         "below 1024 needs root or CAP_NET_BIND_SERVICE; the listener stays as it is"
