@@ -374,9 +374,12 @@ def test_datagrams_of_its_own_port_still_get_no_answer(start, host):
         assert peers.is_quiet(echo)
 
 
-@pytest.mark.skipif(
+activated = pytest.mark.skipif(
     "+systemd" not in run("-V").stdout, reason="this echod was built without libsystemd"
 )
+
+
+@activated
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_inherited_one_is_its_owners_to_mend(start, host, protocol):
     host.add()
@@ -392,3 +395,22 @@ def test_an_inherited_one_is_its_owners_to_mend(start, host, protocol):
             "listener stays as it is, which reaches nobody"
         ]
         assert sockets(daemon) == before
+
+
+@activated
+def test_a_device_to_which_an_inherited_one_is_bound(start, host):
+    """Whatever its address: by BindToDevice= of its unit, or in a VRF."""
+    host.add()
+    with host.bound("::1", "tcp") as other, host.open(socket.AF_INET) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"late")
+        opened.bind(("0.0.0.0", PORT))
+        opened.listen()
+        listeners = [on_late(address="0.0.0.0"), listener("b", "::1", PORT)]
+        daemon = start(listeners, **passing(opened, other, before=host.prefix))
+        assert not verdict(daemon, kept=2)
+        host.remove()
+        assert verdict(daemon, kept=2) == [
+            f"warning: the interface of tcp://0.0.0.0:{PORT} (a) is gone or another one, and the "
+            "socket is inherited as echod.socket: restart its socket unit; the listener stays as "
+            "it is, which reaches nobody"
+        ]
