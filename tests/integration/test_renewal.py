@@ -215,6 +215,23 @@ def test_who_waits_at_the_first_address_does_not_notice(start, host):
         peer.close()
 
 
+def test_under_load_not_a_byte_is_lost(start, host, back_end):
+    """Sockets come and go beside the one that serves."""
+    daemon = start([on_late(address="127.0.0.1")], back_end, prefix=host.prefix)
+    streams = [peers.Stream(host.connect("127.0.0.1")) for _ in range(4)]
+    for stream in streams:
+        stream.start()
+    for address in ["localhost", "127.0.0.1"] * 5:
+        daemon.configure([on_late(address=address)], back_end)
+        assert not verdict(daemon, renewed=1)
+        assert host.serves("127.0.0.1")
+        assert host.serves("::1") == (address == "localhost")
+        for stream in streams:
+            stream.wait_moved(1 << 16)
+    for stream in streams:
+        stream.finish()
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_localhost_loses_its_second_address(start, host, protocol):
     """The socket is kept: it serves again at once when the address is back."""
