@@ -14,7 +14,7 @@ enum option_group {
 };
 
 /* Those that have no letter. */
-enum { OPTION_JSON = 256, OPTION_NO_COMPARE };
+enum { OPTION_JSON = 256, OPTION_NO_COMPARE, OPTION_MAX_LOSS, OPTION_MAX_RTT };
 
 /*
  * As getopt_long(3), for the options of `mode` and those of all modes: returns a letter or

@@ -34,7 +34,7 @@ def run(*arguments, prefix=(), data=None, timeout=PATIENCE, **named):
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **named},
     )
     if result.stderr is not None:
-        result.stderr = result.stderr.decode()
+        result.stderr = result.stderr.decode(errors="backslashreplace")
         check_stderr(result.stderr)
     return result
 

@@ -20,10 +20,9 @@ LONG = ("-W", PATIENCE)  # a wait that must not run out
 # --- nothing to talk to --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("json", [(), ("--json",)], ids=["text", "json"])
-def test_a_refused_connection(json):
+def test_a_refused_connection():
     port = kernel.free_port()
-    result = run("-c", 1, *json, f"tcp://127.0.0.1:{port}")
+    result = run("-c", 1, f"tcp://127.0.0.1:{port}")
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr == (
         f"echod-client: cannot connect to 127.0.0.1:{port}: Connection refused\n"

@@ -10,6 +10,7 @@
 #include "client/modes.h"
 #include "client/ping/ping_options.h"
 #include "client/ping/ping_report.h"
+#include "client/ping/ping_verdict.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
@@ -30,10 +31,9 @@ struct ping {
 	size_t partial; /* bytes of a reply that have come: streams */
 	int trouble;    /* the errno that was told last: what goes on is told once */
 	bool refused;   /* nobody listens for datagrams */
-	bool lost;      /* a connection ended early */
 	bool blocked;   /* the peer took no more bytes when that was last told */
 	bool ended;
-	enum ending end;
+	struct ping_end end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
 };
 
@@ -49,7 +49,7 @@ end(struct ping *ping, enum ending why)
 	if (ping->ended)
 		return;
 	ping->ended = true;
-	ping->end = why;
+	ping->end.ending = why;
 	event_base_loopbreak(ping->base);
 }
 
@@ -101,11 +101,15 @@ static void
 lose_connection(struct ping *ping, int error)
 {
 	ping_print_lost(&ping->options, ping->peer, error);
-	ping->lost = true;
-	if (!ping->options.reconnect)
+	ping->end.lost = true;
+	ping->end.error = error;
+	judge_cut(ping->judge);
+	if (!ping->options.reconnect) {
 		end(ping, ending_of_error(error));
-	else
-		channel_close(ping->channel);
+		return;
+	}
+	channel_close(ping->channel);
+	look_for_end(ping);
 }
 
 /* These two return false when there is nothing more to read now. */
@@ -228,6 +232,7 @@ on_connected(void *arg, int error)
 	struct ping *ping = arg;
 
 	if (error != 0) {
+		ping->judge->tally.unsent++;
 		if (ping->trouble != error)
 			report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
 		ping->trouble = error;
@@ -236,7 +241,6 @@ on_connected(void *arg, int error)
 	ping->trouble = 0;
 	channel_want_read(ping->channel, true);
 	ping_print_connected(&ping->options, ping->peer, ping->channel);
-	judge_restart(ping->judge);
 	send_message(ping);
 }
 
@@ -260,26 +264,41 @@ tell_blocked(struct ping *ping)
 	ping->blocked = true;
 }
 
+/* The time of the next message.  Where the process was stopped no burst makes up for it. */
+static void
+set_next(struct ping *ping)
+{
+	const int64_t interval = timing_nanoseconds(ping->options.interval), now = timing_now();
+
+	ping->next_send += interval;
+	if (ping->next_send < now - interval) {
+		ping->judge->tally.unsent += (uint64_t)((now - ping->next_send) / interval);
+		ping->next_send = now;
+	}
+}
+
 /* A message is due. */
 static void
 on_send(evutil_socket_t fd, short what, void *arg)
 {
 	struct ping *ping = arg;
-	const int64_t interval = timing_nanoseconds(ping->options.interval);
+	const enum channel_state state = channel_state(ping->channel);
 
 	(void)fd;
 	(void)what;
 	if (!has_more(ping))
 		return; /* the last one was sent by on_connected() */
-	if (channel_state(ping->channel) == CHANNEL_CLOSED)
+	if (state == CHANNEL_CLOSED) {
 		reconnect(ping);
-	else if (ping->unsent > 0 || judge_is_full(ping->judge))
+	} else if (state == CHANNEL_CONNECTING) {
+		ping->judge->tally.unsent++; /* one waits for the connection already */
+	} else if (ping->unsent > 0 || judge_is_full(ping->judge)) {
+		ping->judge->tally.unsent++;
 		tell_blocked(ping);
-	else if (channel_state(ping->channel) == CHANNEL_OPEN)
+	} else {
 		send_message(ping);
-	ping->next_send += interval;
-	if (ping->next_send < timing_now() - interval)
-		ping->next_send = timing_now(); /* the process was stopped: no burst */
+	}
+	set_next(ping);
 	if (has_more(ping))
 		timing_arm(ping->send_timer, ping->next_send);
 }
@@ -363,19 +382,29 @@ dispose(struct ping *ping)
 	free(ping);
 }
 
-static int
-exit_status(const struct ping *ping)
+static json_t *
+fields(const void *arg)
 {
-	const struct tally *tally = &ping->judge->tally;
-	const bool cut_short = ping->end == ENDING_DEADLINE && ping->options.count != 0 &&
-	    tally->received < ping->options.count;
-	const int status = ending_status(ping->end, tally->received + tally->corrupt > 0);
+	static const struct tally nothing;
+	const struct ping *ping = arg;
 
-	if (status != EXIT_SUCCESS)
-		return status;
-	return tally->received == 0 || tally->missing > 0 || tally->corrupt > 0 ||
-	    tally->late > 0 || tally->duplicate > 0 || ping->lost || cut_short
-	    ? EXIT_WRONG : EXIT_SUCCESS;
+	return ping_fields(&ping->options, ping->judge != NULL ? &ping->judge->tally : &nothing,
+	    ping->started, ping->channel);
+}
+
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(const struct ping *ping)
+{
+	const struct ping_options *options = &ping->options;
+	const struct tally *tally = &ping->judge->tally;
+	const struct ping_verdict verdict = ping_judge(options, tally, &ping->end, ping->peer);
+
+	if (report_is_object())
+		return report_object(ping->end.ending, verdict.reason, verdict.status);
+	ping_print_summary(options, tally, ping->started, stdout);
+	ping_print_thresholds(options, tally);
+	return verdict.status;
 }
 
 static int
@@ -383,7 +412,6 @@ run(struct ping *ping)
 {
 	const struct ping_options *options = &ping->options;
 	const struct tally *tally = &ping->judge->tally;
-	int status;
 
 	ping_print_start(options, ping->peer);
 	ping_print_connected(options, ping->peer, ping->channel);
@@ -393,31 +421,32 @@ run(struct ping *ping)
 		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
-	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
-		ping->end = ENDING_REFUSED;
-	status = exit_status(ping);
-	if (options->common.json)
-		status = ping_print_json(options, tally, ping->started, ping->channel,
-		    ping->end, status);
-	else
-		ping_print_summary(options, tally, ping->started, stdout);
-	return report_flush(status);
+	if (ping->end.ending == ENDING_DONE && ping->refused &&
+	    tally->received + tally->corrupt == 0)
+		ping->end.ending = ENDING_REFUSED;
+	return report_flush(conclude(ping));
 }
 
 int
 ping_main(int argc, char **argv)
 {
 	struct ping *ping = calloc(1, sizeof(*ping));
+	enum ending ending;
 	char fault[512];
 	int status;
 
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
 	ping_options_read(&ping->options, argc, argv);
+	ping->started = timing_now();
+	if (ping->options.common.json)
+		report_as_object((struct report){ "ping", ping->options.common.uri, stdout, fields,
+		    ping });
 	ping->base = timing_base_new(false);
-	ping->channel = reach(ping->base, &ping->options.common.wish, fault, sizeof(fault));
+	ping->channel = reach(ping->base, &ping->options.common.wish, &ending, fault,
+	    sizeof(fault));
 	if (ping->channel == NULL)
-		report_unusable("%s", fault);
+		report_unreached(ending, "%s", fault);
 	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));

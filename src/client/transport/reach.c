@@ -46,8 +46,9 @@ add_fault(char *fault, size_t size, const struct address *peer, int error)
 /* Tries them in turn.  Returns false where none was reached. */
 static bool
 try_each(struct channel *channel, struct event_base *base, const struct addrinfo *found,
-    uint16_t port, char *fault, size_t fault_size)
+    uint16_t port, enum ending *ending, char *fault, size_t fault_size)
 {
+	*ending = ENDING_REFUSED;
 	for (; found != NULL; found = found->ai_next) {
 		struct address peer;
 		int error;
@@ -57,13 +58,16 @@ try_each(struct channel *channel, struct event_base *base, const struct addrinfo
 		error = try_address(channel, base, &peer);
 		if (error == 0)
 			return true;
+		if (error != ECONNREFUSED)
+			*ending = ENDING_UNREACHED;
 		add_fault(fault, fault_size, &peer, error);
 	}
 	return false;
 }
 
 struct channel *
-reach(struct event_base *base, const struct channel_wish *wish, char *fault, size_t fault_size)
+reach(struct event_base *base, const struct channel_wish *wish, enum ending *ending, char *fault,
+    size_t fault_size)
 {
 	const struct addrinfo hints = {
 		.ai_family = wish->family,
@@ -75,14 +79,16 @@ reach(struct event_base *base, const struct channel_wish *wish, char *fault, siz
 
 	*fault = '\0';
 	if (error != 0) {
+		*ending = ENDING_UNRESOLVED;
 		snprintf(fault, fault_size, "cannot find %s: %s", wish->uri.host,
 		    error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
 		return NULL;
 	}
 	channel = channel_new(base, wish);
 	if (channel == NULL) {
+		*ending = ENDING_ERROR;
 		snprintf(fault, fault_size, "%s", strerror(errno));
-	} else if (!try_each(channel, base, found, wish->uri.port, fault, fault_size)) {
+	} else if (!try_each(channel, base, found, wish->uri.port, ending, fault, fault_size)) {
 		channel_free(channel);
 		channel = NULL;
 	}
