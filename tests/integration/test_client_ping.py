@@ -1,6 +1,7 @@
 """ping: every reply is timed and told, and the statistics add up."""
 
 import contextlib
+import json
 import math
 import re
 import signal
@@ -250,6 +251,45 @@ def test_no_burst_makes_up_for_a_stop():
             client.wait_out(rf" seq={before + 3} ")
             assert time.monotonic() - begun > 11 * interval
             assert client.interrupt() == 0
+
+
+def check_schedule(result, interval):
+    """Each time at which a message was due is in the books: it was sent then, or not."""
+    due = result["seconds"] / interval
+    assert due - 3 < result["sent"] + result["unsent"] < due + 3, result
+
+
+def test_what_was_due_while_it_was_stopped_is_not_sent():
+    interval = lasting(0.02)
+    with faulty.datagrams(lambda _, data: [data]) as server:
+        with Client("--json", "-i", interval, *LONG, server.uri) as client:
+            eventually(lambda: server.received, "a message")
+            begun = time.monotonic()
+            with stopped(client):
+                eventually(lambda: time.monotonic() > begun + 20 * interval, "twenty intervals")
+            assert client.interrupt() == 0
+            result = json.loads(client.out.lines[0])
+    assert result["unsent"] >= 18
+    check_schedule(result, interval)
+
+
+def test_what_a_stopped_server_does_not_take_is_not_sent(start):
+    """The kernel takes some MiB for it; the rest does not hide behind those that were sent."""
+    daemon = start([listener()])
+    interval = lasting(0.004)
+    uri = f"tcp://127.0.0.1:{daemon.port()}"
+    with Client("-q", "-s", 65507, "-i", interval, "-w", lasting(3), *LONG, uri) as client:
+        client.wait_out("^connected to ")
+        daemon.signal(signal.SIGSTOP)
+        client.wait_out(" takes no more bytes$")
+        begun = time.monotonic()
+        eventually(lambda: time.monotonic() > begun + lasting(1), "a second")
+        daemon.signal(signal.SIGCONT)
+        client.wait_exit()
+        counts = re.search(r"^(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", client.out.lines[-2])
+    sent, unsent, milliseconds = map(int, counts.groups())
+    assert unsent > 200
+    check_schedule({"sent": sent, "unsent": unsent, "seconds": milliseconds / 1000}, interval)
 
 
 # --- nothing to talk to, and nobody who reads ----------------------------------------------------

@@ -264,7 +264,7 @@ tell_blocked(struct ping *ping)
 	ping->blocked = true;
 }
 
-/* The time of the next message.  Where the process was stopped no burst makes up for it. */
+/* Where the process was stopped no burst makes up for it: what was due meanwhile is not sent. */
 static void
 set_next(struct ping *ping)
 {
@@ -272,8 +272,10 @@ set_next(struct ping *ping)
 
 	ping->next_send += interval;
 	if (ping->next_send < now - interval) {
-		ping->judge->tally.unsent += (uint64_t)((now - ping->next_send) / interval);
-		ping->next_send = now;
+		const int64_t passed = (now - ping->next_send) / interval + 1;
+
+		ping->judge->tally.unsent += (uint64_t)passed;
+		ping->next_send += passed * interval;
 	}
 }
 
@@ -421,6 +423,8 @@ run(struct ping *ping)
 		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
+	if (channel_state(ping->channel) == CHANNEL_CONNECTING)
+		ping->judge->tally.unsent++; /* the one that waits for it */
 	if (ping->end.ending == ENDING_DONE && ping->refused &&
 	    tally->received + tally->corrupt == 0)
 		ping->end.ending = ENDING_REFUSED;
