@@ -40,6 +40,9 @@ take(struct common_arguments *common, int option)
 	case 't':
 		common->wish.timeout = argument_seconds("-t", optarg, 0.001, 86400);
 		break;
+	case OPTION_WAIT_UNTIL_UP:
+		common->until_up = argument_seconds("--wait-until-up", optarg, 0.001, 1000000);
+		break;
 	case OPTION_JSON:
 		common->json = true;
 		break;

@@ -13,6 +13,7 @@
 struct common_arguments {
 	struct channel_wish wish;
 	char uri[ENDPOINT_TEXT_SIZE]; /* wish.uri, as reports have it */
+	double until_up; /* seconds: to wait for somebody who answers; 0: not */
 	bool json;
 };
 

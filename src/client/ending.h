@@ -28,6 +28,7 @@
 	X(UNRESOLVED, "unresolved", EXIT_USAGE) /* no such name */       \
 	X(REFUSED, "refused", EXIT_USAGE) /* nobody listens */           \
 	X(UNREACHED, "unreached", EXIT_USAGE) /* for any other reason */ \
+	X(DOWN, "down", EXIT_USAGE) /* after --wait-until-up */          \
 	X(ERROR, "error", EXIT_USAGE) /* the client's own: no memory */  \
 	/* What came back is not what was sent. */                       \
 	X(DIFFERENCE, "difference", EXIT_WRONG) /* in a byte: pipe */    \

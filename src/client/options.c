@@ -21,6 +21,8 @@ static const struct row {
 	{ OPTIONS_OF_ALL, '4', "ipv4", NULL, "use IPv4 only" },
 	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
 	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC", "for each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, OPTION_WAIT_UNTIL_UP, "wait-until-up", "SEC",
+	    "begin when somebody answers, so long" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
 	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },

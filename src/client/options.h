@@ -14,7 +14,13 @@ enum option_group {
 };
 
 /* Those that have no letter. */
-enum { OPTION_JSON = 256, OPTION_NO_COMPARE, OPTION_MAX_LOSS, OPTION_MAX_RTT };
+enum {
+	OPTION_JSON = 256,
+	OPTION_WAIT_UNTIL_UP,
+	OPTION_MAX_LOSS,
+	OPTION_MAX_RTT,
+	OPTION_NO_COMPARE,
+};
 
 /*
  * As getopt_long(3), for the options of `mode` and those of all modes: returns a letter or

@@ -57,6 +57,19 @@ def json_of(*arguments, status=0, **named):
     return json.loads(lines[0])
 
 
+def hosts_file(workdir, text):
+    """A prefix that runs the client with /etc/hosts of its own, or skips the test."""
+    path = os.path.join(workdir, "hosts")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    prefix = [*namespace, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
+    probe = [*prefix, "getent", "hosts", "several.test"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mount namespace for an /etc/hosts of one's own")
+    return prefix
+
+
 def check_fields(found, expected):
     """An object has exactly the `expected` fields.
 
@@ -84,13 +97,14 @@ def match_lines(lines, patterns):
 class Client:
     """A client that runs beside the test; a context manager that ends it where it still runs.
 
+    prefix      a command that executes the client in its place
     out, err    the Logs of what it prints
     """
 
-    def __init__(self, *arguments, **named):
+    def __init__(self, *arguments, prefix=(), **named):
         self.out, self.err = logs.Log(), logs.Log()
         self.process = subprocess.Popen(
-            command(*arguments),
+            [*prefix, *command(*arguments)],
             **{"stdin": subprocess.DEVNULL, **named},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

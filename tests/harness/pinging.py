@@ -2,6 +2,7 @@
 
 import re
 
+from client import match_lines
 from echod import listener
 from patience import PATIENCE, lasting
 
@@ -55,6 +56,11 @@ class Target:
 
 def at(server):
     return Target(server.uri)
+
+
+def match_quiet(target, lines):
+    """What is printed with -q of one message that came back right."""
+    match_lines(lines, target.head() + target.summary("1 sent, 1 received, 0% loss"))
 
 
 def check_counts(result, **counts):

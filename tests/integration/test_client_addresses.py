@@ -1,16 +1,14 @@
 """Where the client goes: URIs, hosts and ports, names with several addresses, and wrong usage."""
 
 import contextlib
-import os
 import re
 import socket
-import subprocess
 import time
 
 import pytest
 
 import kernel
-from client import json_of, lines_of, run
+from client import hosts_file, json_of, lines_of, run
 from echod import listener
 from patience import PATIENCE, within
 
@@ -158,19 +156,6 @@ def test_a_family_that_the_host_does_not_have():
         result = run(family, "-c", 1, host, 9)
         assert (result.returncode, result.stdout) == (2, b"")
         assert result.stderr.startswith(f"echod-client: cannot find {host}: ")
-
-
-def hosts_file(workdir, text):
-    """A prefix that runs the client with /etc/hosts of its own, or skips the test."""
-    path = os.path.join(workdir, "hosts")
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
-    prefix = [*namespace, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
-    probe = [*prefix, "getent", "hosts", "several.test"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no mount namespace for an /etc/hosts of one's own")
-    return prefix
 
 
 @pytest.mark.parametrize("listening", ["127.0.0.11", "127.0.0.12", "127.0.0.13"])

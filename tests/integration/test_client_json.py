@@ -88,6 +88,7 @@ NOTHING_TO_TALK_TO = [
     ("refused", 2, nobody("tcp"), LONG),
     ("refused", 2, nobody("udp"), SHORT),
     ("unreached", 2, at("tcp://255.255.255.255:7"), LONG),
+    ("down", 2, nobody("tcp"), [*LONG, "--wait-until-up", 0.3]),
     ("error", 2, stream(faulty.echo), LONG, FEW_DESCRIPTORS),
 ]
 

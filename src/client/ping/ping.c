@@ -14,6 +14,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
@@ -447,6 +448,7 @@ ping_main(int argc, char **argv)
 		report_as_object((struct report){ "ping", ping->options.common.uri, stdout, fields,
 		    ping });
 	ping->base = timing_base_new(false);
+	up_await(ping->base, &ping->options.common.wish, ping->options.common.until_up, true);
 	ping->channel = reach(ping->base, &ping->options.common.wish, &ending, fault,
 	    sizeof(fault));
 	if (ping->channel == NULL)

@@ -22,6 +22,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* What one read, send or receive moves at most; any datagram fits. */
 #define CHUNK 262144U
@@ -456,6 +457,7 @@ pipe_main(int argc, char **argv)
 		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
+	up_await(run->base, &run->options.common.wish, run->options.common.until_up, run->options.compare);
 	run->channel = reach(run->base, &run->options.common.wish, &ending, fault, sizeof(fault));
 	if (run->channel == NULL)
 		report_unreached(ending, "%s", fault);

@@ -17,6 +17,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 struct talker {
 	struct sender *sender;
@@ -307,6 +308,7 @@ converse(struct sender *sender, char **messages, int message_count)
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
+	up_await(sender->base, &sender->common.wish, sender->common.until_up, true);
 	for (size_t i = 0; i < sender->count; i++)
 		open_talker(sender, &sender->talkers[i], longest);
 	for (int i = 0; i < message_count; i++)
