@@ -286,7 +286,8 @@ def test_what_a_stopped_server_does_not_take_is_not_sent(start):
         eventually(lambda: time.monotonic() > begun + lasting(1), "a second")
         daemon.signal(signal.SIGCONT)
         client.wait_exit()
-        counts = re.search(r"^(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", client.out.lines[-2])
+        line = client.out.lines[-2]
+    counts = re.match(r"(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", line)
     sent, unsent, milliseconds = map(int, counts.groups())
     assert unsent > 200
     check_schedule({"sent": sent, "unsent": unsent, "seconds": milliseconds / 1000}, interval)

@@ -452,7 +452,7 @@ ping_main(int argc, char **argv)
 	ping->channel = reach(ping->base, &ping->options.common.wish, &ending, fault,
 	    sizeof(fault));
 	if (ping->channel == NULL)
-		report_unreached(ending, "%s", fault);
+		common_unreached(&ping->options.common, ending, fault);
 	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));

@@ -460,7 +460,7 @@ pipe_main(int argc, char **argv)
 	up_await(run->base, &run->options.common.wish, run->options.common.until_up, run->options.compare);
 	run->channel = reach(run->base, &run->options.common.wish, &ending, fault, sizeof(fault));
 	if (run->channel == NULL)
-		report_unreached(ending, "%s", fault);
+		common_unreached(&run->options.common, ending, fault);
 	if (!prepare(run))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = copy(run);

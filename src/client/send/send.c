@@ -235,7 +235,7 @@ open_talker(struct sender *sender, struct talker *talker, size_t longest)
 
 	talker->channel = reach(sender->base, &sender->common.wish, &ending, fault, sizeof(fault));
 	if (talker->channel == NULL)
-		report_unreached(ending, "%s", fault);
+		common_unreached(&sender->common, ending, fault);
 	channel_serve(talker->channel, &channel_user, talker);
 	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
