@@ -2,12 +2,10 @@
 
 import json
 import os
-import pty
 import re
 import select
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -231,77 +229,6 @@ def test_a_closed_standard_descriptor(uri, closing, error):
     result = run("pipe", uri, prefix=shell, data=b"text")
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr == f"echod-client: {error}\n"
-
-
-# --- the progress line ---------------------------------------------------------------------------
-
-
-def read_terminal(terminal, client, pattern=None):
-    """What the terminal shows: until `pattern` comes, or without one until the client ends."""
-    text = ""
-    while not (pattern and re.search(pattern, text)):
-        if not select.select([terminal], [], [], PATIENCE)[0]:
-            raise AssertionError(f"nothing more than {text!r}")
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:
-            piece = b""  # a terminal whose other side is closed has no EOF
-        if not piece:
-            client.wait(PATIENCE)
-            assert pattern is None, text
-            return text
-        text += piece.decode()
-    return text
-
-
-def run_on_terminal(uri, stdin, release):
-    """Calls `release` when the progress line is there, for the copy to go on to its end.
-
-    Returns what is shown up to that line, what is shown after it, and the status.
-    """
-    terminal, side = pty.openpty()
-    try:
-        client = subprocess.Popen(
-            command("pipe", uri), stdin=stdin, stdout=subprocess.DEVNULL, stderr=side
-        )
-        os.close(side)
-        with client:
-            progress = read_terminal(terminal, client, r"MiB/s")
-            release()
-            return progress, read_terminal(terminal, client), client.wait(PATIENCE)
-    finally:
-        os.close(terminal)
-
-
-def test_progress_without_a_size(uri):
-    reading, writing = os.pipe()
-    os.write(writing, DATA[:65536])
-    progress, rest, status = run_on_terminal(uri, reading, lambda: os.close(writing))
-    os.close(reading)
-    assert status == 0
-    assert re.search(r"\r(\x1b\[K)?  0\.1 MiB  \d+\.\d MiB/s$", progress), progress
-    assert rest.endswith("\r\x1b[K")
-
-
-def test_progress_of_a_file_has_a_percentage(data_file):
-    """The server holds the second half back until the line is there.
-
-    What was read of the file before is no part of it.
-    """
-    release = threading.Event()
-
-    def half(connection):
-        first = peers.receive(connection, 3 * MIB)
-        connection.sendall(first)
-        assert release.wait(PATIENCE)
-        faulty.echo(connection)
-
-    with faulty.stream(half) as server, open(data_file, "rb", buffering=0) as stdin:
-        stdin.seek(2 * MIB)
-        progress, rest, status = run_on_terminal(server.uri, stdin, release.set)
-    assert status == 0
-    assert re.search(r"\r(\x1b\[K)?  3\.0 MiB   ?50%  \d+\.\d MiB/s$", progress), progress
-    assert rest.endswith("\r\x1b[K")
 
 
 # --- nothing to talk to, and other servers -------------------------------------------------------

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/ping/ping_options.h"
 #include "client/ping/ping_report.h"
 #include "client/ping/ping_verdict.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
@@ -26,7 +28,7 @@ struct ping {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *deadline_timer;
-	struct event *interrupt, *quit;
+	struct event *quit;
 	int64_t started, next_send; /* timing_now() */
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */
@@ -92,8 +94,6 @@ take_reply(struct ping *ping, struct reply reply)
 	ping_print_reply(&ping->options, ping->peer, &reply);
 	if (reply.verdict == REPLY_RIGHT)
 		ping->trouble = 0;
-	if (report_stdout_fails())
-		end(ping, ENDING_INTERRUPTED);
 	look_for_end(ping);
 }
 
@@ -317,11 +317,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_interrupt(evutil_socket_t fd, short what, void *arg)
+on_interrupt(void *arg)
 {
-	(void)fd;
-	(void)what;
 	end(arg, ENDING_INTERRUPTED);
+}
+
+static void
+on_stdout_failed(void *arg)
+{
+	end(arg, ENDING_STDOUT_FAILED);
 }
 
 static void
@@ -336,18 +340,6 @@ on_quit(evutil_socket_t fd, short what, void *arg)
 
 /* --- start and end ------------------------------------------------------------------- */
 
-/* Where stdout blocks nothing else would end it. */
-static void
-let_a_second_interrupt_kill(void)
-{
-	struct sigaction action;
-
-	if (sigaction(SIGINT, NULL, &action) == -1)
-		return;
-	action.sa_flags |= (int)SA_RESETHAND;
-	sigaction(SIGINT, &action, NULL);
-}
-
 static const struct channel_user channel_user = { .readable = receive, .writable = send_rest };
 
 static bool
@@ -361,24 +353,23 @@ prepare(struct ping *ping)
 	ping->send_timer = evtimer_new(ping->base, on_send, ping);
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
-	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	if (ping->send_timer == NULL || ping->wait_timer == NULL || ping->deadline_timer == NULL ||
-	    ping->interrupt == NULL || ping->quit == NULL ||
-	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
-		return false;
-	let_a_second_interrupt_kill();
-	return true;
+	return ping->send_timer != NULL && ping->wait_timer != NULL &&
+	    ping->deadline_timer != NULL && ping->quit != NULL &&
+	    event_add(ping->quit, NULL) == 0 &&
+	    interrupt_watch(ping->base, on_interrupt, ping) &&
+	    standard_watch(ping->base, on_stdout_failed, ping);
 }
 
 static void
 dispose(struct ping *ping)
 {
+	interrupt_unwatch();
+	standard_unwatch();
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
 	event_free(ping->deadline_timer);
-	event_free(ping->interrupt);
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/pipe/pipe_options.h"
 #include "client/pipe/pipe_report.h"
+#include "client/pipe/progress.h"
 #include "client/pipe/ring.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
@@ -33,11 +35,9 @@ struct pipe_run {
 	struct pipe_tally tally;
 	struct channel *channel;
 	struct event_base *base;
-	struct event *from_stdin, *wait_timer, *progress_timer;
+	struct event *from_stdin, *wait_timer;
 	int64_t started;
 	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
-	int64_t told;        /* when progress was last told, and what had come by then */
-	uint64_t told_bytes;
 	size_t before;       /* datagrams: bytes of the last one that came back */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
@@ -182,26 +182,12 @@ compare(struct pipe_run *run, const unsigned char *data, size_t size)
 	return run->ended && !is_stream(run) ? 0 : same;
 }
 
-static bool
-write_stdout(struct pipe_run *run, const unsigned char *data, size_t size)
+static void
+on_stdout_failed(void *arg)
 {
-	struct pollfd writable = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	const int error = standard_error();
 
-	while (size > 0) {
-		const ssize_t n = write(STDOUT_FILENO, data, size);
-
-		if (n >= 0) {
-			data += n;
-			size -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			poll(&writable, 1, -1);
-		} else if (errno != EINTR) {
-			finish(run, errno == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED,
-			    errno);
-			return false;
-		}
-	}
-	return true;
+	finish(arg, error == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED, error);
 }
 
 static void
@@ -231,8 +217,8 @@ on_readable(void *arg)
 	}
 	if (run->options.compare)
 		right = compare(run, run->chunk, (size_t)n);
-	if (!write_stdout(run, run->chunk, right))
-		return;
+	if (!standard_write(run->chunk, right))
+		return; /* on_stdout_failed() tells why */
 	run->tally.received += right;
 	run->before = right;
 	run->moved = timing_now();
@@ -341,21 +327,13 @@ on_stdin(evutil_socket_t fd, short what, void *arg)
 	on_writable(arg);
 }
 
-static void
-on_progress(evutil_socket_t fd, short what, void *arg)
-{
-	struct pipe_run *run = arg;
-	const int64_t now = timing_now();
-	const double bytes = (double)(run->tally.received - run->told_bytes);
-
-	(void)fd;
-	(void)what;
-	pipe_print_progress(&run->tally, bytes / timing_seconds(now - run->told));
-	run->told = now;
-	run->told_bytes = run->tally.received;
-}
-
 /* --- the start and the end ------------------------------------------------------------------- */
+
+static void
+on_interrupt(void *arg)
+{
+	finish(arg, ENDING_INTERRUPTED, 0);
+}
 
 static const struct channel_user channel_user = {
 	.readable = on_readable,
@@ -368,19 +346,20 @@ prepare(struct pipe_run *run)
 	run->ring = malloc(sizeof(*run->ring));
 	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
 	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
-	run->progress_timer = event_new(run->base, -1, EV_PERSIST, on_progress, run);
 	channel_serve(run->channel, &channel_user, run);
 	channel_want_read(run->channel, true);
 	return run->ring != NULL && run->from_stdin != NULL && run->wait_timer != NULL &&
-	    run->progress_timer != NULL;
+	    interrupt_watch(run->base, on_interrupt, run) &&
+	    standard_watch(run->base, on_stdout_failed, run);
 }
 
 static void
 dispose(struct pipe_run *run)
 {
+	interrupt_unwatch();
+	standard_unwatch();
 	event_free(run->from_stdin);
 	event_free(run->wait_timer);
-	event_free(run->progress_timer);
 	channel_free(run->channel);
 	event_base_free(run->base);
 	free(run->ring);
@@ -412,9 +391,11 @@ fields(const void *arg)
 static int
 conclude(const struct pipe_run *run)
 {
-	const int status = ending_status(run->tally.end, run->tally.received > 0);
+	int status = ending_status(run->tally.end, run->tally.received > 0);
 	char reason[PIPE_REASON_SIZE];
 
+	if (run->tally.end == ENDING_INTERRUPTED)
+		status = EXIT_WRONG; /* the rest has not come back */
 	pipe_reason(&run->options, &run->tally, run->channel, reason);
 	if (report_is_object())
 		return report_object(run->tally.end, reason, status);
@@ -426,17 +407,15 @@ conclude(const struct pipe_run *run)
 static int
 copy(struct pipe_run *run)
 {
-	const bool shows_progress = isatty(STDERR_FILENO) && !run->options.common.json;
-	const struct timeval second = { 1, 0 };
+	struct progress *progress = NULL;
 
-	run->started = run->told = timing_now();
+	run->started = timing_now();
 	run->tally.stdin_size = size_of_stdin();
-	if (shows_progress)
-		event_add(run->progress_timer, &second);
+	if (!run->options.common.json)
+		progress = progress_begin(run->base, &run->tally);
 	advance(run);
 	event_base_dispatch(run->base);
-	if (shows_progress)
-		pipe_clear_progress();
+	progress_end(progress);
 	return conclude(run);
 }
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/report.h"
-
 typedef unsigned long long ull;
 
 /* --- faults of the stream ----------------------------------------------------------- */
@@ -37,7 +35,10 @@ tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally,
 static void
 tell_closed(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
-	if (!options->compare)
+	if (tally->end == ENDING_UNCLOSED)
+		say(reason, "all %llu bytes came back, but the server has not closed for "
+		    "%g seconds", (ull)tally->received, options->wait);
+	else if (!options->compare)
 		say(reason, "the server closed when %llu bytes had been sent", (ull)tally->sent);
 	else if (tally->received == tally->read)
 		say(reason, "the server closed before the end of standard input: "
@@ -95,11 +96,8 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 		tell_wrong_echo(tally, reason);
 		break;
 	case ENDING_CLOSED:
-		tell_closed(options, tally, reason);
-		break;
 	case ENDING_UNCLOSED:
-		say(reason, "all %llu bytes came back, but the server has not closed for "
-		    "%g seconds", (ull)tally->received, options->wait);
+		tell_closed(options, tally, reason);
 		break;
 	case ENDING_RESET:
 	case ENDING_LOST:
@@ -112,10 +110,13 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 		tell_timeout(options, tally, reason);
 		break;
 	case ENDING_STDOUT_FAILED:
+		say(reason, "cannot write: %s", strerror(tally->error));
+		break;
 	case ENDING_STDIN_FAILED:
-		say(reason, "cannot %s: %s",
-		    tally->end == ENDING_STDIN_FAILED ? "read stdin" : "write",
-		    strerror(tally->error));
+		say(reason, "cannot read stdin: %s", strerror(tally->error));
+		break;
+	case ENDING_INTERRUPTED:
+		say(reason, "interrupted");
 		break;
 	default: /* no fault */
 		break;
@@ -147,24 +148,4 @@ pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
 	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0
 	    ? json_real((double)tally->received / seconds) : NULL,
 	    "difference", difference_object(tally));
-}
-
-/* --- progress --------------------------------------------------------------------------- */
-
-void
-pipe_print_progress(const struct pipe_tally *tally, double rate)
-{
-	char percent[16] = "";
-
-	if (tally->stdin_size > 0)
-		snprintf(percent, sizeof(percent), "  %3.0f%%",
-		    100 * (double)tally->received / (double)tally->stdin_size);
-	fprintf(stderr, "\r\033[K  %.1f MiB%s  %.1f MiB/s", (double)tally->received / 1048576,
-	    percent, rate / 1048576);
-}
-
-void
-pipe_clear_progress(void)
-{
-	fputs("\r\033[K", stderr);
 }

@@ -36,8 +36,4 @@ void pipe_reason(const struct pipe_options *options, const struct pipe_tally *ta
 json_t *pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, double seconds);
 
-/* Rewrites the line of progress on a terminal: `rate` is in bytes a second. */
-void pipe_print_progress(const struct pipe_tally *tally, double rate);
-void pipe_clear_progress(void);
-
 #endif
