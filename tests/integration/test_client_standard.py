@@ -157,7 +157,7 @@ def closing(descriptors):
 
 def test_a_closed_stdout_ends_it_though_the_peer_is_silent(silent):
     error = "echod-client: cannot write: Bad file descriptor\n"
-    for mode in ["ping"], ["ping", "-q"], ["pipe"], ["send"]:
+    for mode in ["ping"], ["ping", "-q"], ["pipe", "-q"], ["send"]:
         message = ["text"] if mode[0] == "send" else []
         ends_with([*mode, silent.uri, *message], error, prefix=closing(">&-"))
 
