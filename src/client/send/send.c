@@ -13,8 +13,10 @@
 #include "base/escape.h"
 #include "client/arguments.h"
 #include "client/ending.h"
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
@@ -50,6 +52,7 @@ struct sender {
 	bool heard;  /* an exchange found somebody there */
 	unsigned exchanges, failures;
 	int64_t started;
+	bool stopped; /* by a signal, or since stdout has failed */
 };
 
 static void
@@ -72,6 +75,7 @@ print_failure(const struct talker *talker)
 		[ENDING_RESET] = "the server reset the connection",
 		[ENDING_REFUSED] = "nobody listens there",
 		[ENDING_TIMEOUT] = "no reply",
+		[ENDING_INTERRUPTED] = "interrupted",
 	};
 
 	if (talker->sender->common.json)
@@ -181,6 +185,19 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* The user ends it, or nobody reads what is said. */
+static void
+stop(void *arg)
+{
+	struct sender *sender = arg;
+
+	sender->stopped = true;
+	for (size_t i = 0; i < sender->count; i++)
+		if (sender->talkers[i].waits)
+			finish(&sender->talkers[i], ENDING_INTERRUPTED);
+	event_base_loopbreak(sender->base); /* though none waits yet */
+}
+
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
 static void
 tell(struct talker *talker)
@@ -244,6 +261,15 @@ static const struct channel_user channel_user = {
 	.stranger = on_stranger,
 };
 
+/* Ends the program, but for what is wrong with stdout by then. */
+static void
+give_up(struct sender *sender, enum ending ending, const char *fault)
+{
+	if (standard_error() == 0)
+		common_unreached(&sender->common, ending, fault);
+	sender->stopped = true;
+}
+
 static void
 await(struct sender *sender)
 {
@@ -253,7 +279,7 @@ await(struct sender *sender)
 	    up_await(sender->base, &common->wish, common->until_up, true, &fault);
 
 	if (ending != ENDING_DONE)
-		common_unreached(common, ending, fault);
+		give_up(sender, ending, fault);
 }
 
 static void
@@ -263,8 +289,10 @@ open_talker(struct sender *sender, struct talker *talker, size_t longest)
 	const char *fault;
 
 	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
-	if (talker->channel == NULL)
-		common_unreached(&sender->common, ending, fault);
+	if (talker->channel == NULL) {
+		give_up(sender, ending, fault);
+		return;
+	}
 	channel_serve(talker->channel, &channel_user, talker);
 	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
@@ -299,11 +327,20 @@ fields(const void *arg)
 	    timing_seconds(timing_now() - sender->started));
 }
 
+static enum ending
+end_of_all(const struct sender *sender)
+{
+	if (sender->stopped)
+		return ENDING_INTERRUPTED;
+	return sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED;
+}
+
 /* Tells how it ended.  Returns the exit status. */
 static int
 conclude(const struct sender *sender)
 {
-	const int status = ending_status(sender->fault, sender->heard);
+	const int status = sender->stopped ? EXIT_WRONG
+	    : ending_status(sender->fault, sender->heard);
 	char reason[80] = "";
 
 	if (!report_is_object())
@@ -313,8 +350,9 @@ conclude(const struct sender *sender)
 	if (sender->failures > 0)
 		snprintf(reason, sizeof(reason), "%u of %u exchanges failed", sender->failures,
 		    sender->exchanges);
-	return report_object(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED, reason,
-	    status);
+	else if (sender->stopped)
+		snprintf(reason, sizeof(reason), "interrupted");
+	return report_object(end_of_all(sender), reason, status);
 }
 
 static size_t
@@ -338,12 +376,12 @@ converse(struct sender *sender, char **messages, int message_count)
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
 	await(sender);
-	for (size_t i = 0; i < sender->count; i++)
+	for (size_t i = 0; i < sender->count && !sender->stopped; i++)
 		open_talker(sender, &sender->talkers[i], longest);
-	for (int i = 0; i < message_count; i++)
+	for (int i = 0; i < message_count && !sender->stopped; i++)
 		send_message(sender, messages[i]);
 	status = conclude(sender);
-	for (size_t i = 0; i < sender->count; i++)
+	for (size_t i = 0; i < sender->count && sender->talkers[i].channel != NULL; i++)
 		close_talker(&sender->talkers[i]);
 	return report_flush(status);
 }
@@ -391,7 +429,12 @@ send_main(int argc, char **argv)
 	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
 	if (sender.talkers == NULL || sender.wait_timer == NULL)
 		report_unusable("%s", strerror(ENOMEM));
+	if (!interrupt_watch(sender.base, stop, &sender) ||
+	    !standard_watch(sender.base, stop, &sender))
+		report_unusable("cannot start: %s", strerror(errno));
 	status = converse(&sender, argv + optind + 1, argc - optind - 1);
+	interrupt_unwatch();
+	standard_unwatch();
 	event_free(sender.wait_timer);
 	event_base_free(sender.base);
 	free(sender.talkers);
