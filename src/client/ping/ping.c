@@ -272,7 +272,7 @@ set_next(struct ping *ping)
 	const int64_t interval = timing_nanoseconds(ping->options.interval), now = timing_now();
 
 	ping->next_send += interval;
-	if (ping->next_send < now - interval) {
+	if (has_more(ping) && ping->next_send < now - interval) {
 		const int64_t passed = (now - ping->next_send) / interval + 1;
 
 		ping->judge->tally.unsent += (uint64_t)passed;
