@@ -25,9 +25,11 @@ def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):
     with serve() as server:
         found = pipe_json(*arguments, server.uri, status=1, data=data)
         expected = {
-            **{"mode": "pipe", "uri": server.uri, "address": server.address, "end": end},
-            **{"sent": int, "received": int, "seconds": float, "bytes_per_second": float},
-            **({"connect_seconds": float} if server.uri.startswith("tcp") else {}),
+            **{"mode": "pipe", "uri": server.uri, "address": server.address, "ending": end},
+            **{"sent": int, "received": int, "seconds": float, "difference": None},
+            **{"bytes_per_second": float if found["received"] else None},
+            **{"connect_seconds": float if server.uri.startswith("tcp") else None},
+            **{"reason": str, "status": 1},
             **fields,
         }
     check_fields(found, expected)
@@ -93,7 +95,7 @@ def test_the_server_resets():
     assert int(match.group(1)) == len(result.stdout) <= 4097
     with faulty.stream(faulty.reset_after(0, more=8192)) as server:
         found = pipe_json(server.uri, status=1, data=DATA[:8192])
-    assert (found["end"], found["received"]) == ("reset", 0)
+    assert (found["ending"], found["received"]) == ("reset", 0)
 
 
 def nothing_moved(sent, received):
@@ -308,7 +310,7 @@ def test_a_port_that_no_datagram_finds():
         assert (result.returncode, result.stdout) == (2, b"")
         assert result.stderr == f"echod-client: nobody listens at 127.0.0.1:{port}\n"
     found = pipe_json(f"udp://127.0.0.1:{port}", status=2, data=b"text")
-    assert found["end"] == "refused"
+    assert found["ending"] == "refused"
 
 
 def test_datagrams_to_a_server_that_need_not_echo():

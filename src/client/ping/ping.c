@@ -12,6 +12,7 @@
 #include "client/ping/ping_internal.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/transport/up.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
@@ -22,7 +23,7 @@ end(struct ping *ping, enum ending why)
 	if (ping->ended)
 		return;
 	ping->ended = true;
-	ping->end = why;
+	ping->end.ending = why;
 	event_base_loopbreak(ping->base);
 }
 
@@ -72,19 +73,27 @@ take_reply(struct ping *ping, struct reply reply)
 	look_for_end(ping);
 }
 
+void
+ping_cut(struct ping *ping, int error)
+{
+	ping->end.lost = true;
+	ping->end.error = error;
+	outage_forget(&ping->outage);
+	judge_cut(ping->judge);
+	channel_close(ping->channel);
+	look_for_end(ping);
+}
+
 /* `error` is 0 where the peer closed in order. */
 static void
 lose_connection(struct ping *ping, int error)
 {
 	ping_print_lost(&ping->options, ping->peer, error);
-	ping->lost = true;
-	if (!ping->options.reconnect) {
+	if (ping->options.reconnect)
+		outage_begin(&ping->outage, timing_now());
+	else
 		end(ping, ending_of_error(error));
-		return;
-	}
-	outage_forget(&ping->outage);
-	outage_begin(&ping->outage, timing_now());
-	channel_close(ping->channel);
+	ping_cut(ping, error);
 }
 
 /* These two return false when there is nothing more to read now; *now is when it came. */
@@ -127,8 +136,8 @@ receive_datagram(struct ping *ping, int64_t *now)
  * Receives what had come by `until`, and a few things more.  Nothing is read after the end: a
  * peer may close at once when it has answered all.
  */
-void
-ping_receive_until(struct ping *ping, int64_t until)
+static void
+receive_until(struct ping *ping, int64_t until)
 {
 	int64_t now = INT64_MIN;
 
@@ -141,7 +150,7 @@ ping_receive_until(struct ping *ping, int64_t until)
 static void
 receive(void *arg)
 {
-	ping_receive_until(arg, INT64_MIN);
+	receive_until(arg, INT64_MIN);
 }
 
 /* It ends nothing and is no reply, whatever it says; one for each message is told. */
@@ -174,7 +183,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	ping_receive_until(ping, now);
+	receive_until(ping, now);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
 	look_for_end(ping);
@@ -279,29 +288,50 @@ tell_blocked(struct ping *ping)
 	ping->blocked = true;
 }
 
+/* Where the process was stopped no burst makes up for it: what was due meanwhile is not sent. */
+static void
+set_next(struct ping *ping)
+{
+	const int64_t interval = timing_nanoseconds(ping->options.interval), now = timing_now();
+
+	ping->next_send += interval;
+	if (has_more(ping) && ping->next_send < now - interval) {
+		const int64_t passed = (now - ping->next_send) / interval + 1;
+
+		ping->judge->tally.unsent += (uint64_t)passed;
+		ping->next_send += passed * interval;
+	}
+}
+
+/* True while a message waits for a connection, or a socket. */
+static bool
+is_connecting(const struct ping *ping)
+{
+	return reach_is_under_way(ping->reach) ||
+	    channel_state(ping->channel) == CHANNEL_CONNECTING;
+}
+
 /* A message is due. */
 static void
 on_send(evutil_socket_t fd, short what, void *arg)
 {
 	struct ping *ping = arg;
-	const int64_t interval = timing_nanoseconds(ping->options.interval);
 
 	(void)fd;
 	(void)what;
 	if (!has_more(ping))
-		return; /* the last one was sent by on_connected() */
-	if (reach_is_under_way(ping->reach) ||
-	    channel_state(ping->channel) == CHANNEL_CONNECTING)
-		; /* a message goes out when that is over */
-	else if (channel_state(ping->channel) == CHANNEL_CLOSED)
+		return; /* the last one was sent when the connection was there */
+	if (is_connecting(ping)) {
+		ping->judge->tally.unsent++; /* one waits for it already */
+	} else if (channel_state(ping->channel) == CHANNEL_CLOSED) {
 		begin_again(ping);
-	else if (ping->unsent > 0 || judge_is_full(ping->judge))
+	} else if (ping->unsent > 0 || judge_is_full(ping->judge)) {
+		ping->judge->tally.unsent++;
 		tell_blocked(ping);
-	else if (channel_state(ping->channel) == CHANNEL_OPEN)
+	} else {
 		ping_send_message(ping);
-	ping->next_send += interval;
-	if (ping->next_send < timing_now() - interval)
-		ping->next_send = timing_now(); /* the process was stopped: no burst */
+	}
+	set_next(ping);
 	if (has_more(ping))
 		timing_arm(ping->send_timer, ping->next_send);
 }
@@ -312,7 +342,7 @@ on_send(evutil_socket_t fd, short what, void *arg)
 static void
 break_off(struct ping *ping, enum ending why)
 {
-	ping_receive_until(ping, timing_now());
+	receive_until(ping, timing_now());
 	end(ping, why);
 }
 
@@ -402,33 +432,48 @@ dispose(struct ping *ping)
 	free(ping);
 }
 
-static int
-exit_status(const struct ping *ping)
+static json_t *
+fields(const void *arg)
 {
-	const struct tally *tally = &ping->judge->tally;
-	const bool cut_short = ping->end == ENDING_DEADLINE && ping->options.count != 0 &&
-	    tally->received < ping->options.count;
-	const int status = ending_status(ping->end, tally->received + tally->corrupt > 0);
+	static const struct tally nothing;
+	const struct ping *ping = arg;
+	const bool reached = *ping->peer != '\0';
 
-	if (status != EXIT_SUCCESS)
-		return status;
-	return tally->received == 0 || tally->missing > 0 || tally->corrupt > 0 ||
-	    tally->late > 0 || tally->duplicate > 0 || ping->lost || cut_short
-	    ? EXIT_WRONG : EXIT_SUCCESS;
+	return ping_fields(&ping->options, ping->judge != NULL ? &ping->judge->tally : &nothing,
+	    ping->started, reached ? ping->channel : NULL);
 }
 
-/* Returns the exit status. */
+/* Tells how it ended.  Returns the exit status. */
 static int
-reach_and_talk(struct ping *ping)
+conclude(const struct ping *ping)
 {
+	const struct ping_options *options = &ping->options;
 	const struct tally *tally = &ping->judge->tally;
-	const char *fault;
+	const struct ping_verdict verdict = ping_judge(options, tally, &ping->end, ping->peer);
 
-	if (!reach_now(ping->reach, &fault)) {
-		ping->unreached = fault != NULL;
-		report_fault("%s", ping->unreached ? fault : reach_state(ping->reach));
-		return EXIT_USAGE;
-	}
+	if (report_is_object())
+		return report_object(ping->end.ending, verdict.reason, verdict.status);
+	ping_print_summary(options, tally, ping->started, stdout);
+	ping_print_thresholds(options, tally);
+	return verdict.status;
+}
+
+/* Tells what it waited for when it ended before anybody was reached.  Returns the exit status. */
+static int
+give_up(const struct ping *ping, const char *fault)
+{
+	if (report_is_object())
+		return report_object(ping->end.ending, fault, EXIT_USAGE);
+	report_fault("%s", fault);
+	ping_print_summary(&ping->options, &ping->judge->tally, ping->started, stdout);
+	return EXIT_USAGE;
+}
+
+static void
+talk(struct ping *ping)
+{
+	struct tally *tally = &ping->judge->tally;
+
 	channel_peer(ping->channel, ping->peer);
 	channel_want_read(ping->channel, true);
 	ping_print_start(&ping->options, ping->peer);
@@ -436,32 +481,31 @@ reach_and_talk(struct ping *ping)
 	ping->started = ping->next_send = timing_now();
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
-	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
-		ping->end = ENDING_REFUSED;
-	return exit_status(ping);
+	if (ping_is_stream(ping) && is_connecting(ping))
+		tally->unsent++; /* the one that waits for it */
+	tally->without = outage_total(&ping->outage, timing_now());
+	if (ping->end.ending == ENDING_DONE && ping->refused &&
+	    tally->received + tally->corrupt == 0)
+		ping->end.ending = ENDING_REFUSED;
 }
 
 static int
 run(struct ping *ping)
 {
 	const struct ping_options *options = &ping->options;
-	struct tally *tally = &ping->judge->tally;
-	int status;
+	const char *fault;
 
 	ping->started = timing_now();
 	if (options->deadline > 0)
 		timing_arm(ping->deadline_timer,
 		    ping->started + timing_nanoseconds(options->deadline));
-	status = reach_and_talk(ping);
-	if (ping->unreached)
-		return status;
-	tally->without = outage_total(&ping->outage, timing_now());
-	if (options->common.json)
-		status = ping_print_json(options, tally, ping->started, ping->channel,
-		    ping->end, status);
-	else
-		ping_print_summary(options, tally, ping->started, stdout);
-	return report_flush(status);
+	fault = reach_now(ping->reach);
+	if (fault != NULL && !ping->ended)
+		common_unreached(&options->common, reach_ending(ping->reach), fault);
+	if (fault != NULL)
+		return report_flush(give_up(ping, fault));
+	talk(ping);
+	return report_flush(conclude(ping));
 }
 
 int
@@ -473,7 +517,12 @@ ping_main(int argc, char **argv)
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
 	ping_options_read(&ping->options, argc, argv);
+	ping->started = timing_now();
+	if (ping->options.common.json)
+		report_as_object((struct report){ "ping", ping->options.common.uri, stdout, fields,
+		    ping });
 	ping->base = timing_base_new(false);
+	up_await(ping->base, &ping->options.common.wish, ping->options.common.until_up, true);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = run(ping);

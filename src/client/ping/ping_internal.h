@@ -5,6 +5,7 @@
 #include "client/measure/outage.h"
 #include "client/ping/ping_options.h"
 #include "client/ping/ping_report.h"
+#include "client/ping/ping_verdict.h"
 #include "client/transport/reach.h"
 
 struct ping {
@@ -13,7 +14,7 @@ struct ping {
 	struct channel *channel;
 	struct reach *reach;
 	struct outage outage;
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE]; /* "": nobody was reached yet */
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *silence_timer, *deadline_timer;
 	struct event *interrupt, *quit;
@@ -26,11 +27,9 @@ struct ping {
 	bool told_stranger; /* since the last message was sent */
 	bool renewed;   /* the last message was given another socket */
 	bool refused;   /* nobody listens for datagrams */
-	bool lost;      /* a connection ended early */
 	bool blocked;   /* the peer took no more bytes when that was last told */
-	bool unreached; /* nobody was, and it was told why */
 	bool ended;
-	enum ending end;
+	struct ping_end end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
 };
 
@@ -46,10 +45,10 @@ ping_is_stream(const struct ping *ping)
 void ping_tell_trouble(struct ping *ping, int error);
 
 /*
- * Receives what had come by `until`, and a few things more; nothing where the channel is not
- * open.
+ * The connection is over, with the errno `error`; 0: in order.  What is on its way does not come
+ * back.
  */
-void ping_receive_until(struct ping *ping, int64_t until);
+void ping_cut(struct ping *ping, int error);
 
 /* Sends a message, or what is left of the last one: `arg` is a struct ping. */
 void ping_send_message(struct ping *ping);

@@ -4,10 +4,10 @@
 #ifndef CLIENT_PING_PING_REPORT_H
 #define CLIENT_PING_PING_REPORT_H
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "client/ending.h"
 #include "client/measure/judge.h"
 #include "client/ping/ping_options.h"
 #include "client/transport/channel.h"
@@ -23,6 +23,9 @@ void ping_print_reply(const struct ping_options *options, const char *peer,
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
 /* How a connection ended: by the errno, 0 where the peer closed it in order. */
 void ping_print_lost(const struct ping_options *options, const char *peer, int error);
+/* The same as text, which is returned. */
+#define PING_LOST_SIZE (ADDRESS_TEXT_SIZE + 80)
+const char *ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE]);
 /* The peer takes no more bytes for now: streams. */
 void ping_print_blocked(const struct ping_options *options, const char *peer);
 /* It has not answered for `seconds`. */
@@ -43,8 +46,11 @@ void ping_print_trouble(const struct ping_options *options, const char *peer, in
 void ping_print_summary(const struct ping_options *options, const struct tally *tally,
     int64_t started, FILE *stream);
 
-/* All of it as one JSON object on stdout.  Returns `status`, or EXIT_WRONG where that fails. */
-int ping_print_json(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct channel *channel, enum ending end, int status);
+/* The thresholds that were exceeded, a line each. */
+void ping_print_thresholds(const struct ping_options *options, const struct tally *tally);
+
+/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
+json_t *ping_fields(const struct ping_options *options, const struct tally *tally,
+    int64_t started, const struct channel *channel);
 
 #endif

@@ -44,8 +44,7 @@ ping_on_silence(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	ping_receive_until(ping, now);
-	if (ping->ended || !outage_due(&ping->outage, timing_nanoseconds(silence_limit(ping)), &at))
+	if (!outage_due(&ping->outage, timing_nanoseconds(silence_limit(ping)), &at))
 		return;
 	if (now < at) {
 		timing_arm(ping->silence_timer, at);
@@ -53,9 +52,12 @@ ping_on_silence(evutil_socket_t fd, short what, void *arg)
 	}
 	if (outage_begin(&ping->outage, ping->outage.asked) || ping_is_stream(ping))
 		ping_print_silent(&ping->options, ping->peer, silence_limit(ping));
-	ping->lost |= ping_is_stream(ping);
-	outage_forget(&ping->outage);
-	channel_close(ping->channel);
+	if (ping_is_stream(ping)) {
+		ping_cut(ping, ETIMEDOUT);
+	} else {
+		outage_forget(&ping->outage);
+		channel_close(ping->channel);
+	}
 }
 
 /* Whatever it is, the peer is there. */
@@ -79,7 +81,6 @@ go_on(struct ping *ping)
 	channel_want_read(ping->channel, true);
 	if (ping_is_stream(ping)) {
 		ping_print_connected(&ping->options, ping->peer, ping->channel);
-		judge_restart(ping->judge);
 		ping_send_message(ping);
 	} else {
 		ping_send_rest(ping);
@@ -99,10 +100,12 @@ on_reached(void *arg, const char *fault)
 	ping->fault = fault != NULL ? strdup(fault) : NULL;
 	if (is_news)
 		report_fault("%s", fault);
-	if (fault == NULL)
+	if (fault == NULL) {
 		go_on(ping);
-	else
+	} else {
 		ping->unsent = 0; /* gone: it is missing */
+		ping->judge->tally.unsent += ping_is_stream(ping);
+	}
 }
 
 /* Of datagrams, to the same address as before. */

@@ -22,6 +22,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* What one read, send or receive moves at most; any datagram fits. */
 #define CHUNK 262144U
@@ -413,12 +414,35 @@ size_of_stdin(void)
 	return (uint64_t)(st.st_size - at);
 }
 
+static json_t *
+fields(const void *arg)
+{
+	const struct pipe_run *run = arg;
+
+	return pipe_fields(&run->options, &run->tally, run->channel,
+	    timing_seconds(timing_now() - run->started));
+}
+
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(const struct pipe_run *run)
+{
+	const int status = ending_status(run->tally.end, run->tally.received > 0);
+	char reason[PIPE_REASON_SIZE];
+
+	pipe_reason(&run->options, &run->tally, run->channel, reason);
+	if (report_is_object())
+		return report_object(run->tally.end, reason, status);
+	if (*reason != '\0')
+		report_fault("%s", reason);
+	return status;
+}
+
 static int
 copy(struct pipe_run *run)
 {
 	const bool shows_progress = isatty(STDERR_FILENO) && !run->options.common.json;
 	const struct timeval second = { 1, 0 };
-	int status;
 
 	run->started = run->told = timing_now();
 	run->tally.stdin_size = size_of_stdin();
@@ -428,29 +452,31 @@ copy(struct pipe_run *run)
 	event_base_dispatch(run->base);
 	if (shows_progress)
 		pipe_clear_progress();
-	status = ending_status(run->tally.end, run->tally.received > 0);
-	if (run->options.common.json)
-		return pipe_print_json(&run->options, &run->tally, run->channel,
-		    timing_seconds(timing_now() - run->started), status);
-	pipe_print_end(&run->options, &run->tally, run->channel);
-	return status;
+	return conclude(run);
 }
 
 int
 pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
+	enum ending ending;
 	const char *fault;
 	int status;
 
 	if (run == NULL)
 		report_unusable("%s", strerror(errno));
 	pipe_options_read(&run->options, argc, argv);
+	run->started = timing_now();
+	if (run->options.common.json)
+		report_as_object((struct report){ "pipe", run->options.common.uri, stderr, fields,
+		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	run->channel = reach_first(run->base, &run->options.common.wish, &fault);
+	up_await(run->base, &run->options.common.wish, run->options.common.until_up,
+	    run->options.compare);
+	run->channel = reach_first(run->base, &run->options.common.wish, &ending, &fault);
 	if (run->channel == NULL)
-		report_unusable("%s", fault);
+		common_unreached(&run->options.common, ending, fault);
 	if (!prepare(run))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = copy(run);

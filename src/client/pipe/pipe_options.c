@@ -3,6 +3,8 @@
 
 #include <getopt.h>
 
+#include "client/report.h"
+
 void
 pipe_options_read(struct pipe_options *options, int argc, char **argv)
 {
@@ -18,4 +20,8 @@ pipe_options_read(struct pipe_options *options, int argc, char **argv)
 	}
 	options->common.wish.strangers = true;
 	common_take_target(&options->common, argc - optind, argv + optind);
+	if (options->common.until_up > 0 && !options->compare &&
+	    !channel_is_stream(&options->common.wish))
+		report_unusable("--wait-until-up: over UDP and with --no-compare nobody need "
+		    "answer");
 }

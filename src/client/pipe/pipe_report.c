@@ -2,6 +2,7 @@
 #include "client/pipe/pipe_report.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,96 +13,107 @@ typedef unsigned long long ull;
 
 /* --- faults of the stream ----------------------------------------------------------- */
 
+static void __attribute__((format(printf, 2, 3)))
+say(char *reason, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, PIPE_REASON_SIZE, format, args);
+	va_end(args);
+}
+
 static void
-print_timeout(const struct pipe_options *options, const struct pipe_tally *tally)
+tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	if (channel_is_stream(&options->common.wish))
-		report_fault("nothing moved for %g seconds: %llu bytes were sent, %llu came back",
+		say(reason, "nothing moved for %g seconds: %llu bytes were sent, %llu came back",
 		    options->wait, (ull)tally->sent, (ull)tally->received);
 	else
-		report_fault("no reply to datagram %llu (byte %llu) for %g seconds",
+		say(reason, "no reply to datagram %llu (byte %llu) for %g seconds",
 		    (ull)tally->datagrams, (ull)tally->received, options->wait);
 }
 
 static void
-print_closed(const struct pipe_options *options, const struct pipe_tally *tally)
+tell_closed(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	if (!options->compare)
-		report_fault("the server closed when %llu bytes had been sent", (ull)tally->sent);
+		say(reason, "the server closed when %llu bytes had been sent", (ull)tally->sent);
 	else if (tally->received == tally->read)
-		report_fault("the server closed before the end of standard input: "
+		say(reason, "the server closed before the end of standard input: "
 		    "all %llu bytes so far came back", (ull)tally->received);
 	else
-		report_fault("the server closed after %llu of %llu bytes", (ull)tally->received,
+		say(reason, "the server closed after %llu of %llu bytes", (ull)tally->received,
 		    (ull)tally->read);
 }
 
 /* What came back is not what was sent. */
 static void
-print_wrong_echo(const struct pipe_tally *tally)
+tell_wrong_echo(const struct pipe_tally *tally, char *reason)
 {
 	switch (tally->end) {
 	case ENDING_DIFFERENCE:
-		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x",
+		say(reason, "difference at byte %llu: sent 0x%02x, received 0x%02x",
 		    (ull)tally->offset, tally->expected, tally->seen);
 		break;
 	case ENDING_SURPLUS:
-		report_fault("byte %llu came back but was never sent", (ull)tally->offset);
+		say(reason, "byte %llu came back but was never sent", (ull)tally->offset);
 		break;
 	case ENDING_TRUNCATED:
-		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
+		say(reason, "datagram %llu (byte %llu) came back with %u of %u bytes",
 		    (ull)tally->datagrams, (ull)tally->received, tally->reply, tally->asked);
 		break;
 	default: /* ENDING_DUPLICATE */
-		report_fault("datagram %llu came back twice", (ull)tally->datagram);
+		say(reason, "datagram %llu came back twice", (ull)tally->datagram);
 	}
 }
 
 static void
-print_broken_off(const struct pipe_tally *tally)
+tell_broken_off(const struct pipe_tally *tally, char *reason)
 {
 	const ull received = tally->received, read = tally->read;
 
 	if (tally->end == ENDING_RESET)
-		report_fault("connection reset after %llu of %llu bytes", received, read);
+		say(reason, "connection reset after %llu of %llu bytes", received, read);
 	else
-		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
+		say(reason, "connection lost after %llu of %llu bytes: %s", received, read,
 		    strerror(tally->error));
 }
 
 void
-pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel)
+pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, char reason[PIPE_REASON_SIZE])
 {
 	char peer[ADDRESS_TEXT_SIZE];
 
+	*reason = '\0';
 	switch (tally->end) {
 	case ENDING_DIFFERENCE:
 	case ENDING_SURPLUS:
 	case ENDING_TRUNCATED:
 	case ENDING_DUPLICATE:
-		print_wrong_echo(tally);
+		tell_wrong_echo(tally, reason);
 		break;
 	case ENDING_CLOSED:
-		print_closed(options, tally);
+		tell_closed(options, tally, reason);
 		break;
 	case ENDING_UNCLOSED:
-		report_fault("all %llu bytes came back, but the server has not closed for "
+		say(reason, "all %llu bytes came back, but the server has not closed for "
 		    "%g seconds", (ull)tally->received, options->wait);
 		break;
 	case ENDING_RESET:
 	case ENDING_LOST:
-		print_broken_off(tally);
+		tell_broken_off(tally, reason);
 		break;
 	case ENDING_REFUSED:
-		report_fault("nobody listens at %s", channel_peer(channel, peer));
+		say(reason, "nobody listens at %s", channel_peer(channel, peer));
 		break;
 	case ENDING_TIMEOUT:
-		print_timeout(options, tally);
+		tell_timeout(options, tally, reason);
 		break;
 	case ENDING_STDOUT_FAILED:
 	case ENDING_STDIN_FAILED:
-		report_fault("cannot %s: %s",
+		say(reason, "cannot %s: %s",
 		    tally->end == ENDING_STDIN_FAILED ? "read stdin" : "write",
 		    strerror(tally->error));
 		break;
@@ -121,21 +133,20 @@ difference_object(const struct pipe_tally *tally)
 	    (int)tally->expected, "seen", (int)tally->seen);
 }
 
-int
-pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel, double seconds, int status)
+json_t *
+pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, double seconds)
 {
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
-	return report_json(json_pack("{ss ss ss so* sI sI sf sf so* ss}", "mode", "pipe",
-	    "uri", options->common.uri, "address", channel_peer(channel, address),
-	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
+	return json_pack("{ss? so? sI sI sf so? so?}",
+	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
+	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
-	    "seconds", seconds,
-	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,
-	    "difference", difference_object(tally), "end", ending_word(tally->end)), stderr,
-	    status);
+	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0
+	    ? json_real((double)tally->received / seconds) : NULL,
+	    "difference", difference_object(tally));
 }
 
 /* --- progress --------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #ifndef CLIENT_PIPE_PIPE_REPORT_H
 #define CLIENT_PIPE_PIPE_REPORT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,16 +25,16 @@ struct pipe_tally {
 	uint64_t datagram;             /* the one that came back twice, from 1 */
 };
 
-/* Says on stderr what went wrong, if anything did. */
-void pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel);
+/* The longest of the reasons, and the NUL. */
+#define PIPE_REASON_SIZE 256
 
-/*
- * Prints all of it as one JSON object, on stderr.  `seconds` is how long it took.
- * Returns `status`, or EXIT_WRONG where that fails.
- */
-int pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel, double seconds, int status);
+/* Writes to `reason` what went wrong, "" where nothing did. */
+void pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, char reason[PIPE_REASON_SIZE]);
+
+/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
+json_t *pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, double seconds);
 
 /* Rewrites the line of progress on a terminal: `rate` is in bytes a second. */
 void pipe_print_progress(const struct pipe_tally *tally, double rate);

@@ -17,6 +17,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* So many have a second descriptor each, for strangers. */
 #define HEARING_SOCKETS_MAX 100
@@ -47,21 +48,9 @@ struct sender {
 	enum ending fault; /* of an exchange that was not right; ENDING_DONE: all were */
 	bool forgot; /* an exchange found no memory for its object */
 	bool heard;  /* an exchange found somebody there */
+	unsigned exchanges, failures;
+	int64_t started;
 };
-
-/* A JSON string of any bytes: as they are where they are UTF-8, else escaped as in the text. */
-static json_t *
-json_bytes(const char *data, size_t size)
-{
-	json_t *string = json_stringn(data, size);
-	char *text;
-
-	if (string != NULL || (text = malloc(size * 4 + 1)) == NULL)
-		return string;
-	string = json_string(escape_bytes(data, size, text));
-	free(text);
-	return string;
-}
 
 static void
 say(const struct talker *talker, const char *what, const void *data, size_t size)
@@ -202,13 +191,16 @@ tell(struct talker *talker)
 		say(talker, "received", talker->reply, talker->received);
 	print_failure(talker);
 	sender->forgot |= json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
-	    "sent", json_bytes(sender->message, sender->size),
-	    "received", json_bytes(talker->reply, talker->received),
-	    "seconds", talker->seconds, "end", ending_word(talker->end))) == -1;
+	    "sent", report_bytes(sender->message, sender->size),
+	    "received", report_bytes(talker->reply, talker->received),
+	    "seconds", talker->seconds, "ending", ending_word(talker->end))) == -1;
 	/* What comes late could not be told from the next reply. */
 	talker->gone = talker->end != ENDING_DONE && talker->end != ENDING_DIFFERENT;
-	if (talker->end != ENDING_DONE)
+	sender->exchanges++;
+	if (talker->end != ENDING_DONE) {
 		sender->fault = talker->end;
+		sender->failures++;
+	}
 	sender->heard |= talker->end != ENDING_REFUSED;
 }
 
@@ -255,11 +247,12 @@ static const struct channel_user channel_user = {
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
+	enum ending ending;
 	const char *fault;
 
-	talker->channel = reach_first(sender->base, &sender->common.wish, &fault);
+	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
 	if (talker->channel == NULL)
-		report_unusable("%s", fault);
+		common_unreached(&sender->common, ending, fault);
 	channel_serve(talker->channel, &channel_user, talker);
 	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
@@ -279,23 +272,37 @@ close_talker(struct talker *talker)
 	free(talker->reply);
 }
 
-static int
-print_json(const struct sender *sender, int64_t started, int status)
+/* The sockets that were opened. */
+static json_t *
+fields(const void *arg)
 {
+	const struct sender *sender = arg;
 	json_t *sockets = json_array();
 
-	if (sender->forgot) {
-		json_decref(sockets);
-		return report_json(NULL, stdout, status);
-	}
-	for (size_t i = 0; i < sender->count; i++)
+	for (size_t i = 0; i < sender->count && sender->talkers != NULL &&
+	    sender->talkers[i].exchanges != NULL; i++)
 		json_array_append_new(sockets, json_pack("{ss sO}", "address",
 		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
-	return report_json(json_pack("{ss ss so sf ss}", "mode", "send", "uri",
-	    sender->common.uri, "sockets", sockets, "seconds",
-	    timing_seconds(timing_now() - started), "end",
-	    ending_word(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED)),
-	    stdout, status);
+	return json_pack("{so sf}", "sockets", sockets, "seconds",
+	    timing_seconds(timing_now() - sender->started));
+}
+
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(const struct sender *sender)
+{
+	const int status = ending_status(sender->fault, sender->heard);
+	char reason[80] = "";
+
+	if (!report_is_object())
+		return status;
+	if (sender->forgot)
+		report_unusable("%s", strerror(ENOMEM));
+	if (sender->failures > 0)
+		snprintf(reason, sizeof(reason), "%u of %u exchanges failed", sender->failures,
+		    sender->exchanges);
+	return report_object(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED, reason,
+	    status);
 }
 
 static size_t
@@ -314,18 +321,16 @@ converse(struct sender *sender, char **messages, int message_count)
 {
 	const struct endpoint *uri = &sender->common.wish.uri;
 	const size_t longest = longest_of(messages, message_count);
-	const int64_t started = timing_now();
 	int status;
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
+	up_await(sender->base, &sender->common.wish, sender->common.until_up, true);
 	for (size_t i = 0; i < sender->count; i++)
 		open_talker(sender, &sender->talkers[i], longest);
 	for (int i = 0; i < message_count; i++)
 		send_message(sender, messages[i]);
-	status = ending_status(sender->fault, sender->heard);
-	if (sender->common.json)
-		status = print_json(sender, started, status);
+	status = conclude(sender);
 	for (size_t i = 0; i < sender->count; i++)
 		close_talker(&sender->talkers[i]);
 	return report_flush(status);
@@ -365,6 +370,10 @@ send_main(int argc, char **argv)
 	common_take_uri(&sender.common, argv[optind]);
 	check_messages(&sender, argv + optind + 1, argc - optind - 1);
 	sender.common.wish.strangers = sender.count <= HEARING_SOCKETS_MAX;
+	sender.started = timing_now();
+	if (sender.common.json)
+		report_as_object((struct report){ "send", sender.common.uri, stdout, fields,
+		    &sender });
 	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
 	sender.base = timing_base_new(false);
 	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);

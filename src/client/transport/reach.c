@@ -20,6 +20,7 @@ struct reach {
 	char *fault;                 /* NULL: nothing is wrong yet */
 	bool told_address;           /* `fault` has one */
 	bool under_way;
+	enum ending ending;
 	reach_done *done;
 	void *arg;
 };
@@ -52,6 +53,15 @@ add_address(struct reach *reach, const char *why)
 	add_fault(reach, "%s%s: %s", reach->told_address ? "" : "cannot connect to ",
 	    channel_peer(reach->channel, text), why);
 	reach->told_address = true;
+}
+
+/* Of an address; that nobody listens is said of all of them. */
+static void
+add_error(struct reach *reach, int error)
+{
+	if (error != ECONNREFUSED)
+		reach->ending = ENDING_UNREACHED;
+	add_address(reach, strerror(error));
 }
 
 static void
@@ -87,7 +97,7 @@ on_connected(void *arg, int error)
 		finish(reach, true);
 		return;
 	}
-	add_address(reach, strerror(error));
+	add_error(reach, error);
 	try_next(reach);
 }
 
@@ -98,7 +108,7 @@ try_address(struct reach *reach, const struct address *peer)
 	const int error = channel_connect(reach->channel, peer, on_connected, reach);
 
 	if (error != 0)
-		add_address(reach, strerror(error));
+		add_error(reach, error);
 	return error == 0;
 }
 
@@ -127,6 +137,7 @@ on_found(void *arg, struct addrinfo *found, const char *fault)
 	reach->found = found;
 	reach->next = found;
 	if (found == NULL) {
+		reach->ending = ENDING_UNRESOLVED;
 		add_fault(reach, "cannot find %s: %s", reach->wish->uri.host, fault);
 		if (channel_has_peer(reach->channel) && try_address(reach, NULL))
 			return;
@@ -168,6 +179,7 @@ reach_begin(struct reach *reach, reach_done *done, void *arg)
 	reach->fault = NULL;
 	reach->told_address = false;
 	reach->under_way = true;
+	reach->ending = ENDING_REFUSED;
 	reach->done = done;
 	reach->arg = arg;
 	reach->lookup = lookup_begin(reach->base, reach->wish, on_found, reach);
@@ -179,14 +191,10 @@ reach_is_under_way(const struct reach *reach)
 	return reach->under_way;
 }
 
-const char *
-reach_state(struct reach *reach)
+enum ending
+reach_ending(const struct reach *reach)
 {
-	if (reach->lookup != NULL)
-		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
-	else if (reach->under_way)
-		add_address(reach, "no answer yet");
-	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
+	return reach->ending;
 }
 
 /* --- at once -------------------------------------------------------------------------- */
@@ -197,38 +205,63 @@ on_over(void *arg, const char *fault)
 	*(const char **)arg = fault;
 }
 
-bool
-reach_now(struct reach *reach, const char **fault)
+/* What is under way is told with what it waits for, and ended. */
+static const char *
+break_off(struct reach *reach)
 {
-	*fault = NULL;
-	reach_begin(reach, on_over, fault);
-	while (reach->under_way) {
-		if (event_base_loop(reach->base, EVLOOP_ONCE) == -1)
-			*fault = strerror(errno);
-		if (*fault != NULL || event_base_got_break(reach->base))
-			break;
-	}
-	return !reach->under_way && *fault == NULL;
+	if (reach->lookup != NULL)
+		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
+	else
+		add_address(reach, "no answer yet");
+	clear(reach);
+	channel_close(reach->channel);
+	reach->under_way = false;
+	reach->ending = ENDING_INTERRUPTED;
+	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
+}
+
+const char *
+reach_now(struct reach *reach)
+{
+	const char *fault = NULL;
+
+	reach_begin(reach, on_over, &fault);
+	while (reach->under_way)
+		if (event_base_loop(reach->base, EVLOOP_ONCE) == -1 ||
+		    (reach->under_way && event_base_got_break(reach->base)))
+			return break_off(reach);
+	return fault;
+}
+
+/* Returns NULL where it was reached, else what is wrong, for ever. */
+static const char *
+keep(const char *fault)
+{
+	static char *kept;
+
+	if (fault == NULL)
+		return NULL;
+	free(kept);
+	kept = strdup(fault);
+	return kept != NULL ? kept : strerror(ENOMEM);
 }
 
 struct channel *
-reach_first(struct event_base *base, const struct channel_wish *wish, const char **fault)
+reach_first(struct event_base *base, const struct channel_wish *wish, enum ending *ending,
+    const char **fault)
 {
-	static char *kept;
 	struct channel *channel = channel_new(base, wish);
 	struct reach *reach = channel != NULL ? reach_new(base, channel, wish) : NULL;
 
-	*fault = strerror(errno);
-	if (reach != NULL && reach_now(reach, fault)) {
+	*ending = ENDING_ERROR;
+	*fault = strerror(ENOMEM);
+	if (reach != NULL) {
+		*fault = keep(reach_now(reach));
+		*ending = reach_ending(reach);
 		reach_free(reach);
+	}
+	if (*fault == NULL)
 		return channel;
-	}
-	if (reach != NULL && *fault != NULL) {
-		free(kept);
-		kept = strdup(*fault);
-		*fault = kept != NULL ? kept : strerror(errno);
-	}
-	reach_free(reach);
 	channel_free(channel);
 	return NULL;
 }

@@ -4,13 +4,15 @@
 
 #include <stdbool.h>
 
+#include "client/ending.h"
 #include "client/transport/channel.h"
 
 struct reach;
 
 /*
  * Called once when it is over: the channel is open and `fault` is NULL, or it is closed and
- * `fault` has what is wrong, of each address, until the next reach_begin() or reach_free().
+ * `fault` has what is wrong, of each address, until the next reach_begin() or reach_free();
+ * reach_ending() has it in a word.
  */
 typedef void reach_done(void *arg, const char *fault);
 
@@ -34,25 +36,22 @@ void reach_begin(struct reach *reach, reach_done *done, void *arg);
 /* True until `done` is called. */
 bool reach_is_under_way(const struct reach *reach);
 
-/*
- * What is wrong so far, of each address that was tried, and what it waits for: as `fault` of
- * reach_done(), and of the same life.
- */
-const char *reach_state(struct reach *reach);
+/* How it ended where it has a fault. */
+enum ending reach_ending(const struct reach *reach);
 
 /*
- * The same at once: runs the base until it is over, and returns true with the channel open.
- * Else *fault has what is wrong; or it is NULL where a callback broke the loop
- * (event_base_loopbreak()), and it is still under way.
+ * The same at once: runs the base until it is over, and returns NULL with the channel open.
+ * Else returns what is wrong, of the same life.  Where a callback broke the loop, by
+ * event_base_loopbreak(), it ends as interrupted, and that has what it waited for too.
  */
-bool reach_now(struct reach *reach, const char **fault);
+const char *reach_now(struct reach *reach);
 
 /*
  * Makes a channel and reaches the far end with it, as reach_now() does.  Returns it, for
- * channel_free(), or NULL with *fault, which lasts until the next call; NULL where the loop was
- * broken.
+ * channel_free(), or NULL with how that ended in *ending and what is wrong in *fault, which
+ * lasts until the next call.
  */
 struct channel *reach_first(struct event_base *base, const struct channel_wish *wish,
-    const char **fault);
+    enum ending *ending, const char **fault);
 
 #endif

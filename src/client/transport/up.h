@@ -1,0 +1,20 @@
+/*
+ * Waiting for a far end that is not up yet.  It is up when it answers: a connection alone may be
+ * one that a balancer takes or that is closed at once, and a datagram is always sent.
+ */
+#ifndef CLIENT_TRANSPORT_UP_H
+#define CLIENT_TRANSPORT_UP_H
+
+#include <stdbool.h>
+
+#include "client/transport/channel.h"
+
+/*
+ * Connects to `wish`, sends a few bytes and waits for any to come back, again and again, for
+ * `seconds` at most; 0: returns at once.  Without `answers` a connection is enough.  Runs `base`.
+ * Where nobody is up by then the program ends with status 2, and tells why the last try failed.
+ */
+void up_await(struct event_base *base, const struct channel_wish *wish, double seconds,
+    bool answers);
+
+#endif
