@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "client/standard.h"
 
 /* Significant digits: of a duration below a second, its nanoseconds. */
 #define PRECISION 9
 
-static int stdout_error; /* errno */
 static struct report object; /* without a stream: text */
 
 void
@@ -83,10 +83,8 @@ report_object(enum ending ending, const char *reason, int status)
 		return EXIT_WRONG;
 	}
 	if (json_dumpf(made, object.stream, JSON_REAL_PRECISION(PRECISION)) == -1 ||
-	    fputc('\n', object.stream) == EOF || fflush(object.stream) == EOF) {
-		report_stdout_fails(); /* for its errno */
+	    fputc('\n', object.stream) == EOF || fflush(object.stream) == EOF)
 		status = EXIT_WRONG;
-	}
 	json_decref(made);
 	return status;
 }
@@ -134,19 +132,12 @@ report_unreached(enum ending ending, const char *format, ...)
 
 /* --- stdout -------------------------------------------------------------------------- */
 
-bool
-report_stdout_fails(void)
-{
-	if (stdout_error == 0 && ferror(stdout) != 0)
-		stdout_error = errno;
-	return stdout_error != 0;
-}
-
 int
 report_flush(int status)
 {
-	if (!report_stdout_fails() && fflush(stdout) == 0)
+	fflush(stdout);
+	if (standard_error() == 0)
 		return status;
-	report_fault("cannot write: %s", strerror(stdout_error != 0 ? stdout_error : errno));
+	report_fault("cannot write: %s", strerror(standard_error()));
 	return EXIT_WRONG;
 }

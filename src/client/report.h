@@ -8,7 +8,6 @@
 #define CLIENT_REPORT_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "client/ending.h"
@@ -50,10 +49,7 @@ void report_unusable(const char *format, ...) __attribute__((noreturn, format(pr
 void report_unreached(enum ending ending, const char *format, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 
-/* True once stdout could not be written; the errno of the first time is kept for report_flush(). */
-bool report_stdout_fails(void);
-
-/* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where that fails. */
+/* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where stdout has failed. */
 int report_flush(int status);
 
 #endif

@@ -105,11 +105,11 @@ class Client:
         self.out, self.err = logs.Log(), logs.Log()
         self.process = subprocess.Popen(
             [*prefix, *command(*arguments)],
-            **{"stdin": subprocess.DEVNULL, **named},
-            stdout=subprocess.PIPE,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **named},
             stderr=subprocess.PIPE,
         )
-        logs.follow_stderr(self.out, self.process.stdout)
+        if self.process.stdout is not None:
+            logs.follow_stderr(self.out, self.process.stdout)
         logs.follow_stderr(self.err, self.process.stderr)
 
     def __enter__(self):

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 import types
 
 import pytest
@@ -157,11 +158,16 @@ def run_outcome(json_options, mode, serve, options, named):
     )
 
 
-def run_interrupted(json_options, *_):
-    with faulty.datagrams(lambda *_: []) as server:
-        with Client(*json_options, *LONG, server.uri) as client:
+def run_interrupted(json_options, mode, *_):
+    text = ["text"] if mode == "send" else []
+    with faulty.datagrams(lambda *_: []) as server, tempfile.TemporaryFile() as stdin:
+        stdin.write(b"text")
+        stdin.seek(0)
+        with Client(mode, *json_options, *LONG, server.uri, *text, stdin=stdin) as client:
             eventually(lambda: server.received, "a message")
-            return client.interrupt(), "\n".join(client.out.lines) + "\n"
+            status = client.interrupt()
+            log = client.err if mode == "pipe" else client.out
+            return status, "\n".join(log.lines) + "\n"
 
 
 class Outcome:
@@ -182,8 +188,9 @@ class Outcome:
 
 
 def all_outcomes():
-    found = [Outcome("ping", "interrupted", 1, None, run_it=run_interrupted)]
+    found = []
     for mode in MODES:
+        found.append(Outcome(mode, "interrupted", 1, None, run_it=run_interrupted))
         found += [Outcome(mode, *each) for each in OUTCOMES[mode] if CAN_TRACE or each[0] != "lost"]
         for word, status, serve, options, *more in NOTHING_TO_TALK_TO:
             count = ["-c", 1] if mode == "ping" else []

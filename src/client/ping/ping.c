@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/ping/ping_internal.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/up.h"
 
@@ -68,8 +70,6 @@ take_reply(struct ping *ping, struct reply reply)
 	ping_print_reply(&ping->options, ping->peer, &reply);
 	if (reply.verdict == REPLY_RIGHT)
 		ping->trouble = 0;
-	if (report_stdout_fails())
-		end(ping, ENDING_INTERRUPTED);
 	look_for_end(ping);
 }
 
@@ -355,11 +355,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_interrupt(evutil_socket_t fd, short what, void *arg)
+on_interrupt(void *arg)
 {
-	(void)fd;
-	(void)what;
 	break_off(arg, ENDING_INTERRUPTED);
+}
+
+static void
+on_stdout_failed(void *arg)
+{
+	end(arg, ENDING_STDOUT_FAILED);
 }
 
 static void
@@ -373,18 +377,6 @@ on_quit(evutil_socket_t fd, short what, void *arg)
 }
 
 /* --- start and end ------------------------------------------------------------------- */
-
-/* Where stdout blocks nothing else would end it. */
-static void
-let_a_second_interrupt_kill(void)
-{
-	struct sigaction action;
-
-	if (sigaction(SIGINT, NULL, &action) == -1)
-		return;
-	action.sa_flags |= (int)SA_RESETHAND;
-	sigaction(SIGINT, &action, NULL);
-}
 
 static const struct channel_user channel_user = {
 	.readable = receive,
@@ -405,26 +397,25 @@ prepare(struct ping *ping)
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
 	ping->silence_timer = evtimer_new(ping->base, ping_on_silence, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
-	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	if (ping->reach == NULL || ping->send_timer == NULL || ping->wait_timer == NULL ||
-	    ping->silence_timer == NULL || ping->deadline_timer == NULL || ping->interrupt == NULL || ping->quit == NULL ||
-	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
-		return false;
-	let_a_second_interrupt_kill();
-	return true;
+	return ping->reach != NULL && ping->send_timer != NULL && ping->wait_timer != NULL &&
+	    ping->silence_timer != NULL && ping->deadline_timer != NULL && ping->quit != NULL &&
+	    event_add(ping->quit, NULL) == 0 &&
+	    interrupt_watch(ping->base, on_interrupt, ping) &&
+	    standard_watch(ping->base, on_stdout_failed, ping);
 }
 
 static void
 dispose(struct ping *ping)
 {
+	interrupt_unwatch();
+	standard_unwatch();
 	reach_free(ping->reach);
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
 	event_free(ping->silence_timer);
 	event_free(ping->deadline_timer);
-	event_free(ping->interrupt);
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
@@ -464,7 +455,8 @@ give_up(const struct ping *ping, const char *fault)
 {
 	if (report_is_object())
 		return report_object(ping->end.ending, fault, EXIT_USAGE);
-	report_fault("%s", fault);
+	if (ping->end.ending != ENDING_STDOUT_FAILED) /* report_flush() tells why */
+		report_fault("%s", fault);
 	ping_print_summary(&ping->options, &ping->judge->tally, ping->started, stdout);
 	return EXIT_USAGE;
 }

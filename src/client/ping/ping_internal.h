@@ -17,7 +17,7 @@ struct ping {
 	char peer[ADDRESS_TEXT_SIZE]; /* "": nobody was reached yet */
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *silence_timer, *deadline_timer;
-	struct event *interrupt, *quit;
+	struct event *quit;
 	int64_t started, next_send; /* timing_now() */
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/report.h"
-
 typedef unsigned long long ull;
+
+/* More than these, and faster: the fewest that can meet a limit of echod as it is installed. */
+#define LIMITED_DATAGRAMS 100
+#define LIMITED_RATE 200 /* a second */
 
 /* --- faults of the stream ----------------------------------------------------------- */
 
@@ -23,6 +25,32 @@ say(char *reason, const char *format, ...)
 	va_end(args);
 }
 
+/* Other datagrams came back, and there were many: so it may be a limit of the server's. */
+static bool
+may_be_limited(const struct pipe_tally *tally)
+{
+	return tally->received > 0 && tally->datagrams > LIMITED_DATAGRAMS &&
+	    (double)tally->datagrams > LIMITED_RATE * tally->sending_seconds;
+}
+
+static void
+tell_lost_datagram(const struct pipe_options *options, const struct pipe_tally *tally,
+    char *reason)
+{
+	const char *likely = may_be_limited(tally) ? ": echod answers 1000 a second of one source "
+	    "by default, see --rate" : "";
+
+	if (!options->compare)
+		say(reason, "datagram %llu could not be sent for %g seconds%s%s",
+		    (ull)tally->datagrams + 1, options->wait, tally->error != 0 ? ": " : "",
+		    tally->error != 0 ? strerror(tally->error) : "");
+	else
+		say(reason, "no reply to datagram %llu (byte %llu) for %g seconds%s%s",
+		    (ull)tally->datagrams, (ull)tally->received, options->wait,
+		    tally->error != 0 ? ": " : likely,
+		    tally->error != 0 ? strerror(tally->error) : "");
+}
+
 static void
 tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
@@ -30,14 +58,16 @@ tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally,
 		say(reason, "nothing moved for %g seconds: %llu bytes were sent, %llu came back",
 		    options->wait, (ull)tally->sent, (ull)tally->received);
 	else
-		say(reason, "no reply to datagram %llu (byte %llu) for %g seconds",
-		    (ull)tally->datagrams, (ull)tally->received, options->wait);
+		tell_lost_datagram(options, tally, reason);
 }
 
 static void
 tell_closed(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
-	if (!options->compare)
+	if (tally->end == ENDING_UNCLOSED)
+		say(reason, "all %llu bytes came back, but the server has not closed for "
+		    "%g seconds", (ull)tally->received, options->wait);
+	else if (!options->compare)
 		say(reason, "the server closed when %llu bytes had been sent", (ull)tally->sent);
 	else if (tally->received == tally->read)
 		say(reason, "the server closed before the end of standard input: "
@@ -69,11 +99,13 @@ tell_wrong_echo(const struct pipe_tally *tally, char *reason)
 }
 
 static void
-tell_broken_off(const struct pipe_tally *tally, char *reason)
+tell_broken_off(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	const ull received = tally->received, read = tally->read;
 
-	if (tally->end == ENDING_RESET)
+	if (!channel_is_stream(&options->common.wish))
+		say(reason, "datagrams were lost: %s", strerror(tally->error));
+	else if (tally->end == ENDING_RESET)
 		say(reason, "connection reset after %llu of %llu bytes", received, read);
 	else
 		say(reason, "connection lost after %llu of %llu bytes: %s", received, read,
@@ -95,15 +127,12 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 		tell_wrong_echo(tally, reason);
 		break;
 	case ENDING_CLOSED:
-		tell_closed(options, tally, reason);
-		break;
 	case ENDING_UNCLOSED:
-		say(reason, "all %llu bytes came back, but the server has not closed for "
-		    "%g seconds", (ull)tally->received, options->wait);
+		tell_closed(options, tally, reason);
 		break;
 	case ENDING_RESET:
 	case ENDING_LOST:
-		tell_broken_off(tally, reason);
+		tell_broken_off(options, tally, reason);
 		break;
 	case ENDING_REFUSED:
 		say(reason, "nobody listens at %s", channel_peer(channel, peer));
@@ -112,14 +141,39 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 		tell_timeout(options, tally, reason);
 		break;
 	case ENDING_STDOUT_FAILED:
+		say(reason, "cannot write: %s", strerror(tally->error));
+		break;
 	case ENDING_STDIN_FAILED:
-		say(reason, "cannot %s: %s",
-		    tally->end == ENDING_STDIN_FAILED ? "read stdin" : "write",
-		    strerror(tally->error));
+		say(reason, "cannot read stdin: %s", strerror(tally->error));
+		break;
+	case ENDING_INTERRUPTED:
+		say(reason, "interrupted");
 		break;
 	default: /* no fault */
 		break;
 	}
+}
+
+/* --- what was moved ------------------------------------------------------------------- */
+
+void
+pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
+    double seconds)
+{
+	if (tally->sent == 0 && tally->received == 0) {
+		fprintf(stderr, "nothing was sent%s, in %.3f s\n",
+		    tally->stdin_ended ? ": standard input was empty" : "", seconds);
+		return;
+	}
+	fprintf(stderr, "%llu bytes sent", (ull)tally->sent);
+	if (!channel_is_stream(&options->common.wish))
+		fprintf(stderr, " in %llu datagrams", (ull)tally->datagrams);
+	if (tally->resent > 0)
+		fprintf(stderr, " and %llu again", (ull)tally->resent);
+	fprintf(stderr, ", %llu came back, in %.3f s", (ull)tally->received, seconds);
+	if (tally->received > 0 && seconds > 0)
+		fprintf(stderr, " (%.1f MiB/s)", (double)tally->received / seconds / 1048576);
+	fputc('\n', stderr);
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -140,31 +194,13 @@ pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
-	return json_pack("{ss? so? sI sI sf so? so?}",
+	return json_pack("{ss? so? sI sI so? so? sf so? so?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
 	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
+	    "datagrams", stream ? NULL : json_integer((json_int_t)tally->datagrams),
+	    "resent", stream ? NULL : json_integer((json_int_t)tally->resent),
 	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0
 	    ? json_real((double)tally->received / seconds) : NULL,
 	    "difference", difference_object(tally));
-}
-
-/* --- progress --------------------------------------------------------------------------- */
-
-void
-pipe_print_progress(const struct pipe_tally *tally, double rate)
-{
-	char percent[16] = "";
-
-	if (tally->stdin_size > 0)
-		snprintf(percent, sizeof(percent), "  %3.0f%%",
-		    100 * (double)tally->received / (double)tally->stdin_size);
-	fprintf(stderr, "\r\033[K  %.1f MiB%s  %.1f MiB/s", (double)tally->received / 1048576,
-	    percent, rate / 1048576);
-}
-
-void
-pipe_clear_progress(void)
-{
-	fputs("\r\033[K", stderr);
 }

@@ -15,6 +15,9 @@
 struct pipe_tally {
 	uint64_t read, sent, received; /* bytes: of stdin, to and from the server */
 	uint64_t datagrams;            /* sent */
+	uint64_t resent;               /* sent once more, since an error came of the way there */
+	double sending_seconds;        /* from the start to the last of them */
+	int trouble;                   /* the last of those errors, 0 since something came back */
 	uint64_t stdin_size;           /* 0: unknown */
 	bool stdin_ended;
 	enum ending end;
@@ -32,12 +35,12 @@ struct pipe_tally {
 void pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, char reason[PIPE_REASON_SIZE]);
 
+/* Prints the line of what was moved, in `seconds`, on stderr. */
+void pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
+    double seconds);
+
 /* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
 json_t *pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, double seconds);
-
-/* Rewrites the line of progress on a terminal: `rate` is in bytes a second. */
-void pipe_print_progress(const struct pipe_tally *tally, double rate);
-void pipe_clear_progress(void);
 
 #endif

@@ -13,8 +13,10 @@
 #include "base/escape.h"
 #include "client/arguments.h"
 #include "client/ending.h"
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
@@ -50,6 +52,7 @@ struct sender {
 	bool heard;  /* an exchange found somebody there */
 	unsigned exchanges, failures;
 	int64_t started;
+	bool stopped; /* by a signal, or since stdout has failed */
 };
 
 static void
@@ -72,6 +75,7 @@ print_failure(const struct talker *talker)
 		[ENDING_RESET] = "the server reset the connection",
 		[ENDING_REFUSED] = "nobody listens there",
 		[ENDING_TIMEOUT] = "no reply",
+		[ENDING_INTERRUPTED] = "interrupted",
 	};
 
 	if (talker->sender->common.json)
@@ -181,6 +185,18 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* The user ends it, or nobody reads what is said. */
+static void
+stop(void *arg)
+{
+	struct sender *sender = arg;
+
+	sender->stopped = true;
+	for (size_t i = 0; i < sender->count; i++)
+		if (sender->talkers[i].waits)
+			finish(&sender->talkers[i], ENDING_INTERRUPTED);
+}
+
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
 static void
 tell(struct talker *talker)
@@ -287,11 +303,20 @@ fields(const void *arg)
 	    timing_seconds(timing_now() - sender->started));
 }
 
+static enum ending
+end_of_all(const struct sender *sender)
+{
+	if (sender->stopped)
+		return ENDING_INTERRUPTED;
+	return sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED;
+}
+
 /* Tells how it ended.  Returns the exit status. */
 static int
 conclude(const struct sender *sender)
 {
-	const int status = ending_status(sender->fault, sender->heard);
+	const int status = sender->stopped ? EXIT_WRONG
+	    : ending_status(sender->fault, sender->heard);
 	char reason[80] = "";
 
 	if (!report_is_object())
@@ -301,8 +326,9 @@ conclude(const struct sender *sender)
 	if (sender->failures > 0)
 		snprintf(reason, sizeof(reason), "%u of %u exchanges failed", sender->failures,
 		    sender->exchanges);
-	return report_object(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED, reason,
-	    status);
+	else if (sender->stopped)
+		snprintf(reason, sizeof(reason), "interrupted");
+	return report_object(end_of_all(sender), reason, status);
 }
 
 static size_t
@@ -328,7 +354,10 @@ converse(struct sender *sender, char **messages, int message_count)
 	up_await(sender->base, &sender->common.wish, sender->common.until_up, true);
 	for (size_t i = 0; i < sender->count; i++)
 		open_talker(sender, &sender->talkers[i], longest);
-	for (int i = 0; i < message_count; i++)
+	if (!interrupt_watch(sender->base, stop, sender) ||
+	    !standard_watch(sender->base, stop, sender))
+		report_unusable("cannot start: %s", strerror(errno));
+	for (int i = 0; i < message_count && !sender->stopped; i++)
 		send_message(sender, messages[i]);
 	status = conclude(sender);
 	for (size_t i = 0; i < sender->count; i++)
@@ -380,6 +409,8 @@ send_main(int argc, char **argv)
 	if (sender.talkers == NULL || sender.wait_timer == NULL)
 		report_unusable("%s", strerror(ENOMEM));
 	status = converse(&sender, argv + optind + 1, argc - optind - 1);
+	interrupt_unwatch();
+	standard_unwatch();
 	event_free(sender.wait_timer);
 	event_base_free(sender.base);
 	free(sender.talkers);
