@@ -10,7 +10,8 @@ import pytest
 
 import faulty
 import kernel
-from client import Client, run
+import tracing
+from client import Client, json_of, run
 from patience import PATIENCE, eventually, lasting, within
 from pinging import LONG
 
@@ -100,9 +101,26 @@ def test_an_interrupt_ends_the_search_for_a_name(silence, name_server):
         check_cut_short(client.out.lines, client.err.lines)
 
 
-def test_a_numeric_address_asks_nobody(silence):
-    result = run("-t", 10, "-c", 1, "tcp://127.0.0.1:9", prefix=silence)
-    assert result.stderr == "echod-client: cannot connect to 127.0.0.1:9: Connection refused\n"
+def test_the_object_tells_an_end_before_anybody_was_reached(silence):
+    result = json_of("-w", 0.2, f"tcp://{NAME}:7", status=2, prefix=silence)
+    assert result["ending"] == "deadline"
+    assert result["reason"] == f"cannot find {NAME}: no answer yet"
+    assert (result["address"], result["status"], result["sent"]) == (None, 2, 0)
+
+
+@pytest.mark.skipif(not tracing.can_trace(), reason="strace(1) may attach to nobody")
+def test_a_numeric_address_has_no_thread(workdir):
+    calls = os.path.join(workdir, "calls")
+    prefix = ["strace", "-f", "-o", calls, "-e", "trace=clone,clone3", "-e", "signal=none"]
+    leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    environment = {**os.environ, "ASAN_OPTIONS": leaks}
+    threads = []
+    for host in "127.0.0.1", "localhost":
+        target = ("-c", 1, "-4", host, kernel.free_port())
+        assert run(*target, prefix=prefix, env=environment).returncode == 2
+        with open(calls, encoding="ascii") as file:
+            threads.append(file.read().count("CLONE_THREAD"))
+    assert threads[1] == threads[0] + 1
 
 
 # --- the deadline while it connects ----------------------------------------------------------------
