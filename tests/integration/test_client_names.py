@@ -1,8 +1,10 @@
 """Names that are looked up without end, anew, or no more; and deadlines that hold meanwhile."""
 
 import contextlib
+import json
 import os
 import re
+import signal
 import socket
 import time
 
@@ -106,6 +108,20 @@ def test_the_object_tells_an_end_before_anybody_was_reached(silence):
     assert result["ending"] == "deadline"
     assert result["reason"] == f"cannot find {NAME}: no answer yet"
     assert (result["address"], result["status"], result["sent"]) == (None, 2, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_a_signal_ends_the_search_in_each_mode(silence, name_server, mode, number):
+    with Client(mode, "--json", *MODES[mode][1:], prefix=silence) as client:
+        name_server.recv(512)
+        start = time.monotonic()
+        client.process.send_signal(number)
+        assert client.wait_exit() == 2
+        assert time.monotonic() - start < within(2)
+    found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
+    assert (found["ending"], found["status"]) == ("interrupted", 2)
+    assert found["reason"] == f"cannot find {NAME}: no answer yet"
 
 
 @pytest.mark.skipif(not tracing.can_trace(), reason="strace(1) may attach to nobody")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import time
 
@@ -127,3 +128,44 @@ def test_nobody_who_is_up_in_time(kind):
         found = json_of("--wait-until-up", seconds, uri, status=2)
     assert (found["ending"], found["sent"]) == ("down", 0)
     assert text in found["reason"]
+
+
+# --- ended before that ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["refused", "unresolved", "closed", "silent", "mute"])
+def test_the_deadline_ends_the_waiting(kind):
+    deadline = lasting(0.3)
+    with never_up(kind) as (uri, _):
+        begun = time.monotonic()
+        found = json_of("-w", deadline, *UP, uri, status=2)
+        assert deadline <= time.monotonic() - begun < within(deadline)
+    assert (found["ending"], found["sent"], found["status"]) == ("deadline", 0, 2)
+    assert found["reason"].startswith("not up yet: ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_a_signal_ends_the_waiting(mode, number):
+    messages = ["text"] if mode == "send" else []
+    with faulty.datagrams(lambda *_: []) as server:
+        with Client(mode, *UP, server.uri, *messages) as client:
+            eventually(lambda: server.received, "it asks")
+            begun = time.monotonic()
+            client.process.send_signal(number)
+            assert client.wait_exit() == 2
+            assert time.monotonic() - begun < within(0.5)
+    assert client.err.lines == [f"echod-client: not up yet: {at(server).address}: no answer"]
+    assert bool(client.out.matching("^0 sent, 0 received, loss unknown, ")) == (mode == "ping")
+
+
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_a_stdout_that_fails_ends_the_waiting(mode):
+    """That is told alone."""
+    messages = ["text"] if mode == "send" else []
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh"]
+    with never_up("silent") as (uri, _):
+        result = run(mode, *UP, uri, *messages, prefix=closed)
+    told = [line for line in result.stderr.splitlines() if not line.startswith("nothing was sent")]
+    assert told == ["echod-client: cannot write: Bad file descriptor"]
+    assert result.returncode == 1
