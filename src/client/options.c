@@ -5,7 +5,10 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/spelling.h"
+#include "client/report.h"
 #include "net/protocol.h"
 
 /* Where the descriptions begin in --help. */
@@ -20,7 +23,8 @@ static const struct row {
 } rows[] = {
 	{ OPTIONS_OF_ALL, '4', "ipv4", NULL, "use IPv4 only" },
 	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
-	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC", "for each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC",
+	    "for the name and each address tried (default 10)" },
 	{ OPTIONS_OF_ALL, OPTION_WAIT_UNTIL_UP, "wait-until-up", "SEC",
 	    "begin when somebody answers, so long" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
@@ -35,7 +39,7 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'O', "outstanding", NULL, "tell each missing reply" },
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
-	    "TCP: connect again when the peer ends the connection" },
+	    "TCP: connect again when the connection ends or is silent" },
 	{ OPTIONS_OF_PING, OPTION_MAX_LOSS, "max-loss", "PERCENT", "else it is a fault" },
 	{ OPTIONS_OF_PING, OPTION_MAX_RTT, "max-rtt", "STAT:TIME",
 	    "else it is a fault, as in p99:5ms" },
@@ -49,6 +53,12 @@ static const struct row {
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const char *const modes[] = {
+	[OPTIONS_OF_PING] = "ping",
+	[OPTIONS_OF_PIPE] = "pipe",
+	[OPTIONS_OF_SEND] = "send",
+};
 
 static const char *const heads[] = {
 	[OPTIONS_OF_ALL] = "All modes:",
@@ -71,19 +81,27 @@ static const char statuses[] =
     "Exit status: 0 all came back and was right, 1 something did not, 2 usage or\n"
     "nothing to talk to.  See echod-client(1).\n";
 
-int
-options_next(enum option_group mode, int argc, char **argv)
+static bool
+is_of(const struct row *row, enum option_group mode)
+{
+	return row->group == OPTIONS_OF_ALL || row->group == mode;
+}
+
+/* As getopt_long(3), but that it says nothing, and returns ':' where a value is missing. */
+static int
+next(enum option_group mode, int argc, char **argv)
 {
 	static struct option table[COUNT + 1];
-	static char letters[2 * COUNT + 1];
+	static char letters[2 * COUNT + 2];
 	struct option *option = table;
 	char *letter = letters;
 
+	*letter++ = ':';
 	for (size_t i = 0; i < COUNT; i++) {
 		const struct row *row = &rows[i];
 		const int argument = row->argument != NULL ? required_argument : no_argument;
 
-		if (row->group != OPTIONS_OF_ALL && row->group != mode)
+		if (!is_of(row, mode))
 			continue;
 		*option++ = (struct option){ row->name, argument, NULL, row->letter };
 		if (row->letter <= UCHAR_MAX)
@@ -93,8 +111,157 @@ options_next(enum option_group mode, int argc, char **argv)
 	}
 	*option = (struct option){ NULL, 0, NULL, 0 };
 	*letter = '\0';
+	opterr = 0;
 	return getopt_long(argc, argv, letters, table, NULL);
 }
+
+/* --- what is no option ------------------------------------------------------------------ */
+
+/* Returns the row of this letter, or of this name, in any mode, the given one first; or NULL. */
+static const struct row *
+find(enum option_group mode, int letter, const char *name)
+{
+	const struct row *found = NULL;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		const struct row *row = &rows[i];
+		const bool same = name != NULL ? strcmp(row->name, name) == 0 :
+		    row->letter == letter;
+
+		if (same && (found == NULL || is_of(row, mode)))
+			found = row;
+	}
+	return found;
+}
+
+/* Returns the long name of `mode` that `name` was meant to be, or NULL. */
+static const char *
+find_near(enum option_group mode, const char *name)
+{
+	const char *nearest = NULL;
+	size_t least = SPELLING_NEAR + 1;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		const size_t distance = spelling_distance(name, rows[i].name);
+
+		if (is_of(&rows[i], mode) && distance < least && distance < strlen(name) - 1) {
+			least = distance;
+			nearest = rows[i].name;
+		}
+	}
+	return nearest;
+}
+
+/* `word` is as it was written, `name` without its dashes; `row` one of another mode, or NULL. */
+static void
+tell_unknown(enum option_group mode, const char *word, const char *name, const struct row *row)
+{
+	const char *near = find_near(mode, name);
+
+	if (row != NULL)
+		report_fault("%s is an option of %s: the mode comes first, as in "
+		    "\"echod-client %s %s\"", word, modes[row->group], modes[row->group], word);
+	else if (near != NULL)
+		report_fault("there is no option %s: did you mean --%s?", word, near);
+	else
+		report_fault("there is no option %s", word);
+}
+
+/* The names that begin with `name` are several. */
+static bool
+is_ambiguous(enum option_group mode, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < COUNT; i++)
+		count += is_of(&rows[i], mode) && strncmp(rows[i].name, name, strlen(name)) == 0;
+	return count > 1;
+}
+
+static void
+tell_long(enum option_group mode, const char *word)
+{
+	char name[64];
+	const struct row *row;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	row = find(mode, 0, name);
+	if (row != NULL && is_of(row, mode))
+		report_fault("--%s takes no value", row->name);
+	else if (is_ambiguous(mode, name))
+		report_fault("--%s may be several options", name);
+	else
+		tell_unknown(mode, word, name, row);
+}
+
+/* Of "-json", at its first letter, a long name may have been meant. */
+static void
+tell_letter(enum option_group mode, const char *word)
+{
+	const char letter[] = { '-', (char)optopt, '\0' };
+	const struct row *row = find(mode, optopt, NULL);
+	const bool whole = word != NULL && word[0] == '-' && word[1] == (char)optopt &&
+	    find_near(mode, word + 1) != NULL;
+
+	tell_unknown(mode, whole ? word : letter, whole ? word + 1 : letter + 1, whole ? NULL : row);
+}
+
+/* getopt_long(3) is behind a word that begins with "--", and behind one of letters at its end. */
+static void
+tell(enum option_group mode, int result, int argc, char **argv)
+{
+	const char *behind = argv[optind - 1];
+	const struct row *row = find(mode, optopt, NULL);
+
+	if (result == ':' && strncmp(behind, "--", 2) == 0)
+		report_fault("%s needs a value", behind);
+	else if (result == ':')
+		report_fault("-%c needs a value", optopt);
+	else if (strncmp(behind, "--", 2) == 0 &&
+	    (optopt == 0 || (row != NULL && is_of(row, mode))))
+		tell_long(mode, behind);
+	else
+		tell_letter(mode, optind < argc ? argv[optind] : behind);
+}
+
+int
+options_next(enum option_group mode, int argc, char **argv)
+{
+	const int result = next(mode, argc, argv);
+
+	if (result != '?' && result != ':')
+		return result;
+	tell(mode, result, argc, argv);
+	return '?';
+}
+
+/* --- modes ------------------------------------------------------------------------------ */
+
+bool
+options_is_mode(const char *word)
+{
+	return options_near_mode(word) != NULL && spelling_distance(word,
+	    options_near_mode(word)) == 0;
+}
+
+const char *
+options_near_mode(const char *word)
+{
+	const char *nearest = NULL;
+	size_t least = SPELLING_NEAR + 1;
+
+	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_SEND; i++) {
+		const size_t distance = spelling_distance(word, modes[i]);
+
+		if (distance < least && (distance < 2 || *word == *modes[i])) {
+			least = distance;
+			nearest = modes[i];
+		}
+	}
+	return nearest;
+}
+
+/* --- help ------------------------------------------------------------------------------- */
 
 static void
 print_row(const struct row *row)

@@ -89,7 +89,8 @@ report_object(enum ending ending, const char *reason, int status)
 	return status;
 }
 
-static void __attribute__((noreturn, format(printf, 2, 0)))
+/* Returns the status to exit with. */
+static int __attribute__((format(printf, 2, 0)))
 give_up(enum ending ending, const char *format, va_list args)
 {
 	char *text = NULL;
@@ -102,25 +103,31 @@ give_up(enum ending ending, const char *format, va_list args)
 	else
 		report_fault("%s", reason);
 	free(text);
-	exit(report_flush(status));
+	return report_flush(status);
 }
 
 void
 report_unusable(const char *format, ...)
 {
 	va_list args;
+	int status;
 
 	va_start(args, format);
-	give_up(ENDING_ERROR, format, args);
+	status = give_up(ENDING_ERROR, format, args);
+	va_end(args);
+	exit(status);
 }
 
 void
 report_unreached(enum ending ending, const char *format, ...)
 {
 	va_list args;
+	int status;
 
 	va_start(args, format);
-	give_up(ending, format, args);
+	status = give_up(ending, format, args);
+	va_end(args);
+	exit(status);
 }
 
 /* --- stdout -------------------------------------------------------------------------- */

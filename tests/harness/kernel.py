@@ -64,9 +64,9 @@ def _connections(state, condition):
     return [tuple(int(end.rpartition(":")[2]) for end in line.split()[2:4]) for line in lines]
 
 
-def has_syn_sent(port):
-    """True while anybody's IPv4 connection to this port waits for its answer."""
-    return bool(_connections("syn-sent", f"dport = :{port}"))
+def syns_sent(port):
+    """How many IPv4 connections to this port wait for their answer, whoever's they are."""
+    return len(_connections("syn-sent", f"dport = :{port}"))
 
 
 def in_last_ack(port):

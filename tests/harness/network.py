@@ -53,6 +53,7 @@ def _run(command, **named):
     result = subprocess.run(command, capture_output=True, text=True, check=False, **named)
     if result.returncode != 0:
         raise Unavailable(f"{command}: {result.stderr.strip()}")
+    return result.stdout
 
 
 class Side:
@@ -70,7 +71,8 @@ class Side:
         return os.readlink(self.path) != os.readlink("/proc/self/ns/net")
 
     def run(self, commands):
-        _run([*self.prefix, "sh", "-e", "-c", commands])
+        """Returns what they print."""
+        return _run([*self.prefix, "sh", "-e", "-c", commands])
 
     @contextlib.contextmanager
     def inside(self):
@@ -122,13 +124,22 @@ class Network:
         self.host = Side()
         self.peer = Side()
 
-    def connect(self):
+    def _lay(self, name):
         _run(
             [
-                *("ip", "link", "add", "cable", "netns", str(self.host.holder.pid)),
-                *("type", "veth", "peer", "name", "cable", "netns", str(self.peer.holder.pid)),
+                *("ip", "link", "add", name, "netns", str(self.host.holder.pid)),
+                *("type", "veth", "peer", "name", name, "netns", str(self.peer.holder.pid)),
             ]
         )
+
+    def connect_again(self, host, peer):
+        """By another cable, on which they have these addresses."""
+        self._lay("second")
+        for side, address in (self.host, host), (self.peer, peer):
+            side.run(f"ip address add {address}/24 dev second; ip link set second up")
+
+    def connect(self):
+        self._lay("cable")
         self.host.run(HOST_COMMANDS)
         self.peer.run(PEER_COMMANDS)
         self._host_hardware = self.host.hardware_address()

@@ -147,9 +147,11 @@ def run_outcome(json_options, mode, serve, options, named):
         server = stack.enter_context(serve())
         for name, value in named.items():
             named[name] = stack.enter_context(value()) if callable(value) else value
-        if serve is unreachable:  # no sanitizer looks for leaks in what is traced
+        if serve is unreachable:
+            named["prefix"] = STRACE
+        if "prefix" in named:  # no sanitizer looks for leaks in what is traced, or without files
             leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-            named.update(prefix=STRACE, env={**os.environ, "ASAN_OPTIONS": leaks})
+            named["env"] = {**os.environ, "ASAN_OPTIONS": leaks}
         result = run(*arguments, server.uri, *(["text"] if mode == "send" else []), **named)
     return result.returncode, (
         result.stderr if mode == "pipe" else result.stdout.decode(errors="replace")

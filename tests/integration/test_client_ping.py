@@ -91,9 +91,11 @@ def test_the_interval_is_a_second_by_default(target):
 
 
 def test_the_deadline_ends_it(target):
+    start = time.monotonic()
     result = json_of("-w", 0.2, "-i", 0.01, target.uri)
+    assert time.monotonic() - start >= 0.2
     assert result["ending"] == "deadline"
-    assert 0.2 <= result["seconds"] < 0.2 + within(1)
+    assert result["seconds"] < 0.2 + within(1)
     assert result["received"] >= 1
 
 
@@ -155,6 +157,7 @@ def test_json_has_every_field(target):
             **dict.fromkeys(COUNTS, 0),
             **{"sent": 4, "received": 4, "unsent": int, "loss": 0.0, "failed": []},
             **{"seconds": float, "ending": "done", "reason": None, "status": 0},
+            **{"strangers": 0, "stranger": None, "reconnects": 0, "seconds_without": 0.0},
         },
     )
 
@@ -286,7 +289,8 @@ def test_what_a_stopped_server_does_not_take_is_not_sent(start):
         eventually(lambda: time.monotonic() > begun + lasting(1), "a second")
         daemon.signal(signal.SIGCONT)
         client.wait_exit()
-        counts = re.search(r"^(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", client.out.lines[-2])
+        line = client.out.lines[-2]
+    counts = re.match(r"(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", line)
     sent, unsent, milliseconds = map(int, counts.groups())
     assert unsent > 200
     check_schedule({"sent": sent, "unsent": unsent, "seconds": milliseconds / 1000}, interval)

@@ -106,8 +106,8 @@ def never_up(kind):
         with faulty.stream(*[deny] * 1000) as server:
             yield server.uri, "it closes the connection"
     else:
-        serve = faulty.datagrams(lambda *_: []) if kind == "silent" else faulty.stream(faulty.unread)
-        with serve as server:
+        silent, mute = faulty.datagrams(lambda *_: []), faulty.stream(faulty.unread)
+        with silent if kind == "silent" else mute as server:
             yield server.uri, "no answer"
 
 

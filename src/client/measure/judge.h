@@ -22,6 +22,9 @@ struct tally {
 	uint64_t spoilt;   /* messages that came back corrupt and not right */
 	uint64_t cut;      /* messages that were on their way when their stream ended */
 	uint64_t unsampled; /* right replies whose time found no memory */
+	uint64_t reconnects; /* connections, or sockets for datagrams, after the first */
+	int64_t without;     /* for how long the peer was away, in nanoseconds */
+	uint64_t strangers;  /* datagrams from others than the peer */
 	struct samples rtt;
 };
 

@@ -4,47 +4,20 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/interrupt.h"
 #include "client/modes.h"
-#include "client/ping/ping_options.h"
-#include "client/ping/ping_report.h"
-#include "client/ping/ping_verdict.h"
+#include "client/ping/ping_internal.h"
 #include "client/report.h"
 #include "client/standard.h"
 #include "client/timing.h"
-#include "client/transport/reach.h"
 #include "client/transport/up.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
-
-struct ping {
-	struct ping_options options;
-	struct judge *judge;
-	struct channel *channel;
-	char peer[ADDRESS_TEXT_SIZE];
-	struct event_base *base;
-	struct event *send_timer, *wait_timer, *deadline_timer;
-	struct event *quit;
-	int64_t started, next_send; /* timing_now() */
-	size_t unsent;  /* bytes of the last message that the socket did not take */
-	size_t partial; /* bytes of a reply that have come: streams */
-	int trouble;    /* the errno that was told last: what goes on is told once */
-	bool refused;   /* nobody listens for datagrams */
-	bool blocked;   /* the peer took no more bytes when that was last told */
-	bool ended;
-	struct ping_end end;
-	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
-};
-
-static bool
-is_stream(const struct ping *ping)
-{
-	return channel_is_stream(&ping->options.common.wish);
-}
 
 static void
 end(struct ping *ping, enum ending why)
@@ -77,13 +50,16 @@ look_for_end(struct ping *ping)
 		event_del(ping->wait_timer);
 }
 
-static void
-tell_trouble(struct ping *ping, int error)
+void
+ping_tell_trouble(struct ping *ping, int error)
 {
 	if (ping->trouble != error)
 		ping_print_trouble(&ping->options, ping->peer, error);
 	ping->trouble = error;
-	ping->refused |= error == ECONNREFUSED;
+	if (error != ECONNREFUSED)
+		return;
+	ping->refused = true;
+	outage_forget(&ping->outage); /* its host is there */
 }
 
 /* --- receiving ------------------------------------------------------------------- */
@@ -97,66 +73,104 @@ take_reply(struct ping *ping, struct reply reply)
 	look_for_end(ping);
 }
 
+void
+ping_cut(struct ping *ping, int error)
+{
+	ping->end.lost = true;
+	ping->end.error = error;
+	outage_forget(&ping->outage);
+	judge_cut(ping->judge);
+	channel_close(ping->channel);
+	look_for_end(ping);
+}
+
 /* `error` is 0 where the peer closed in order. */
 static void
 lose_connection(struct ping *ping, int error)
 {
 	ping_print_lost(&ping->options, ping->peer, error);
-	ping->end.lost = true;
-	ping->end.error = error;
-	judge_cut(ping->judge);
-	if (!ping->options.reconnect) {
+	if (ping->options.reconnect)
+		outage_begin(&ping->outage, timing_now());
+	else
 		end(ping, ending_of_error(error));
-		return;
-	}
-	channel_close(ping->channel);
-	look_for_end(ping);
+	ping_cut(ping, error);
 }
 
-/* These two return false when there is nothing more to read now. */
+/* These two return false when there is nothing more to read now; *now is when it came. */
 static bool
-receive_stream(struct ping *ping)
+receive_stream(struct ping *ping, int64_t *now)
 {
 	const size_t size = ping->options.size;
-	int64_t now;
 	const ssize_t n = channel_receive(ping->channel, ping->in + ping->partial,
-	    size - ping->partial, &now);
+	    size - ping->partial, now);
 
 	if (n == -1) {
 		if (errno != EAGAIN)
 			lose_connection(ping, errno);
 		return false;
 	}
+	ping_hear(ping, *now);
 	ping->partial += (size_t)n;
 	if (ping->partial < size)
 		return true;
 	ping->partial = 0;
-	take_reply(ping, judge_stream(ping->judge, ping->in, now));
+	take_reply(ping, judge_stream(ping->judge, ping->in, *now));
 	return true;
 }
 
 static bool
-receive_datagram(struct ping *ping)
+receive_datagram(struct ping *ping, int64_t *now)
 {
-	int64_t now;
-	const ssize_t n = channel_receive(ping->channel, ping->in, sizeof(ping->in), &now);
+	const ssize_t n = channel_receive(ping->channel, ping->in, sizeof(ping->in), now);
 
-	if (n >= 0)
-		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, now));
-	else if (errno != EAGAIN)
-		tell_trouble(ping, errno);
+	if (n >= 0) {
+		ping_hear(ping, *now);
+		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, *now));
+	} else if (errno != EAGAIN) {
+		ping_tell_trouble(ping, errno);
+	}
 	return n >= 0;
 }
 
-/* Nothing is read after the end: a peer may close at once when it has answered all. */
+/*
+ * Receives what had come by `until`, and a few things more.  Nothing is read after the end: a
+ * peer may close at once when it has answered all.
+ */
+static void
+receive_until(struct ping *ping, int64_t until)
+{
+	int64_t now = INT64_MIN;
+
+	for (int i = 0; (i < TURN_RECEIVES || now < until) && !ping->ended; i++)
+		if (channel_state(ping->channel) != CHANNEL_OPEN ||
+		    !(ping_is_stream(ping) ? receive_stream : receive_datagram)(ping, &now))
+			break;
+}
+
 static void
 receive(void *arg)
 {
-	struct ping *ping = arg;
+	receive_until(arg, INT64_MIN);
+}
 
-	for (int i = 0; i < TURN_RECEIVES && !ping->ended; i++)
-		if (!(is_stream(ping) ? receive_stream(ping) : receive_datagram(ping)))
-			break;
+/* It ends nothing and is no reply, whatever it says; one for each message is told. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	struct ping *ping = arg;
+	char from[ADDRESS_TEXT_SIZE];
+	uint64_t seq;
+
+	ping->judge->tally.strangers = channel_strangers(ping->channel, from);
+	if (message_read(ping->judge->token, head, kept, &seq))
+		outage_forget(&ping->outage); /* another socket would not help */
+	else
+		seq = 0;
+	if (!ping->told_stranger)
+		ping_print_stranger(&ping->options, from, strcmp(from, ping->stranger) != 0, seq,
+		    size);
+	ping->told_stranger = true;
+	snprintf(ping->stranger, sizeof(ping->stranger), "%s", from);
 }
 
 /* Where the process was stopped, what came meanwhile is read before it is called missing. */
@@ -169,8 +183,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (channel_state(ping->channel) == CHANNEL_OPEN)
-		receive(ping);
+	receive_until(ping, now);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
 	look_for_end(ping);
@@ -178,83 +191,93 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 /* --- sending --------------------------------------------------------------------- */
 
-/* An ICMP error to an earlier datagram is told once, in place of sending this one. */
+/* The socket's own address, or the way from there, is no more; another socket may have one. */
+static bool
+is_of_the_socket(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	    error == EHOSTUNREACH || error == ENETDOWN;
+}
+
+/* Returns 0, EAGAIN where it is not taken now, or what is wrong. */
+static int
+try_datagram(struct ping *ping)
+{
+	return channel_send(ping->channel, ping->out, ping->options.size) == -1 ? errno : 0;
+}
+
+/* Returns how many bytes need no further care, or -1. */
 static ssize_t
 send_datagram(struct ping *ping)
 {
-	const size_t size = ping->options.size;
-	ssize_t n = channel_send(ping->channel, ping->out, size);
+	const int news = try_datagram(ping);
+	int error = news;
 
-	if (n == -1 && (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)) {
-		tell_trouble(ping, errno);
-		n = channel_send(ping->channel, ping->out, size);
+	/* An ICMP error to an earlier datagram is told once, in place of sending this one. */
+	if (news != 0 && news != EAGAIN)
+		error = try_datagram(ping);
+	if (error != news)
+		ping_tell_trouble(ping, news);
+	if (error == EAGAIN)
+		return -1;
+	if (is_of_the_socket(error) && !ping->renewed) {
+		ping->renewed = true;
+		ping_reconnect(ping);
+		return -1;
 	}
-	if (n == -1 && errno != EAGAIN) {
-		tell_trouble(ping, errno);
-		return (ssize_t)size; /* gone: it is missing */
-	}
-	return n;
+	if (error != 0)
+		ping_tell_trouble(ping, error); /* gone: it is missing */
+	return (ssize_t)ping->options.size;
 }
 
 /* Sends what is left of the last message. */
-static void
-send_rest(void *arg)
+void
+ping_send_rest(void *arg)
 {
 	struct ping *ping = arg;
 	const unsigned char *rest = ping->out + ping->options.size - ping->unsent;
 	ssize_t n;
 
-	if (is_stream(ping))
+	if (ping_is_stream(ping))
 		n = channel_send(ping->channel, rest, ping->unsent);
 	else
 		n = send_datagram(ping);
 	if (n >= 0)
 		ping->unsent -= (size_t)n;
-	channel_want_write(ping->channel, ping->unsent > 0);
+	if (channel_state(ping->channel) == CHANNEL_OPEN)
+		channel_want_write(ping->channel, ping->unsent > 0);
 }
 
+/* The next message becomes the one that is to be sent. */
 static void
-send_message(struct ping *ping)
+take_message(struct ping *ping)
 {
-	ping->blocked = false;
+	const int64_t now = timing_now();
+
+	ping->blocked = ping->told_stranger = ping->renewed = false;
 	judge_write(ping->judge, ping->out);
 	ping->unsent = ping->options.size;
-	judge_sent(ping->judge, timing_now());
-	send_rest(ping);
+	judge_sent(ping->judge, now);
+	outage_sent(&ping->outage, now);
+}
+
+void
+ping_send_message(struct ping *ping)
+{
+	take_message(ping);
+	ping_send_rest(ping);
+	ping_watch_silence(ping);
 	look_for_end(ping);
 }
 
-/* --- connecting again -------------------------------------------------------------- */
-
-/* The message that was due is sent at once. */
+/* Of datagrams the one that is due is sent, whether or not there is a way. */
 static void
-on_connected(void *arg, int error)
+begin_again(struct ping *ping)
 {
-	struct ping *ping = arg;
-
-	if (error != 0) {
-		ping->judge->tally.unsent++;
-		if (ping->trouble != error)
-			report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
-		ping->trouble = error;
-		return;
-	}
-	ping->trouble = 0;
-	channel_want_read(ping->channel, true);
-	ping_print_connected(&ping->options, ping->peer, ping->channel);
-	send_message(ping);
-}
-
-/* A new connection starts a new stream: what was on its way is gone with the old one. */
-static void
-reconnect(struct ping *ping)
-{
-	int error;
-
-	ping->partial = ping->unsent = 0;
-	error = channel_connect(ping->channel, NULL, on_connected, ping);
-	if (error != 0)
-		on_connected(ping, error);
+	if (!ping_is_stream(ping))
+		take_message(ping);
+	ping_reconnect(ping);
+	look_for_end(ping);
 }
 
 static void
@@ -272,7 +295,7 @@ set_next(struct ping *ping)
 	const int64_t interval = timing_nanoseconds(ping->options.interval), now = timing_now();
 
 	ping->next_send += interval;
-	if (ping->next_send < now - interval) {
+	if (has_more(ping) && ping->next_send < now - interval) {
 		const int64_t passed = (now - ping->next_send) / interval + 1;
 
 		ping->judge->tally.unsent += (uint64_t)passed;
@@ -280,26 +303,33 @@ set_next(struct ping *ping)
 	}
 }
 
+/* True while a message waits for a connection, or a socket. */
+static bool
+is_connecting(const struct ping *ping)
+{
+	return reach_is_under_way(ping->reach) ||
+	    channel_state(ping->channel) == CHANNEL_CONNECTING;
+}
+
 /* A message is due. */
 static void
 on_send(evutil_socket_t fd, short what, void *arg)
 {
 	struct ping *ping = arg;
-	const enum channel_state state = channel_state(ping->channel);
 
 	(void)fd;
 	(void)what;
 	if (!has_more(ping))
-		return; /* the last one was sent by on_connected() */
-	if (state == CHANNEL_CLOSED) {
-		reconnect(ping);
-	} else if (state == CHANNEL_CONNECTING) {
-		ping->judge->tally.unsent++; /* one waits for the connection already */
+		return; /* the last one was sent when the connection was there */
+	if (is_connecting(ping)) {
+		ping->judge->tally.unsent++; /* one waits for it already */
+	} else if (channel_state(ping->channel) == CHANNEL_CLOSED) {
+		begin_again(ping);
 	} else if (ping->unsent > 0 || judge_is_full(ping->judge)) {
 		ping->judge->tally.unsent++;
 		tell_blocked(ping);
 	} else {
-		send_message(ping);
+		ping_send_message(ping);
 	}
 	set_next(ping);
 	if (has_more(ping))
@@ -308,18 +338,26 @@ on_send(evutil_socket_t fd, short what, void *arg)
 
 /* --- signals and the deadline ------------------------------------------------------ */
 
+/* What has come counts, though the process was stopped. */
+static void
+break_off(struct ping *ping, enum ending why)
+{
+	receive_until(ping, timing_now());
+	end(ping, why);
+}
+
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end(arg, ENDING_DEADLINE);
+	break_off(arg, ENDING_DEADLINE);
 }
 
 static void
 on_interrupt(void *arg)
 {
-	end(arg, ENDING_INTERRUPTED);
+	break_off(arg, ENDING_INTERRUPTED);
 }
 
 static void
@@ -340,22 +378,28 @@ on_quit(evutil_socket_t fd, short what, void *arg)
 
 /* --- start and end ------------------------------------------------------------------- */
 
-static const struct channel_user channel_user = { .readable = receive, .writable = send_rest };
+static const struct channel_user channel_user = {
+	.readable = receive,
+	.writable = ping_send_rest,
+	.stranger = on_stranger,
+};
 
 static bool
 prepare(struct ping *ping)
 {
-	ping->judge = judge_new(is_stream(ping), ping->options.size, ping->options.wait);
-	if (ping->judge == NULL)
+	ping->judge = judge_new(ping_is_stream(ping), ping->options.size, ping->options.wait);
+	ping->channel = channel_new(ping->base, &ping->options.common.wish);
+	if (ping->judge == NULL || ping->channel == NULL)
 		return false;
 	channel_serve(ping->channel, &channel_user, ping);
-	channel_want_read(ping->channel, true);
+	ping->reach = reach_new(ping->base, ping->channel, &ping->options.common.wish);
 	ping->send_timer = evtimer_new(ping->base, on_send, ping);
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
+	ping->silence_timer = evtimer_new(ping->base, ping_on_silence, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	return ping->send_timer != NULL && ping->wait_timer != NULL &&
-	    ping->deadline_timer != NULL && ping->quit != NULL &&
+	return ping->reach != NULL && ping->send_timer != NULL && ping->wait_timer != NULL &&
+	    ping->silence_timer != NULL && ping->deadline_timer != NULL && ping->quit != NULL &&
 	    event_add(ping->quit, NULL) == 0 &&
 	    interrupt_watch(ping->base, on_interrupt, ping) &&
 	    standard_watch(ping->base, on_stdout_failed, ping);
@@ -366,13 +410,16 @@ dispose(struct ping *ping)
 {
 	interrupt_unwatch();
 	standard_unwatch();
+	reach_free(ping->reach);
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
+	event_free(ping->silence_timer);
 	event_free(ping->deadline_timer);
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
+	free(ping->fault);
 	free(ping);
 }
 
@@ -381,9 +428,10 @@ fields(const void *arg)
 {
 	static const struct tally nothing;
 	const struct ping *ping = arg;
+	const bool reached = *ping->peer != '\0';
 
 	return ping_fields(&ping->options, ping->judge != NULL ? &ping->judge->tally : &nothing,
-	    ping->started, ping->channel);
+	    ping->started, reached ? ping->channel : NULL);
 }
 
 /* Tells how it ended.  Returns the exit status. */
@@ -401,25 +449,54 @@ conclude(const struct ping *ping)
 	return verdict.status;
 }
 
+/* Tells what it waited for when it ended before anybody was reached.  Returns the exit status. */
+static int
+give_up(const struct ping *ping, const char *fault)
+{
+	if (report_is_object())
+		return report_object(ping->end.ending, fault, EXIT_USAGE);
+	if (ping->end.ending != ENDING_STDOUT_FAILED) /* report_flush() tells why */
+		report_fault("%s", fault);
+	ping_print_summary(&ping->options, &ping->judge->tally, ping->started, stdout);
+	return EXIT_USAGE;
+}
+
+static void
+talk(struct ping *ping)
+{
+	struct tally *tally = &ping->judge->tally;
+
+	channel_peer(ping->channel, ping->peer);
+	channel_want_read(ping->channel, true);
+	ping_print_start(&ping->options, ping->peer);
+	ping_print_connected(&ping->options, ping->peer, ping->channel);
+	ping->started = ping->next_send = timing_now();
+	timing_arm(ping->send_timer, ping->next_send);
+	event_base_dispatch(ping->base);
+	if (ping_is_stream(ping) && is_connecting(ping))
+		tally->unsent++; /* the one that waits for it */
+	tally->without = outage_total(&ping->outage, timing_now());
+	if (ping->end.ending == ENDING_DONE && ping->refused &&
+	    tally->received + tally->corrupt == 0)
+		ping->end.ending = ENDING_REFUSED;
+}
+
 static int
 run(struct ping *ping)
 {
 	const struct ping_options *options = &ping->options;
-	const struct tally *tally = &ping->judge->tally;
+	const char *fault;
 
-	ping_print_start(options, ping->peer);
-	ping_print_connected(options, ping->peer, ping->channel);
-	ping->started = ping->next_send = timing_now();
+	ping->started = timing_now();
 	if (options->deadline > 0)
 		timing_arm(ping->deadline_timer,
 		    ping->started + timing_nanoseconds(options->deadline));
-	timing_arm(ping->send_timer, ping->next_send);
-	event_base_dispatch(ping->base);
-	if (channel_state(ping->channel) == CHANNEL_CONNECTING)
-		ping->judge->tally.unsent++; /* the one that waits for it */
-	if (ping->end.ending == ENDING_DONE && ping->refused &&
-	    tally->received + tally->corrupt == 0)
-		ping->end.ending = ENDING_REFUSED;
+	fault = reach_now(ping->reach);
+	if (fault != NULL && !ping->ended)
+		common_unreached(&options->common, reach_ending(ping->reach), fault);
+	if (fault != NULL)
+		return report_flush(give_up(ping, fault));
+	talk(ping);
 	return report_flush(conclude(ping));
 }
 
@@ -427,8 +504,6 @@ int
 ping_main(int argc, char **argv)
 {
 	struct ping *ping = calloc(1, sizeof(*ping));
-	enum ending ending;
-	char fault[512];
 	int status;
 
 	if (ping == NULL)
@@ -440,11 +515,6 @@ ping_main(int argc, char **argv)
 		    ping });
 	ping->base = timing_base_new(false);
 	up_await(ping->base, &ping->options.common.wish, ping->options.common.until_up, true);
-	ping->channel = reach(ping->base, &ping->options.common.wish, &ending, fault,
-	    sizeof(fault));
-	if (ping->channel == NULL)
-		report_unreached(ending, "%s", fault);
-	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = run(ping);

@@ -32,8 +32,8 @@ ping_print_connected(const struct ping_options *options, const char *peer,
 }
 
 static void
-print_head_of_line(const struct ping_options *options, const char *peer,
-    const struct reply *reply)
+print_head_of_line(const struct ping_options *options, const char *from, size_t size,
+    uint64_t seq)
 {
 	struct timeval now;
 
@@ -41,9 +41,9 @@ print_head_of_line(const struct ping_options *options, const char *peer,
 		gettimeofday(&now, NULL);
 		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
 	}
-	printf("%zu bytes from %s: ", reply->size, peer);
-	if (reply->seq != 0)
-		printf("seq=%llu ", (unsigned long long)reply->seq);
+	printf("%zu bytes from %s: ", size, from);
+	if (seq != 0)
+		printf("seq=%llu ", (unsigned long long)seq);
 }
 
 void
@@ -51,7 +51,7 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 {
 	if (!talks(options))
 		return;
-	print_head_of_line(options, peer, reply);
+	print_head_of_line(options, peer, reply->size, reply->seq);
 	switch (reply->verdict) {
 	case REPLY_RIGHT:
 		printf("time=%.3f ms%s%s\n", reply->rtt * 1000, reply->late ? " (late)" : "",
@@ -114,6 +114,34 @@ ping_print_blocked(const struct ping_options *options, const char *peer)
 }
 
 void
+ping_print_silent(const struct ping_options *options, const char *peer, double seconds)
+{
+	if (!options->common.json)
+		printf("no answer from %s for %g s\n", peer, seconds);
+}
+
+void
+ping_print_back(const struct ping_options *options, const char *peer,
+    const struct channel *channel, double seconds)
+{
+	char local[ADDRESS_TEXT_SIZE];
+
+	if (!options->common.json)
+		printf("%s answers %s again, after %.3f s\n", peer,
+		    channel_local(channel, local), seconds);
+}
+
+void
+ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
+    uint64_t seq, size_t size)
+{
+	if (options->common.json || (options->quiet && !is_new))
+		return;
+	print_head_of_line(options, from, size, seq);
+	printf("(stranger)\n");
+}
+
+void
 ping_print_trouble(const struct ping_options *options, const char *peer, int error)
 {
 	if (options->common.json)
@@ -156,11 +184,16 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 	print_count(stream, tally->cut, "cut");
 	print_count(stream, tally_undecided(tally), "undecided");
 	print_count(stream, tally->unsent, "not sent");
+	print_count(stream, tally->strangers, "from strangers");
 	if (tally_judged(tally) > 0)
 		fprintf(stream, ", %.4g%% loss", tally_loss(tally) * 100);
 	else
 		fputs(", loss unknown", stream);
 	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
+	if (tally->reconnects > 0 || tally->without > 0)
+		fprintf(stream, "%llu reconnects, %.0f ms without an answer\n",
+		    (unsigned long long)tally->reconnects,
+		    timing_seconds(tally->without) * 1000);
 	if (tally->unsampled > 0)
 		report_fault("out of memory: the times of %llu replies are not counted",
 		    (unsigned long long)tally->unsampled);
@@ -213,12 +246,14 @@ failed_array(const struct thresholds *thresholds, const struct tally *tally)
 static json_t *
 counts_object(const struct tally *tally)
 {
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI}", "sent", (json_int_t)tally->sent,
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sf}", "sent", (json_int_t)tally->sent,
 	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
 	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
 	    "cut", (json_int_t)tally->cut, "undecided", (json_int_t)tally_undecided(tally),
-	    "unsent", (json_int_t)tally->unsent);
+	    "unsent", (json_int_t)tally->unsent, "strangers", (json_int_t)tally->strangers,
+	    "reconnects", (json_int_t)tally->reconnects,
+	    "seconds_without", timing_seconds(tally->without));
 }
 
 static json_t *
@@ -235,13 +270,14 @@ json_t *
 ping_fields(const struct ping_options *options, const struct tally *tally, int64_t started,
     const struct channel *channel)
 {
-	char address[ADDRESS_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
 	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
 	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
-	json_t *fields = json_pack("{ss? so? sI}",
+	json_t *fields = json_pack("{ss? so? sI ss?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
 	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "size", (json_int_t)options->size);
+	    "size", (json_int_t)options->size, "stranger",
+	    channel != NULL && channel_strangers(channel, stranger) > 0 ? stranger : NULL);
 
 	if (json_object_update(fields, counts) == -1 ||
 	    json_object_update(fields, results) == -1) {

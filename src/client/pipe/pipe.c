@@ -335,6 +335,20 @@ on_readable(void *arg)
 	advance(run);
 }
 
+/* The reply may come from another address than the server's: that is told once. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	const struct pipe_run *run = arg;
+	char from[ADDRESS_TEXT_SIZE];
+
+	(void)head;
+	(void)kept;
+	(void)size;
+	if (channel_strangers(run->channel, from) == 1 && !run->options.common.json)
+		report_fault("%s has sent a datagram and was not asked", from);
+}
+
 /* --- what is next -------------------------------------------------------------------------- */
 
 /* True while it is the server's turn: to take bytes, to give them back, or to close. */
@@ -483,6 +497,7 @@ on_interrupt(void *arg)
 static const struct channel_user channel_user = {
 	.readable = on_readable,
 	.writable = on_writable,
+	.stranger = on_stranger,
 };
 
 static bool
@@ -563,7 +578,7 @@ pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
 	enum ending ending;
-	char fault[512];
+	const char *fault;
 	int status;
 
 	if (run == NULL)
@@ -575,10 +590,11 @@ pipe_main(int argc, char **argv)
 		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	up_await(run->base, &run->options.common.wish, run->options.common.until_up, run->options.compare);
-	run->channel = reach(run->base, &run->options.common.wish, &ending, fault, sizeof(fault));
+	up_await(run->base, &run->options.common.wish, run->options.common.until_up,
+	    run->options.compare);
+	run->channel = reach_first(run->base, &run->options.common.wish, &ending, &fault);
 	if (run->channel == NULL)
-		report_unreached(ending, "%s", fault);
+		common_unreached(&run->options.common, ending, fault);
 	if (!prepare(run))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = copy(run);

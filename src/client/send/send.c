@@ -25,6 +25,9 @@
 /* How often a datagram is sent whose path turns out to have a smaller MTU still. */
 #define SENDINGS_MOST 4
 
+/* So many have a second descriptor each, for strangers. */
+#define HEARING_SOCKETS_MAX 100
+
 struct talker {
 	struct sender *sender;
 	struct channel *channel;
@@ -174,6 +177,19 @@ on_writable(void *arg)
 	channel_want_write(talker->channel, n == -1 || talker->sent < sender->size);
 }
 
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	const struct talker *talker = arg;
+	char from[ADDRESS_TEXT_SIZE];
+
+	(void)head;
+	(void)kept;
+	(void)size;
+	if (channel_strangers(talker->channel, from) == 1 && !talker->sender->common.json)
+		printf("%s: %s has sent a datagram and was not asked\n", talker->name, from);
+}
+
 /* Where the process was stopped, what came meanwhile is read first. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
@@ -295,17 +311,18 @@ send_message(struct sender *sender, const char *message)
 static const struct channel_user channel_user = {
 	.readable = on_readable,
 	.writable = on_writable,
+	.stranger = on_stranger,
 };
 
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
 	enum ending ending;
-	char fault[512];
+	const char *fault;
 
-	talker->channel = reach(sender->base, &sender->common.wish, &ending, fault, sizeof(fault));
+	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
 	if (talker->channel == NULL)
-		report_unreached(ending, "%s", fault);
+		common_unreached(&sender->common, ending, fault);
 	channel_serve(talker->channel, &channel_user, talker);
 	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
@@ -435,6 +452,7 @@ send_main(int argc, char **argv)
 		report_unusable("give a URI and messages; try \"echod-client --help\"");
 	common_take_uri(&sender.common, argv[optind]);
 	check_messages(&sender, argv + optind + 1, argc - optind - 1);
+	sender.common.wish.strangers = sender.count <= HEARING_SOCKETS_MAX;
 	sender.started = timing_now();
 	if (sender.common.json)
 		report_as_object((struct report){ "send", sender.common.uri, stdout, fields,

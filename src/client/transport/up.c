@@ -90,12 +90,15 @@ try_once(struct try *try, struct channel_wish wish, bool answers)
 {
 	const double left = timing_seconds(try->over - timing_now());
 	enum ending ending;
+	const char *fault;
 
 	if (left < wish.timeout)
 		wish.timeout = left > 0.001 ? left : 0.001;
-	try->channel = reach(try->base, &wish, &ending, try->fault, sizeof(try->fault));
-	if (try->channel == NULL)
+	try->channel = reach_first(try->base, &wish, &ending, &fault);
+	if (try->channel == NULL) {
+		snprintf(try->fault, sizeof(try->fault), "%s", fault);
 		return;
+	}
 	if (answers)
 		ask(try);
 	else
