@@ -117,14 +117,6 @@ read_stdin(struct pipe_run *run)
 		finish(run, ENDING_STDIN_FAILED, errno);
 }
 
-/* With these a socket answers for good whose own address this host has no more. */
-static bool
-needs_another_socket(int error)
-{
-	return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EINVAL ||
-	    error == ENETDOWN || error == ENODEV;
-}
-
 /*
  * Of datagrams an error is news of the way there, told once and in place of what was asked
  * for: the MTU of a path, a firewall, a server that is started anew.  What the kernel refused
@@ -137,7 +129,7 @@ take_trouble(struct pipe_run *run, int error)
 		fail_channel(run, error);
 		return;
 	}
-	if (needs_another_socket(error))
+	if (datagrams_need_socket(error))
 		channel_close(run->channel);
 	run->tally.trouble = error;
 	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
@@ -512,7 +504,6 @@ prepare(struct pipe_run *run)
 	channel_want_read(run->channel, true);
 	return run->ring != NULL && run->from_stdin != NULL && run->wait_timer != NULL &&
 	    run->turn_timer != NULL &&
-	    interrupt_watch(run->base, on_interrupt, run) &&
 	    standard_watch(run->base, on_stdout_failed, run);
 }
 
@@ -590,6 +581,8 @@ pipe_main(int argc, char **argv)
 		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
+	if (!interrupt_watch(run->base, on_interrupt, run))
+		report_unusable("cannot start: %s", strerror(errno));
 	up_await(run->base, &run->options.common.wish, run->options.common.until_up,
 	    run->options.compare);
 	run->channel = reach_first(run->base, &run->options.common.wish, &ending, &fault);

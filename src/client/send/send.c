@@ -219,6 +219,7 @@ stop(void *arg)
 	for (size_t i = 0; i < sender->count; i++)
 		if (sender->talkers[i].waits)
 			finish(&sender->talkers[i], ENDING_INTERRUPTED);
+	event_base_loopbreak(sender->base); /* it may still be connecting */
 }
 
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
@@ -320,6 +321,8 @@ open_talker(struct sender *sender, struct talker *talker, size_t longest)
 	enum ending ending;
 	const char *fault;
 
+	if (sender->stopped)
+		report_unreached(ENDING_INTERRUPTED, "interrupted");
 	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
 	if (talker->channel == NULL)
 		common_unreached(&sender->common, ending, fault);
@@ -405,11 +408,12 @@ converse(struct sender *sender, char **messages, int message_count)
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
+	if (!interrupt_watch(sender->base, stop, sender))
+		report_unusable("cannot start: %s", strerror(errno));
 	up_await(sender->base, &sender->common.wish, sender->common.until_up, true);
 	for (size_t i = 0; i < sender->count; i++)
 		open_talker(sender, &sender->talkers[i], longest);
-	if (!interrupt_watch(sender->base, stop, sender) ||
-	    !standard_watch(sender->base, stop, sender))
+	if (!standard_watch(sender->base, stop, sender))
 		report_unusable("cannot start: %s", strerror(errno));
 	for (int i = 0; i < message_count && !sender->stopped; i++)
 		send_message(sender, messages[i]);
