@@ -173,6 +173,20 @@ def test_an_interrupt_ends_connecting(deaf):
         assert client.out.matching("^0 sent, 0 received, ")
 
 
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_sigterm_ends_connecting_in_each_mode(deaf, mode):
+    port = int(deaf.rpartition(":")[2])
+    others = kernel.syns_sent(port)
+    messages = ["text"] if mode == "send" else []
+    with Client(mode, "--json", f"tcp://{deaf}", *messages) as client:
+        eventually(lambda: kernel.syns_sent(port) > others, "it connects")
+        client.process.send_signal(signal.SIGTERM)
+        assert client.wait_exit() == 2
+    found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
+    assert (found["ending"], found["status"]) == ("interrupted", 2)
+    assert found["reason"] == f"cannot connect to {deaf}: no answer yet"
+
+
 # --- connecting again ------------------------------------------------------------------------------
 
 

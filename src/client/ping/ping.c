@@ -186,14 +186,6 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 /* --- sending --------------------------------------------------------------------- */
 
-/* The socket's own address, or the way from there, is no more; another socket may have one. */
-static bool
-is_of_the_socket(int error)
-{
-	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
-	    error == EHOSTUNREACH || error == ENETDOWN;
-}
-
 /* Returns 0, EAGAIN where it is not taken now, or what is wrong. */
 static int
 try_datagram(struct ping *ping)
@@ -215,7 +207,7 @@ send_datagram(struct ping *ping)
 		ping_tell_trouble(ping, news);
 	if (error == EAGAIN)
 		return -1;
-	if (is_of_the_socket(error) && !ping->renewed) {
+	if ((channel_has_no_way(error) || error == EHOSTUNREACH) && !ping->renewed) {
 		ping->renewed = true;
 		ping_reconnect(ping);
 		return -1;

@@ -70,12 +70,6 @@ smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void
-fail_channel(struct pipe_run *run, int error)
-{
-	finish(run, ending_of_error(error), error);
-}
-
 /* Bytes that were sent and have to come back; of datagrams they are one. */
 static uint64_t
 outstanding(const struct pipe_run *run)
@@ -117,14 +111,6 @@ read_stdin(struct pipe_run *run)
 		finish(run, ENDING_STDIN_FAILED, errno);
 }
 
-/* With these a socket answers for good whose own address this host has no more. */
-static bool
-needs_another_socket(int error)
-{
-	return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EINVAL ||
-	    error == ENETDOWN || error == ENODEV;
-}
-
 /*
  * Of datagrams an error is news of the way there, told once and in place of what was asked
  * for: the MTU of a path, a firewall, a server that is started anew.  What the kernel refused
@@ -134,10 +120,10 @@ static void
 take_trouble(struct pipe_run *run, int error)
 {
 	if (is_stream(run) || (error == ECONNREFUSED && run->tally.received == 0)) {
-		fail_channel(run, error);
+		finish(run, ending_of_error(error), error);
 		return;
 	}
-	if (needs_another_socket(error))
+	if (channel_has_no_way(error))
 		channel_close(run->channel);
 	run->tally.trouble = error;
 	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
@@ -183,11 +169,8 @@ on_opened(void *arg, int error)
 static void
 open_again(struct pipe_run *run)
 {
-	int error;
+	const int error = channel_connect(run->channel, NULL, on_opened, run);
 
-	if (channel_state(run->channel) == CHANNEL_CONNECTING)
-		return;
-	error = channel_connect(run->channel, NULL, on_opened, run);
 	if (error != 0)
 		take_trouble(run, error);
 }
@@ -201,10 +184,10 @@ send_some(struct pipe_run *run)
 
 	if (size == 0 || timing_now() < datagrams_turn(&run->datagrams))
 		return;
-	if (channel_state(run->channel) != CHANNEL_OPEN) {
+	if (channel_state(run->channel) == CHANNEL_CLOSED)
 		open_again(run);
+	if (channel_state(run->channel) != CHANNEL_OPEN)
 		return;
-	}
 	n = channel_send(run->channel, ring_at(run->ring, next), size);
 	if (n > 0)
 		count_sent(run, (size_t)n);
@@ -383,7 +366,7 @@ end_waiting_for_datagrams(struct pipe_run *run)
 	const struct pipe_tally *tally = &run->tally;
 
 	if (tally->trouble == ECONNREFUSED)
-		fail_channel(run, tally->trouble);
+		finish(run, ENDING_REFUSED, tally->trouble);
 	else if (run->options.compare || tally->sent < tally->read)
 		finish(run, ENDING_TIMEOUT, tally->trouble);
 	else /* who knows whether a reply was to come */
@@ -415,9 +398,9 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 static void
 want_stdin(struct pipe_run *run, bool wanted)
 {
-	if (wanted && !event_pending(run->from_stdin, EV_READ, NULL))
+	if (wanted)
 		event_add(run->from_stdin, NULL);
-	else if (!wanted)
+	else
 		event_del(run->from_stdin);
 }
 

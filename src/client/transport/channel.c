@@ -75,6 +75,13 @@ channel_state(const struct channel *channel)
 }
 
 bool
+channel_has_no_way(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	    error == ENETDOWN || error == ENODEV;
+}
+
+bool
 channel_has_peer(const struct channel *channel)
 {
 	return channel->peer.sa.sa_family != AF_UNSPEC;
