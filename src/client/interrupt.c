@@ -82,6 +82,12 @@ interrupt_watch(struct event_base *base, void (*interrupted)(void *arg), void *a
 	return true;
 }
 
+bool
+interrupt_came(void)
+{
+	return came != 0;
+}
+
 void
 interrupt_unwatch(void)
 {

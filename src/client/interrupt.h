@@ -20,4 +20,7 @@ void interrupt_prepare(void);
 bool interrupt_watch(struct event_base *base, void (*interrupted)(void *arg), void *arg);
 void interrupt_unwatch(void);
 
+/* True once one has come that somebody watched for. */
+bool interrupt_came(void);
+
 #endif

@@ -177,6 +177,33 @@ def test_a_smaller_mtu_on_the_way(start, way):
         assert (found["received"], found["resent"] > 0) == (20000, True), family
 
 
+def test_another_address_of_this_host(start, cable):
+    """The socket has the one before for its own, and nothing that it sends gets away."""
+    daemon = start([listener("echo-udp", "*", protocol="udp")], prefix=cable.host.prefix)
+    client = subprocess.Popen(
+        [
+            *cable.peer.prefix,
+            *command("pipe", *LONG, f"udp://{network.HOST}:{daemon.port('echo-udp')}"),
+        ],
+        **dict.fromkeys(("stdin", "stdout"), subprocess.PIPE),
+        bufsize=0,
+    )
+    with client:
+        try:
+            client.stdin.write(b"first")
+            assert client.stdout.read(5) == b"first"
+            cable.peer.run("ip address flush dev cable")
+            client.stdin.write(b"second")
+            refused = time.monotonic()
+            eventually(lambda: time.monotonic() > refused + 0.2, "some tries in vain")
+            cable.peer.run("ip address add 192.0.2.9/24 dev cable")
+            assert client.stdout.read(6) == b"second"
+            client.stdin.close()
+            assert client.wait(PATIENCE) == 0
+        finally:
+            client.kill()
+
+
 # --- the rate ------------------------------------------------------------------------------------
 
 

@@ -5,11 +5,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
 
 import faulty
+import kernel
 from client import Client, command
 from patience import PATIENCE, eventually, within
 from pinging import FAST, LONG
@@ -84,6 +86,51 @@ def test_ping_is_right_where_all_that_was_judged_is():
             client.process.send_signal(signal.SIGTERM)
             assert client.wait_exit() == 0
             assert client.out.matching(" statistics ---$")
+
+
+# --- before there is anybody ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf():
+    """A listener whose queue is full answers no SYN: its port."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(5):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def end_early(mode, uri, options, is_there):
+    """Sends the signal once `is_there` says so; returns the object."""
+    texts = ["text"] if mode == "send" else []
+    with Client(mode, "--json", *options, uri, *texts) as client:
+        eventually(is_there, "it tries")
+        client.process.send_signal(signal.SIGTERM)
+        assert client.process.wait(within(5)) == 2
+        log = client.err if mode == "pipe" else client.out
+        return json.loads(log.wait("^{", PATIENCE).string)
+
+
+@pytest.mark.parametrize("mode", TELLS)
+def test_it_ends_while_it_connects(mode, deaf):
+    others = kernel.syns_sent(deaf)
+    found = end_early(
+        mode, f"tcp://127.0.0.1:{deaf}", [], lambda: kernel.syns_sent(deaf) > others
+    )
+    assert found["ending"] == "interrupted"
+
+
+@pytest.mark.parametrize("mode", TELLS)
+def test_it_ends_while_nobody_is_up(mode):
+    with silent() as server:
+        options = ["--wait-until-up", PATIENCE]
+        found = end_early(mode, server.uri, options, lambda: server.received)
+    assert (found["ending"], found["reason"]) == ("interrupted", "interrupted, not up so far")
 
 
 # --- a second one --------------------------------------------------------------------------------

@@ -342,7 +342,8 @@ on_send(evutil_socket_t fd, short what, void *arg)
 static void
 break_off(struct ping *ping, enum ending why)
 {
-	receive_until(ping, timing_now());
+	if (ping->channel != NULL) /* nobody may be up yet */
+		receive_until(ping, timing_now());
 	end(ping, why);
 }
 
@@ -401,7 +402,6 @@ prepare(struct ping *ping)
 	return ping->reach != NULL && ping->send_timer != NULL && ping->wait_timer != NULL &&
 	    ping->silence_timer != NULL && ping->deadline_timer != NULL && ping->quit != NULL &&
 	    event_add(ping->quit, NULL) == 0 &&
-	    interrupt_watch(ping->base, on_interrupt, ping) &&
 	    standard_watch(ping->base, on_stdout_failed, ping);
 }
 
@@ -514,6 +514,8 @@ ping_main(int argc, char **argv)
 		report_as_object((struct report){ "ping", ping->options.common.uri, stdout, fields,
 		    ping });
 	ping->base = timing_base_new(false);
+	if (!interrupt_watch(ping->base, on_interrupt, ping))
+		report_unusable("cannot start: %s", strerror(errno));
 	up_await(ping->base, &ping->options.common.wish, ping->options.common.until_up, true);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));

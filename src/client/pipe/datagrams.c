@@ -1,6 +1,8 @@
 /* How pipe sends datagrams: see datagrams.h. */
 #include "client/pipe/datagrams.h"
 
+#include <errno.h>
+
 /* Before the next try, where the last one met an error.  Nanoseconds. */
 #define PAUSE INT64_C(50000000)
 
@@ -35,6 +37,13 @@ datagrams_trouble(struct datagrams *datagrams, bool waits, int64_t now)
 {
 	datagrams->again = waits;
 	datagrams->held = now + PAUSE;
+}
+
+bool
+datagrams_need_socket(int error)
+{
+	return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EINVAL ||
+	    error == ENETDOWN || error == ENODEV;
 }
 
 void

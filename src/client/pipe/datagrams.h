@@ -35,6 +35,9 @@ bool datagrams_sent(struct datagrams *datagrams, int64_t now);
 /* An error is told of the way there; `waits`: a datagram has not come back. */
 void datagrams_trouble(struct datagrams *datagrams, bool waits, int64_t now);
 
+/* True where a socket answers so for good, whose own address this host has no more. */
+bool datagrams_need_socket(int error);
+
 /* The one that waits, the bytes from `at` on, has come back. */
 void datagrams_came(struct datagrams *datagrams, uint64_t at, size_t size);
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/interrupt.h"
@@ -130,6 +129,8 @@ take_trouble(struct pipe_run *run, int error)
 		fail_channel(run, error);
 		return;
 	}
+	if (datagrams_need_socket(error))
+		channel_close(run->channel);
 	run->tally.trouble = error;
 	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
 }
@@ -157,6 +158,32 @@ count_sent(struct pipe_run *run, size_t size)
 	run->moved = now;
 }
 
+static void advance(struct pipe_run *run);
+
+static void
+on_opened(void *arg, int error)
+{
+	struct pipe_run *run = arg;
+
+	if (error == 0)
+		channel_want_read(run->channel, true);
+	else
+		take_trouble(run, error);
+	advance(run);
+}
+
+static void
+open_again(struct pipe_run *run)
+{
+	int error;
+
+	if (channel_state(run->channel) == CHANNEL_CONNECTING)
+		return;
+	error = channel_connect(run->channel, NULL, on_opened, run);
+	if (error != 0)
+		take_trouble(run, error);
+}
+
 static void
 send_some(struct pipe_run *run)
 {
@@ -166,6 +193,10 @@ send_some(struct pipe_run *run)
 
 	if (size == 0 || timing_now() < datagrams_turn(&run->datagrams))
 		return;
+	if (channel_state(run->channel) != CHANNEL_OPEN) {
+		open_again(run);
+		return;
+	}
 	n = channel_send(run->channel, ring_at(run->ring, next), size);
 	if (n > 0)
 		count_sent(run, (size_t)n);
@@ -238,8 +269,6 @@ on_stdout_failed(void *arg)
 
 	finish(arg, error == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED, error);
 }
-
-static void advance(struct pipe_run *run);
 
 static void
 end_of_stream(struct pipe_run *run)
@@ -392,7 +421,8 @@ want_send(struct pipe_run *run)
 	const int64_t turn = datagrams_turn(&run->datagrams);
 	const bool is_turn = timing_now() >= turn;
 
-	channel_want_write(run->channel, unsent && is_turn);
+	if (channel_state(run->channel) == CHANNEL_OPEN)
+		channel_want_write(run->channel, unsent && is_turn);
 	if (unsent && !is_turn)
 		timing_arm(run->turn_timer, turn);
 }
@@ -474,7 +504,6 @@ prepare(struct pipe_run *run)
 	channel_want_read(run->channel, true);
 	return run->ring != NULL && run->from_stdin != NULL && run->wait_timer != NULL &&
 	    run->turn_timer != NULL &&
-	    interrupt_watch(run->base, on_interrupt, run) &&
 	    standard_watch(run->base, on_stdout_failed, run);
 }
 
@@ -490,18 +519,6 @@ dispose(struct pipe_run *run)
 	event_base_free(run->base);
 	free(run->ring);
 	free(run);
-}
-
-/* What is still to be read of a file; 0: unknown. */
-static uint64_t
-size_of_stdin(void)
-{
-	const off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
-	struct stat st;
-
-	if (at == -1 || fstat(STDIN_FILENO, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < at)
-		return 0;
-	return (uint64_t)(st.st_size - at);
 }
 
 static json_t *
@@ -539,7 +556,6 @@ copy(struct pipe_run *run)
 	struct progress *progress = NULL;
 
 	run->started = timing_now();
-	run->tally.stdin_size = size_of_stdin();
 	if (!run->options.common.json && !run->options.quiet)
 		progress = progress_begin(run->base, &run->tally);
 	advance(run);
@@ -565,6 +581,8 @@ pipe_main(int argc, char **argv)
 		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
+	if (!interrupt_watch(run->base, on_interrupt, run))
+		report_unusable("cannot start: %s", strerror(errno));
 	up_await(run->base, &run->options.common.wish, run->options.common.until_up,
 	    run->options.compare);
 	run->channel = reach_first(run->base, &run->options.common.wish, &ending, &fault);

@@ -18,7 +18,6 @@ struct pipe_tally {
 	uint64_t resent;               /* sent once more, since an error came of the way there */
 	double sending_seconds;        /* from the start to the last of them */
 	int trouble;                   /* the last of those errors, 0 since something came back */
-	uint64_t stdin_size;           /* 0: unknown */
 	bool stdin_ended;
 	enum ending end;
 	int error;                     /* errno, where one was the reason */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/timing.h"
@@ -17,7 +18,20 @@ struct progress {
 	const struct pipe_tally *tally;
 	int64_t told; /* when, and what had come by then */
 	uint64_t told_bytes;
+	uint64_t size; /* of stdin; 0: unknown */
 };
+
+/* What is still to be read of a file; 0: unknown. */
+static uint64_t
+size_of_stdin(void)
+{
+	const off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at == -1 || fstat(STDIN_FILENO, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < at)
+		return 0;
+	return (uint64_t)(st.st_size - at);
+}
 
 /* What is typed, or what comes back, would be erased with the line. */
 static bool
@@ -59,15 +73,15 @@ rewrite(const char *line)
 }
 
 static void
-print(const struct pipe_tally *tally, double rate)
+print(uint64_t received, uint64_t size, double rate)
 {
 	char percent[16] = "", line[128];
 
-	if (tally->stdin_size > 0)
+	if (size > 0)
 		snprintf(percent, sizeof(percent), "  %3.0f%%",
-		    100 * (double)tally->received / (double)tally->stdin_size);
-	snprintf(line, sizeof(line), "  %.1f MiB%s  %.1f MiB/s",
-	    (double)tally->received / 1048576, percent, rate / 1048576);
+		    100 * (double)received / (double)size);
+	snprintf(line, sizeof(line), "  %.1f MiB%s  %.1f MiB/s", (double)received / 1048576,
+	    percent, rate / 1048576);
 	rewrite(line);
 }
 
@@ -80,7 +94,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	print(progress->tally, (double)(received - progress->told_bytes) /
+	print(received, progress->size, (double)(received - progress->told_bytes) /
 	    timing_seconds(now - progress->told));
 	progress->told = now;
 	progress->told_bytes = received;
@@ -96,6 +110,7 @@ progress_begin(struct event_base *base, const struct pipe_tally *tally)
 		return NULL;
 	progress->tally = tally;
 	progress->told = timing_now();
+	progress->size = size_of_stdin();
 	progress->timer = event_new(base, -1, EV_PERSIST, on_second, progress);
 	if (progress->timer == NULL || event_add(progress->timer, &second) == -1) {
 		progress_end(progress);

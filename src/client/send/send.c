@@ -18,8 +18,12 @@
 #include "client/report.h"
 #include "client/standard.h"
 #include "client/timing.h"
+#include "client/transport/pace.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
+
+/* How often a datagram is sent whose path turns out to have a smaller MTU still. */
+#define SENDINGS_MOST 4
 
 /* So many have a second descriptor each, for strangers. */
 #define HEARING_SOCKETS_MAX 100
@@ -34,6 +38,7 @@ struct talker {
 	int64_t started;
 	double seconds; /* that the exchange took */
 	enum ending end;
+	unsigned sendings; /* datagrams: of the message */
 	bool waits, gone;
 	json_t *exchanges;
 };
@@ -41,10 +46,12 @@ struct talker {
 struct sender {
 	struct common_arguments common;
 	struct event_base *base;
-	struct event *wait_timer;
+	struct event *wait_timer, *turn_timer;
+	struct pace pace; /* datagrams; of a stream it has no limit */
 	double wait; /* seconds */
 	struct talker *talkers;
 	size_t count, waiting;
+	size_t next; /* whose turn it is to send the message */
 	const char *message;
 	size_t size; /* of `message` */
 	enum ending fault; /* of an exchange that was not right; ENDING_DONE: all were */
@@ -102,9 +109,23 @@ finish(struct talker *talker, enum ending end)
 		event_base_loopbreak(sender->base);
 }
 
+/* What the kernel has learnt of the path came of this datagram, which is gone: once more. */
+static bool
+sends_again(struct talker *talker, int error)
+{
+	if (error != EMSGSIZE || channel_is_stream(&talker->sender->common.wish) ||
+	    talker->sendings >= SENDINGS_MOST)
+		return false;
+	talker->sent = 0;
+	channel_want_write(talker->channel, true);
+	return true;
+}
+
 static void
 fail(struct talker *talker, int error)
 {
+	if (sends_again(talker, error))
+		return;
 	talker->error = error;
 	finish(talker, ending_of_error(error));
 }
@@ -141,10 +162,12 @@ static void
 on_writable(void *arg)
 {
 	struct talker *talker = arg;
-	const struct sender *sender = talker->sender;
+	struct sender *sender = talker->sender;
 	const ssize_t n = channel_send(talker->channel, sender->message + talker->sent,
 	    sender->size - talker->sent);
 
+	talker->sendings++;
+	pace_spend(&sender->pace, timing_now());
 	if (n == -1 && errno != EAGAIN) {
 		fail(talker, errno);
 		return;
@@ -192,9 +215,11 @@ stop(void *arg)
 	struct sender *sender = arg;
 
 	sender->stopped = true;
+	sender->next = sender->count;
 	for (size_t i = 0; i < sender->count; i++)
 		if (sender->talkers[i].waits)
 			finish(&sender->talkers[i], ENDING_INTERRUPTED);
+	event_base_loopbreak(sender->base); /* it may still be connecting */
 }
 
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
@@ -223,15 +248,45 @@ tell(struct talker *talker)
 /* --- one message ------------------------------------------------------------------------- */
 
 static void
+prepare(struct talker *talker)
+{
+	talker->sent = talker->received = 0;
+	talker->sendings = 0;
+	talker->waits = !talker->gone;
+	talker->started = timing_now();
+	talker->sender->waiting += talker->waits;
+}
+
+static void
 begin(struct talker *talker)
 {
 	say(talker, "sending", talker->sender->message, talker->sender->size);
-	talker->sent = talker->received = 0;
-	talker->waits = true;
-	talker->sender->waiting++;
 	talker->started = timing_now();
 	channel_want_read(talker->channel, true);
 	on_writable(talker);
+}
+
+/* Those whose turn has come send; when the last one has, the wait begins. */
+static void
+take_turns(struct sender *sender)
+{
+	for (; sender->next < sender->count; sender->next++) {
+		if (timing_now() < pace_due(&sender->pace)) {
+			timing_arm(sender->turn_timer, pace_due(&sender->pace));
+			return;
+		}
+		if (sender->talkers[sender->next].waits)
+			begin(&sender->talkers[sender->next]);
+	}
+	timing_arm(sender->wait_timer, timing_now() + timing_nanoseconds(sender->wait));
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_turns(arg);
 }
 
 static void
@@ -239,14 +294,14 @@ send_message(struct sender *sender, const char *message)
 {
 	sender->message = message;
 	sender->size = strlen(message);
+	sender->next = 0;
 	for (size_t i = 0; i < sender->count; i++)
-		if (!sender->talkers[i].gone)
-			begin(&sender->talkers[i]);
-	if (sender->waiting > 0) {
-		timing_arm(sender->wait_timer, timing_now() + timing_nanoseconds(sender->wait));
+		prepare(&sender->talkers[i]);
+	take_turns(sender);
+	if (sender->waiting > 0)
 		event_base_dispatch(sender->base);
-		event_del(sender->wait_timer);
-	}
+	event_del(sender->turn_timer);
+	event_del(sender->wait_timer);
 	for (size_t i = 0; i < sender->count; i++)
 		if (!sender->talkers[i].gone)
 			tell(&sender->talkers[i]);
@@ -266,6 +321,8 @@ open_talker(struct sender *sender, struct talker *talker, size_t longest)
 	enum ending ending;
 	const char *fault;
 
+	if (sender->stopped)
+		report_unreached(ENDING_INTERRUPTED, "interrupted");
 	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
 	if (talker->channel == NULL)
 		common_unreached(&sender->common, ending, fault);
@@ -351,11 +408,12 @@ converse(struct sender *sender, char **messages, int message_count)
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
+	if (!interrupt_watch(sender->base, stop, sender))
+		report_unusable("cannot start: %s", strerror(errno));
 	up_await(sender->base, &sender->common.wish, sender->common.until_up, true);
 	for (size_t i = 0; i < sender->count; i++)
 		open_talker(sender, &sender->talkers[i], longest);
-	if (!interrupt_watch(sender->base, stop, sender) ||
-	    !standard_watch(sender->base, stop, sender))
+	if (!standard_watch(sender->base, stop, sender))
 		report_unusable("cannot start: %s", strerror(errno));
 	for (int i = 0; i < message_count && !sender->stopped; i++)
 		send_message(sender, messages[i]);
@@ -406,12 +464,15 @@ send_main(int argc, char **argv)
 	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
 	sender.base = timing_base_new(false);
 	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
-	if (sender.talkers == NULL || sender.wait_timer == NULL)
+	sender.turn_timer = evtimer_new(sender.base, on_turn, &sender);
+	pace_init(&sender.pace, channel_is_stream(&sender.common.wish) ? 0 : PACE_DEFAULT);
+	if (sender.talkers == NULL || sender.wait_timer == NULL || sender.turn_timer == NULL)
 		report_unusable("%s", strerror(ENOMEM));
 	status = converse(&sender, argv + optind + 1, argc - optind - 1);
 	interrupt_unwatch();
 	standard_unwatch();
 	event_free(sender.wait_timer);
+	event_free(sender.turn_timer);
 	event_base_free(sender.base);
 	free(sender.talkers);
 	return status;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/interrupt.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
@@ -145,9 +146,11 @@ up_await(struct event_base *base, const struct channel_wish *wish, double second
 		/* One that is cut short by the end says nothing. */
 		if (timing_now() < try.over || *fault == '\0')
 			memcpy(fault, try.fault, sizeof(fault));
-		if (!try.answered)
+		if (!try.answered && !interrupt_came())
 			pause_until(base, earlier(try.over,
 			    begun + timing_nanoseconds(PAUSE_SECONDS)));
+		if (!try.answered && interrupt_came())
+			report_unreached(ENDING_INTERRUPTED, "interrupted, not up so far");
 	}
 	event_free(try.timer);
 	if (!try.answered)
