@@ -154,7 +154,7 @@ def test_a_last_message_that_the_socket_does_not_take_is_missing_too():
     arguments = ("-s", 65507, "-i", 0.001, "-W", lasting(0.05))
     with faulty.stream(faulty.unread, receive_buffer=4096) as server:
         sent = json_of(*arguments, "-w", lasting(0.3), server.uri, status=1)["sent"]
-    for count in (sent - 1, sent):  # the kernel may take one less this time
+    for count in (max(sent - 1, 1), sent):  # the kernel may take one less this time
         with faulty.stream(faulty.unread, receive_buffer=4096) as server:
             result = json_of(*arguments, "-w", lasting(5), "-c", count, server.uri, status=1)
         if result["sent"] == count:
@@ -297,9 +297,9 @@ def test_reconnecting_ends_though_the_last_message_was_cut():
             client.wait_out("^no reply yet: seq=1$")
             told.set()
             assert client.wait_exit() == 1
-            pattern = rf"{sent} sent, 0 received, (\d+) missing, (\d+) cut, "
+            pattern = rf"{sent} sent, 0 received, (\d+) missing(?:, (\d+) cut)?, "
             counts = re.match(pattern, client.out.lines[-2])
-            assert sum(map(int, counts.groups())) == sent
+            assert sum(int(count or 0) for count in counts.groups()) == sent
 
 
 # --- faults of datagrams -------------------------------------------------------------------------
