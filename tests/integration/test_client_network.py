@@ -29,7 +29,7 @@ MOVED = {network.HOST: "192.0.2.3", network.HOST6: "[2001:db8::3]"}
 def server(start, cable):
     """An echod on the cable's host."""
     listeners = [listener("tcp", address="*"), listener("udp", protocol="udp", address="*")]
-    return start(listeners, {"drain_timeout": 1}, prefix=cable.host.prefix)
+    return start(listeners, {"drain_timeout": 0}, prefix=cable.host.prefix)
 
 
 def uri(protocol, server, host=network.HOST):
