@@ -136,8 +136,8 @@ receive_datagram(struct ping *ping, int64_t *now)
  * Receives what had come by `until`, and a few things more.  Nothing is read after the end: a
  * peer may close at once when it has answered all.
  */
-static void
-receive_until(struct ping *ping, int64_t until)
+void
+ping_receive_until(struct ping *ping, int64_t until)
 {
 	int64_t now = INT64_MIN;
 
@@ -150,7 +150,7 @@ receive_until(struct ping *ping, int64_t until)
 static void
 receive(void *arg)
 {
-	receive_until(arg, INT64_MIN);
+	ping_receive_until(arg, INT64_MIN);
 }
 
 /* It ends nothing and is no reply, whatever it says; one for each message is told. */
@@ -183,7 +183,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	receive_until(ping, now);
+	ping_receive_until(ping, now);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
 	look_for_end(ping);
@@ -343,7 +343,7 @@ static void
 break_off(struct ping *ping, enum ending why)
 {
 	if (ping->channel != NULL) /* nobody may be up yet */
-		receive_until(ping, timing_now());
+		ping_receive_until(ping, timing_now());
 	end(ping, why);
 }
 
@@ -472,7 +472,8 @@ talk(struct ping *ping)
 	ping_print_connected(&ping->options, ping->peer, ping->channel);
 	ping->started = ping->next_send = timing_now();
 	timing_arm(ping->send_timer, ping->next_send);
-	event_base_dispatch(ping->base);
+	if (!ping->ended) /* in the turn of the loop in which the connection was there */
+		event_base_dispatch(ping->base);
 	if (ping_is_stream(ping) && is_connecting(ping))
 		tally->unsent++; /* the one that waits for it */
 	tally->without = outage_total(&ping->outage, timing_now());

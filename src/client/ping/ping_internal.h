@@ -45,6 +45,12 @@ ping_is_stream(const struct ping *ping)
 void ping_tell_trouble(struct ping *ping, int error);
 
 /*
+ * Receives what had come by `until`, and a few things more; nothing where the channel is not
+ * open.
+ */
+void ping_receive_until(struct ping *ping, int64_t until);
+
+/*
  * The connection is over, with the errno `error`; 0: in order.  What is on its way does not come
  * back.
  */

@@ -44,7 +44,8 @@ ping_on_silence(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!outage_due(&ping->outage, timing_nanoseconds(silence_limit(ping)), &at))
+	ping_receive_until(ping, now); /* the process may have been stopped */
+	if (ping->ended || !outage_due(&ping->outage, timing_nanoseconds(silence_limit(ping)), &at))
 		return;
 	if (now < at) {
 		timing_arm(ping->silence_timer, at);
