@@ -1,10 +1,13 @@
 """What the tests of ping share: its lines as patterns, its counts, its usual arguments."""
 
+import contextlib
 import re
+import signal
 
+import kernel
 from client import match_lines
 from echod import listener
-from patience import PATIENCE, lasting
+from patience import PATIENCE, eventually, lasting
 
 BOTH = [listener(), listener("echo-udp", protocol="udp")]
 NAMES = {"tcp": "echo-tcp", "udp": "echo-udp"}
@@ -56,6 +59,15 @@ class Target:
         if reconnects:
             lines.append(RECONNECTS.format(count=reconnects))
         return lines if " 0 received" in counts else [*lines, RTT]
+
+
+@contextlib.contextmanager
+def stopped(client):
+    """The client is stopped for the time of the block."""
+    client.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
+    yield
+    client.process.send_signal(signal.SIGCONT)
 
 
 def at(server):

@@ -1,10 +1,8 @@
 """ping where time does not pass as it should: it is stopped, and the wall clock is set meanwhile."""
 
-import contextlib
 import mmap
 import os
 import re
-import signal
 import socket
 import struct
 import time
@@ -12,10 +10,9 @@ import time
 import pytest
 
 import faulty
-import kernel
 from client import Client
 from patience import PATIENCE, SLOWNESS, eventually, lasting, within
-from pinging import UNSENT
+from pinging import UNSENT, stopped
 
 HOUR = 3600
 LIBRARY = os.environ.get("STEPPED_CLOCK_LIBRARY", "")
@@ -41,15 +38,6 @@ def clock(workdir):
     if SLOWNESS > 1:
         pytest.skip("a preloaded library does not go with sanitizers")
     return Clock(workdir)
-
-
-@contextlib.contextmanager
-def stopped(client):
-    """The client is stopped for the time of the block."""
-    client.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
-    yield
-    client.process.send_signal(signal.SIGCONT)
 
 
 class Server(socket.socket):
@@ -136,16 +124,15 @@ def test_the_deadline_counts_what_came_before_it():
 
 
 def test_a_stop_is_no_silence_of_the_peer():
-    """It lasts for longer than silence may, and the replies are there."""
+    """It lasts for longer than silence may, and the reply is there when it ends."""
     limit = lasting(0.5)
-    with faulty.datagrams(lambda _, data: [data]) as server:
-        with Client("-i", 0.05, "-W", limit, "-t", 0.1, "-O", server.uri) as client:
-            client.wait_out(" seq=3 ")
-            begun = time.monotonic()
-            with stopped(client):
-                eventually(lambda: time.monotonic() > begun + 2 * limit, "the stop")
-            seq = int(client.wait_out(r" seq=(\d+) ", after=client.out.mark()).group(1))
-            client.wait_out(rf" seq={seq + 3} ")
-            assert client.interrupt() == 0
-            assert not client.out.matching("^no (answer|reply) ")
-            assert client.out.matching(r"^\d+ sent, \d+ received(, 1 undecided)?, \d+ not sent, 0% loss")
+    arguments = ("-i", PATIENCE, "-W", limit, "-t", 0.1, "-O")
+    with Server() as server, Client(*arguments, server.uri) as client:
+        server.take(1)
+        begun = time.monotonic()
+        with stopped(client):
+            server.answer()
+            eventually(lambda: time.monotonic() > begun + 2 * limit, "the stop")
+        client.wait_out(" seq=1 ")
+        assert client.interrupt() == 0
+        assert not client.out.matching("^no (answer|reply) ")

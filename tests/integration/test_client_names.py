@@ -15,7 +15,7 @@ import kernel
 import tracing
 from client import Client, json_of, run
 from patience import PATIENCE, eventually, lasting, within
-from pinging import LONG
+from pinging import LONG, stopped
 
 NAME = "echo.example.test"
 MOUNT = 'mount --bind {0}/{1} /etc/{1} && '
@@ -185,6 +185,36 @@ def test_sigterm_ends_connecting_in_each_mode(deaf, mode):
     found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
     assert (found["ending"], found["status"]) == ("interrupted", 2)
     assert found["reason"] == f"cannot connect to {deaf}: no answer yet"
+
+
+def test_a_connection_that_was_there_in_time():
+    """The process was stopped, and only its timer tells when it wakes up."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        for _ in range(2):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        others = kernel.syns_sent(port)
+
+        def all_are_connected():
+            with contextlib.suppress(BlockingIOError):
+                stack.enter_context(server.accept()[0])
+            return not kernel.syns_sent(port)
+
+        timeout = lasting(1.5)
+        arguments = ("-t", timeout, "-w", PATIENCE, f"tcp://127.0.0.1:{port}")
+        client = stack.enter_context(Client(*arguments))
+        eventually(lambda: kernel.syns_sent(port) > others, "it connects")
+        begun = time.monotonic()
+        with stopped(client):
+            eventually(all_are_connected, "the connection is there")
+            eventually(lambda: time.monotonic() > begun + 1.2 * timeout, "the time is over")
+        client.wait_out("^connected to ")
 
 
 # --- connecting again ------------------------------------------------------------------------------

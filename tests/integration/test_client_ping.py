@@ -1,6 +1,5 @@
 """ping: every reply is timed and told, and the statistics add up."""
 
-import contextlib
 import json
 import math
 import re
@@ -16,7 +15,8 @@ import kernel
 from client import Client, check_fields, command, json_of, lines_of, match_lines, run
 from echod import listener
 from patience import PATIENCE, eventually, lasting, within
-from pinging import BOTH, COUNTS, FAST, LONG, NAMES, RTT, SHORT, UNSENT, Target, check_counts
+from pinging import BOTH, COUNTS, FAST, LONG, NAMES, RTT, SHORT, UNSENT
+from pinging import Target, check_counts, stopped
 
 OPEN = rf"(?:, \d+ undecided)?{UNSENT}"  # what a signal may find on its way
 
@@ -204,15 +204,6 @@ def test_sigquit_prints_the_statistics_so_far_and_goes_on(target):
 
 
 # --- being stopped -------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def stopped(client):
-    """The client is stopped for the time of the block."""
-    client.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
-    yield
-    client.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -139,11 +140,13 @@ complete(struct channel *channel)
 	return 0;
 }
 
-/* Where the process was stopped both have come: the connection counts. */
+/* Where the process was stopped, the timer alone may tell, and the connection counts. */
 static void
 end_connecting(struct channel *channel, short what)
 {
-	const int error = what & EV_WRITE ? complete(channel) : ETIMEDOUT;
+	struct pollfd writable = { .fd = channel->fd, .events = POLLOUT };
+	const bool over = what & EV_WRITE || poll(&writable, 1, 0) == 1;
+	const int error = over ? complete(channel) : ETIMEDOUT;
 
 	event_del(&channel->writable);
 	if (error == 0)
