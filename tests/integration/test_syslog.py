@@ -229,6 +229,7 @@ def test_a_logger_that_goes_and_returns(launch_two_ways, device_folder, leaves_n
         follow(by_syslog, logger)
         daemon.signal(signal.SIGUSR1)
         by_syslog.wait("^notice: echod_sent_bytes_total", PATIENCE)
+    by_stderr.wait(BACK, PATIENCE)
     assert len(by_syslog.matching(BACK)) == len(by_stderr.matching(BACK)) == 1
     assert re.search(BACK, by_stderr.lines[-1])
 
