@@ -6,16 +6,17 @@ import time
 BINARY = os.environ.get("ECHOD", "")
 
 
-def _is_sanitized():
+def _is_built_with(*sanitizers):
     try:
         with open(BINARY, "rb") as file:
             code = file.read()
     except OSError:
         return False
-    return any(mark in code for mark in (b"__asan_", b"__tsan_", b"__ubsan_"))
+    return any(b"__%s_" % sanitizer in code for sanitizer in sanitizers)
 
 
-SLOWNESS = 5 if _is_sanitized() else 1
+SLOWNESS = 5 if _is_built_with(b"asan", b"tsan", b"ubsan") else 1
+HOLDS_SIGNALS = _is_built_with(b"tsan")  # while the C library prints, however long that takes
 HICCUP = 3  # seconds for which a busy machine may keep anybody from running
 PATIENCE = 30  # seconds for what must happen but has no limit of its own
 

@@ -136,7 +136,7 @@ def test_a_numeric_address_has_no_thread(workdir):
         assert run(*target, prefix=prefix, env=environment).returncode == 2
         with open(calls, encoding="ascii") as file:
             threads.append(file.read().count("CLONE_THREAD"))
-    assert threads[1] == threads[0] + 1
+    assert threads[0] == 0 < threads[1]
 
 
 # --- the deadline while it connects ----------------------------------------------------------------

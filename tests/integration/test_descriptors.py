@@ -215,8 +215,10 @@ def test_a_log_that_may_not_grow_does_not_end_it(workdir, busy_port):
     file = os.path.join(workdir, "echod.conf")
     with open(file, "w", encoding="utf-8") as text:
         text.write(listener(port=busy_port))
+    limit = 1 << 20  # what sanitizers and coverage write has room
     with open(os.path.join(workdir, "log"), "wb") as log:
-        command = ["sh", "-c", 'exec "$@" 2>&1', "sh", "prlimit", "--fsize=0:0"]
+        log.seek(log.truncate(limit))
+        command = ["sh", "-c", 'exec "$@" 2>&1', "sh", "prlimit", f"--fsize={limit}"]
         assert run("-c", file, "-f", prefix=command, stdout=log).returncode == 1
         assert run("-t", "-c", "/dev/null", prefix=command, stdout=log).returncode == 78
 
