@@ -127,6 +127,17 @@ while read -r reason; do
 	}
 done <"$work/reasons"
 
+# What each message with fields begins with, of which JSON makes members: adjacent literals are one.
+find "$source" "$source/../base" -name '*.c' -exec cat {} + | tr '\n\t' '  ' | sed 's/"  *"//g' |
+	grep -oE '"[^":%]*: [a-z_]+=%' | sed 's/^"//; s/: [a-z_]*=%$//' | sort -u >"$work/messages"
+[ -s "$work/messages" ] || { echo "no message has fields" >&2; status=1; }
+while read -r message; do
+	grep -qE "^\.It Li $message Ta " "$man8" || {
+		echo "JSON in echod(8) lacks the message: $message" >&2
+		status=1
+	}
+done <"$work/messages"
+
 # --- the client's command line -----------------------------------------------------
 
 # Options as lines "MODE -c --count", those of all modes as "all ...": --help and the reading
