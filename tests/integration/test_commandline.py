@@ -289,7 +289,7 @@ def test_booleans_are_read_alike_everywhere(write, option, word):
     by_file = run("-T", "-c", write(f"{option} = {word}\n" + listener()))
     by_argument = run("-T", "-c", write(listener(), "other.conf"), "-o", f"{option}={word}")
     assert by_file.stdout == by_argument.stdout
-    if value is None:
+    if value is None or (option, value) == ("sandbox", "true") and "-seccomp" in run("-V").stdout:
         assert (by_file.returncode, by_argument.returncode) == (EX_CONFIG, USAGE)
     else:
         assert f"{option} = {value} " in by_file.stdout.replace('"', "")
