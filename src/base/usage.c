@@ -72,7 +72,7 @@ tell_long(const char *program, const char *argument, const struct option *option
 	near = find_near(options, name);
 	if (optopt != 0 && has_letter(options, optopt))
 		fprintf(stderr, "%s: --%s takes no value\n", program, shown);
-	else if (list_meant(options, name, meant, sizeof(meant)) > 1)
+	else if (*name != '\0' && list_meant(options, name, meant, sizeof(meant)) > 1)
 		fprintf(stderr, "%s: --%s may be %s\n", program, shown, meant);
 	else if (near != NULL)
 		fprintf(stderr, "%s: there is no option --%s: did you mean --%s?\n", program, shown,

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
+#include "base/escape.h"
 #include "base/faults.h"
 #include "base/log.h"
 #include "base/usage.h"
@@ -104,12 +106,14 @@ print_version(void)
 static int
 read_ready_fd(const char *text)
 {
+	char shown[ESCAPE_TEXT_SIZE];
 	const char *right;
 	const int fd = ready_read(text, &right);
 
 	if (fd != -1)
 		return fd;
-	fprintf(stderr, "echod: --ready-fd %s: %s\n", text, right);
+	fprintf(stderr, "echod: --ready-fd %s: %s\n",
+	    escape_payload(text, strlen(text), shown), right);
 	leave_with_hint();
 }
 
@@ -155,6 +159,7 @@ take_option(struct arguments *arguments, int option)
 static void
 parse_arguments(struct arguments *arguments, int argc, char **argv)
 {
+	char shown[ESCAPE_TEXT_SIZE];
 	int option;
 
 	arguments->listen = calloc((size_t)argc, sizeof(*arguments->listen));
@@ -171,7 +176,8 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 		take_option(arguments, option);
 	}
 	if (optind < argc) {
-		fprintf(stderr, "echod: unexpected argument \"%s\"\n", argv[optind]);
+		fprintf(stderr, "echod: unexpected argument %s\n",
+		    escape_payload(argv[optind], strlen(argv[optind]), shown));
 		leave_with_hint();
 	}
 	arguments->source.listen = arguments->listen;

@@ -30,6 +30,7 @@ class Terminal:
         for command in (
             "bind 'set show-all-if-ambiguous on'",
             *(f". {os.path.realpath(FOLDER)}/{name}" for name in ("echod", "echod-client")),
+            "complete -F _echod faulty",
             "echo be''gin",
         ):
             os.write(self.fd, f"{command}\n".encode())
@@ -61,6 +62,9 @@ def terminal(tmp_path_factory):
         pytest.skip("there is no bash here")
     folder = tmp_path_factory.mktemp("completion")
     (folder / "a file.conf").write_text('listen echo { port = 7 }\n')
+    (folder / "faulty.conf").write_text("listen echo { prt = 7 }\n")
+    (folder / "faulty").write_text(f"#!/bin/sh\nexec {BINARY} -c '{folder}/faulty.conf' \"$@\"\n")
+    (folder / "faulty").chmod(0o755)
     made = Terminal(str(folder))
     yield made
     made.end()
@@ -80,6 +84,7 @@ def terminal(tmp_path_factory):
         ("echod -o limits.idle", "echod -o limits.idle_timeout="),
         ("echod --set drain", "echod --set drain_timeout="),
         ("echod --set=log.fac", "echod --set=log.facility="),
+        ("./faulty -o udp.max", "./faulty -o udp.max_datagram="),
         ("echod-client pip", "echod-client pipe "),
         ("echod-client u", "echod-client udp://"),
         ("echod-client send --vers", "echod-client send --version "),

@@ -160,6 +160,8 @@ def test_a_low_hard_limit_is_said_and_lived_within(start):
     assert 0 < room < 64
     served, waiting = connect_and_count(daemon, 500, room)
     assert not daemon.log.matching("Too many open files")
+    assert not daemon.log.matching("limits.connections is reached")
+    assert daemon.log.matching(f"^warning: too few descriptors, .* open={room} source=127.0.0.1 ")
     # there is still a descriptor left to read the file with
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     served[0].close()

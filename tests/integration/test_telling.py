@@ -151,6 +151,26 @@ def test_what_a_listener_dropped_is_told_once_it_has_left(start, back_end, send)
     wait_told(daemon, "datagrams dropped", 26)
 
 
+def test_what_names_dropped_that_are_not_remembered_is_told_together(start, send):
+    """Those beyond 256 that were removed: as the statistics have them."""
+    names = [f"l{number}" for number in range(256)]
+    others = [listener(name, protocol="udp") for name in names]
+    options = {"access.deny": ["127.0.0.0/8"], "workers": 1}
+    daemon = start([UDP, *others], options)
+    send(daemon, GREEDY)
+    wait_told(daemon, "datagrams dropped", 1)
+    send(daemon, OTHER, 25)
+    daemon.wait_counter(dropped("denied"), 26)
+    daemon.configure(others, options)
+    assert "1 removed" in daemon.reload()[-1]
+    daemon.configure([listener()], options)
+    assert "256 removed" in daemon.reload()[-1]
+    assert not told(daemon, "datagrams dropped", count="25")
+    daemon.stop()
+    lines = wait_told(daemon, "datagrams dropped", 25, listener="(gone)")
+    assert [(line["count"], line["source"]) for line in lines] == [("25", OTHER)]
+
+
 def test_debug_has_a_line_for_each(start, send):
     daemon = start([UDP], {"access.deny": ["127.0.0.0/8"], "log.level": "debug"})
     send(daemon, GREEDY, 3, b"secret")

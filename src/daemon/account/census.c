@@ -21,6 +21,13 @@ struct census {
 
 /* --- life ---------------------------------------------------------------------------- */
 
+static void
+on_expect(struct census *census, int64_t due)
+{
+	if (census->expect != NULL)
+		census->expect(census->expect_arg, due);
+}
+
 struct census *
 census_new(size_t worker_count)
 {
@@ -38,6 +45,8 @@ census_new(size_t worker_count)
 		errno = ENOMEM;
 		return NULL;
 	}
+	census->gone->expect = on_expect;
+	census->gone->census = census;
 	return census;
 }
 
@@ -105,13 +114,6 @@ on_unheld(struct census *census, struct ledger *ledger)
 	ledger->gone = ++census->departures;
 	if (++census->unheld_count > CENSUS_NAMES)
 		fold(census, find_longest_gone(census, ledger));
-}
-
-static void
-on_expect(struct census *census, int64_t due)
-{
-	if (census->expect != NULL)
-		census->expect(census->expect_arg, due);
 }
 
 static struct ledger *
@@ -241,6 +243,7 @@ census_each_ledger(const struct census *census, void (*visit)(void *arg, struct 
 
 	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 		visit(arg, ledger);
+	visit(arg, census->gone);
 }
 
 uint64_t

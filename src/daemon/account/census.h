@@ -71,7 +71,7 @@ void census_each(const struct census *census,
  */
 void census_set_teller(struct census *census, void (*expect)(void *arg, int64_t due), void *arg);
 
-/* Calls `visit` for the ledger of each name that is remembered. */
+/* Calls `visit` for the ledger of each name that is remembered, and for what was folded. */
 void census_each_ledger(const struct census *census,
     void (*visit)(void *arg, struct ledger *ledger), void *arg);
 

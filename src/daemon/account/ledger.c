@@ -83,6 +83,15 @@ expect(const struct ledger *ledger, const struct untold *untold)
 		ledger->expect(ledger->census, untold->next);
 }
 
+static void
+add_untold(struct ledger *ledger, struct untold *untold, const struct vote *vote)
+{
+	if (vote->total == 0)
+		return;
+	vote_merge(&untold->vote, vote);
+	expect(ledger, untold);
+}
+
 bool
 ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
     int64_t now)
@@ -104,10 +113,7 @@ void
 ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT])
 {
 	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
-		if (votes[reason].total > 0) {
-			vote_merge(&ledger->drops[reason].vote, &votes[reason]);
-			expect(ledger, &ledger->drops[reason]);
-		}
+		add_untold(ledger, &ledger->drops[reason], &votes[reason]);
 }
 
 size_t
@@ -164,5 +170,9 @@ ledger_add(struct ledger *to, const struct ledger *from)
 	for (int id = 0; id < LEDGER_ROW_COUNT; id++)
 		for (size_t i = 0; i < ledger_rows[id].family.count; i++)
 			add(to, &ledger_rows[id], i, ledger_read(from, id, i));
+	for (enum refuse_reason reason = 0; reason < REFUSE_REASON_COUNT; reason++)
+		add_untold(to, &to->refusals[reason], &from->refusals[reason].vote);
+	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
+		add_untold(to, &to->drops[reason], &from->drops[reason].vote);
 	to->carries |= from->carries;
 }

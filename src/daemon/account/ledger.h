@@ -103,7 +103,7 @@ uint64_t ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t 
 /* The same of all reasons together. */
 uint64_t ledger_total(const struct ledger *ledger, enum ledger_row_id id);
 
-/* Adds all numbers of `from` to those of `to`, which no worker writes. */
+/* Adds all numbers of `from`, and what is untold of it, to `to`, which no worker writes. */
 void ledger_add(struct ledger *to, const struct ledger *from);
 
 #endif

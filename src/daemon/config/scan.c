@@ -374,10 +374,10 @@ skip_token(struct scan *scan)
 }
 
 /* The first line that an editor would not end where this pass does, or NULL. */
-static const char *
-find_lone_return(const char *text, const char *end)
+static char *
+find_lone_return(char *text, const char *end)
 {
-	const char *found = text;
+	char *found = text;
 
 	while ((found = memchr(found, '\r', (size_t)(end - found))) != NULL) {
 		while (found < end && *found == '\r')
@@ -388,30 +388,39 @@ find_lone_return(const char *text, const char *end)
 	return NULL;
 }
 
-static void
-fail_at(struct scan *scan, const char *at, const char *message)
+/* The pass ends before the line of `at`.  Returns `message`, and the line in *line. */
+static const char *
+stop_before(struct scan *scan, char *at, const char *message, int *line)
 {
-	for (const char *c = scan->begin; c < at; c++)
-		scan->line += *c == '\n';
-	scan->message = message;
+	char *newline;
+
+	*line = 1;
+	scan->end = scan->begin;
+	while ((newline = memchr(scan->end, '\n', (size_t)(at - scan->end))) != NULL) {
+		scan->end = newline + 1;
+		++*line;
+	}
+	return message;
 }
 
-/* What is no text is not looked into. */
-static void
-check_encoding(struct scan *scan)
+/* What is no text is not looked into.  Returns what is wrong, with its line, or NULL. */
+static const char *
+check_encoding(struct scan *scan, int *line)
 {
-	const char *nul = memchr(scan->begin, '\0', (size_t)(scan->end - scan->begin));
-	const char *lone = find_lone_return(scan->begin, scan->end);
+	char *const nul = memchr(scan->begin, '\0', (size_t)(scan->end - scan->begin));
+	char *const lone = find_lone_return(scan->begin, nul != NULL ? nul : scan->end);
 
 	if (next_is(scan, "\xff\xfe") || next_is(scan, "\xfe\xff"))
-		fail_at(scan, scan->begin, "this is UTF-16, or UTF-32: save the file as UTF-8");
-	else if (nul != NULL)
-		fail_at(scan, nul, "a NUL byte: this is no text file");
-	else if (lone != NULL)
-		fail_at(scan, lone, "a carriage return that is not before a newline:"
-		    " end lines with a newline");
-	else if (next_is(scan, "\xef\xbb\xbf")) /* the byte order mark of some editors */
+		return stop_before(scan, scan->begin,
+		    "this is UTF-16, or UTF-32: save the file as UTF-8", line);
+	if (next_is(scan, "\xef\xbb\xbf")) /* the byte order mark of some editors */
 		memset(scan->begin, ' ', 3);
+	if (lone != NULL)
+		return stop_before(scan, lone, "a carriage return that is not before a newline:"
+		    " end lines with a newline", line);
+	if (nul != NULL)
+		return stop_before(scan, nul, "a NUL byte: this is no text file", line);
+	return NULL;
 }
 
 static void
@@ -432,15 +441,19 @@ config_scan(char *text, size_t size, struct place place, struct faults *faults,
     struct config_scan *result)
 {
 	struct scan scan = { .line = 1, .place = place, .faults = faults, .result = result };
+	const char *no_text;
+	int line;
 
 	scan.begin = scan.at = text;
 	scan.end = text + size;
-	*result = (struct config_scan){ .good = size };
-	check_encoding(&scan);
-	if (scan.message != NULL)
-		result->good = 0;
-	else
-		scan_tokens(&scan);
+	*result = (struct config_scan){ 0 };
+	no_text = check_encoding(&scan, &line);
+	result->good = (size_t)(scan.end - scan.begin);
+	scan_tokens(&scan);
+	if (no_text != NULL) { /* and what has no end before it may have one behind it */
+		scan.message = no_text;
+		scan.line = line;
+	}
 	result->cut = scan.message != NULL;
 	if (result->cut)
 		tell(&scan, scan.line, scan.message);

@@ -55,7 +55,7 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 static void
 commit_descriptors(struct server *server, const struct config *next)
 {
-	(void)next;
+	server->admission.wanted = (uint64_t)next->limits.connections;
 	server->admission.limit = server->next.connections;
 }
 

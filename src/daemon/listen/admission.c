@@ -17,6 +17,7 @@ admission_has_room(const struct admission *admission)
 void
 admission_tell_full(struct admission *admission, const struct ledger *ledger)
 {
+	const unsigned long long all = admission->open;
 	struct source_name most = { .kind = SOURCE_IPV4 };
 	char source[SOURCE_NAME_TEXT_SIZE];
 	uint32_t open;
@@ -24,9 +25,13 @@ admission_tell_full(struct admission *admission, const struct ledger *ledger)
 	if (!log_wants(LOG_WARNING) || !log_limit_allows(&admission->full, clock_ms()))
 		return;
 	open = sources_find_most(admission->sources, &most);
-	log_warning("limits.connections is reached, further connections wait: listener=%s"
-	    " open=%llu source=%s open_of_source=%u", ledger->name,
-	    (unsigned long long)admission->open, source_name_format(most, source), open);
+	source_name_format(most, source);
+	if (admission->limit == admission->wanted)
+		log_warning("limits.connections is reached, further connections wait: listener=%s"
+		    " open=%llu source=%s open_of_source=%u", ledger->name, all, source, open);
+	else
+		log_warning("too few descriptors, further connections wait: listener=%s"
+		    " open=%llu source=%s open_of_source=%u", ledger->name, all, source, open);
 }
 
 /* --- refusing ---------------------------------------------------------------------- */

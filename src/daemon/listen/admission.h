@@ -18,7 +18,8 @@
 
 struct admission {
 	struct workers *workers;
-	uint64_t limit; /* limits.connections, or fewer where descriptors lack */
+	uint64_t wanted; /* limits.connections */
+	uint64_t limit;  /* the same, or fewer where descriptors lack */
 	struct acl *acl; /* held */
 	struct sources *sources;
 	uint64_t open;
