@@ -19,16 +19,6 @@ log_limit_allows(struct log_limit *limit, int64_t now)
 	return true;
 }
 
-bool
-log_limit_tells(struct log_limit *limit, int64_t now, uint64_t *before)
-{
-	if (!log_limit_allows(limit, now))
-		return false;
-	*before = limit->suppressed;
-	limit->suppressed = 0;
-	return true;
-}
-
 uint64_t
 log_limit_settle(struct log_limit *limit, int64_t now)
 {

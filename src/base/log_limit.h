@@ -25,9 +25,6 @@ struct log_limit {
  */
 bool log_limit_allows(struct log_limit *limit, int64_t now);
 
-/* The same; where it is true, *before are those that were suppressed before, now forgotten. */
-bool log_limit_tells(struct log_limit *limit, int64_t now, uint64_t *before);
-
 /*
  * How many messages were suppressed in a period that is over at `now`: they are told by
  * whoever asks, which begins another, and forgotten here.  0 while the period goes on.

@@ -26,7 +26,7 @@ struct source {
 	uint64_t bits; /* its name */
 	int64_t paid;  /* ns: until when its connections so far have used up its rate */
 	uint32_t open;
-	bool is_ipv6;
+	uint8_t kind; /* of its name */
 };
 
 /* The allocator adds up to 16. */
@@ -53,7 +53,7 @@ chain_of(const struct sources *sources, struct source_name name)
 static struct source_name
 name_of(const struct source *source)
 {
-	const struct source_name name = { source->bits, source->is_ipv6 };
+	const struct source_name name = { source->bits, source->kind };
 
 	return name;
 }
@@ -66,7 +66,7 @@ find(const struct sources *sources, struct source_name name)
 	if (sources->bucket_count == 0)
 		return NULL;
 	source = *chain_of(sources, name);
-	while (source != NULL && (source->bits != name.bits || source->is_ipv6 != name.is_ipv6))
+	while (source != NULL && !source_name_equal(name_of(source), name))
 		source = source->next;
 	return source;
 }
@@ -106,7 +106,7 @@ add(struct sources *sources, struct source_name name)
 	if (sources->bucket_count == 0 || (source = calloc(1, sizeof(*source))) == NULL)
 		return NULL;
 	source->bits = name.bits;
-	source->is_ipv6 = name.is_ipv6;
+	source->kind = (uint8_t)name.kind;
 	chain = chain_of(sources, name);
 	source->next = *chain;
 	*chain = source;

@@ -12,6 +12,8 @@ struct census {
 	struct ledger *gone; /* what was folded; none of them */
 	size_t unheld_count; /* of the ledgers */
 	uint64_t departures; /* how often a ledger lost its last holder */
+	void (*expect)(void *arg, int64_t due); /* census_set_teller(); NULL: nobody */
+	void *expect_arg;
 };
 
 /* --- life ---------------------------------------------------------------------------- */
@@ -96,6 +98,13 @@ on_unheld(struct census *census, struct ledger *ledger)
 		fold(census, find_longest_gone(census, ledger));
 }
 
+static void
+on_expect(struct census *census, int64_t due)
+{
+	if (census->expect != NULL)
+		census->expect(census->expect_arg, due);
+}
+
 static struct ledger *
 find(const struct census *census, const char *name)
 {
@@ -115,6 +124,7 @@ make(struct census *census, const char *name)
 	if (ledger == NULL)
 		return NULL;
 	ledger->unheld = on_unheld;
+	ledger->expect = on_expect;
 	ledger->census = census;
 	TAILQ_INSERT_TAIL(&census->ledgers, ledger, neighbours);
 	return ledger;
@@ -136,6 +146,13 @@ census_open(struct census *census, const char *name)
 }
 
 /* --- what others register ------------------------------------------------------------------ */
+
+void
+census_set_teller(struct census *census, void (*expect)(void *arg, int64_t due), void *arg)
+{
+	census->expect = expect;
+	census->expect_arg = arg;
+}
 
 void
 census_register(struct census *census, struct census_room *room)
@@ -203,6 +220,16 @@ census_each(const struct census *census,
 			visit_ledger(&visitor, ledger, id);
 		visit_ledger(&visitor, census->gone, id);
 	}
+}
+
+void
+census_each_ledger(const struct census *census, void (*visit)(void *arg, struct ledger *ledger),
+    void *arg)
+{
+	struct ledger *ledger;
+
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
+		visit(arg, ledger);
 }
 
 uint64_t

@@ -65,6 +65,15 @@ struct census_entry {
 void census_each(const struct census *census,
     void (*visit)(void *arg, const struct census_entry *entry), void *arg);
 
+/*
+ * Whom to tell that what a ledger has untold is due at `due` (clock_ms()); before, nobody is told.
+ */
+void census_set_teller(struct census *census, void (*expect)(void *arg, int64_t due), void *arg);
+
+/* Calls `visit` for the ledger of each name that is remembered. */
+void census_each_ledger(const struct census *census,
+    void (*visit)(void *arg, struct ledger *ledger), void *arg);
+
 /* Of all listeners that there ever were, and for all reasons together. */
 uint64_t census_total(const struct census *census, enum ledger_row_id id);
 

@@ -74,6 +74,32 @@ ledger_release(struct ledger *ledger)
 		ledger_free(ledger);
 }
 
+/* --- what the log has to tell --------------------------------------------------------- */
+
+static void
+expect(const struct ledger *ledger, const struct untold *untold)
+{
+	if (ledger->expect != NULL)
+		ledger->expect(ledger->census, untold->next);
+}
+
+bool
+ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
+    int64_t now)
+{
+	struct untold *untold = &ledger->refusals[reason];
+
+	ledger->refused[reason]++;
+	if (peer != NULL && untold_allows(untold, now))
+		return true;
+	if (peer != NULL)
+		vote_cast(&untold->vote, source_name(peer));
+	else
+		vote_abstain(&untold->vote);
+	expect(ledger, untold);
+	return false;
+}
+
 size_t
 ledger_worker(const struct branch *branch)
 {

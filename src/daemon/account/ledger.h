@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
-#include "base/log_limit.h"
 #include "daemon/account/counters.h"
+#include "daemon/account/untold.h"
+#include "net/address.h"
 
 struct census;
 struct ledger;
@@ -37,12 +38,14 @@ struct ledger {
 
 	/* Whom the last release tells instead of freeing it; NULL: nobody. */
 	void (*unheld)(struct census *census, struct ledger *ledger);
+	/* Whom it tells that the log will have a line at `due` (clock_ms()); NULL: nobody. */
+	void (*expect)(struct census *census, int64_t due);
 	struct census *census;
 
 	/* The control thread's alone. */
 	unsigned carries; /* enum carried, of all listeners that have served under the name */
 	LEDGER_ROWS(NUMBER_FIELD, NUMBER_FIELDS)
-	struct log_limit told[REFUSE_REASON_COUNT]; /* of refusals, in the log */
+	struct untold refusals[REFUSE_REASON_COUNT]; /* by the log */
 
 	struct branch *branches; /* one for each worker */
 
@@ -77,6 +80,14 @@ void ledger_free(struct ledger *ledger);
 /* The control thread's alone; the last release frees it, or leaves it to its census. */
 void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
+
+/*
+ * Counts a connection that is refused at `now` (clock_ms()); NULL: `peer` is not known.  Returns
+ * true where the log has a line for it now, which is the caller's to write; otherwise one will
+ * tell of it, with others.
+ */
+bool ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
+    int64_t now);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);

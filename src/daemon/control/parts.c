@@ -79,7 +79,8 @@ make_workers(struct server *server, const struct config *config)
 	    server->census == NULL)
 		return false;
 	gauges_register(server);
-	return true;
+	server->telling = telling_new(server->base, server->census);
+	return server->telling != NULL;
 }
 
 /* They are made once, and freed with the server. */

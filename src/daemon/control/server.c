@@ -208,6 +208,8 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	telling_settle(server->telling);
+	telling_free(server->telling);
 	supervision_free(server->supervision);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);

@@ -15,6 +15,7 @@
 #include "daemon/datagram/batches.h"
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
+#include "daemon/observe/telling.h"
 #include "daemon/stream/crowds.h"
 
 #define SERVER_SIGNALS 4
@@ -28,6 +29,7 @@ struct server {
 	struct workers *workers;
 	struct census *census;
 	struct census_room room; /* gauges.h */
+	struct telling *telling;
 	struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard;

@@ -105,18 +105,28 @@ is_connections_own(int error)
 	}
 }
 
+/* Returns the descriptor, with whose it is in *peer, or -1 with errno. */
+static int
+accept_from(int fd, struct address *peer)
+{
+	struct sockaddr_in6 name;
+	socklen_t length = sizeof(name);
+	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (accepted != -1)
+		address_from_sockaddr(peer, (struct sockaddr *)&name, length);
+	return accepted;
+}
+
 /* Accepts one connection.  Returns 0, or the errno that ended it. */
 static int
 accept_one(struct acceptor *acceptor, int fd)
 {
-	struct sockaddr_in6 name;
-	socklen_t length = sizeof(name);
 	struct address peer;
-	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int accepted = accept_from(fd, &peer);
 
 	if (accepted == -1)
 		return errno;
-	address_from_sockaddr(&peer, (struct sockaddr *)&name, length);
 	admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
 	return 0;
 }
@@ -137,7 +147,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 		if (error == EAGAIN)
 			return;
 		if (is_connections_own(error)) {
-			acceptor->ledger->refused[REFUSE_ABORTED]++;
+			admission_count_refusal(acceptor->ledger, REFUSE_ABORTED, NULL);
 		} else if (error != 0 && error != EINTR) {
 			wait_and_retry(acceptor, error);
 			return;
@@ -148,14 +158,15 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 static void
 refuse_queue(struct acceptor *acceptor, int fd)
 {
+	struct address peer;
 	int refused;
 
 	/* No more than can have waited: a flood must not keep the control thread here. */
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
-		refused = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		refused = accept_from(fd, &peer);
 		if (refused == -1)
 			return;
-		acceptor->ledger->refused[REFUSE_DRAIN]++;
+		admission_count_refusal(acceptor->ledger, REFUSE_DRAIN, &peer);
 		close(refused);
 	}
 }

@@ -1,7 +1,6 @@
 /* The one door in: see admission.h. */
 #include "daemon/listen/admission.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,19 +15,15 @@ admission_has_room(const struct admission *admission)
 
 /* --- refusing ---------------------------------------------------------------------- */
 
-static void
-tell_refusal(struct ledger *ledger, enum refuse_reason reason, const struct address *peer)
+void
+admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
+    const struct address *peer)
 {
-	char text[ADDRESS_TEXT_SIZE], suppressed[64] = "";
-	uint64_t untold;
+	char text[ADDRESS_TEXT_SIZE];
 
-	if (!log_limit_tells(&ledger->told[reason], clock_ms(), &untold))
-		return;
-	if (untold > 0)
-		snprintf(suppressed, sizeof(suppressed), " (%llu like it suppressed)",
-		    (unsigned long long)untold);
-	log_notice("connection refused: peer=%s listener=%s reason=%s%s",
-	    address_format(peer, text), ledger->name, refuse_reason_name(reason), suppressed);
+	if (ledger_refuse(ledger, reason, peer, clock_ms()))
+		log_notice("connection refused: peer=%s listener=%s reason=%s",
+		    address_format(peer, text), ledger->name, refuse_reason_name(reason));
 }
 
 /* With a reset: neither we nor the kernel keep anything for this peer. */
@@ -39,8 +34,7 @@ refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct ad
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
-	ledger->refused[reason]++;
-	tell_refusal(ledger, reason, peer);
+	admission_count_refusal(ledger, reason, peer);
 }
 
 /* --- admitting and settling ------------------------------------------------------------ */

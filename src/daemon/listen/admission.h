@@ -34,6 +34,13 @@ bool admission_has_room(const struct admission *admission);
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *peer);
 
+/*
+ * Counts a connection that was not admitted, and tells it in the log at a limited rate; NULL:
+ * `peer` is not known.
+ */
+void admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
+    const struct address *peer);
+
 /* Settles the books of a connection that came home closed, and frees it. */
 void admission_settle(struct admission *admission, struct conn *conn);
 

@@ -30,25 +30,6 @@ START_TEST(the_end_of_a_period_settles)
 }
 END_TEST
 
-START_TEST(what_was_suppressed_is_told_with_the_next)
-{
-	uint64_t before = 99;
-
-	/* The clock may begin at 0. */
-	ck_assert(log_limit_tells(&limit, 0, &before));
-	ck_assert_uint_eq(before, 0);
-	for (int i = 0; i < 7; i++)
-		ck_assert(!log_limit_tells(&limit, LOG_LIMIT_PERIOD - 1, &before));
-	ck_assert(log_limit_tells(&limit, LOG_LIMIT_PERIOD, &before));
-	ck_assert_uint_eq(before, 7);
-	ck_assert(!log_limit_tells(&limit, 2 * LOG_LIMIT_PERIOD - 1, &before));
-	ck_assert(log_limit_tells(&limit, 5 * LOG_LIMIT_PERIOD, &before));
-	ck_assert_uint_eq(before, 1);
-	ck_assert(log_limit_tells(&limit, 6 * LOG_LIMIT_PERIOD, &before));
-	ck_assert_uint_eq(before, 0);
-}
-END_TEST
-
 /* A minute of it, settled a little before each message or a little after. */
 START_TEST(trouble_that_lasts_has_one_line_in_a_period)
 {
@@ -78,7 +59,6 @@ main(void)
 	tcase_add_test(tests, the_first_message_is_logged);
 	tcase_add_test(tests, one_in_a_period);
 	tcase_add_test(tests, the_end_of_a_period_settles);
-	tcase_add_test(tests, what_was_suppressed_is_told_with_the_next);
 	tcase_add_loop_test(tests, trouble_that_lasts_has_one_line_in_a_period, 0, 2);
 	tcase_add_test(tests, nothing_logged_is_nothing_to_settle);
 	suite_add_tcase(suite, tests);
