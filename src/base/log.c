@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,20 +20,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_message.h"
+#include "base/log_syslog.h"
 
 #define RING_SIZE (1U << 20)
-#define LINE_SIZE 1024
 #define STOP_SECONDS 1
 
-struct record {
-	struct timespec when; /* CLOCK_REALTIME */
-	int level;
-	unsigned length;
-};
+/* For how long the system's logger may read nothing before its messages go to stderr: ms. */
+#define LOGGER_PATIENCE 10000
 
 struct sink {
-	enum log_target target;
-	int facility;
+	struct log_settings settings;
 	bool errors_to_stderr;
 };
 
@@ -46,27 +44,18 @@ static struct {
 	bool running;
 	bool ending;
 	struct sink sink;
+	bool reopened; /* the target is another one */
 	uint64_t suppressed;      /* messages that found no room, ever */
 	uint64_t suppressed_said; /* of these, how many the log has told */
 	struct log_class *classes; /* those with similar messages to tell of */
 	unsigned start, used;     /* the ring's first byte and how many it holds */
 } queue = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.sink = { .target = LOG_TARGET_STDERR, .facility = LOG_DAEMON },
+	.sink.settings = { .target = LOG_TARGET_STDERR, .facility = LOG_DAEMON },
 };
 
 /* Apart from what has an initial value, or the program's file would hold all of it. */
 static char ring[RING_SIZE];
-
-const char *
-log_level_name(int level)
-{
-	static const char *const names[] = {
-		"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-	};
-
-	return names[LOG_PRI(level)];
-}
 
 /* --- the ring, under its lock ---------------------------------------------- */
 
@@ -93,18 +82,32 @@ ring_take(void *data, unsigned size)
 	queue.used -= size;
 }
 
-/* A record that finds no room is counted. */
+/* A message that finds no room is counted. */
 static void
-put(const struct record *record, const char *text)
+put(const struct log_message *message, const char *packed)
 {
-	if (sizeof(*record) + record->length > RING_SIZE - queue.used) {
+	if (sizeof(*message) + message->length > RING_SIZE - queue.used) {
 		queue.suppressed++;
 		return;
 	}
-	ring_put(record, sizeof(*record));
-	ring_put(text, record->length);
+	ring_put(message, sizeof(*message));
+	ring_put(packed, message->length);
 	if (queue.running)
 		pthread_cond_signal(&queue.filled);
+}
+
+/* A message of the log's own, with fields or without as log.h says. */
+static void __attribute__((format(printf, 4, 5)))
+compose(struct log_message *message, char packed[LOG_MESSAGE_SIZE], int level, const char *format,
+    ...)
+{
+	va_list args;
+
+	message->level = level;
+	clock_gettime(CLOCK_REALTIME, &message->when);
+	va_start(args, format);
+	log_message_pack(message, packed, format, args);
+	va_end(args);
 }
 
 /* --- classes, under the same lock -------------------------------------------- */
@@ -112,22 +115,24 @@ put(const struct record *record, const char *text)
 static void
 put_similar(const struct log_class *class, uint64_t count)
 {
-	struct record record = { .level = class->level };
-	char text[sizeof(class->last) + 64];
+	struct log_message message;
+	char packed[LOG_MESSAGE_SIZE];
 
 	if (count == 0)
 		return;
-	clock_gettime(CLOCK_REALTIME, &record.when);
-	record.length = (unsigned)snprintf(text, sizeof(text),
-	    "%llu similar messages suppressed: %s", (unsigned long long)count, class->last);
-	put(&record, text);
+	compose(&message, packed, class->level, "%" PRIu64 " similar messages suppressed: %s", count,
+	    class->last);
+	put(&message, packed);
 }
 
 static void
-note_suppressed(struct log_class *class, int level, const char *text)
+note_suppressed(struct log_class *class, const struct log_message *message, const char *packed)
 {
-	class->level = level;
-	snprintf(class->last, sizeof(class->last), "%.*s", (int)sizeof(class->last) - 1, text);
+	char text[LOG_MESSAGE_SIZE];
+
+	class->level = message->level;
+	snprintf(class->last, sizeof(class->last), "%.*s", (int)sizeof(class->last) - 1,
+	    log_message_text(message, packed, text));
 	if (class->listed)
 		return;
 	class->listed = true;
@@ -191,64 +196,139 @@ write_all(int fd, const char *text, size_t size)
 }
 
 static void
-write_stderr(const struct record *record, const char *text, bool journal)
+write_stderr(const struct sink *sink, const struct log_message *message, const char *text)
 {
-	char line[LINE_SIZE + 64], date[32];
-	struct tm tm;
+	char line[LOG_OBJECT_SIZE + 64], time[LOG_MESSAGE_TIME_SIZE];
 	int n;
 
-	if (journal) {
-		n = snprintf(line, sizeof(line), "<%d>%s\n", record->level, text);
-	} else {
-		gmtime_r(&record->when.tv_sec, &tm);
-		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-		n = snprintf(line, sizeof(line), "%s.%03ldZ %s: %s\n", date,
-		    record->when.tv_nsec / 1000000, log_level_name(record->level), text);
-	}
+	if (stderr_is_journal())
+		n = snprintf(line, sizeof(line), "<%d>%s\n", message->level, text);
+	else if (sink->settings.format == LOG_FORMAT_JSON)
+		n = snprintf(line, sizeof(line), "%s\n", text);
+	else
+		n = snprintf(line, sizeof(line), "%s %s: %s\n", log_message_time(message, time),
+		    log_level_name(message->level), text);
 	write_all(STDERR_FILENO, line, (size_t)n);
 }
 
-static void
-write_record(const struct sink *sink, const struct record *record, const char *text)
-{
-	const bool journal = stderr_is_journal();
+static void write_message(const struct sink *sink, const struct log_message *message,
+    const char *packed);
 
-	if (sink->target == LOG_TARGET_STDERR ||
-	    (sink->errors_to_stderr && record->level <= LOG_ERR && !journal))
-		write_stderr(record, text, journal);
-	if (sink->target == LOG_TARGET_SYSLOG)
-		syslog(sink->facility | record->level, "%s", text);
+/* What the log has to say of itself, whatever the level. */
+#define say(sink, level, ...)                                        \
+	do {                                                         \
+		struct log_message said;                             \
+		char said_packed[LOG_MESSAGE_SIZE];                  \
+                                                                     \
+		compose(&said, said_packed, (level), __VA_ARGS__);   \
+		write_message((sink), &said, said_packed);           \
+	} while (0)
+
+/* The system's logger, as the log thread has found it. */
+static struct {
+	bool lost;
+	uint64_t detoured; /* messages that went to stderr instead, since it was lost */
+} logger;
+
+static struct sink
+stderr_of(const struct sink *sink)
+{
+	struct sink other = *sink;
+
+	other.settings.target = LOG_TARGET_STDERR;
+	return other;
 }
 
 static void
-write_suppressed(const struct sink *sink, uint64_t count)
+lose_logger(const struct sink *sink)
 {
-	struct record record = { .level = LOG_WARNING };
-	char text[64];
+	const struct sink other = stderr_of(sink);
 
-	clock_gettime(CLOCK_REALTIME, &record.when);
-	snprintf(text, sizeof(text), "%llu messages suppressed: the log was too slow",
-	    (unsigned long long)count);
-	write_record(sink, &record, text);
+	if (logger.lost)
+		return;
+	logger.lost = true;
+	logger.detoured = 0;
+	say(&other, LOG_WARNING, "cannot log to syslog, %s: %s: logging to stderr", LOG_SYSLOG_PATH,
+	    strerror(errno));
 }
 
-/* Takes the oldest record and writes it; called and left with the lock held. */
+static void
+find_logger(const struct sink *sink)
+{
+	const struct sink other = stderr_of(sink);
+
+	if (!logger.lost)
+		return;
+	logger.lost = false;
+	say(&other, LOG_NOTICE, "logging to syslog again");
+	say(sink, LOG_NOTICE, "logging to syslog again: messages_on_stderr=%" PRIu64, logger.detoured);
+}
+
+/* Returns false where the message has to go another way. */
+static bool
+write_syslog(const struct sink *sink, const struct log_message *message, const char *text)
+{
+	if (log_syslog_send(sink->settings.facility | message->level, &message->when, text,
+		logger.lost ? 0 : LOGGER_PATIENCE) == 0) {
+		find_logger(sink);
+		return true;
+	}
+	lose_logger(sink);
+	logger.detoured++;
+	return false;
+}
+
+static void
+write_message(const struct sink *sink, const struct log_message *message, const char *packed)
+{
+	const bool to_syslog = sink->settings.target == LOG_TARGET_SYSLOG;
+	char line[LOG_OBJECT_SIZE];
+	const char *text = sink->settings.format == LOG_FORMAT_JSON
+	    ? log_message_json(message, packed, line) : log_message_text(message, packed, line);
+
+	if (!to_syslog || !write_syslog(sink, message, text) ||
+	    (sink->errors_to_stderr && message->level <= LOG_ERR && !stderr_is_journal()))
+		write_stderr(sink, message, text);
+}
+
+/* Takes the oldest message and writes it; called and left with the lock held. */
 static void
 write_oldest(void)
 {
 	const struct sink sink = queue.sink;
 	const uint64_t unsaid = queue.suppressed - queue.suppressed_said;
-	struct record record;
-	char text[LINE_SIZE];
+	struct log_message message;
+	char packed[LOG_MESSAGE_SIZE];
 
-	ring_take(&record, sizeof(record));
-	ring_take(text, record.length);
-	text[record.length] = '\0';
+	ring_take(&message, sizeof(message));
+	ring_take(packed, message.length);
 	queue.suppressed_said = queue.suppressed;
 	pthread_mutex_unlock(&queue.lock);
-	write_record(&sink, &record, text);
+	write_message(&sink, &message, packed);
 	if (unsaid > 0)
-		write_suppressed(&sink, unsaid);
+		say(&sink, LOG_WARNING, "%" PRIu64 " messages suppressed: the log was too slow",
+		    unsaid);
+	pthread_mutex_lock(&queue.lock);
+}
+
+/* Looks at once whether there is a logger; called and left with the lock held. */
+static void
+reopen(void)
+{
+	const struct sink sink = queue.sink;
+
+	queue.reopened = false;
+	pthread_mutex_unlock(&queue.lock);
+	log_syslog_close();
+	logger.lost = false;
+	if (sink.settings.target == LOG_TARGET_SYSLOG) {
+		if (log_syslog_connect() == -1)
+			lose_logger(&sink);
+		else if (isatty(STDERR_FILENO))
+			dprintf(STDERR_FILENO, "%s: logging to syslog (%s); -f logs here\n",
+			    program_invocation_short_name,
+			    log_syslog_facility(sink.settings.facility));
+	}
 	pthread_mutex_lock(&queue.lock);
 }
 
@@ -274,17 +354,17 @@ static void *
 run(void *arg)
 {
 	(void)arg;
-	openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
 	pthread_mutex_lock(&queue.lock);
 	for (;;) {
 		settle_classes(clock_ms());
-		while (queue.used == 0 && !queue.ending) {
-			wait_for_more();
-			settle_classes(clock_ms());
-		}
-		if (queue.used == 0)
+		if (queue.reopened)
+			reopen();
+		else if (queue.used > 0)
+			write_oldest();
+		else if (queue.ending)
 			break;
-		write_oldest();
+		else
+			wait_for_more();
 	}
 	queue.running = false;
 	pthread_cond_signal(&queue.ended);
@@ -295,13 +375,17 @@ run(void *arg)
 /* --- what others call --------------------------------------------------------- */
 
 void
-log_open(enum log_target target, int facility, int level)
+log_open(const struct log_settings *settings)
 {
+	struct log_settings *now = &queue.sink.settings;
+
 	pthread_mutex_lock(&queue.lock);
-	queue.sink.target = target;
-	queue.sink.facility = facility;
+	queue.reopened |= settings->target != now->target || settings->facility != now->facility;
+	*now = *settings;
+	if (queue.running)
+		pthread_cond_signal(&queue.filled);
 	pthread_mutex_unlock(&queue.lock);
-	atomic_store(&log_level, level);
+	atomic_store(&log_level, settings->level);
 }
 
 void
@@ -383,12 +467,12 @@ log_suppressed(void)
 }
 
 static void
-put_limited(struct log_class *class, const struct record *record, const char *text)
+put_limited(struct log_class *class, const struct log_message *message, const char *packed)
 {
 	if (log_limit_allows(&class->limit, clock_ms()))
-		put(record, text);
+		put(message, packed);
 	else
-		note_suppressed(class, record->level, text);
+		note_suppressed(class, message, packed);
 }
 
 /* `class` is NULL where nothing limits the line. */
@@ -396,20 +480,17 @@ static void __attribute__((format(printf, 3, 0)))
 write_line(struct log_class *class, int level, const char *format, va_list args)
 {
 	const int saved_errno = errno;
-	struct record record = { .level = LOG_PRI(level) };
-	char text[LINE_SIZE];
-	const int n = vsnprintf(text, sizeof(text), format, args);
+	struct log_message message = { .level = LOG_PRI(level) };
+	char packed[LOG_MESSAGE_SIZE];
 
-	if (n >= 0) {
-		clock_gettime(CLOCK_REALTIME, &record.when);
-		record.length = n < LINE_SIZE ? (unsigned)n : LINE_SIZE - 1;
-		pthread_mutex_lock(&queue.lock);
-		if (class != NULL)
-			put_limited(class, &record, text);
-		else
-			put(&record, text);
-		pthread_mutex_unlock(&queue.lock);
-	}
+	clock_gettime(CLOCK_REALTIME, &message.when);
+	log_message_pack(&message, packed, format, args);
+	pthread_mutex_lock(&queue.lock);
+	if (class != NULL)
+		put_limited(class, &message, packed);
+	else
+		put(&message, packed);
+	pthread_mutex_unlock(&queue.lock);
 	errno = saved_errno;
 }
 

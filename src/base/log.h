@@ -1,5 +1,5 @@
 /*
- * The log: what happened, to syslog(3) or stderr.
+ * The log: what happened, to the system's logger or stderr, as text or JSON.
  *
  * Callers never wait.  A message goes into a bounded queue; one thread empties
  * it and alone meets whatever blocks in the C library, the terminal or the
@@ -18,6 +18,14 @@
 #include "base/log_limit.h"
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+struct log_settings {
+	enum log_target target;
+	enum log_format format;
+	int facility; /* as in syslog.h */
+	int level;    /* as in syslog.h */
+};
 
 /* The level up to which messages are taken, as in syslog.h; read by log_wants(). */
 extern _Atomic int log_level;
@@ -29,11 +37,15 @@ log_wants(int level)
 }
 
 /*
- * Opens the log, or changes where it goes and how much it takes: `facility` and
- * `level` as in syslog.h.  Until the first call, messages up to LOG_NOTICE go to
- * stderr.  The queue is kept: what was logged before goes to the new target.
+ * Opens the log, or changes where it goes, how it looks and how much it takes.  Until the first
+ * call, messages up to LOG_NOTICE go to stderr as text.  The queue is kept: what was logged
+ * before goes to the new target.
+ *
+ * What the system's logger does not take goes to stderr, which is said once there, and once on
+ * both when the logger is back.  Where stderr is a terminal and the logger there, a line on it
+ * says where to look.
  */
-void log_open(enum log_target target, int facility, int level);
+void log_open(const struct log_settings *settings);
 
 /*
  * Starts the log thread, with every signal blocked.  Messages from before wait
@@ -56,7 +68,19 @@ void log_errors_to_stderr(bool enabled);
 /* How many messages found the queue full, ever. */
 uint64_t log_suppressed(void);
 
-/* One message, a line without its newline.  Call it by the macros below. */
+/*
+ * One message, a line without its newline.  Call it by the macros below.
+ *
+ * A format that is words without a conversion, ": " and behind it NAME=CONVERSION and nothing
+ * else, with a space between them, has fields:
+ *
+ *	log_info("connection opened: peer=%s listener=%s", peer, name);
+ *
+ * As text it is what printf(3) would print.  As JSON the words are the "message", and each field
+ * is a member by its name: a string for %s, a number for %d, %u (with l, ll, z) and %.3f.  So the
+ * conversion says the type, for good; "time", "level" and "message" are no names for a field.
+ * Any other format has no fields: all of its text is the "message".
+ */
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The arguments are not evaluated when the level is off. */
@@ -101,8 +125,5 @@ void log_write_limited(struct log_class *class, int level, const char *format, .
 
 /* Says now how many messages of each place were suppressed, not at the end of its period. */
 void log_settle(void);
-
-/* "err", "warning", "notice", "info", "debug", …: the names that syslog.conf(5) has. */
-const char *log_level_name(int level);
 
 #endif

@@ -11,6 +11,7 @@
 #include "daemon/config/config.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
+#include "daemon/process/descriptors.h"
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
 #include "net/protocol.h"
@@ -212,7 +213,7 @@ run(struct config *config, const struct config_source *source)
 		return EX_CONFIG;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	log_open(config->log.target, config->log.facility, config->log.level);
+	log_open(&config->log);
 	log_errors_to_stderr(true);
 	result = server_run(config, source, inherited);
 	log_stop();
@@ -246,6 +247,7 @@ main(int argc, char **argv)
 	};
 	int status;
 
+	descriptors_occupy_standard();
 	parse_arguments(&arguments, argc, argv);
 	status = act(&arguments);
 	free(arguments.listen);

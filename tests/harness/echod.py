@@ -266,7 +266,8 @@ class Echod:
         assert status == 0, f"exit status {status}\n" + "\n".join(self.log.lines[-50:])
         if self.log.matching("^notice: "):
             # a syslog server may read its last lines after the daemon's end
-            eventually(lambda: self.log.lines[-1] == "notice: stopped", "it says that it stopped")
+            last = ("notice: stopped", '"message":"stopped"}')
+            eventually(lambda: self.log.lines[-1].endswith(last), "it says that it stopped")
 
     def kill(self):
         self.close_peers()

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -136,6 +137,16 @@ def test_a_closed_stderr_is_harmless(start_unseen):
     os.close(reading)
     for _ in range(100):
         daemon.assert_echoes()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_nothing_takes_the_place_of_a_closed_stream(launch, number):
+    """A socket would be written the log."""
+    prefix = ["sh", "-c", f'exec "$0" "$@" {number}>&-']
+    daemon = launch(prefix=prefix, stderr=subprocess.DEVNULL, arguments=["-f"])
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    assert os.readlink(f"/proc/{daemon.pid}/fd/{number}") == "/"
 
 
 def test_sigpipe_is_ignored(start):

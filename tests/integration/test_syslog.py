@@ -1,5 +1,6 @@
-"""The log by syslog(3), to a logger of the test's own on /dev/log in a private mount namespace."""
+"""The log to a logger of the test's own on /dev/log, in a private mount namespace, or to none."""
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 import logs
 import peers
+from echod import run
 from patience import PATIENCE, within
 
 # what echod, glibc and the sanitizers may want of /dev; the rest of it is not there
@@ -42,11 +44,19 @@ def device_folder(workdir):
     return path
 
 
+def bind_logger(device_folder, kind=socket.SOCK_DGRAM):
+    """The socket that will be /dev/log, in place of what is there."""
+    path = os.path.join(device_folder, "log")
+    if os.path.exists(path):
+        os.unlink(path)
+    server = socket.socket(socket.AF_UNIX, kind)
+    server.bind(path)
+    return server
+
+
 @pytest.fixture
 def logger(device_folder):
-    """The datagram socket that will be /dev/log."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
-        server.bind(os.path.join(device_folder, "log"))
+    with bind_logger(device_folder) as server:
         yield server
 
 
@@ -59,9 +69,24 @@ def follow(log, logger):
 def launch_there(launch, device_folder):
     """Starts a daemon that finds `device_folder` as its /dev."""
 
-    def launch_daemon(log, **options):
+    def launch_daemon(log, stderr=None, arguments=(), **options):
         prefix = [*UNSHARE, "sh", "-c", PRIVATE_DEV, device_folder]
-        return launch(options=options, prefix=prefix, log=log)
+        return launch(options=options, prefix=prefix, log=log, stderr=stderr, arguments=arguments)
+
+    return launch_daemon
+
+
+@pytest.fixture
+def launch_two_ways(launch_there):
+    """Starts a daemon whose log may come by the logger and by stderr: it, and its two Logs."""
+
+    def launch_daemon(**named):
+        by_syslog, by_stderr = logs.Log(), logs.Log()
+        reading, writing = os.pipe()
+        daemon = launch_there(by_syslog, stderr=writing, **named)
+        os.close(writing)
+        logs.follow_stderr(by_stderr, os.fdopen(reading, "rb"))
+        return daemon, by_syslog, by_stderr
 
     return launch_daemon
 
@@ -136,3 +161,209 @@ def test_foreground_logs_to_stderr_alone(launch, logger, device_folder):
     logger.setblocking(False)
     with pytest.raises(BlockingIOError):
         logger.recv(65536)
+
+
+# --- where there is no logger ------------------------------------------------------------------
+
+SAID = r"^warning: cannot log to syslog, /dev/log: .*: logging to stderr$"
+BACK = r"^notice: logging to syslog again"
+
+
+def test_without_a_logger_all_goes_to_stderr(launch_two_ways):
+    daemon, _, by_stderr = launch_two_ways()
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    by_stderr.wait("^info: connection closed: ", PATIENCE)
+    assert by_stderr.lines[0] == (
+        "warning: cannot log to syslog, /dev/log: No such file or directory: logging to stderr"
+    )
+    assert len(by_stderr.matching(SAID)) == 1
+    daemon.close_peers()
+    daemon.signal(signal.SIGTERM)
+    by_stderr.wait("^notice: stopped$", PATIENCE)
+
+
+def test_it_is_said_at_any_level(launch_two_ways):
+    daemon, _, by_stderr = launch_two_ways(**{"log.level": "err"})
+    by_stderr.wait(SAID, PATIENCE)
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    assert len(by_stderr.lines) == 1
+
+
+def test_a_logger_that_comes_is_found(launch_two_ways, device_folder):
+    daemon, by_syslog, by_stderr = launch_two_ways()
+    by_stderr.wait("serving: ", PATIENCE)
+    daemon.wait_listening_unseen()
+    with bind_logger(device_folder) as logger:
+        follow(by_syslog, logger)
+        daemon.assert_echoes()
+        by_syslog.wait("^info: connection opened: ", PATIENCE)
+        told = by_syslog.wait(BACK + r": messages_on_stderr=(\d+)$", PATIENCE)
+        by_stderr.wait(BACK, PATIENCE)
+        daemon.assert_echoes()
+        by_syslog.wait_count("^info: connection closed: ", 2, PATIENCE)
+    # all but the two that the log says of itself
+    assert int(told.group(1)) == len(by_stderr.lines) - 2
+    assert not by_stderr.matching("connection opened")
+    assert len(by_syslog.matching(BACK)) == 1
+
+
+@pytest.mark.parametrize("leaves_name", [True, False])
+def test_a_logger_that_goes_and_returns(launch_two_ways, device_folder, leaves_name):
+    """As where it is restarted: each change is said once."""
+    server = bind_logger(device_folder)
+    daemon, by_syslog, by_stderr = launch_two_ways(**{"log.level": "notice"})
+    while b"serving: " not in server.recv(65536):
+        pass
+    daemon.wait_listening_unseen()
+    server.close()
+    if not leaves_name:
+        os.unlink(os.path.join(device_folder, "log"))
+    for _ in range(2):
+        daemon.signal(signal.SIGUSR1)
+        by_stderr.wait("^notice: echod_sent_bytes_total", PATIENCE, by_stderr.mark())
+    assert by_stderr.matching(SAID) == by_stderr.lines[:1]
+    with bind_logger(device_folder) as logger:
+        follow(by_syslog, logger)
+        daemon.signal(signal.SIGUSR1)
+        by_syslog.wait("^notice: echod_sent_bytes_total", PATIENCE)
+    assert len(by_syslog.matching(BACK)) == len(by_stderr.matching(BACK)) == 1
+    assert by_stderr.lines[-1] == "notice: logging to syslog again"
+
+
+def test_a_logger_that_refuses_is_none(launch_two_ways, device_folder):
+    bind_logger(device_folder).close()
+    _, _, by_stderr = launch_two_ways()
+    by_stderr.wait("serving: ", PATIENCE)
+    assert by_stderr.lines[0].endswith(" Connection refused: logging to stderr")
+
+
+def test_a_logger_that_reads_nothing_is_given_up(launch_two_ways, logger):
+    """After 10 s; and it is found again when it reads."""
+    daemon, by_syslog, by_stderr = launch_two_ways(**{"log.level": "debug"})
+    daemon.wait_listening_unseen()
+    peer = daemon.connect()
+    for number in range(100):
+        peers.echo(peer, b"%d" % number)
+    by_stderr.wait(r"/dev/log: Connection timed out: logging to stderr$", PATIENCE)
+    by_stderr.wait('^debug: sending "99" to ', PATIENCE)
+    follow(by_syslog, logger)
+    by_syslog.wait('^debug: sending "0" to ', PATIENCE)
+    peers.echo(peer, b"again")
+    by_syslog.wait('^debug: sending "again" to ', PATIENCE)
+    by_syslog.wait(BACK, PATIENCE)
+    assert len(by_stderr.matching(SAID)) == 1
+
+
+def test_a_logger_of_streams(launch_two_ways, device_folder):
+    """Some are: messages end with a NUL there."""
+    with bind_logger(device_folder, socket.SOCK_STREAM) as server:
+        server.listen()
+        daemon, _, by_stderr = launch_two_ways()
+        with server.accept()[0] as logger:
+            text = b""
+            while b" serving: " not in text:
+                text += logger.recv(65536)
+        messages = text.split(b"\0")[:-1]
+        assert all(re.fullmatch(rb"<\d+>\w{3} .* echod\[\d+\]: .*", line) for line in messages)
+        # another one accepts it now
+        daemon.signal(signal.SIGUSR1)
+        with server.accept()[0] as logger:
+            assert logger.recv(65536)
+        assert not by_stderr.lines
+
+
+def test_a_reload_to_a_logger_that_is_not_there(launch_two_ways, device_folder):
+    daemon, _, by_stderr = launch_two_ways(**{"log.target": "stderr"})
+    by_stderr.wait("serving: ", PATIENCE)
+    assert not by_stderr.matching(SAID)
+    for _ in range(2):
+        daemon.configure(options={"log.target": "syslog"})
+        after = by_stderr.mark()
+        daemon.signal(signal.SIGHUP)
+        by_stderr.wait("^notice: reloaded ", PATIENCE, after)
+    assert len(by_stderr.matching(SAID)) == 1
+    daemon.configure(options={"log.target": "stderr"})
+    after = by_stderr.mark()
+    daemon.signal(signal.SIGHUP)
+    by_stderr.wait("^notice: reloaded ", PATIENCE, after)
+    with bind_logger(device_folder) as logger:
+        daemon.signal(signal.SIGUSR1)
+        by_stderr.wait("^notice: echod_sent_bytes_total", PATIENCE)
+        logger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            logger.recv(65536)
+    assert not by_stderr.matching(BACK)
+
+
+def test_what_is_wrong_at_start_is_on_stderr_once(device_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        uri = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        prefix = [*UNSHARE, "sh", "-c", PRIVATE_DEV, device_folder]
+        result = run("-l", uri, prefix=prefix)
+    assert result.returncode == 1
+    assert len(re.findall(" warning: cannot log to syslog, ", result.stderr)) == 1
+    assert len(re.findall(" err: .*Address already in use", result.stderr)) == 1
+
+
+# --- at a terminal -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def terminal():
+    """Its two ends: what a user sees, and what a program has as stderr."""
+    seen, stderr = os.openpty()
+    yield seen, stderr
+    os.close(seen)
+    os.close(stderr)
+
+
+def lines_seen(seen):
+    os.set_blocking(seen, False)
+    try:
+        return os.read(seen, 65536).decode().splitlines()
+    except BlockingIOError:
+        return []
+
+
+def test_a_terminal_is_told_where_the_log_goes(launch_there, logger, terminal):
+    log = logs.Log()
+    follow(log, logger)
+    daemon = launch_there(log, stderr=terminal[1], **{"log.facility": "local3"})
+    daemon.wait_serving()
+    assert lines_seen(terminal[0]) == ["echod: logging to syslog (local3); -f logs here"]
+    # a reload says so only where it is another place
+    daemon.configure(options={"log.facility": "local3"})
+    daemon.reload()
+    assert not lines_seen(terminal[0])
+
+
+def test_a_terminal_with_f_is_the_log(launch_there, logger, terminal):
+    daemon = launch_there(logs.Log(), stderr=terminal[1], arguments=["-f"])
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    assert not [line for line in lines_seen(terminal[0]) if "syslog" in line]
+
+
+def test_a_terminal_without_a_logger_is_the_log(launch_there, terminal):
+    daemon = launch_there(logs.Log(), stderr=terminal[1])
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    lines = lines_seen(terminal[0])
+    assert re.search(r" warning: cannot log to syslog, /dev/log: .*: logging to stderr$", lines[0])
+    assert not [line for line in lines if "-f logs here" in line]
+
+
+# --- as JSON -----------------------------------------------------------------------------------
+
+
+def test_the_object_is_the_message(launch_there, logger):
+    log = logs.Log()
+    priorities = follow(log, logger)
+    daemon = launch_there(log, **{"log.format": "json"})
+    daemon.wait_listening_unseen()
+    daemon.assert_echoes()
+    log.wait('"message":"connection closed"', PATIENCE)
+    for line, priority in zip(log.lines, priorities):
+        assert json.loads(line.partition(": ")[2])["level"] == logs.LEVELS[priority & 7]

@@ -36,11 +36,7 @@ struct config {
 	bool edge_triggered;
 	int drain_timeout; /* seconds */
 
-	struct {
-		enum log_target target;
-		int facility; /* as in syslog.h */
-		int level;    /* as in syslog.h */
-	} log;
+	struct log_settings log;
 
 	struct listen_config *listen; /* listen_count of them, at least one */
 	size_t listen_count;

@@ -24,6 +24,12 @@ static const struct option_choice targets[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice formats[] = {
+	{ "text", LOG_FORMAT_TEXT },
+	{ "json", LOG_FORMAT_JSON },
+	{ NULL, 0 },
+};
+
 static const struct option_choice facilities[] = {
 	{ "daemon", LOG_DAEMON },
 	{ "user", LOG_USER },
@@ -70,6 +76,8 @@ const struct option_row option_rows[] = {
 	{ "", "drain_timeout", OPTION_NUMBER, ON_RELOAD, "30", AT(drain_timeout), .max = 3600,
 	    .unit = " seconds", .help = "seconds from SIGTERM to the end, at most" },
 	{ "log", "target", OPTION_CHOICE, ON_RELOAD, "syslog", AT(log.target), .choices = targets },
+	{ "log", "format", OPTION_CHOICE, ON_RELOAD, "text", AT(log.format), .choices = formats,
+	    .help = "text, or json: one object a line" },
 	{ "log", "facility", OPTION_CHOICE, ON_RELOAD, "daemon", AT(log.facility),
 	    .choices = facilities,
 	    .help = "daemon, user, auth, authpriv, syslog, local0 to local7" },
@@ -129,6 +137,7 @@ const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 _Static_assert(sizeof(enum event_method) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum sandbox_mode) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum log_target) == sizeof(int), "a choice is written as an int");
+_Static_assert(sizeof(enum log_format) == sizeof(int), "a choice is written as an int");
 
 const char *
 event_method_name(enum event_method method)

@@ -146,7 +146,7 @@ static void
 commit_log(struct server *server, const struct config *next)
 {
 	(void)server;
-	log_open(next->log.target, next->log.facility, next->log.level);
+	log_open(&next->log);
 }
 
 /* --- listeners ---------------------------------------------------------------------------- */

@@ -2,9 +2,11 @@
 #include "daemon/process/descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -19,6 +21,18 @@
 
 /* The control thread's own, standard streams, the log's, the file on a reload, some spare. */
 #define RESERVE 20
+
+void
+descriptors_occupy_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/", O_PATH | O_CLOEXEC); /* a container may have no /dev/null */
+	} while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
+}
 
 /* Raises the hard limit too where that is allowed, which is root's privilege. */
 static void

@@ -1,11 +1,18 @@
 /*
- * File descriptors: how many connections RLIMIT_NOFILE and select(2) leave room for.
+ * File descriptors: that the standard ones are no sockets, and how many connections
+ * RLIMIT_NOFILE and select(2) leave room for.
  */
 #ifndef DAEMON_PROCESS_DESCRIPTORS_H
 #define DAEMON_PROCESS_DESCRIPTORS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * A standard descriptor that is closed would be given to a socket or a queue, and the log written
+ * there.  What takes its place fails as the closed one would have.
+ */
+void descriptors_occupy_standard(void);
 
 struct descriptors_need {
 	size_t connections; /* limits.connections */

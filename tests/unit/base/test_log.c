@@ -50,12 +50,20 @@ assert_matches(const char *text, const char *pattern)
 
 #define STAMP "20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
 
+static void
+open_stderr(int level)
+{
+	const struct log_settings settings = { .target = LOG_TARGET_STDERR, .level = level };
+
+	log_open(&settings);
+}
+
 START_TEST(lines)
 {
 	char text[4096];
 
 	capture_stderr();
-	log_open(LOG_TARGET_STDERR, LOG_DAEMON, LOG_DEBUG);
+	open_stderr(LOG_DEBUG);
 	ck_assert_int_eq(log_start(), 0);
 	log_error("one %d", 1);
 	log_warning("two");
@@ -77,12 +85,36 @@ evaluate(void)
 	return ++evaluated;
 }
 
+START_TEST(json_lines)
+{
+	struct log_settings settings = {
+		.target = LOG_TARGET_STDERR, .format = LOG_FORMAT_JSON, .level = LOG_INFO,
+	};
+	char text[4096];
+
+	capture_stderr();
+	log_open(&settings);
+	log_info("opened: peer=%s number=%d", "a b", 7);
+	log_warning("plain");
+	log_stop();
+	settings.format = LOG_FORMAT_TEXT;
+	log_open(&settings);
+	log_info("closed: peer=%s", "a b");
+	log_stop();
+	captured(text, sizeof(text));
+	assert_matches(text, "^[{]\"time\":\"20[0-9T:.-]+Z\",\"level\":\"info\","
+	    "\"message\":\"opened\",\"peer\":\"a b\",\"number\":7[}]\n"
+	    "[{]\"time\":\"20[0-9T:.-]+Z\",\"level\":\"warning\",\"message\":\"plain\"[}]\n"
+	    STAMP "info: closed: peer=a b\n$");
+}
+END_TEST
+
 START_TEST(a_level_that_is_off_costs_nothing)
 {
 	char text[4096];
 
 	capture_stderr();
-	log_open(LOG_TARGET_STDERR, LOG_DAEMON, LOG_INFO);
+	open_stderr(LOG_INFO);
 	log_debug("%d", evaluate());
 	log_info("%d", evaluate());
 	log_stop();
@@ -144,10 +176,10 @@ START_TEST(the_journal_gets_priorities)
 	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
 	    (unsigned long long)st.st_ino);
 	ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
-	log_error("broken");
+	log_error("broken: number=%d", 7);
 	log_stop();
 	captured(text, sizeof(text));
-	ck_assert_str_eq(text, "<3>broken\n");
+	ck_assert_str_eq(text, "<3>broken: number=7\n");
 }
 END_TEST
 
@@ -226,7 +258,7 @@ END_TEST
 static void
 complain(int number)
 {
-	log_warning_limited("trouble %d", number);
+	log_warning_limited("trouble: number=%d", number);
 }
 
 START_TEST(messages_that_repeat_are_counted)
@@ -244,8 +276,8 @@ START_TEST(messages_that_repeat_are_counted)
 	log_notice("last");
 	log_stop();
 	captured(text, sizeof(text));
-	assert_matches(text, "^" STAMP "warning: trouble 1\n" STAMP "err: of another kind\n" STAMP
-	    "warning: 4 similar messages suppressed: trouble 5\n" STAMP "notice: last\n$");
+	assert_matches(text, "^" STAMP "warning: trouble: number=1\n" STAMP "err: of another kind\n" STAMP
+	    "warning: 4 similar messages suppressed: trouble: number=5\n" STAMP "notice: last\n$");
 }
 END_TEST
 
@@ -262,10 +294,10 @@ START_TEST(the_count_is_told_when_the_period_is_over)
 	line.fd = log_pipe[0];
 	ck_assert_int_eq(poll(&line, 1, 5000), 1);
 	captured(text, sizeof(text));
-	assert_matches(text, "^" STAMP "warning: trouble 1\n$");
+	assert_matches(text, "^" STAMP "warning: trouble: number=1\n$");
 	ck_assert_int_eq(poll(&line, 1, LOG_LIMIT_PERIOD + 20000), 1);
 	captured(text, sizeof(text));
-	assert_matches(text, "^" STAMP "warning: 1 similar messages suppressed: trouble 2\n$");
+	assert_matches(text, "^" STAMP "warning: 1 similar messages suppressed: trouble: number=2\n$");
 	/* That was the line of another period. */
 	complain(3);
 	log_notice("last");
@@ -287,14 +319,6 @@ START_TEST(a_full_disk_is_survived)
 }
 END_TEST
 
-START_TEST(level_names)
-{
-	ck_assert_str_eq(log_level_name(LOG_ERR), "err");
-	ck_assert_str_eq(log_level_name(LOG_DEBUG), "debug");
-	ck_assert_str_eq(log_level_name(LOG_EMERG), "emerg");
-}
-END_TEST
-
 int
 main(void)
 {
@@ -303,6 +327,7 @@ main(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, lines);
+	tcase_add_test(tests, json_lines);
 	tcase_add_test(tests, a_level_that_is_off_costs_nothing);
 	tcase_add_test(tests, earlier_messages_wait_for_the_thread);
 	tcase_add_test(tests, errno_is_kept);
@@ -313,7 +338,6 @@ main(void)
 	tcase_add_test(tests, messages_that_repeat_are_counted);
 	tcase_add_test(tests, the_count_is_told_when_the_period_is_over);
 	tcase_add_test(tests, a_full_disk_is_survived);
-	tcase_add_test(tests, level_names);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
