@@ -30,6 +30,14 @@ server_settle(void *owner, struct letter *letter)
 	struct server *server = owner;
 
 	admission_settle(&server->admission, conn_from_letter(letter));
+}
+
+/* Fewer connections are open: lets others in, or the drain end. */
+static void
+on_left(void *owner)
+{
+	struct server *server = owner;
+
 	if (!server->draining)
 		listeners_resume(server->listeners);
 	else if (server->admission.open == 0)

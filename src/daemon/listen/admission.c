@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/log.h"
 
 bool
@@ -37,7 +38,7 @@ refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct ad
 	admission_count_refusal(ledger, reason, peer);
 }
 
-/* --- admitting and settling ------------------------------------------------------------ */
+/* --- admitting ------------------------------------------------------------------------- */
 
 /* What the books of sources say, as the reason of a refusal. */
 static enum refuse_reason
@@ -54,47 +55,161 @@ reason_of(enum source_verdict verdict)
 }
 
 static void
-serve(struct admission *admission, struct ledger *ledger, struct conn *conn, size_t worker)
+log_opened(const struct ledger *ledger, const struct conn *conn)
 {
 	char text[ADDRESS_TEXT_SIZE];
+
+	log_debug("new connection from %s", address_format(conn_peer(conn), text));
+	log_info("connection opened: peer=%s listener=%s", address_format(conn_peer(conn), text),
+	    ledger->name);
+}
+
+static void
+serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
+{
+	const size_t worker = ledger_worker(conn_branch(conn));
 
 	ledger->accepted++;
 	ledger->open++;
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
-	log_debug("new connection from %s", address_format(conn_peer(conn), text));
-	log_info("connection opened: peer=%s listener=%s", address_format(conn_peer(conn), text),
-	    ledger->name);
 	conn_post(conn, workers_get(admission->workers, worker));
+}
+
+/* Returns NULL where it is refused. */
+static struct conn *
+admit(struct admission *admission, struct ledger *ledger, int fd, const struct address *peer,
+    const struct conn_via *via)
+{
+	enum source_verdict verdict;
+	struct conn *conn;
+
+	if (!acl_allows(admission->acl, peer)) {
+		refuse(ledger, REFUSE_DENIED, fd, peer);
+		return NULL;
+	}
+	verdict = sources_enter(admission->sources, peer, clock_ms());
+	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
+		refuse(ledger, reason_of(verdict), fd, peer);
+		return NULL;
+	}
+	conn = conn_new(fd, peer, &ledger->branches[workers_pick(admission->workers)], via);
+	if (conn == NULL) {
+		if (verdict == SOURCE_ENTERED)
+			sources_leave(admission->sources, peer, clock_ms());
+		refuse(ledger, REFUSE_MEMORY, fd, peer);
+		return NULL;
+	}
+	conn_set_counted(conn, verdict == SOURCE_ENTERED);
+	return conn;
 }
 
 void
 admission_admit(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *peer)
 {
-	const size_t worker = workers_pick(admission->workers);
-	enum source_verdict verdict;
+	struct conn *conn = admit(admission, ledger, fd, peer, NULL);
+
+	if (conn == NULL)
+		return;
+	log_opened(ledger, conn);
+	serve(admission, ledger, conn);
+}
+
+/* --- those that a proxy brings ------------------------------------------------------------ */
+
+bool
+admission_await(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy)
+{
+	const enum source_verdict verdict =
+	    sources_enter_proxy(admission->sources, proxy, clock_ms());
+
+	if (verdict != SOURCE_ENTERED) {
+		refuse(ledger, reason_of(verdict), fd, proxy);
+		return false;
+	}
+	admission->open++;
+	ledger->preambles++;
+	return true;
+}
+
+static void
+end_preamble(struct admission *admission, struct ledger *ledger, const struct address *proxy)
+{
+	admission->open--;
+	ledger->preambles--;
+	sources_leave(admission->sources, proxy, clock_ms());
+}
+
+void
+admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, enum refuse_reason reason)
+{
+	end_preamble(admission, ledger, proxy);
+	refuse(ledger, reason, fd, proxy);
+	admission->left(admission->owner);
+}
+
+#define HEADER_TEXT_MOST 255
+
+/* What the proxy says of the peer, escaped; "-" where it says nothing. */
+static const char *
+header_text(const struct proxy_text *said, char text[4 * HEADER_TEXT_MOST + 1])
+{
+	const size_t size = said->size < HEADER_TEXT_MOST ? said->size : HEADER_TEXT_MOST;
+
+	return size > 0 ? escape_bytes(said->data, size, text) : "-";
+}
+
+static void
+log_opened_by_proxy(const struct ledger *ledger, const struct conn *conn,
+    const struct proxy_header *header)
+{
+	char texts[3][4 * HEADER_TEXT_MOST + 1];
+	char peer[ADDRESS_TEXT_SIZE], proxy[ADDRESS_TEXT_SIZE];
+
+	address_format(conn_peer(conn), peer);
+	address_format(&conn_via(conn)->proxy, proxy);
+	if (header->authority.size + header->alpn.size + header->tls_version.size == 0)
+		log_info("connection opened: peer=%s proxy=%s listener=%s", peer, proxy,
+		    ledger->name);
+	else
+		log_info("connection opened: peer=%s proxy=%s listener=%s tls=%s authority=%s "
+		    "alpn=%s", peer, proxy, ledger->name,
+		    header_text(&header->tls_version, texts[0]),
+		    header_text(&header->authority, texts[1]),
+		    header_text(&header->alpn, texts[2]));
+}
+
+static enum header_kind
+kind_of_header(const struct proxy_header *header)
+{
+	if (header->is_local)
+		return HEADER_LOCAL;
+	return header->has_addresses ? HEADER_PROXIED : HEADER_UNKNOWN;
+}
+
+void
+admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, const struct proxy_header *header)
+{
+	const struct conn_via via = { .proxy = *proxy, .is_quiet = header->is_local };
 	struct conn *conn;
 
-	if (!acl_allows(admission->acl, peer)) {
-		refuse(ledger, REFUSE_DENIED, fd, peer);
-		return;
-	}
-	verdict = sources_enter(admission->sources, peer, clock_ms());
-	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
-		refuse(ledger, reason_of(verdict), fd, peer);
-		return;
-	}
-	conn = conn_new(fd, peer, &ledger->branches[worker]);
+	end_preamble(admission, ledger, proxy);
+	ledger->headers[kind_of_header(header)]++;
+	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via);
 	if (conn == NULL) {
-		if (verdict == SOURCE_ENTERED)
-			sources_leave(admission->sources, peer, clock_ms());
-		refuse(ledger, REFUSE_MEMORY, fd, peer);
+		admission->left(admission->owner);
 		return;
 	}
-	conn_set_counted(conn, verdict == SOURCE_ENTERED);
-	serve(admission, ledger, conn, worker);
+	if (!via.is_quiet && log_wants(LOG_INFO))
+		log_opened_by_proxy(ledger, conn, header);
+	serve(admission, ledger, conn);
 }
+
+/* --- settling ------------------------------------------------------------------------------ */
 
 void
 admission_settle(struct admission *admission, struct conn *conn)
@@ -108,4 +223,5 @@ admission_settle(struct admission *admission, struct conn *conn)
 		sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
+	admission->left(admission->owner);
 }

@@ -14,13 +14,17 @@
 #include "daemon/stream/conn.h"
 #include "daemon/threads/workers.h"
 #include "net/address.h"
+#include "net/proxy_header.h"
 
 struct admission {
 	struct workers *workers;
 	uint64_t limit; /* limits.connections, or fewer where descriptors lack */
 	struct acl *acl; /* held */
 	struct sources *sources;
-	uint64_t open;
+	uint64_t open; /* connections, those in their preamble among them */
+	/* Called with `owner` when there are fewer. */
+	void (*left)(void *owner);
+	void *owner;
 };
 
 /* False where a further connection has to wait in the backlog. */
@@ -33,6 +37,22 @@ bool admission_has_room(const struct admission *admission);
  */
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *peer);
+
+/*
+ * A connection from `proxy` begins its preamble: it is counted as open, and in the books of the
+ * proxy.  Returns true, until one of the next two is called; or false, `fd` closed with a reset
+ * and the refusal counted and told.
+ */
+bool admission_await(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy);
+
+/* It has said whose it is: admits that connection, as admission_admit() does. */
+void admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, const struct proxy_header *header);
+
+/* It has not: closes it with a reset, counts and tells the refusal. */
+void admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, enum refuse_reason reason);
 
 /*
  * Counts a connection that was not admitted, and tells it in the log at a limited rate; NULL:

@@ -24,12 +24,15 @@ keep_fd(struct conn *conn, int fd)
 }
 
 struct conn *
-conn_new(int fd, const struct address *peer, struct branch *branch)
+conn_new(int fd, const struct address *peer, struct branch *branch, const struct conn_via *via)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn *conn = calloc(1, sizeof(*conn) + (via != NULL ? sizeof(*via) : 0));
 
 	if (conn == NULL)
 		return NULL;
+	conn->proxied = via != NULL;
+	if (via != NULL)
+		memcpy(conn + 1, via, sizeof(*via));
 	keep_fd(conn, fd);
 	conn->peer = *peer;
 	conn->branch = branch;
@@ -58,7 +61,7 @@ void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0x1f;
+	conn->state = (uint8_t)state & 0xf;
 	conn->active = (uint32_t)clock_ms();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
@@ -97,15 +100,30 @@ conn_open(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 }
 
+static void
+log_closed(const struct conn *conn, enum close_reason reason)
+{
+	const struct conn_via *via = conn_via(conn);
+	const char *listener = conn->branch->ledger->name, *why = close_reason_name(reason);
+	const unsigned long long received = conn->received, sent = conn->sent;
+	const double seconds = (double)(clock_ms() - conn->opened) / 1000;
+	char peer[ADDRESS_TEXT_SIZE], proxy[ADDRESS_TEXT_SIZE];
+
+	address_format(&conn->peer, peer);
+	if (via == NULL)
+		log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
+		    "seconds=%.3f", peer, listener, why, received, sent, seconds);
+	else if (!via->is_quiet)
+		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
+		    "sent=%llu seconds=%.3f", peer, address_format(&via->proxy, proxy), listener,
+		    why, received, sent, seconds);
+}
+
 void
 conn_close(struct conn *conn, enum close_reason reason)
 {
-	char peer[ADDRESS_TEXT_SIZE];
-
-	log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
-	    "seconds=%.3f", address_format(&conn->peer, peer), conn->branch->ledger->name,
-	    close_reason_name(reason), (unsigned long long)conn->received,
-	    (unsigned long long)conn->sent, (double)(clock_ms() - conn->opened) / 1000);
+	if (log_wants(LOG_INFO))
+		log_closed(conn, reason);
 	conn->reason = (uint8_t)reason & 0x7f;
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
@@ -210,6 +228,12 @@ const struct address *
 conn_peer(const struct conn *conn)
 {
 	return &conn->peer;
+}
+
+const struct conn_via *
+conn_via(const struct conn *conn)
+{
+	return conn->proxied ? (const struct conn_via *)(const void *)(conn + 1) : NULL;
 }
 
 void

@@ -20,13 +20,21 @@
 #include "daemon/threads/worker.h"
 #include "net/address.h"
 
+/* By whom a connection came that did not come by itself. */
+struct conn_via {
+	struct address proxy;
+	bool is_quiet; /* the proxy's own, as for a health check: the log has no line for it */
+};
+
 /*
  * Takes over `fd`, a connected non-blocking socket.  `branch` is the cell of its
- * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
+ * listener and its worker; `via`, which is copied, NULL where it came by itself.  Returns NULL
+ * with errno, `fd` still the caller's.
  * conn_free() frees it, before conn_open() or after conn_close() gave it back.
  * Both are the control thread's to call: they hold the ledger of `branch`.
  */
-struct conn *conn_new(int fd, const struct address *peer, struct branch *branch);
+struct conn *conn_new(int fd, const struct address *peer, struct branch *branch,
+    const struct conn_via *via);
 void conn_free(struct conn *conn);
 
 /* Whose letter it is, as it comes home. */
@@ -55,6 +63,9 @@ void conn_finish(struct conn *conn, enum close_reason reason);
 void conn_abort(struct conn *conn, enum close_reason reason);
 
 const struct address *conn_peer(const struct conn *conn);
+
+/* By whom it came, or NULL. */
+const struct conn_via *conn_via(const struct conn *conn);
 
 /* A mark that the control thread leaves for itself: the books of sources have it. */
 void conn_set_counted(struct conn *conn, bool counted);

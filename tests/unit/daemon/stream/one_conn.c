@@ -93,7 +93,7 @@ set_up_with(const struct loop_settings *settings, int buffer)
 	connect_pair(pair, buffer);
 	served = pair[0];
 	peer = pair[1];
-	conn = conn_new(pair[0], &nobody, &ledger->branches[0]);
+	conn = conn_new(pair[0], &nobody, &ledger->branches[0], NULL);
 	ck_assert_ptr_nonnull(conn);
 	conn_open(conn);
 }
