@@ -12,7 +12,7 @@ from pathlib import Path
 # Includes go downwards only.  What stands between two "<" is on one level and does not see each
 # other.  Each is a folder, or a file beside the folders.
 ORDERS = {
-    "daemon": "base < net < process, access < account < threads < stream, datagram < config < listen"
+    "daemon": "base < net < process, account, access < threads < stream, datagram < config < listen"
               " < observe, handover < control < main",
     "client": "base < net < ending < report < timing < transport, measure < options < arguments, modes"
               " < ping, pipe, send, bench, mtu < main",

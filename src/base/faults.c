@@ -1,6 +1,7 @@
 /* What is wrong with a configuration, collected: see faults.h. */
 #include "base/faults.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@ struct faults {
 	size_t count;
 	size_t more;  /* found no room */
 	bool lost;    /* memory ran out */
+	bool may_pass;
+	bool of_arguments;
 	char last[64]; /* says so, after the others */
 };
 
@@ -100,7 +103,38 @@ faults_add_at(struct faults *faults, struct place place, const char *format, ...
 	else if (message != NULL)
 		length = asprintf(&text, "%s:%d: %s", place.name, place.line, message);
 	free(message);
+	faults->of_arguments = faults->of_arguments || place.is_argument;
 	insert(faults, place.line == 0 ? NO_LINE : place.line, length < 0 ? NULL : text);
+}
+
+void
+faults_blame(struct faults *faults, int error)
+{
+	static const int of_the_moment[] = {
+		EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM, ESTALE, ETIMEDOUT,
+	};
+
+	for (size_t i = 0; i < sizeof(of_the_moment) / sizeof(of_the_moment[0]); i++)
+		if (error == of_the_moment[i])
+			faults->may_pass = true;
+}
+
+bool
+faults_may_pass(const struct faults *faults)
+{
+	return faults->may_pass || faults->lost;
+}
+
+bool
+faults_of_arguments(const struct faults *faults)
+{
+	return faults->of_arguments;
+}
+
+bool
+faults_are_full(const struct faults *faults)
+{
+	return faults->count == FAULTS_MAX;
 }
 
 size_t

@@ -27,6 +27,7 @@ void faults_add(struct faults *faults, const char *format, ...)
 struct place {
 	const char *name;
 	int line; /* 0: none */
+	bool is_argument;
 };
 
 /*
@@ -35,6 +36,21 @@ struct place {
  */
 void faults_add_at(struct faults *faults, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Says of what was told, or will be, that `error` is why.  Where it is of the moment, as when
+ * memory or descriptors ran out, another try may find nothing wrong.  Leaves errno as it is.
+ */
+void faults_blame(struct faults *faults, int error);
+
+/* True where such an error is to blame for one of them, or memory ran out for a message. */
+bool faults_may_pass(const struct faults *faults);
+
+/* True where further messages are only counted: none needs much work any more. */
+bool faults_are_full(const struct faults *faults);
+
+/* True where something is wrong with an argument. */
+bool faults_of_arguments(const struct faults *faults);
 
 size_t faults_count(const struct faults *faults);
 

@@ -103,7 +103,7 @@ compose(struct log_message *message, char packed[LOG_MESSAGE_SIZE], int level, c
 {
 	va_list args;
 
-	message->level = level;
+	*message = (struct log_message){ .level = level };
 	clock_gettime(CLOCK_REALTIME, &message->when);
 	va_start(args, format);
 	log_message_pack(message, packed, format, args);
@@ -211,57 +211,49 @@ write_stderr(const struct sink *sink, const struct log_message *message, const c
 	write_all(STDERR_FILENO, line, (size_t)n);
 }
 
-static void write_message(const struct sink *sink, const struct log_message *message,
-    const char *packed);
+static const char *
+render(const struct sink *sink, const struct log_message *message, const char *packed,
+    char line[LOG_OBJECT_SIZE])
+{
+	return sink->settings.format == LOG_FORMAT_JSON ? log_message_json(message, packed, line)
+	    : log_message_text(message, packed, line);
+}
 
-/* What the log has to say of itself, whatever the level. */
-#define say(sink, level, ...)                                        \
-	do {                                                         \
-		struct log_message said;                             \
-		char said_packed[LOG_MESSAGE_SIZE];                  \
-                                                                     \
-		compose(&said, said_packed, (level), __VA_ARGS__);   \
-		write_message((sink), &said, said_packed);           \
-	} while (0)
-
-/* The system's logger, as the log thread has found it. */
+/* The system's logger, as the log thread has found it.  What it says of it has any level. */
 static struct {
 	bool lost;
 	uint64_t detoured; /* messages that went to stderr instead, since it was lost */
 } logger;
 
-static struct sink
-stderr_of(const struct sink *sink)
-{
-	struct sink other = *sink;
-
-	other.settings.target = LOG_TARGET_STDERR;
-	return other;
-}
-
 static void
 lose_logger(const struct sink *sink)
 {
-	const struct sink other = stderr_of(sink);
+	char packed[LOG_MESSAGE_SIZE + 1], line[LOG_OBJECT_SIZE];
+	struct log_message message;
 
 	if (logger.lost)
 		return;
 	logger.lost = true;
 	logger.detoured = 0;
-	say(&other, LOG_WARNING, "cannot log to syslog, %s: %s: logging to stderr", LOG_SYSLOG_PATH,
-	    strerror(errno));
+	compose(&message, packed, LOG_WARNING, "cannot log to syslog, %s: %s: logging to stderr",
+	    LOG_SYSLOG_PATH, strerror(errno));
+	write_stderr(sink, &message, render(sink, &message, packed, line));
 }
 
 static void
 find_logger(const struct sink *sink)
 {
-	const struct sink other = stderr_of(sink);
+	char packed[LOG_MESSAGE_SIZE + 1], line[LOG_OBJECT_SIZE];
+	struct log_message message;
 
 	if (!logger.lost)
 		return;
 	logger.lost = false;
-	say(&other, LOG_NOTICE, "logging to syslog again");
-	say(sink, LOG_NOTICE, "logging to syslog again: messages_on_stderr=%" PRIu64, logger.detoured);
+	compose(&message, packed, LOG_NOTICE, "logging to syslog again: messages_on_stderr=%" PRIu64,
+	    logger.detoured);
+	render(sink, &message, packed, line);
+	write_stderr(sink, &message, line);
+	log_syslog_send(sink->settings.facility | message.level, &message.when, line, 0);
 }
 
 /* Returns false where the message has to go another way. */
@@ -283,12 +275,22 @@ write_message(const struct sink *sink, const struct log_message *message, const 
 {
 	const bool to_syslog = sink->settings.target == LOG_TARGET_SYSLOG;
 	char line[LOG_OBJECT_SIZE];
-	const char *text = sink->settings.format == LOG_FORMAT_JSON
-	    ? log_message_json(message, packed, line) : log_message_text(message, packed, line);
 
-	if (!to_syslog || !write_syslog(sink, message, text) ||
+	render(sink, message, packed, line);
+	if (!to_syslog || !write_syslog(sink, message, line) ||
 	    (sink->errors_to_stderr && message->level <= LOG_ERR && !stderr_is_journal()))
-		write_stderr(sink, message, text);
+		write_stderr(sink, message, line);
+}
+
+static void
+write_suppressed(const struct sink *sink, uint64_t count)
+{
+	char packed[LOG_MESSAGE_SIZE + 1];
+	struct log_message message;
+
+	compose(&message, packed, LOG_WARNING, "%" PRIu64 " messages suppressed: the log was too slow",
+	    count);
+	write_message(sink, &message, packed);
 }
 
 /* Takes the oldest message and writes it; called and left with the lock held. */
@@ -298,16 +300,16 @@ write_oldest(void)
 	const struct sink sink = queue.sink;
 	const uint64_t unsaid = queue.suppressed - queue.suppressed_said;
 	struct log_message message;
-	char packed[LOG_MESSAGE_SIZE];
+	char packed[LOG_MESSAGE_SIZE + 1];
 
 	ring_take(&message, sizeof(message));
 	ring_take(packed, message.length);
+	packed[message.length] = '\0';
 	queue.suppressed_said = queue.suppressed;
 	pthread_mutex_unlock(&queue.lock);
 	write_message(&sink, &message, packed);
 	if (unsaid > 0)
-		say(&sink, LOG_WARNING, "%" PRIu64 " messages suppressed: the log was too slow",
-		    unsaid);
+		write_suppressed(&sink, unsaid);
 	pthread_mutex_lock(&queue.lock);
 }
 
@@ -475,21 +477,20 @@ put_limited(struct log_class *class, const struct log_message *message, const ch
 		note_suppressed(class, message, packed);
 }
 
-/* `class` is NULL where nothing limits the line. */
+/* `class` is NULL where nothing limits the line.  Keeps errno. */
 static void __attribute__((format(printf, 3, 0)))
-write_line(struct log_class *class, int level, const char *format, va_list args)
+write_line(struct log_class *class, struct log_message *message, const char *format, va_list args)
 {
 	const int saved_errno = errno;
-	struct log_message message = { .level = LOG_PRI(level) };
 	char packed[LOG_MESSAGE_SIZE];
 
-	clock_gettime(CLOCK_REALTIME, &message.when);
-	log_message_pack(&message, packed, format, args);
+	clock_gettime(CLOCK_REALTIME, &message->when);
+	log_message_pack(message, packed, format, args);
 	pthread_mutex_lock(&queue.lock);
 	if (class != NULL)
-		put_limited(class, &message, packed);
+		put_limited(class, message, packed);
 	else
-		put(&message, packed);
+		put(message, packed);
 	pthread_mutex_unlock(&queue.lock);
 	errno = saved_errno;
 }
@@ -497,21 +498,42 @@ write_line(struct log_class *class, int level, const char *format, va_list args)
 void
 log_write(int level, const char *format, ...)
 {
+	struct log_message message = { .level = LOG_PRI(level) };
 	va_list args;
 
 	va_start(args, format);
-	write_line(NULL, level, format, args);
+	write_line(NULL, &message, format, args);
 	va_end(args);
 }
 
 void
 log_write_limited(struct log_class *class, int level, const char *format, ...)
 {
+	struct log_message message = { .level = LOG_PRI(level) };
 	va_list args;
 
 	va_start(args, format);
-	write_line(class, level, format, args);
+	write_line(class, &message, format, args);
 	va_end(args);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+write_numbers(struct log_message *message, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(NULL, message, format, args);
+	va_end(args);
+}
+
+void
+log_numbers(int level, const char *words, const char *fields)
+{
+	struct log_message message = { .level = LOG_PRI(level), .has_numbers = true };
+
+	if (log_wants(level))
+		write_numbers(&message, "%s: %s", words, fields);
 }
 
 void

@@ -83,6 +83,12 @@ uint64_t log_suppressed(void);
  */
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * An event whose fields, all of them numbers, are only known when it happens: `fields` has them as
+ * "NAME=NUMBER NAME=NUMBER".  The line is "WORDS: FIELDS".
+ */
+void log_numbers(int level, const char *words, const char *fields);
+
 /* The arguments are not evaluated when the level is off. */
 #define log_at(level, ...)                              \
 	do {                                            \

@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,26 +26,28 @@ enum kind {
 };
 
 /* The conversions that a field may have. */
-static const char *const conversions[] = {
-	[KIND_STRING] = "%s",
-	[KIND_INT] = "%d",
-	[KIND_UNSIGNED] = "%u",
-	[KIND_LONG] = "%ld",
-	[KIND_UNSIGNED_LONG] = "%lu",
-	[KIND_LONG_LONG] = "%lld",
-	[KIND_UNSIGNED_LONG_LONG] = "%llu",
-	[KIND_SIZE] = "%zu",
-	[KIND_REAL] = "%.3f",
+static const struct {
+	char text[5];
+	unsigned char length;
+} conversions[] = {
+	[KIND_STRING] = { "%s", 2 },
+	[KIND_INT] = { "%d", 2 },
+	[KIND_UNSIGNED] = { "%u", 2 },
+	[KIND_LONG] = { "%ld", 3 },
+	[KIND_UNSIGNED_LONG] = { "%lu", 3 },
+	[KIND_LONG_LONG] = { "%lld", 4 },
+	[KIND_UNSIGNED_LONG_LONG] = { "%llu", 4 },
+	[KIND_SIZE] = { "%zu", 3 },
+	[KIND_REAL] = { "%.3f", 4 },
 };
 #define CONVERSIONS (sizeof(conversions) / sizeof(conversions[0]))
 
 #define NAME_SIZE 32
 
+/* "NAME=CONVERSION", or "NAME=NUMBER": where its parts are in the format, or in the text. */
 struct field {
-	const char *name; /* in the format, as is what follows */
-	size_t name_length;
-	const char *conversion, *end;
-	enum kind kind;
+	unsigned short name, conversion, end;
+	unsigned short kind; /* enum kind */
 };
 
 /* A number in a message: what it is the kind says. */
@@ -55,41 +58,59 @@ union number {
 };
 
 static bool
-find_kind(const char *conversion, size_t length, enum kind *kind)
+find_kind(const char *conversion, size_t length, struct field *field)
 {
 	for (size_t i = 0; i < CONVERSIONS; i++)
-		if (strncmp(conversions[i], conversion, length) == 0 &&
-		    conversions[i][length] == '\0') {
-			*kind = (enum kind)i;
+		if (conversions[i].length == length &&
+		    memcmp(conversions[i].text, conversion, length) == 0) {
+			field->kind = (unsigned short)i;
 			return true;
 		}
 	return false;
 }
 
-/* Reads "NAME=CONVERSION" at *at and passes over it, and over the space before another. */
 static bool
-take_field(const char **at, struct field *field)
+is_in_name(char c)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-
-	field->name = *at;
-	field->name_length = strspn(*at, letters);
-	if (field->name_length == 0 || field->name_length >= NAME_SIZE ||
-	    field->name[field->name_length] != '=')
-		return false;
-	field->conversion = field->name + field->name_length + 1;
-	field->end = field->conversion + strcspn(field->conversion, " ");
-	*at = field->end + (field->end[0] == ' ' && field->end[1] != '\0');
-	return find_kind(field->conversion, (size_t)(field->end - field->conversion), &field->kind);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Where the first field would be, behind words without a conversion and ": "; NULL: there is none. */
+/*
+ * Reads the field at *at in `format` and passes over it and over the space before another.  Sets
+ * all but `kind`.
+ */
+static bool
+take_name(const char *format, const char **at, struct field *field)
+{
+	const char *name = *at, *c = name;
+
+	while (is_in_name(*c))
+		c++;
+	if (c == name || c - name >= NAME_SIZE || *c != '=')
+		return false;
+	field->name = (unsigned short)(name - format);
+	field->conversion = (unsigned short)(++c - format);
+	while (*c != ' ' && *c != '\0')
+		c++;
+	field->end = (unsigned short)(c - format);
+	*at = c[0] == ' ' && c[1] != '\0' ? c + 1 : c;
+	return true;
+}
+
+static bool
+take_field(const char *format, const char **at, struct field *field)
+{
+	return take_name(format, at, field) &&
+	    find_kind(format + field->conversion, (size_t)(field->end - field->conversion), field);
+}
+
+/* What is behind words without a conversion and ": "; NULL: there is no such thing. */
 static const char *
 fields_of(const char *format)
 {
 	const char *words_end = strchrnul(format, ':');
 
-	if (strncmp(words_end, ": ", 2) != 0 || words_end[2] == '\0' ||
+	if (strncmp(words_end, ": ", 2) != 0 ||
 	    memchr(format, '%', (size_t)(words_end - format)) != NULL)
 		return NULL;
 	return words_end + 2;
@@ -133,12 +154,14 @@ pack_number(struct room *to, union number number)
 	append(to, &number, sizeof(number));
 }
 
+/* What it is, and its value behind that. */
 static void
-pack_argument(struct room *to, enum kind kind, va_list *args)
+pack_field(struct room *to, const struct field *field, va_list *args)
 {
 	const char *string;
 
-	switch (kind) {
+	append(to, field, sizeof(*field));
+	switch ((enum kind)field->kind) {
 	case KIND_STRING:
 		string = va_arg(*args, const char *);
 		pack_string(to, string != NULL ? string : "(null)");
@@ -175,15 +198,15 @@ static bool
 pack_fields(struct room *to, const char *format, va_list args)
 {
 	const char *at = fields_of(format);
-	bool taken = at != NULL;
+	bool taken = at != NULL && *at != '\0';
 	struct field field;
 	va_list own;
 
 	va_copy(own, args);
 	while (taken && *at != '\0') {
-		taken = take_field(&at, &field);
+		taken = take_field(format, &at, &field);
 		if (taken)
-			pack_argument(to, field.kind, &own);
+			pack_field(to, &field, &own);
 	}
 	va_end(own);
 	return taken;
@@ -210,8 +233,8 @@ log_message_pack(struct log_message *message, char packed[LOG_MESSAGE_SIZE], con
 
 /* The fields of a message, from the first to the last. */
 struct reader {
-	const char *format;
-	const char *packed, *end;
+	const char *format; /* or the text, where it has numbers */
+	const char *at, *end; /* in what is packed */
 	struct field field; /* the one that was read, and its value */
 	const char *string;
 	union number number;
@@ -220,29 +243,57 @@ struct reader {
 static struct reader
 reader_of(const struct log_message *message, const char *packed)
 {
+	const char *at = message->has_numbers ? fields_of(packed) : packed;
+	const char *end = packed + message->length;
+
 	return (struct reader){
-		.format = fields_of(message->format),
-		.packed = packed,
-		.end = packed + message->length,
+		.format = message->has_numbers ? packed : message->format,
+		.at = at != NULL ? at : end,
+		.end = end,
 	};
+}
+
+static bool
+read_number(struct reader *reader)
+{
+	if ((size_t)(reader->end - reader->at) < sizeof(reader->number))
+		return false;
+	memcpy(&reader->number, reader->at, sizeof(reader->number));
+	reader->at += sizeof(reader->number);
+	return true;
+}
+
+static bool
+read_string(struct reader *reader)
+{
+	if (reader->at == reader->end)
+		return false;
+	reader->string = reader->at;
+	reader->at += strlen(reader->string) + 1;
+	return true;
+}
+
+static bool
+read_packed(struct reader *reader)
+{
+	if ((size_t)(reader->end - reader->at) < sizeof(reader->field))
+		return false;
+	memcpy(&reader->field, reader->at, sizeof(reader->field));
+	reader->at += sizeof(reader->field);
+	return reader->field.kind == KIND_STRING ? read_string(reader) : read_number(reader);
 }
 
 /* Returns false behind the last one that found room. */
 static bool
-read_field(struct reader *reader)
+read_field(struct reader *reader, bool has_numbers)
 {
-	const size_t left = (size_t)(reader->end - reader->packed);
-	size_t size = sizeof(reader->number);
-
-	if (*reader->format == '\0' || left == 0 || !take_field(&reader->format, &reader->field))
+	if (!has_numbers)
+		return read_packed(reader);
+	reader->field.kind = KIND_UNSIGNED_LONG_LONG;
+	if (!take_name(reader->format, &reader->at, &reader->field) ||
+	    reader->field.end == LOG_MESSAGE_SIZE - 1) /* it may be cut */
 		return false;
-	if (reader->field.kind == KIND_STRING) {
-		reader->string = reader->packed;
-		size = strlen(reader->string) + 1;
-	} else {
-		memcpy(&reader->number, reader->packed, size);
-	}
-	reader->packed += size;
+	reader->number.natural = strtoull(reader->format + reader->field.conversion, NULL, 10);
 	return true;
 }
 
@@ -251,7 +302,21 @@ read_field(struct reader *reader)
 /* The longest double with three decimals, and the NUL. */
 #define NUMBER_SIZE (DBL_MAX_10_EXP + 8)
 
-/* Returns its length. */
+/* Each returns the length. */
+static size_t
+format_natural(unsigned long long number, char *text)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	memcpy(text, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
+
 static size_t
 format_number(const struct reader *reader, char text[NUMBER_SIZE])
 {
@@ -261,21 +326,41 @@ format_number(const struct reader *reader, char text[NUMBER_SIZE])
 	case KIND_INT:
 	case KIND_LONG:
 	case KIND_LONG_LONG:
-		return (size_t)snprintf(text, NUMBER_SIZE, "%lld", reader->number.integer);
+		if (reader->number.integer >= 0)
+			break;
+		text[0] = '-';
+		return 1 + format_natural(-reader->number.natural, text + 1);
 	default:
-		return (size_t)snprintf(text, NUMBER_SIZE, "%llu", reader->number.natural);
+		break;
 	}
+	return format_natural(reader->number.natural, text);
 }
 
 static void
 append_value(struct room *to, const struct reader *reader)
 {
 	char number[NUMBER_SIZE];
+	size_t length;
 
-	if (reader->field.kind == KIND_STRING)
+	if (reader->field.kind == KIND_STRING) {
 		append(to, reader->string, strlen(reader->string));
-	else
-		append(to, number, format_number(reader, number));
+		return;
+	}
+	length = format_number(reader, number);
+	append(to, number, length);
+}
+
+/* The words and the first name, or a space and another name, stand before each value. */
+static void
+append_fields(struct room *to, struct reader reader)
+{
+	size_t before = 0;
+
+	while (read_packed(&reader)) {
+		append(to, reader.format + before, reader.field.conversion - before);
+		append_value(to, &reader);
+		before = reader.field.end;
+	}
 }
 
 const char *
@@ -283,19 +368,12 @@ log_message_text(const struct log_message *message, const char *packed,
     char text[LOG_MESSAGE_SIZE])
 {
 	struct room to = { text, LOG_MESSAGE_SIZE - 1 };
-	const char *before = message->format;
-	struct reader reader;
 
-	if (message->format == NULL) {
+	if (message->format != NULL)
+		append_fields(&to, reader_of(message, packed));
+	else
 		append(&to, packed, message->length);
-	} else {
-		for (reader = reader_of(message, packed); read_field(&reader);
-		     before = reader.field.end) {
-			append(&to, before, (size_t)(reader.field.conversion - before));
-			append_value(&to, &reader);
-		}
-	}
-	*to.at = '\0';
+	text[LOG_MESSAGE_SIZE - 1 - to.left] = '\0';
 	return text;
 }
 
@@ -312,13 +390,17 @@ log_level_name(int level)
 const char *
 log_message_time(const struct log_message *message, char text[LOG_MESSAGE_TIME_SIZE])
 {
+	/* Where there are many messages, most are of the same second as the one before. */
+	static _Thread_local time_t second = -1;
+	static _Thread_local char date[LOG_MESSAGE_TIME_SIZE - 8];
 	struct tm utc;
-	size_t used;
 
-	gmtime_r(&message->when.tv_sec, &utc);
-	used = strftime(text, LOG_MESSAGE_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + used, LOG_MESSAGE_TIME_SIZE - used, ".%03ldZ",
-	    message->when.tv_nsec / 1000000);
+	if (message->when.tv_sec != second && gmtime_r(&message->when.tv_sec, &utc) != NULL) {
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+		second = message->when.tv_sec;
+	}
+	snprintf(text, LOG_MESSAGE_TIME_SIZE, "%s.%03uZ", date,
+	    (unsigned)(message->when.tv_nsec / 1000000) % 1000);
 	return text;
 }
 
@@ -339,24 +421,36 @@ json_bytes(const char *bytes, size_t size)
 static json_t *
 json_value(const struct reader *reader)
 {
+	const unsigned long long natural = reader->number.natural;
 	char number[NUMBER_SIZE];
 
 	switch (reader->field.kind) {
 	case KIND_STRING:
 		return json_bytes(reader->string, strlen(reader->string));
 	case KIND_REAL:
-		format_number(reader, number);
+		snprintf(number, sizeof(number), "%.3f", reader->number.real);
 		return json_real(strtod(number, NULL));
-	default:
-		return json_integer(reader->number.integer); /* no counter reaches 2^63 */
+	case KIND_INT:
+	case KIND_LONG:
+	case KIND_LONG_LONG:
+		return json_integer(reader->number.integer);
+	default: /* Jansson has no larger one. */
+		return json_integer(natural < LLONG_MAX ? (json_int_t)natural : LLONG_MAX);
 	}
+}
+
+static bool
+has_fields(const struct log_message *message)
+{
+	return message->format != NULL || message->has_numbers;
 }
 
 static json_t *
 json_words(const struct log_message *message, const char *packed)
 {
-	return message->format == NULL ? json_bytes(packed, message->length)
-	    : json_bytes(message->format, strcspn(message->format, ":"));
+	const char *text = message->format != NULL ? message->format : packed;
+
+	return json_bytes(text, has_fields(message) ? strcspn(text, ":") : message->length);
 }
 
 /* Returns 0, or -1 where memory ran out. */
@@ -366,11 +460,12 @@ set_fields(json_t *object, const struct log_message *message, const char *packed
 	char name[NAME_SIZE];
 	struct reader reader;
 
-	if (message->format == NULL)
+	if (!has_fields(message))
 		return 0;
-	for (reader = reader_of(message, packed); read_field(&reader);) {
-		snprintf(name, sizeof(name), "%.*s", (int)reader.field.name_length,
-		    reader.field.name);
+	for (reader = reader_of(message, packed); read_field(&reader, message->has_numbers);) {
+		snprintf(name, sizeof(name), "%.*s",
+		    reader.field.conversion - 1 - reader.field.name,
+		    reader.format + reader.field.name);
 		if (json_object_set_new(object, name, json_value(&reader)) == -1)
 			return -1;
 	}

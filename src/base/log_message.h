@@ -21,12 +21,14 @@ struct log_message {
 	struct timespec when; /* CLOCK_REALTIME */
 	const char *format;   /* a literal with fields; NULL: what is packed is text */
 	int level;            /* as in syslog.h, without a facility */
-	unsigned length;      /* of what is packed: bytes */
+	unsigned length;      /* of what is packed: bytes; a reader finds a NUL behind */
+	bool has_numbers;     /* log_numbers(): the text has fields behind the first ": " */
 };
 
 /*
  * Packs what vprintf(3) would print.  The fields of a format that has some
- * (log.h) are packed as values, and the message then has `format`; anything else is packed as text.  Sets `format` and
+ * (log.h) are packed as
+ * values, and the message then has `format`; anything else is packed as text.  Sets `format` and
  * `length`.
  */
 void log_message_pack(struct log_message *message, char packed[LOG_MESSAGE_SIZE],

@@ -20,7 +20,8 @@ static const struct row {
 } rows[] = {
 	{ OPTIONS_OF_ALL, '4', "ipv4", NULL, "use IPv4 only" },
 	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
-	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC", "for each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC",
+	    "for the name and each address tried (default 10)" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
 	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },
@@ -33,7 +34,7 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'O', "outstanding", NULL, "tell each missing reply" },
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
-	    "TCP: connect again when the peer ends the connection" },
+	    "TCP: connect again when the connection ends or is silent" },
 	{ OPTIONS_OF_PIPE, OPTION_NO_COMPARE, "no-compare", NULL, "the server need not echo" },
 	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },

@@ -8,7 +8,9 @@
 
 #include "base/faults.h"
 #include "base/log.h"
+#include "base/usage.h"
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/process/descriptors.h"
@@ -18,10 +20,14 @@
 
 #define EXIT_USAGE 2
 
+/* Options without a letter. */
+enum { OPTION_READY_FD = 256 };
+
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
+    "             [--ready-fd N]\n"
     "An echo daemon: what a peer sends over TCP or UDP goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
@@ -32,6 +38,7 @@ static const char help[] =
     "                        the file's listeners; port 0 picks one; repeatable\n"
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
+    "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -47,6 +54,7 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, 'l' },
 	{ "set", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -55,6 +63,7 @@ static const struct option options[] = {
 struct arguments {
 	enum mode mode;
 	struct config_source source;
+	int ready_fd; /* -1: none */
 	const char **listen, **set; /* each with room for all of argv */
 };
 
@@ -92,6 +101,18 @@ print_version(void)
 	exit(finish_output());
 }
 
+static int
+read_ready_fd(const char *text)
+{
+	const char *right;
+	const int fd = ready_read(text, &right);
+
+	if (fd != -1)
+		return fd;
+	fprintf(stderr, "echod: --ready-fd %s: %s\n", text, right);
+	leave_with_hint();
+}
+
 static void
 take_option(struct arguments *arguments, int option)
 {
@@ -121,12 +142,13 @@ take_option(struct arguments *arguments, int option)
 	case 'v':
 		source->verbose++;
 		break;
+	case OPTION_READY_FD:
+		arguments->ready_fd = read_ready_fd(optarg);
+		break;
 	case 'V':
 		print_version();
 	case 'h':
 		leave_with_help();
-	default:
-		leave_with_hint();
 	}
 }
 
@@ -141,8 +163,13 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 		perror("echod");
 		exit(EXIT_FAILURE);
 	}
-	while ((option = getopt_long(argc, argv, "c:tTfl:o:vVh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, ":c:tTfl:o:vVh", options, NULL)) != -1) {
+		if (option == ':' || option == '?') {
+			usage_tell_option("echod", option, argv, options);
+			leave_with_hint();
+		}
 		take_option(arguments, option);
+	}
 	if (optind < argc) {
 		fprintf(stderr, "echod: unexpected argument \"%s\"\n", argv[optind]);
 		leave_with_hint();
@@ -158,28 +185,43 @@ tell(const struct faults *faults)
 		fprintf(stderr, "echod: %s\n", faults_get(faults, i));
 }
 
+/*
+ * What the service manager makes of it: 2 and 78 end its tries, so they are for what no try
+ * changes.
+ */
+static int
+status_of(const struct faults *faults)
+{
+	if (faults_of_arguments(faults))
+		return EXIT_USAGE;
+	return faults_may_pass(faults) ? EXIT_FAILURE : EX_CONFIG;
+}
+
+/* Returns NULL, with the faults told and the exit status in *status. */
 static struct config *
-load(const struct config_source *source)
+load(const struct config_source *source, int *status)
 {
 	struct faults *faults = faults_new();
 	struct config *config = NULL;
 
 	if (faults == NULL) {
 		perror("echod");
+		*status = EXIT_FAILURE;
 		return NULL;
 	}
 	config = config_load(source, faults);
 	tell(faults);
+	*status = status_of(faults);
 	faults_free(faults);
 	return config;
 }
 
 /*
  * What the service manager passes must all be served: whoever comes to a socket that nobody
- * reads waits for ever, and wakes echod again and again.  Returns NULL, with the faults told.
+ * reads waits for ever, and wakes echod again and again.  Returns NULL as load() does.
  */
 static struct inherited *
-inherit(const struct config *config)
+inherit(const struct config *config, int *status)
 {
 	struct faults *faults = faults_new();
 	struct inherited *inherited;
@@ -187,6 +229,7 @@ inherit(const struct config *config)
 
 	if (faults == NULL) {
 		perror("echod");
+		*status = EXIT_FAILURE;
 		return NULL;
 	}
 	inherited = inherited_take(faults);
@@ -194,6 +237,7 @@ inherit(const struct config *config)
 		inherited_check(inherited, config, faults);
 	tell(faults);
 	faulty = faults_count(faults) > 0;
+	*status = status_of(faults);
 	faults_free(faults);
 	if (!faulty)
 		return inherited;
@@ -203,19 +247,27 @@ inherit(const struct config *config)
 
 /* Takes over `config`. */
 static int
-run(struct config *config, const struct config_source *source)
+run(struct config *config, const struct config_source *source, int ready_fd)
 {
-	struct inherited *inherited = inherit(config);
-	int result;
+	int status, result;
+	struct inherited *inherited = inherit(config, &status);
+	struct ready *ready;
 
 	if (inherited == NULL) {
 		config_free(config);
-		return EX_CONFIG;
+		return status;
+	}
+	ready = ready_new(ready_fd);
+	if (ready == NULL) {
+		perror("echod: --ready-fd");
+		inherited_free(inherited);
+		config_free(config);
+		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&config->log);
 	log_errors_to_stderr(true);
-	result = server_run(config, source, inherited);
+	result = server_run(config, source, inherited, ready);
 	log_stop();
 	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -225,12 +277,13 @@ run(struct config *config, const struct config_source *source)
 static int
 act(const struct arguments *arguments)
 {
-	struct config *config = load(&arguments->source);
+	int status;
+	struct config *config = load(&arguments->source, &status);
 
 	if (config == NULL)
-		return EX_CONFIG;
+		return status;
 	if (arguments->mode == MODE_RUN)
-		return run(config, &arguments->source);
+		return run(config, &arguments->source, arguments->ready_fd);
 	if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else
@@ -244,10 +297,12 @@ main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.source = { .path = SYSCONFDIR "/echod.conf", .may_be_missing = true },
+		.ready_fd = -1,
 	};
 	int status;
 
 	descriptors_occupy_standard();
+	signal(SIGXFSZ, SIG_IGN); /* a file that a message no longer fits in ends nothing */
 	parse_arguments(&arguments, argc, argv);
 	status = act(&arguments);
 	free(arguments.listen);

@@ -185,6 +185,15 @@ address_is_wildcard(const struct address *address)
 }
 
 bool
+address_is_loopback(const struct address *address)
+{
+	if (address->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr);
+	return address->sa.sa_family == AF_INET &&
+	    ntohl(address->in4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
+bool
 address_equal(const struct address *a, const struct address *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family || address_port(a) != address_port(b))

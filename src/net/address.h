@@ -72,6 +72,9 @@ void address_set_port(struct address *address, uint16_t port);
 /* True for 0.0.0.0 and ::. */
 bool address_is_wildcard(const struct address *address);
 
+/* True for 127.0.0.0/8 and ::1. */
+bool address_is_loopback(const struct address *address);
+
 /* True when both name the same host and the same port. */
 bool address_equal(const struct address *a, const struct address *b);
 

@@ -64,7 +64,7 @@ parse_host(struct endpoint *endpoint, const char **rest)
 static const char *
 parse_port(struct endpoint *endpoint, const char *rest)
 {
-	static const char fault[] = "the port is a number from 0 to 65535";
+	static const char fault[] = "the port is a number from 0 to 65535, and 0 is to listen on";
 	unsigned port = 0;
 
 	if (*rest != ':')
@@ -194,8 +194,18 @@ endpoint_covers(const struct endpoint_view *view, enum protocol protocol,
 }
 
 static bool
+has_wildcard6(const struct endpoint_cover *cover)
+{
+	return cover->count > 0 && cover->addresses[0].sa.sa_family == AF_INET6 &&
+	    address_is_wildcard(&cover->addresses[0]);
+}
+
+/* A link-local address whose interface is not there yet is below "::" all the same. */
+static bool
 covers_overlap(const struct endpoint_cover *a, const struct endpoint_cover *b)
 {
+	if (a->count == 0 || b->count == 0)
+		return has_wildcard6(a) || has_wildcard6(b);
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t j = 0; j < b->count; j++) {
 			const struct address *x = &a->addresses[i], *y = &b->addresses[j];

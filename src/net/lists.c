@@ -189,6 +189,19 @@ list_count(const void *list)
 	return load(list).count;
 }
 
+/* As a rule it is at the same place or near to it. */
+bool
+list_has(enum list_kind kind, const void *other, const void *list, size_t index)
+{
+	const struct any_list any = load(list), others = load(other);
+	const void *element = item(kind, &any, index);
+
+	for (size_t i = 0; i < others.count; i++)
+		if (same(kind, item(kind, &others, (index + i) % others.count), element))
+			return true;
+	return false;
+}
+
 bool
 list_equal(enum list_kind kind, const void *a, const void *b)
 {

@@ -55,6 +55,9 @@ size_t list_count(const void *list);
 /* True when both have the same elements in the same order. */
 bool list_equal(enum list_kind kind, const void *a, const void *b);
 
+/* True when `other` has the element at `index` < list_count(list). */
+bool list_has(enum list_kind kind, const void *other, const void *list, size_t index);
+
 /* Writes the element at `index` < list_count() to `text` and returns it. */
 const char *list_format(enum list_kind kind, const void *list, size_t index,
     char text[LIST_ELEMENT_SIZE]);

@@ -2,7 +2,8 @@
  * A batch of datagrams, with the control messages that a kernel may tell with them, and a
  * socket that takes the answers or does not.  Those are answered of which the guard says so by
  * what the kernel told, none where it could not tell all: each once, in order, to where it came
- * from, as long as it was, from the address that was asked.  Each is counted once.
+ * from, as long as it was, from the address that was asked.  Each is counted once, and each
+ * without an answer is noted under its reason.
  *
  * The kernel is below: recvmmsg(2) and sendmmsg(2) stand before libc's.
  */
@@ -42,6 +43,7 @@ static uint64_t taken, taken_bytes, refused;
 static struct batch *batch;
 static struct guard *guard, *judge; /* with the budgets, and without */
 static bool budgets;
+static struct drops drops; /* of the datagrams without an answer, as the log has them */
 
 /* --- what the kernel tells ------------------------------------------------------------ */
 
@@ -344,8 +346,11 @@ check_tally(const struct batch_tally *tally)
 {
 	uint64_t dropped = 0, bytes = 0;
 
-	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
+	for (size_t i = 0; i < DROP_REASON_COUNT; i++) {
 		dropped += tally->dropped[i];
+		fuzz_assert(drops.votes[i].total == tally->dropped[i]);
+		fuzz_assert(drops.votes[i].lead <= tally->dropped[i]);
+	}
 	for (size_t i = 0; i < count; i++)
 		bytes += datagrams[i].size;
 	fuzz_assert(tally->sent == taken && tally->sent_bytes == taken_bytes);
@@ -366,7 +371,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int64_t now;
-	struct batch_tally tally = { 0 };
+	struct batch_tally tally = { .drops = &drops };
 	struct reflect_policy policy = { .now = now += HOUR }; /* all budgets are whole again */
 	struct acl *acl;
 	size_t right = 0, left;
@@ -374,6 +379,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (batch == NULL)
 		begin();
 	input = (struct input){ data, size };
+	memset(drops.votes, 0, sizeof(drops.votes));
 	set_rules();
 	acl = input_byte(&input) % 2 == 1 ? new_acl() : NULL;
 	policy.guard = guard;

@@ -73,12 +73,30 @@ check_fields(const char *one, const char *two, unsigned number)
 	check_text();
 	json = read_object();
 	fuzz_assert(json_integer_value(json_object_get(json, "number")) == number);
-	if (strlen(one) + strlen(two) + 32 < LOG_MESSAGE_SIZE) {
+	if (strlen(one) + strlen(two) + 64 < LOG_MESSAGE_SIZE) {
 		check_string(json, "one", one);
 		check_string(json, "two", two);
 		fuzz_assert(json_real_value(json_object_get(json, "real")) == number / 1000.0);
 	}
 	json_decref(json);
+}
+
+/* Whatever the text is, each of its fields is a number, and the object is one. */
+static void
+check_numbers(const char *fields)
+{
+	const char *name;
+	json_t *json, *value;
+
+	pack("%s: %s", "words", fields);
+	message.has_numbers = true;
+	check_text();
+	json = read_object();
+	json_object_foreach(json, name, value)
+		fuzz_assert(json_is_integer(value) || strcmp(name, "time") == 0 ||
+		    strcmp(name, "level") == 0 || strcmp(name, "message") == 0);
+	json_decref(json);
+	message.has_numbers = false;
 }
 
 int
@@ -90,6 +108,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *json;
 
 	check_fields(one, two, number);
+	check_numbers(two);
 	pack("%s", one);
 	check_text();
 	json = read_object();

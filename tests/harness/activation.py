@@ -18,13 +18,16 @@ os.execvpe(command[0], command, {**os.environ, **passed})
 """
 
 
-def passing(*sockets, names=None):
-    """Named arguments of Echod and of run() that pass `sockets`, called as systemd calls them."""
+def passing(*sockets, names=None, before=()):
+    """Named arguments of Echod and of run() that pass `sockets`, called as systemd calls them.
+
+    before      a prefix of its own
+    """
     names = names or ["echod.socket"] * len(sockets)
     descriptors = [each.fileno() for each in sockets]
     listed = ",".join(map(str, descriptors))
     return {
-        "prefix": [sys.executable, "-ISc", _PASS, ":".join(names), listed],
+        "prefix": [*before, sys.executable, "-ISc", _PASS, ":".join(names), listed],
         "descriptors": descriptors,
     }
 

@@ -84,13 +84,14 @@ def match_lines(lines, patterns):
 class Client:
     """A client that runs beside the test; a context manager that ends it where it still runs.
 
+    prefix      a command that executes the client in its place
     out, err    the Logs of what it prints
     """
 
-    def __init__(self, *arguments, **named):
+    def __init__(self, *arguments, prefix=(), **named):
         self.out, self.err = logs.Log(), logs.Log()
         self.process = subprocess.Popen(
-            command(*arguments),
+            [*prefix, *command(*arguments)],
             **{"stdin": subprocess.DEVNULL, **named},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -46,7 +46,7 @@ def listening_sockets(pid):
     """{inode: port} of the stream sockets on which the process listens."""
     own = _socket_inodes(pid)
     found = {}
-    for path in "/proc/net/tcp", "/proc/net/tcp6":
+    for path in f"/proc/{pid}/net/tcp", f"/proc/{pid}/net/tcp6":
         for fields in _listening_fields(path):
             inode = int(fields[9])
             if inode in own:
@@ -64,9 +64,9 @@ def _connections(state, condition):
     return [tuple(int(end.rpartition(":")[2]) for end in line.split()[2:4]) for line in lines]
 
 
-def has_syn_sent(port):
-    """True while anybody's IPv4 connection to this port waits for its answer."""
-    return bool(_connections("syn-sent", f"dport = :{port}"))
+def syns_sent(port):
+    """How many IPv4 connections to this port wait for their answer, whoever's they are."""
+    return len(_connections("syn-sent", f"dport = :{port}"))
 
 
 def in_last_ack(port):
@@ -79,7 +79,7 @@ def waiting_datagrams(pid, port):
     """{inode: bytes} of what waits at each datagram socket of the process with that port."""
     own = _socket_inodes(pid)
     found = {}
-    for line in _lines("/proc/net/udp")[1:] + _lines("/proc/net/udp6")[1:]:
+    for line in _lines(f"/proc/{pid}/net/udp")[1:] + _lines(f"/proc/{pid}/net/udp6")[1:]:
         fields = line.split()
         inode = int(fields[9])
         if int(fields[1].rpartition(":")[2], 16) == port and inode in own:

@@ -10,6 +10,15 @@ LIBRARY = os.environ.get("FAILING_MALLOC_LIBRARY", "")
 SIZE = 4096  # of the file; the library uses the first four numbers
 
 
+def preloading(library, **variables):
+    """The environment of a daemon with `library` before all others."""
+    if patience.SLOWNESS > 1:
+        # AddressSanitizer's own functions come behind the library's
+        options = os.environ.get("ASAN_OPTIONS", "")
+        variables["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0"
+    return {"LD_PRELOAD": library, **variables}
+
+
 class Orders:
     """The file that the library reads, for one daemon at a time.
 
@@ -22,11 +31,7 @@ class Orders:
             file.truncate(SIZE)
             self._map = mmap.mmap(file.fileno(), SIZE)
         self._put(1, seed)
-        self.environment = {"LD_PRELOAD": LIBRARY, "FAILING_MALLOC": path}
-        if patience.SLOWNESS > 1:
-            # AddressSanitizer's own malloc() comes behind the library's
-            options = os.environ.get("ASAN_OPTIONS", "")
-            self.environment["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0"
+        self.environment = preloading(LIBRARY, FAILING_MALLOC=path)
 
     def _put(self, index, value):
         struct.pack_into("@Q", self._map, 8 * index, value)

@@ -18,6 +18,7 @@ TENTATIVE = 0x40  # IFA_F_TENTATIVE of an address
 ANSWERS_BUFFER = 64 * 1024 * 1024  # a flood fits
 HOST, HOST_SECOND, PEER, PEER_SECOND = "192.0.2.7", "192.0.2.8", "192.0.2.1", "192.0.2.2"
 HOST6, HOST6_SECOND, PEER6 = "2001:db8::7", "2001:db8::8", "2001:db8::1"
+SOURCES, SOURCES6 = "198.18.0.0/15", ("2001:db8:1::1", "2001:db8:1::2")
 
 # The kernel must not judge sources before echod does; whatever the source, there is a way back.
 HOST_COMMANDS = f"""
@@ -53,6 +54,7 @@ def _run(command, **named):
     result = subprocess.run(command, capture_output=True, text=True, check=False, **named)
     if result.returncode != 0:
         raise Unavailable(f"{command}: {result.stderr.strip()}")
+    return result.stdout
 
 
 class Side:
@@ -70,7 +72,8 @@ class Side:
         return os.readlink(self.path) != os.readlink("/proc/self/ns/net")
 
     def run(self, commands):
-        _run([*self.prefix, "sh", "-e", "-c", commands])
+        """Returns what they print."""
+        return _run([*self.prefix, "sh", "-e", "-c", commands])
 
     @contextlib.contextmanager
     def inside(self):
@@ -113,6 +116,15 @@ class Side:
         self.holder.wait()
 
 
+def host_with_sources():
+    """A host alone, whose own are all addresses of SOURCES and SOURCES6, too: a peer there may have
+    any of them."""
+    side = Side()
+    addresses = [SOURCES, *(f"{address}/64 nodad" for address in SOURCES6)]
+    side.run("\n".join(["ip link set lo up", *(f"ip address add {a} dev lo" for a in addresses)]))
+    return side
+
+
 class Network:
     """Both ends, and what the peer's can do that no honest peer does."""
 
@@ -122,13 +134,22 @@ class Network:
         self.host = Side()
         self.peer = Side()
 
-    def connect(self):
+    def _lay(self, name):
         _run(
             [
-                *("ip", "link", "add", "cable", "netns", str(self.host.holder.pid)),
-                *("type", "veth", "peer", "name", "cable", "netns", str(self.peer.holder.pid)),
+                *("ip", "link", "add", name, "netns", str(self.host.holder.pid)),
+                *("type", "veth", "peer", "name", name, "netns", str(self.peer.holder.pid)),
             ]
         )
+
+    def connect_again(self, host, peer):
+        """By another cable, on which they have these addresses."""
+        self._lay("second")
+        for side, address in (self.host, host), (self.peer, peer):
+            side.run(f"ip address add {address}/24 dev second; ip link set second up")
+
+    def connect(self):
+        self._lay("cable")
         self.host.run(HOST_COMMANDS)
         self.peer.run(PEER_COMMANDS)
         self._host_hardware = self.host.hardware_address()

@@ -15,6 +15,8 @@ LONG = ("-W", PATIENCE)  # a wait that must not run out
 HEAD = r"PING {uri} \({address}\): {size} bytes each"
 CONNECTED = r"connected to {address} in \d+\.\d{{3}} ms"
 REPLY = r"{size} bytes from {address}: seq={seq} time=(\d+\.\d{{3}}) ms{remark}"
+AGAIN = r"{address} answers \S+ again, after (\d+\.\d{{3}}) s"
+RECONNECTS = r"{count} reconnects, (\d+) ms without an answer"
 RTT = (
     r"rtt min/avg/max/mdev = (\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3}) ms, "
     r"p50/p99 = (\d+\.\d{3})/(\d+\.\d{3}) ms"
@@ -41,13 +43,15 @@ class Target:
         connected = [self.pattern(CONNECTED)] if self.is_stream else []
         return [self.pattern(HEAD, size=size), *connected]
 
-    def summary(self, counts):
+    def summary(self, counts, reconnects=0):
         """`counts` is the line up to the time."""
         lines = [
             "",
             self.pattern("--- {uri} statistics ---"),
             rf"{re.escape(counts)}, time (\d+) ms",
         ]
+        if reconnects:
+            lines.append(RECONNECTS.format(count=reconnects))
         return lines if " 0 received" in counts else [*lines, RTT]
 
 

@@ -8,9 +8,9 @@ LOCAL, PROXY = 0x20, 0x21
 TCP4, TCP6, UNSPEC = 0x11, 0x21, 0x00
 
 
-def line(source="192.0.2.1", destination="192.0.2.2", source_port=1024, port=7):
+def line(source="192.0.2.1", source_port=1024, port=7):
     """Version 1."""
-    family = 6 if ":" in source else 4
+    family, destination = (6, "2001:db8::2") if ":" in source else (4, "192.0.2.2")
     return f"PROXY TCP{family} {source} {destination} {source_port} {port}\r\n".encode()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import socket
 import sys
 import tempfile
 
@@ -11,6 +12,7 @@ import pytest
 # what the tests are written with
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "harness"))
 
+import interfaces
 import network
 from echod import Echod
 from patience import BINARY
@@ -58,6 +60,15 @@ def back_end(request):
 
 
 @pytest.fixture
+def busy_port():
+    """A port on which somebody else listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.fixture
 def launch(request, workdir):
     """Starts a daemon, with Echod's arguments, without waiting for it."""
     daemons = request.node.stash.setdefault(DAEMONS, [])
@@ -86,6 +97,20 @@ def start(launch):
 
 
 @pytest.fixture
+def host():
+    """A host of the test's own: see interfaces.py."""
+    made = None
+    try:
+        made = interfaces.Host()
+        yield made
+    except network.Unavailable as why:
+        pytest.skip(f"no network of its own here: {why}")
+    finally:
+        if made is not None:
+            made.end()
+
+
+@pytest.fixture
 def cable():
     """A network of the test's own: see network.py."""
     made = None
@@ -98,3 +123,19 @@ def cable():
     finally:
         if made is not None:
             made.end()
+
+
+@pytest.fixture
+def apart():
+    """The test and its daemons run on a host of their own, whose peers may come from many
+    addresses: see network.py."""
+    side = None
+    try:
+        side = network.host_with_sources()
+        with side.inside():
+            yield
+    except (network.Unavailable, PermissionError) as why:
+        pytest.skip(f"no host of its own here: {why}")
+    finally:
+        if side is not None:
+            side.end()

@@ -12,7 +12,7 @@ import kernel
 import peers
 from client import Client, json_of, lines_of, match_lines
 from patience import eventually, lasting, within
-from pinging import CONNECTED, FAST, LONG, SLOW, REPLY, SHORT, at, check_counts
+from pinging import AGAIN, CONNECTED, FAST, LONG, SLOW, REPLY, SHORT, at, check_counts
 
 # --- faults of a connection ----------------------------------------------------------------------
 
@@ -216,9 +216,10 @@ def test_reconnecting(how):
             target.reply(1),
             rf"connection {how} by {re.escape(target.address)}",
             target.pattern(CONNECTED),
+            target.pattern(AGAIN),
             target.reply(3),
             target.reply(4),
-            *target.summary("4 sent, 3 received, 1 missing, 25% loss"),
+            *target.summary("4 sent, 3 received, 1 missing, 25% loss", reconnects=1),
         ],
     )
 
@@ -238,7 +239,8 @@ def test_reconnecting_to_nobody_goes_on_trying():
                 client.wait_out(r" seq=\d+ ", after=closed)
                 assert client.interrupt() == 1
             assert len(client.err.lines) == 1
-            assert re.match(r"\d+ sent, \d+ received, 0% loss, time ", client.out.lines[-2])
+            assert re.match(r"\d+ sent, \d+ received, 0% loss, time ", client.out.lines[-3])
+            assert re.match(r"1 reconnects, \d+ ms without an answer$", client.out.lines[-2])
 
 
 @contextlib.contextmanager
@@ -258,7 +260,7 @@ def reconnecting_in_vain(*arguments):
             filler.connect_ex(address)
         connection.close()
         client.wait_out("^connection (closed|reset) by ")
-        eventually(lambda: kernel.has_syn_sent(address[1]), "it connects again")
+        eventually(lambda: kernel.syns_sent(address[1]), "it connects again")
         yield client
 
 
@@ -291,7 +293,7 @@ def test_reconnecting_ends_though_the_last_message_was_cut():
             client.wait_out("^no reply yet: seq=1$")
             told.set()
             assert client.wait_exit() == 1
-            assert re.match(f"{sent} sent, 0 received, {sent} missing, ", client.out.lines[-1])
+            assert re.match(f"{sent} sent, 0 received, {sent} missing, ", client.out.lines[-2])
 
 
 # --- faults of datagrams -------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The command line and what keeps echod from starting: the message, the stream, the exit status."""
 
 import os
+import pwd
 import socket
 
 import pytest
@@ -24,14 +25,6 @@ def write(workdir):
         return path
 
     return write_file
-
-
-@pytest.fixture
-def busy_port():
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        yield other.getsockname()[1]
 
 
 def assert_fault(result, status, *words):
@@ -78,6 +71,25 @@ def test_a_version_that_cannot_be_written_is_a_failure():
 def test_wrong_usage(arguments):
     lines = assert_fault(run(*arguments), USAGE, "--help")
     assert all("echod" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["--verison"], "there is no option --verison: did you mean --version?"),
+        (["-f", "--LISTNE=tcp://x:7"], "there is no option --LISTNE: did you mean --listen?"),
+        (["-version"], "there is no option -e: did you mean --version?"),
+        (["-fZ", "-version"], "there is no option -Z"),
+        (["--colour"], "there is no option --colour"),
+        (["--colour\n\x1b[31m"], r"there is no option --colour\n\x1b[31m"),
+        (["--ver"], "--ver may be --verbose or --version"),
+        (["--test=yes"], "--test takes no value"),
+        (["--listen"], "--listen needs a value"),
+        (["-fl"], "-l needs a value"),
+    ],
+)
+def test_an_option_that_is_none_is_told_what_was_meant(arguments, told):
+    assert assert_fault(run(*arguments), USAGE) == [f"echod: {told}", 'Try "echod --help".']
 
 
 # --- -t and -T -----------------------------------------------------------------------------------
@@ -180,10 +192,11 @@ def test_without_a_file_and_a_listener_it_does_not_start():
     if os.path.exists(default_file()):
         pytest.skip(f"{default_file()} exists on this machine")
     missing = f"{default_file()}: No such file or directory"
-    assert_fault(run("-f"), EX_CONFIG, missing)
+    assert_fault(run("-f"), EX_CONFIG, f"{missing}: write it, or give -l URI")
     assert run("-T", "-l", "tcp://127.0.0.1:0").returncode == 0
     # a file that is not there is not "OK"
-    assert_fault(run("-t", "-l", "tcp://127.0.0.1:0"), EX_CONFIG, missing)
+    lines = assert_fault(run("-t", "-l", "tcp://127.0.0.1:0"), EX_CONFIG)
+    assert lines == [f"echod: {missing}"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +231,11 @@ def test_a_file_that_may_not_be_read(write):
     os.chmod(path, 0)
     prefix = without_capabilities("dac_override", "dac_read_search")
     lines = assert_fault(run("-f", "-c", path, prefix=prefix), EX_CONFIG)
-    assert lines == [f"echod: {path}: Permission denied"]
+    reader = pwd.getpwuid(os.geteuid()).pw_name
+    assert lines == [
+        f"echod: {path}: Permission denied: uid {os.geteuid()} ({reader}) must be able to read it,"
+        f" but it has mode 0000 and belongs to {os.geteuid()}:{os.getegid()}"
+    ]
 
 
 # --- values that no machine can do with ----------------------------------------------------------
@@ -237,7 +254,9 @@ def test_a_file_that_may_not_be_read(write):
     ],
 )
 def test_overrides_that_are_wrong(write, override, word):
-    assert_fault(run("-f", "-c", write(listener()), "-o", override), EX_CONFIG, "echod: -o ", word)
+    for mode in "-f", "-t", "-T":
+        result = run(mode, "-c", write(listener()), "-o", override)
+        assert_fault(result, USAGE, "echod: -o ", word)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +264,35 @@ def test_overrides_that_are_wrong(write, override, word):
             "tcp://[::1:7", "7", ""]
 )
 def test_listeners_that_are_none(write, uri):
-    assert_fault(run("-f", "-c", write(""), "-l", uri), EX_CONFIG, "echod: -l ")
+    for mode in "-f", "-t", "-T":
+        assert_fault(run(mode, "-c", write(""), "-l", uri), USAGE, "echod: -l ")
+
+
+def test_a_fault_of_both_is_one_of_usage(write):
+    """Whoever typed it mends that first."""
+    result = run("-f", "-c", write("workers = -1\n" + listener()), "-o", "workers=x")
+    lines = assert_fault(result, USAGE)
+    assert ":1: workers = -1: " in lines[0]
+    assert lines[1].startswith("echod: -o workers=x: ")
+
+
+def test_a_fault_of_the_file_is_none_of_the_command_line(write):
+    path = write("edge_triggered = true\n" + listener())
+    assert_fault(run("-t", "-c", path, "-o", "event_method=poll"), EX_CONFIG, f"{path}:1: edge")
+
+
+@pytest.mark.parametrize("word", ["yes", "on", "TRUE", "Off", "no", "false", "1", "ja"])
+@pytest.mark.parametrize("option", ["sandbox", "edge_triggered"])
+def test_booleans_are_read_alike_everywhere(write, option, word):
+    taken = {"yes": "true", "on": "true", "true": "true", "off": "false", "no": "false"}
+    value = {**taken, "false": "false"}.get(word.lower())
+    by_file = run("-T", "-c", write(f"{option} = {word}\n" + listener()))
+    by_argument = run("-T", "-c", write(listener(), "other.conf"), "-o", f"{option}={word}")
+    assert by_file.stdout == by_argument.stdout
+    if value is None:
+        assert (by_file.returncode, by_argument.returncode) == (EX_CONFIG, USAGE)
+    else:
+        assert f"{option} = {value} " in by_file.stdout.replace('"', "")
 
 
 def test_edge_triggered_needs_epoll(write):

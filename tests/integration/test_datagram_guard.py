@@ -195,6 +195,46 @@ def test_the_access_list_holds_for_datagrams(start, sockets):
         assert "1 kept" in daemon.reload()[-1]
 
 
+OPEN = "^warning: access.allow is empty, and datagrams are answered whatever source they claim: "
+
+
+def exposed(daemon, after=0):
+    """The listeners that a warning is about."""
+    return [line.partition(": listener=")[2] for line in daemon.log.matching(OPEN, after)]
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_start_and_a_reload_warn_of_datagrams_of_anybody(start):
+    """Once a listener, however many workers it has; of those on loopback addresses not at all."""
+    open_ones = [
+        listener("any", "*", 10001, "udp"),
+        listener("any4", "0.0.0.0", 10002, "udp"),
+        listener("own6", network.SOURCES6[0], 10003, "udp"),
+    ]
+    others = [
+        listener("local", "localhost", 10004, "udp"),
+        listener("local4", "127.9.9.9", 10005, "udp"),
+        listener("local6", "::1", 10006, "udp"),
+        listener("stream", "*", 10007),
+    ]
+    told = [
+        "any uri=udp://*:10001",
+        "any4 uri=udp://0.0.0.0:10002",
+        f"own6 uri=udp://[{network.SOURCES6[0]}]:10003",
+    ]
+    daemon = start([*open_ones, *others], {"access.deny": ["192.0.2.1"]})
+    assert exposed(daemon) == told
+    for options, wanted in ({}, told), ({"access.allow": ["192.0.2.0/24"]}, []):
+        daemon.configure([*open_ones, *others], options)
+        after = daemon.log.mark()
+        daemon.reload()
+        assert exposed(daemon, after) == wanted
+    daemon.configure(others)
+    after = daemon.log.mark()
+    daemon.reload()
+    assert not exposed(daemon, after)
+
+
 # --- loops -----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import kernel
 import peers
-from echod import listener, run, without_capabilities
+from echod import configuration, listener, run, without_capabilities
 from patience import SLOWNESS, eventually, within
 
 WATCHED = 2  # seconds in which a starved echod's use of the CPU is measured
@@ -176,6 +176,49 @@ def test_a_start_without_descriptors_says_so(workdir, limit):
     ended = run("-c", file, "-f", "-o", "workers=64", prefix=prefix)
     assert ended.returncode == 1
     assert "Too many open files" in ended.stderr
+
+
+@pytest.mark.skipif(SLOWNESS > 1, reason="a sanitizer needs descriptors of its own")
+@pytest.mark.parametrize("limit", range(4, 25))
+def test_each_start_without_descriptors_says_so(workdir, busy_port, back_end, limit):
+    """On stderr too where the log is elsewhere.  What has room for all has a port that is busy."""
+    file = os.path.join(workdir, "echod.conf")
+    with open(file, "w", encoding="utf-8") as text:
+        text.write(configuration([listener(port=busy_port)], {"workers": 2, **back_end}))
+    prefix = ["prlimit", f"--nofile={limit}:{limit}", *without_capabilities("sys_resource")]
+    ended = run("-c", file, prefix=prefix)
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if " err: " in line]
+    assert "Too many open files" in said[0] or "Address already in use" in said[0]
+
+
+def test_a_low_limit_is_not_put_down_to_select(start):
+    prefix = ["prlimit", "--nofile=64:64", *without_capabilities("sys_resource")]
+    daemon = start(options={"event_method": "select"}, prefix=prefix)
+    assert 0 < room_said(daemon, "RLIMIT_NOFILE has room for 64 descriptors") < 64
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user of its own has no other threads")
+@pytest.mark.parametrize("limit", range(1, 4))
+def test_a_start_without_threads_says_so(workdir, limit):
+    os.chmod(workdir, 0o755)
+    file = os.path.join(workdir, "echod.conf")
+    with open(file, "w", encoding="utf-8") as text:
+        text.write(configuration([listener()], {"workers": 2}))
+    user = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
+    ended = run("-c", file, prefix=["prlimit", f"--nproc={limit}:{limit}", *user])
+    assert ended.returncode == 1
+    assert " err: cannot start threads: Resource temporarily unavailable" in ended.stderr
+
+
+def test_a_log_that_may_not_grow_does_not_end_it(workdir, busy_port):
+    file = os.path.join(workdir, "echod.conf")
+    with open(file, "w", encoding="utf-8") as text:
+        text.write(listener(port=busy_port))
+    with open(os.path.join(workdir, "log"), "wb") as log:
+        command = ["sh", "-c", 'exec "$@" 2>&1', "sh", "prlimit", "--fsize=0:0"]
+        assert run("-c", file, "-f", prefix=command, stdout=log).returncode == 1
+        assert run("-t", "-c", "/dev/null", prefix=command, stdout=log).returncode == 78
 
 
 def test_the_sockets_of_all_workers_have_their_descriptors(start):

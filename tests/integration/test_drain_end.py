@@ -17,7 +17,9 @@ def test_without_connections_it_stops_at_once(start, number):
     daemon.signal(number)
     assert daemon.seconds_to_exit() < within(1)
     assert daemon.process.returncode == 0
-    assert daemon.log.lines[-1] == "notice: stopped"
+    said = f"notice: {number.name}: stopping, no connection is open"
+    assert daemon.log.lines[-2:] == [said, "notice: stopped"]
+    assert not daemon.log.matching("draining")
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

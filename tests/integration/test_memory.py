@@ -15,13 +15,14 @@ from patience import eventually
 
 FAILURES = 60
 DENIED = "127.0.0.66"
+USED = "198.18.0.1"
 MOST_OF_ONE_SOURCE = 60
 OPEN = 'echod_connections_open{listener="echo-tcp"}'
 
 
 def refused(daemon):
     """Connections that the access list refuses, and more of one source than it may have."""
-    source = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.1"
+    source = random.choice([USED, f"198.18.{random.randrange(255)}.{random.randrange(255)}"])
     with contextlib.ExitStack() as stack:
         for host in 5 * [DENIED] + (MOST_OF_ONE_SOURCE + 5) * [source]:
             with contextlib.suppress(ConnectionError):
@@ -61,6 +62,7 @@ def is_served(daemon):
         return False
 
 
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("per_mille", [10, 50])
 def test_under_load(start, workdir, back_end, per_mille):
     orders = memory.Orders(workdir, seed=per_mille)
@@ -91,7 +93,7 @@ def test_under_load(start, workdir, back_end, per_mille):
     orders.fail(0)
     assert orders.failed >= FAILURES
     daemon.wait_counter(OPEN, 0)
-    for peer in [daemon.connect() for _ in range(MOST_OF_ONE_SOURCE)]:
+    for peer in [daemon.connect(source=USED) for _ in range(MOST_OF_ONE_SOURCE)]:
         peers.echo(peer, b"the books of its source are right")
     loads.assert_datagram_echoes(daemon)
     for line in daemon.log.matching("^info: connection closed: .* reason=peer "):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 
@@ -22,15 +23,6 @@ BAD_FILES = {
     "no listener": "workers = 2\n",
     "empty": "",
 }
-
-
-@pytest.fixture
-def busy_port():
-    """A port on which somebody else listens."""
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        yield other.getsockname()[1]
 
 
 def fixed(name="echo-tcp", address="127.0.0.1", port=0):
@@ -316,7 +308,7 @@ def test_options_that_need_a_restart_are_named(start):
     lines = daemon.reload()
     assert "warning: workers = 4 needs a restart: 2 stays in force" in lines
     assert 'warning: event_method = "poll" needs a restart: "auto" stays in force' in lines
-    assert not [line for line in lines if "drain_timeout" in line]
+    assert not [line for line in lines if line.startswith("warning") and "drain_timeout" in line]
     assert lines[-1].startswith("notice: reloaded ")
     # what stays in force is compared with the next file, too
     assert "warning: workers = 4 needs a restart: 2 stays in force" in daemon.reload()
@@ -389,3 +381,84 @@ def test_the_command_line_still_counts(start):
     waiting = daemon.connect("tcp-1")
     waiting.sendall(b"waiting")
     assert peers.is_quiet(waiting)
+
+
+# --- what has changed is told ---------------------------------------------------------------------
+
+CHANGED = "notice: option changed: name="
+
+
+def changes(daemon, listeners=(listener(),), options=None):
+    """What a reload of these says of options, a line each."""
+    daemon.configure(listeners, options)
+    lines = daemon.reload()
+    assert lines[-1].startswith("notice: reloaded ")
+    assert all(len(line) < 1000 for line in lines)
+    return [line for line in lines if "changed" in line or "restart" in line]
+
+
+def test_changed_options_are_told_with_both_values(start):
+    daemon = start(options={"limits.idle_timeout": 300, "access.deny": ["192.0.2.1"]})
+    assert changes(
+        daemon,
+        options={
+            "drain_timeout": 7,
+            "log.facility": "local3",
+            "access.deny": ["198.51.100.0/24", "192.0.2.1"],
+            "udp.refuse_source_ports": [],
+        },
+    ) == [
+        f"{CHANGED}drain_timeout from=30 to=7",
+        f'{CHANGED}log.facility from="daemon" to="local3"',
+        f"{CHANGED}limits.idle_timeout from=300 to=600",
+        f'{CHANGED}access.deny added={{"198.51.100.0/24"}} removed={{}}',
+        f'{CHANGED}udp.refuse_source_ports added={{}} removed={{"0-1023", "2049"}}',
+    ]
+
+
+def test_what_is_as_before_is_not_told(start):
+    override = ["-o", "limits.idle_timeout=5", "-o", "access.allow={127.0.0.1}"]
+    daemon = start(options={"access.deny": ["192.0.2.1", "192.0.2.2"]}, arguments=override)
+    options = {
+        "access.deny": ["192.0.2.2", "192.0.2.1"],
+        "limits.idle_timeout": 77,
+        "access.allow": ["127.0.0.2"],
+        "log.target": "syslog",
+    }
+    assert changes(daemon, options=options) == []
+    assert changes(daemon, options=options) == []
+
+
+def test_what_waits_for_a_restart_is_told_once(start):
+    daemon = start()
+    assert changes(daemon, options={"workers": 3, "drain_timeout": 9}) == [
+        "warning: workers = 3 needs a restart: 2 stays in force",
+        f"{CHANGED}drain_timeout from=30 to=9",
+    ]
+
+
+def test_options_of_a_listener_that_stays_under_its_name_are_told(start):
+    before, after = kernel.free_port(), kernel.free_port()
+    daemon = start([listener("first", port=before), listener("second")])
+    assert changes(daemon, [listener("second"), listener("first", "127.0.0.2", after), NEW]) == [
+        f'{CHANGED}listen.first.address from="127.0.0.1" to="127.0.0.2"',
+        f"{CHANGED}listen.first.port from={before} to={after}",
+    ]
+
+
+def test_of_a_long_list_a_part_is_told_and_how_many_more(start):
+    networks = [f"10.{i // 256}.{i % 256}.0/24" for i in range(1000)]
+    daemon = start(options={"access.deny": networks[:500]})
+    (line,) = changes(daemon, options={"access.deny": networks[1:]})
+    added = r'\{("10\.\d+\.\d+\.0/24", )+"10\.\d+\.\d+\.0/24" and (\d+) more\}'
+    told = re.fullmatch(rf'{CHANGED}access\.deny added={added} removed=\{{"10\.0\.0\.0/24"\}}', line)
+    assert int(told.group(2)) + line.count("/24") - 1 == 500
+    (line,) = changes(daemon)
+    assert re.fullmatch(rf"{CHANGED}access\.deny added=\{{\}} removed=\{{.*\}}", line)
+
+
+@pytest.mark.parametrize("text", [BAD_FILES["range"], BAD_FILES["unknown option"]])
+def test_a_reload_that_fails_changes_no_option(start, text):
+    daemon = start()
+    daemon.write_file(text + "drain_timeout = 7\n")
+    assert not any(line.startswith(CHANGED) for line in daemon.reload())

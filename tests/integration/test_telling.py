@@ -1,11 +1,16 @@
 """What has no line of its own in the log is told together: how often, and who had most of it."""
 
 import signal
+import socket
+
+import pytest
 
 import peers
+from echod import listener
 from patience import PATIENCE, within
 
 PERIOD = 10  # seconds in which a reason has one line
+UDP = listener("echo-udp", protocol="udp")
 GREEDY, OTHER = "127.0.0.66", "127.0.0.2"
 
 
@@ -28,6 +33,9 @@ def wait_told(daemon, what, count, timeout=PATIENCE, **wanted):
     return told(daemon, what, **wanted)
 
 
+# --- connections ---------------------------------------------------------------------------------
+
+
 def be_refused(daemon, source):
     try:
         assert peers.ends(daemon.connect(source=source)) == "reset"
@@ -41,6 +49,7 @@ def test_refusals_are_told_when_their_time_is_over(start):
     be_refused(daemon, OTHER)
     for source in [GREEDY] * 7 + [OTHER] * 3:
         be_refused(daemon, source)
+    daemon.wait_log("^notice: connection refused: ")
     assert len(daemon.log.matching("^notice: connection refused: ")) == 1
     assert not told(daemon, "connections refused")
     lines = wait_told(daemon, "connections refused", 10, PERIOD + within(1))
@@ -62,3 +71,100 @@ def test_a_stop_tells_of_the_refusals_that_are_left(start):
         {"listener": "echo-tcp", "reason": "denied", "count": "4", "source": GREEDY}
     ]
     assert daemon.log.lines[-1] == "notice: stopped"
+
+
+# --- datagrams -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def send(request):
+    """Sends so many datagrams to a daemon from a source, which has one socket."""
+    opened = {}
+
+    def send_from(daemon, source, count=1, payload=b"?"):
+        if source not in opened:
+            opened[source] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            request.addfinalizer(opened[source].close)
+            opened[source].bind((source, 0))
+        for _ in range(count):
+            opened[source].sendto(payload, ("127.0.0.1", daemon.port("echo-udp")))
+
+    return send_from
+
+
+def dropped(reason):
+    return f'echod_datagrams_dropped_total{{listener="echo-udp",reason="{reason}"}}'
+
+
+def test_drops_are_told_at_once_and_then_when_their_time_is_over(start, send):
+    """Each worker has a part of them; the lines and the statistics agree."""
+    daemon = start([UDP], {"access.deny": [OTHER, GREEDY], "udp.max_datagram": 100})
+    send(daemon, OTHER)
+    first = wait_told(daemon, "datagrams dropped", 1, within(1))
+    assert first == [
+        {"listener": "echo-udp", "reason": "denied", "count": "1", "source": OTHER}
+    ]
+    for _ in range(50):
+        send(daemon, GREEDY, 4)
+        send(daemon, OTHER)
+    send(daemon, "127.0.0.3", payload=b"l" * 101)
+    daemon.wait_counter(dropped("denied"), 251)
+    # one reason does not wait for another
+    wait_told(daemon, "datagrams dropped", 1, within(2), reason="size")
+    lines = wait_told(daemon, "datagrams dropped", 251, PERIOD + within(2), reason="denied")
+    assert [line["source"] for line in lines] == [OTHER, GREEDY]
+    assert sum(int(line["count"]) for line in lines) == 251
+
+
+def test_a_flood_has_a_line_in_ten_seconds(start, send):
+    daemon = start([UDP], {"access.deny": ["127.0.0.0/8"], "limits.socket_buffer": 1 << 20})
+    count = 0
+    while not told(daemon, "datagrams dropped") or count < 20000:
+        send(daemon, GREEDY, 100)
+        count += 100
+    assert len(told(daemon, "datagrams dropped")) <= 2
+
+
+def test_a_stop_tells_of_the_drops_that_are_left(start, send):
+    daemon = start([UDP], {"access.deny": ["127.0.0.0/8"]})
+    send(daemon, GREEDY)
+    wait_told(daemon, "datagrams dropped", 1)
+    send(daemon, OTHER, 25)
+    daemon.wait_counter(dropped("denied"), 26)
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    lines = told(daemon, "datagrams dropped")
+    assert [(line["count"], line["source"]) for line in lines] == [("1", GREEDY), ("25", OTHER)]
+
+
+def test_what_a_listener_dropped_is_told_once_it_has_left(start, back_end, send):
+    daemon = start([UDP, listener()], {**back_end, "access.deny": ["127.0.0.0/8"]})
+    send(daemon, GREEDY)
+    wait_told(daemon, "datagrams dropped", 1)
+    send(daemon, OTHER, 25)
+    daemon.wait_counter(dropped("denied"), 26)
+    daemon.configure(options=back_end)
+    assert "1 removed" in daemon.reload()[-1]
+    daemon.stop()
+    wait_told(daemon, "datagrams dropped", 26)
+
+
+def test_debug_has_a_line_for_each(start, send):
+    daemon = start([UDP], {"access.deny": ["127.0.0.0/8"], "log.level": "debug"})
+    send(daemon, GREEDY, 3, b"secret")
+    lines = daemon.log.wait_count("^debug: datagram dropped: ", 3, PATIENCE)
+    for line in lines:
+        named = fields(line.string)
+        assert named.pop("peer").startswith(f"{GREEDY}:")
+        assert named == {"listener": "echo-udp", "reason": "denied", "bytes": "6"}
+
+
+def test_no_line_where_nothing_is_dropped(start):
+    daemon = start([UDP])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(("127.0.0.1", daemon.port("echo-udp")))
+        peer.send(b"one")
+        assert peer.recv(10) == b"one"
+    daemon.stop()
+    assert not daemon.log.matching("dropped|refused")

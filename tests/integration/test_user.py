@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import signal
 import subprocess
 
 import pytest
@@ -91,7 +92,10 @@ def test_a_file_that_the_user_cannot_read_is_told(start, readable_workdir):
     daemon = start(options=SERVING)
     os.chmod(daemon.file, 0o600)
     fault, verdict = daemon.reload()[-2:]
-    assert fault == f"err: {daemon.file}: Permission denied"
+    assert fault == (
+        f"err: {daemon.file}: Permission denied: uid {NOBODY.pw_uid} (nobody) must be able to read"
+        " it, but it has mode 0600 and belongs to 0:0"
+    )
     assert verdict == "err: reload failed: the running configuration stays in force"
     daemon.assert_echoes()
 
@@ -99,8 +103,15 @@ def test_a_file_that_the_user_cannot_read_is_told(start, readable_workdir):
 def test_a_file_that_the_user_cannot_read_is_told_at_start(start, workdir):
     daemon = start(options=SERVING)
     assert daemon.log.matching(
-        f"^warning: {daemon.file}: Permission denied: a reload will fail$"
+        f"^warning: {daemon.file}: a reload will fail: uid {NOBODY.pw_uid} \\(nobody\\) must be able"
+        " to read it, and to search the folders that it is in$"
     )
+    os.chmod(workdir, 0o755)
+    os.chmod(daemon.file, 0o640)
+    fault = daemon.reload()[-2]
+    assert fault.endswith("must be able to read it, but it has mode 0640 and belongs to 0:0")
+    os.chown(daemon.file, 0, NOBODY.pw_gid)
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
 
 
 def test_a_reload_takes_an_address_from_itself(start, readable_workdir):
@@ -145,8 +156,13 @@ def test_a_group_of_its_own(start):
     assert kernel.user_ids(daemon.pid) == [NOBODY.pw_uid] * 4
 
 
-def test_root_without_a_user_is_warned(start):
-    start().wait_log("^warning: running as root: name a user to switch to")
+def test_root_without_a_user_is_warned_once(start):
+    daemon = start()
+    daemon.reload()
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    assert len(daemon.log.matching("name a user")) == 1
+    assert daemon.log.matching("^warning: running as root: name a user to switch to")
 
 
 def test_not_root_the_user_has_no_effect(start, readable_workdir):

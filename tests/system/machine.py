@@ -10,6 +10,7 @@ import time
 
 CONFIGURATION = pathlib.Path("/etc/echod.conf")
 SHIPPED = pathlib.Path("/root/echod.conf.shipped")  # as installed
+LEAST_PRIVILEGE = pathlib.Path("/usr/share/doc/echod/least-privilege.conf")
 PACKAGES = sorted(map(str, pathlib.Path("/run/box/packages").glob("*.deb")))
 PATIENCE = 30  # seconds for what must happen but has no limit of its own
 
@@ -65,13 +66,6 @@ def open_ports():
         program = re.search(r'"([^"]*)"', " ".join(users))
         ports[protocol, address] = program.group(1) if program else None
     return ports
-
-
-def edit(pattern, replacement):
-    """Changes the one place in the configuration that matches."""
-    text, count = re.subn(pattern, replacement, CONFIGURATION.read_text())
-    assert count == 1, f"{count} places match {pattern}"
-    CONFIGURATION.write_text(text)
 
 
 def add(text):

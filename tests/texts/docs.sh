@@ -7,7 +7,8 @@ set -eu
 man1=$srcdir/man/echod-client.1
 man8=$srcdir/man/echod.8
 man5=$srcdir/man/echod.conf.5
-sample=$srcdir/etc/echod.conf
+sample=$srcdir/etc/examples/echod.conf
+installed=$srcdir/etc/echod.conf
 source=$srcdir/src/daemon
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -56,29 +57,43 @@ same "options and defaults in echod.conf(5)" "$work/expected" "$work/found"
 # Listeners have no default values of their own in the sample file: their names count.
 grep -v '^listen\.' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | grep -v '^listen\.' >"$work/found" || :
-same "options and values in etc/echod.conf" "$work/expected" "$work/found"
+same "options and values in etc/examples/echod.conf" "$work/expected" "$work/found"
 
 "$ECHOD" -T -c "$sample" | options_of_file | grep -v '^listen\.' >"$work/found" || :
-same "what echod makes of etc/echod.conf" "$work/expected" "$work/found"
+same "what echod makes of etc/examples/echod.conf" "$work/expected" "$work/found"
 
 sed -n 's/^\(listen\.[^	]*\).*/\1/p' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | sed -n 's/^\(listen\.[^	]*\).*/\1/p' | uniq >"$work/found"
-same "options of listeners in etc/echod.conf" "$work/expected" "$work/found"
+same "options of listeners in etc/examples/echod.conf" "$work/expected" "$work/found"
+
+# The file that is installed comes to the same as the sample, and what it proposes is right.
+"$ECHOD" -T -c "$sample" >"$work/expected"
+"$ECHOD" -T -c "$installed" >"$work/found" || :
+same "what echod makes of etc/echod.conf" "$work/expected" "$work/found"
+sed 's/^#\([a-z]\)/\1/' "$installed" >"$work/proposed.conf"
+"$ECHOD" -T -c "$work/proposed.conf" >"$work/proposed" || status=1
+! cmp -s "$work/proposed" "$work/found" || {
+	echo "etc/echod.conf proposes nothing" >&2
+	status=1
+}
 
 # --- the command line ----------------------------------------------------------
 
-sed -n "s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, '\(.\)' },/-\2 --\1/p" "$source/main.c" |
+sed -n "s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, '\(.\)' },/-\2 --\1/p
+	s/^	{ \"\([a-z-]*\)\", [a-z_]*, NULL, OPTION_[A-Z_]* },/--\1/p" "$source/main.c" |
 	sort >"$work/expected"
 "$ECHOD" --help >"$work/help"
-sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p' "$work/help" | sort >"$work/found"
+sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p; s/^      \(--[a-z-]*\) .*/\1/p' "$work/help" |
+	sort >"$work/found"
 same "options in --help" "$work/expected" "$work/found"
 
-sed -n 's/^\.It Fl \(.\) , Fl -\([a-z-]*\).*/-\1 --\2/p' "$man8" | sort >"$work/found"
+sed -n 's/^\.It Fl \(.\) , Fl -\([a-z-]*\).*/-\1 --\2/p; s/^\.It Fl -\([a-z-]*\).*/--\1/p' "$man8" |
+	sort >"$work/found"
 same "options in echod(8)" "$work/expected" "$work/found"
 
-cut -c 2 "$work/expected" | sort >"$work/letters"
+sed 's/^-\(.\) .*/\1/; s/^--/-/' "$work/expected" | sort >"$work/letters"
 awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
-in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^[A-Za-z]$/) print $i }' \
+in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^([A-Za-z]|-[a-z-]+)$/) print $i }' \
 	"$man8" | sort >"$work/found"
 same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 

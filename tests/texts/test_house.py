@@ -128,11 +128,11 @@ OUT_OF_ORDER = {
     "a cycle": (
         {
             "daemon/access/acl.h": '#include "daemon/access/sources.h"\n',
-            "daemon/access/sources.c": '\n#include "daemon/access/source_name.h"\n',
-            "daemon/access/source_name.h": '\n\n#include "daemon/access/acl.h"\n',
+            "daemon/access/sources.c": '\n#include "daemon/access/names.h"\n',
+            "daemon/access/names.h": '\n\n#include "daemon/access/acl.h"\n',
         },
-        "src/daemon/access/source_name.h:3: daemon/access/acl includes daemon/access/sources "
-        "includes daemon/access/source_name includes daemon/access/acl: "
+        "src/daemon/access/names.h:3: daemon/access/acl includes daemon/access/sources "
+        "includes daemon/access/names includes daemon/access/acl: "
         "move what they share to a module of its own, below them",
     ),
     "a cycle by an internal header": (

@@ -69,6 +69,9 @@ default() {
 	fault "TimeoutStopSec leaves no time for a drain"
 [ "$(value LimitNOFILE)" -gt "$(default connections)" ] ||
 	fault "LimitNOFILE leaves no room for limits.connections"
+# A reload looks at what the next start would read.
+[ "$(value ExecReload | sed -n 's/ -t / /p')" = "$(value ExecStart)" ] ||
+	fault "ExecReload does not look with the options of ExecStart"
 
 # The sockets are those of the installed listeners, whose names hold for either family.
 "$ECHOD" -T -c "$work/etc/echod.conf" | awk '

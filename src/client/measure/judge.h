@@ -20,6 +20,9 @@ struct tally {
 	uint64_t corrupt, late, duplicate, reordered; /* replies */
 	uint64_t spoilt;   /* messages that came back corrupt and not right */
 	uint64_t unsampled; /* right replies whose time found no memory */
+	uint64_t reconnects; /* connections, or sockets for datagrams, after the first */
+	int64_t without;     /* for how long the peer was away, in nanoseconds */
+	uint64_t strangers;  /* datagrams from others than the peer */
 	struct samples rtt;
 };
 

@@ -4,44 +4,17 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/modes.h"
-#include "client/ping/ping_options.h"
-#include "client/ping/ping_report.h"
+#include "client/ping/ping_internal.h"
 #include "client/report.h"
 #include "client/timing.h"
-#include "client/transport/reach.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
-
-struct ping {
-	struct ping_options options;
-	struct judge *judge;
-	struct channel *channel;
-	char peer[ADDRESS_TEXT_SIZE];
-	struct event_base *base;
-	struct event *send_timer, *wait_timer, *deadline_timer;
-	struct event *interrupt, *quit;
-	int64_t started, next_send; /* timing_now() */
-	size_t unsent;  /* bytes of the last message that the socket did not take */
-	size_t partial; /* bytes of a reply that have come: streams */
-	int trouble;    /* the errno that was told last: what goes on is told once */
-	bool refused;   /* nobody listens for datagrams */
-	bool lost;      /* a connection ended early */
-	bool blocked;   /* the peer took no more bytes when that was last told */
-	bool ended;
-	enum ending end;
-	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
-};
-
-static bool
-is_stream(const struct ping *ping)
-{
-	return channel_is_stream(&ping->options.common.wish);
-}
 
 static void
 end(struct ping *ping, enum ending why)
@@ -74,13 +47,16 @@ look_for_end(struct ping *ping)
 		event_del(ping->wait_timer);
 }
 
-static void
-tell_trouble(struct ping *ping, int error)
+void
+ping_tell_trouble(struct ping *ping, int error)
 {
 	if (ping->trouble != error)
 		ping_print_trouble(&ping->options, ping->peer, error);
 	ping->trouble = error;
-	ping->refused |= error == ECONNREFUSED;
+	if (error != ECONNREFUSED)
+		return;
+	ping->refused = true;
+	outage_forget(&ping->outage); /* its host is there */
 }
 
 /* --- receiving ------------------------------------------------------------------- */
@@ -102,56 +78,90 @@ lose_connection(struct ping *ping, int error)
 {
 	ping_print_lost(&ping->options, ping->peer, error);
 	ping->lost = true;
-	if (!ping->options.reconnect)
+	if (!ping->options.reconnect) {
 		end(ping, ending_of_error(error));
-	else
-		channel_close(ping->channel);
+		return;
+	}
+	outage_forget(&ping->outage);
+	outage_begin(&ping->outage, timing_now());
+	channel_close(ping->channel);
 }
 
-/* These two return false when there is nothing more to read now. */
+/* These two return false when there is nothing more to read now; *now is when it came. */
 static bool
-receive_stream(struct ping *ping)
+receive_stream(struct ping *ping, int64_t *now)
 {
 	const size_t size = ping->options.size;
-	int64_t now;
 	const ssize_t n = channel_receive(ping->channel, ping->in + ping->partial,
-	    size - ping->partial, &now);
+	    size - ping->partial, now);
 
 	if (n == -1) {
 		if (errno != EAGAIN)
 			lose_connection(ping, errno);
 		return false;
 	}
+	ping_hear(ping, *now);
 	ping->partial += (size_t)n;
 	if (ping->partial < size)
 		return true;
 	ping->partial = 0;
-	take_reply(ping, judge_stream(ping->judge, ping->in, now));
+	take_reply(ping, judge_stream(ping->judge, ping->in, *now));
 	return true;
 }
 
 static bool
-receive_datagram(struct ping *ping)
+receive_datagram(struct ping *ping, int64_t *now)
 {
-	int64_t now;
-	const ssize_t n = channel_receive(ping->channel, ping->in, sizeof(ping->in), &now);
+	const ssize_t n = channel_receive(ping->channel, ping->in, sizeof(ping->in), now);
 
-	if (n >= 0)
-		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, now));
-	else if (errno != EAGAIN)
-		tell_trouble(ping, errno);
+	if (n >= 0) {
+		ping_hear(ping, *now);
+		take_reply(ping, judge_datagram(ping->judge, ping->in, (size_t)n, *now));
+	} else if (errno != EAGAIN) {
+		ping_tell_trouble(ping, errno);
+	}
 	return n >= 0;
 }
 
-/* Nothing is read after the end: a peer may close at once when it has answered all. */
+/*
+ * Receives what had come by `until`, and a few things more.  Nothing is read after the end: a
+ * peer may close at once when it has answered all.
+ */
+void
+ping_receive_until(struct ping *ping, int64_t until)
+{
+	int64_t now = INT64_MIN;
+
+	for (int i = 0; (i < TURN_RECEIVES || now < until) && !ping->ended; i++)
+		if (channel_state(ping->channel) != CHANNEL_OPEN ||
+		    !(ping_is_stream(ping) ? receive_stream : receive_datagram)(ping, &now))
+			break;
+}
+
 static void
 receive(void *arg)
 {
-	struct ping *ping = arg;
+	ping_receive_until(arg, INT64_MIN);
+}
 
-	for (int i = 0; i < TURN_RECEIVES && !ping->ended; i++)
-		if (!(is_stream(ping) ? receive_stream(ping) : receive_datagram(ping)))
-			break;
+/* It ends nothing and is no reply, whatever it says; one for each message is told. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	struct ping *ping = arg;
+	char from[ADDRESS_TEXT_SIZE];
+	uint64_t seq;
+
+	ping->judge->tally.strangers = channel_strangers(ping->channel, from);
+	if (message_read(ping->judge->token, head, kept, &seq))
+		outage_forget(&ping->outage); /* another socket would not help */
+	else
+		seq = 0;
+	if (!ping->told_stranger)
+		ping_print_stranger(&ping->options, from, strcmp(from, ping->stranger) != 0, seq,
+		    size);
+	ping->told_stranger = true;
+	snprintf(ping->stranger, sizeof(ping->stranger), "%s", from);
 }
 
 /* Where the process was stopped, what came meanwhile is read before it is called missing. */
@@ -164,8 +174,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (channel_state(ping->channel) == CHANNEL_OPEN)
-		receive(ping);
+	ping_receive_until(ping, now);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
 	look_for_end(ping);
@@ -173,83 +182,93 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 
 /* --- sending --------------------------------------------------------------------- */
 
-/* An ICMP error to an earlier datagram is told once, in place of sending this one. */
+/* The socket's own address, or the way from there, is no more; another socket may have one. */
+static bool
+is_of_the_socket(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	    error == EHOSTUNREACH || error == ENETDOWN;
+}
+
+/* Returns 0, EAGAIN where it is not taken now, or what is wrong. */
+static int
+try_datagram(struct ping *ping)
+{
+	return channel_send(ping->channel, ping->out, ping->options.size) == -1 ? errno : 0;
+}
+
+/* Returns how many bytes need no further care, or -1. */
 static ssize_t
 send_datagram(struct ping *ping)
 {
-	const size_t size = ping->options.size;
-	ssize_t n = channel_send(ping->channel, ping->out, size);
+	const int news = try_datagram(ping);
+	int error = news;
 
-	if (n == -1 && (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)) {
-		tell_trouble(ping, errno);
-		n = channel_send(ping->channel, ping->out, size);
+	/* An ICMP error to an earlier datagram is told once, in place of sending this one. */
+	if (news != 0 && news != EAGAIN)
+		error = try_datagram(ping);
+	if (error != news)
+		ping_tell_trouble(ping, news);
+	if (error == EAGAIN)
+		return -1;
+	if (is_of_the_socket(error) && !ping->renewed) {
+		ping->renewed = true;
+		ping_reconnect(ping);
+		return -1;
 	}
-	if (n == -1 && errno != EAGAIN) {
-		tell_trouble(ping, errno);
-		return (ssize_t)size; /* gone: it is missing */
-	}
-	return n;
+	if (error != 0)
+		ping_tell_trouble(ping, error); /* gone: it is missing */
+	return (ssize_t)ping->options.size;
 }
 
 /* Sends what is left of the last message. */
-static void
-send_rest(void *arg)
+void
+ping_send_rest(void *arg)
 {
 	struct ping *ping = arg;
 	const unsigned char *rest = ping->out + ping->options.size - ping->unsent;
 	ssize_t n;
 
-	if (is_stream(ping))
+	if (ping_is_stream(ping))
 		n = channel_send(ping->channel, rest, ping->unsent);
 	else
 		n = send_datagram(ping);
 	if (n >= 0)
 		ping->unsent -= (size_t)n;
-	channel_want_write(ping->channel, ping->unsent > 0);
+	if (channel_state(ping->channel) == CHANNEL_OPEN)
+		channel_want_write(ping->channel, ping->unsent > 0);
 }
 
+/* The next message becomes the one that is to be sent. */
 static void
-send_message(struct ping *ping)
+take_message(struct ping *ping)
 {
-	ping->blocked = false;
+	const int64_t now = timing_now();
+
+	ping->blocked = ping->told_stranger = ping->renewed = false;
 	judge_write(ping->judge, ping->out);
 	ping->unsent = ping->options.size;
-	judge_sent(ping->judge, timing_now());
-	send_rest(ping);
+	judge_sent(ping->judge, now);
+	outage_sent(&ping->outage, now);
+}
+
+void
+ping_send_message(struct ping *ping)
+{
+	take_message(ping);
+	ping_send_rest(ping);
+	ping_watch_silence(ping);
 	look_for_end(ping);
 }
 
-/* --- connecting again -------------------------------------------------------------- */
-
-/* The message that was due is sent at once. */
+/* Of datagrams the one that is due is sent, whether or not there is a way. */
 static void
-on_connected(void *arg, int error)
+begin_again(struct ping *ping)
 {
-	struct ping *ping = arg;
-
-	if (error != 0) {
-		if (ping->trouble != error)
-			report_fault("cannot connect to %s: %s", ping->peer, strerror(error));
-		ping->trouble = error;
-		return;
-	}
-	ping->trouble = 0;
-	channel_want_read(ping->channel, true);
-	ping_print_connected(&ping->options, ping->peer, ping->channel);
-	judge_restart(ping->judge);
-	send_message(ping);
-}
-
-/* A new connection starts a new stream: what was on its way is gone with the old one. */
-static void
-reconnect(struct ping *ping)
-{
-	int error;
-
-	ping->partial = ping->unsent = 0;
-	error = channel_connect(ping->channel, NULL, on_connected, ping);
-	if (error != 0)
-		on_connected(ping, error);
+	if (!ping_is_stream(ping))
+		take_message(ping);
+	ping_reconnect(ping);
+	look_for_end(ping);
 }
 
 static void
@@ -271,12 +290,15 @@ on_send(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!has_more(ping))
 		return; /* the last one was sent by on_connected() */
-	if (channel_state(ping->channel) == CHANNEL_CLOSED)
-		reconnect(ping);
+	if (reach_is_under_way(ping->reach) ||
+	    channel_state(ping->channel) == CHANNEL_CONNECTING)
+		; /* a message goes out when that is over */
+	else if (channel_state(ping->channel) == CHANNEL_CLOSED)
+		begin_again(ping);
 	else if (ping->unsent > 0 || judge_is_full(ping->judge))
 		tell_blocked(ping);
 	else if (channel_state(ping->channel) == CHANNEL_OPEN)
-		send_message(ping);
+		ping_send_message(ping);
 	ping->next_send += interval;
 	if (ping->next_send < timing_now() - interval)
 		ping->next_send = timing_now(); /* the process was stopped: no burst */
@@ -286,12 +308,20 @@ on_send(evutil_socket_t fd, short what, void *arg)
 
 /* --- signals and the deadline ------------------------------------------------------ */
 
+/* What has come counts, though the process was stopped. */
+static void
+break_off(struct ping *ping, enum ending why)
+{
+	ping_receive_until(ping, timing_now());
+	end(ping, why);
+}
+
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end(arg, ENDING_DEADLINE);
+	break_off(arg, ENDING_DEADLINE);
 }
 
 static void
@@ -299,7 +329,7 @@ on_interrupt(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	end(arg, ENDING_INTERRUPTED);
+	break_off(arg, ENDING_INTERRUPTED);
 }
 
 static void
@@ -326,23 +356,29 @@ let_a_second_interrupt_kill(void)
 	sigaction(SIGINT, &action, NULL);
 }
 
-static const struct channel_user channel_user = { .readable = receive, .writable = send_rest };
+static const struct channel_user channel_user = {
+	.readable = receive,
+	.writable = ping_send_rest,
+	.stranger = on_stranger,
+};
 
 static bool
 prepare(struct ping *ping)
 {
-	ping->judge = judge_new(is_stream(ping), ping->options.size, ping->options.wait);
-	if (ping->judge == NULL)
+	ping->judge = judge_new(ping_is_stream(ping), ping->options.size, ping->options.wait);
+	ping->channel = channel_new(ping->base, &ping->options.common.wish);
+	if (ping->judge == NULL || ping->channel == NULL)
 		return false;
 	channel_serve(ping->channel, &channel_user, ping);
-	channel_want_read(ping->channel, true);
+	ping->reach = reach_new(ping->base, ping->channel, &ping->options.common.wish);
 	ping->send_timer = evtimer_new(ping->base, on_send, ping);
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
+	ping->silence_timer = evtimer_new(ping->base, ping_on_silence, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
 	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	if (ping->send_timer == NULL || ping->wait_timer == NULL || ping->deadline_timer == NULL ||
-	    ping->interrupt == NULL || ping->quit == NULL ||
+	if (ping->reach == NULL || ping->send_timer == NULL || ping->wait_timer == NULL ||
+	    ping->silence_timer == NULL || ping->deadline_timer == NULL || ping->interrupt == NULL || ping->quit == NULL ||
 	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
 		return false;
 	let_a_second_interrupt_kill();
@@ -352,14 +388,17 @@ prepare(struct ping *ping)
 static void
 dispose(struct ping *ping)
 {
+	reach_free(ping->reach);
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
+	event_free(ping->silence_timer);
 	event_free(ping->deadline_timer);
 	event_free(ping->interrupt);
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
+	free(ping->fault);
 	free(ping);
 }
 
@@ -378,24 +417,45 @@ exit_status(const struct ping *ping)
 	    ? EXIT_WRONG : EXIT_SUCCESS;
 }
 
+/* Returns the exit status. */
 static int
-run(struct ping *ping)
+reach_and_talk(struct ping *ping)
 {
-	const struct ping_options *options = &ping->options;
 	const struct tally *tally = &ping->judge->tally;
-	int status;
+	const char *fault;
 
-	ping_print_start(options, ping->peer);
-	ping_print_connected(options, ping->peer, ping->channel);
+	if (!reach_now(ping->reach, &fault)) {
+		ping->unreached = fault != NULL;
+		report_fault("%s", ping->unreached ? fault : reach_state(ping->reach));
+		return EXIT_USAGE;
+	}
+	channel_peer(ping->channel, ping->peer);
+	channel_want_read(ping->channel, true);
+	ping_print_start(&ping->options, ping->peer);
+	ping_print_connected(&ping->options, ping->peer, ping->channel);
 	ping->started = ping->next_send = timing_now();
-	if (options->deadline > 0)
-		timing_arm(ping->deadline_timer,
-		    ping->started + timing_nanoseconds(options->deadline));
 	timing_arm(ping->send_timer, ping->next_send);
 	event_base_dispatch(ping->base);
 	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
 		ping->end = ENDING_REFUSED;
-	status = exit_status(ping);
+	return exit_status(ping);
+}
+
+static int
+run(struct ping *ping)
+{
+	const struct ping_options *options = &ping->options;
+	struct tally *tally = &ping->judge->tally;
+	int status;
+
+	ping->started = timing_now();
+	if (options->deadline > 0)
+		timing_arm(ping->deadline_timer,
+		    ping->started + timing_nanoseconds(options->deadline));
+	status = reach_and_talk(ping);
+	if (ping->unreached)
+		return status;
+	tally->without = outage_total(&ping->outage, timing_now());
 	if (options->common.json)
 		status = ping_print_json(options, tally, ping->started, ping->channel,
 		    ping->end, status);
@@ -408,17 +468,12 @@ int
 ping_main(int argc, char **argv)
 {
 	struct ping *ping = calloc(1, sizeof(*ping));
-	char fault[512];
 	int status;
 
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
 	ping_options_read(&ping->options, argc, argv);
 	ping->base = timing_base_new(false);
-	ping->channel = reach(ping->base, &ping->options.common.wish, fault, sizeof(fault));
-	if (ping->channel == NULL)
-		report_unusable("%s", fault);
-	channel_peer(ping->channel, ping->peer);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
 	status = run(ping);

@@ -49,5 +49,5 @@ ping_options_read(struct ping_options *options, int argc, char **argv)
 	while ((option = common_next(&options->common, OPTIONS_OF_PING, argc, argv)) != -1)
 		take_option(options, option);
 	common_take_target(&options->common, argc - optind, argv + optind);
-	options->common.wish.kernel_time = true;
+	options->common.wish.kernel_time = options->common.wish.strangers = true;
 }

@@ -32,8 +32,8 @@ ping_print_connected(const struct ping_options *options, const char *peer,
 }
 
 static void
-print_head_of_line(const struct ping_options *options, const char *peer,
-    const struct reply *reply)
+print_head_of_line(const struct ping_options *options, const char *from, size_t size,
+    uint64_t seq)
 {
 	struct timeval now;
 
@@ -41,9 +41,9 @@ print_head_of_line(const struct ping_options *options, const char *peer,
 		gettimeofday(&now, NULL);
 		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
 	}
-	printf("%zu bytes from %s: ", reply->size, peer);
-	if (reply->seq != 0)
-		printf("seq=%llu ", (unsigned long long)reply->seq);
+	printf("%zu bytes from %s: ", size, from);
+	if (seq != 0)
+		printf("seq=%llu ", (unsigned long long)seq);
 }
 
 void
@@ -51,7 +51,7 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 {
 	if (!talks(options))
 		return;
-	print_head_of_line(options, peer, reply);
+	print_head_of_line(options, peer, reply->size, reply->seq);
 	switch (reply->verdict) {
 	case REPLY_RIGHT:
 		printf("time=%.3f ms%s%s\n", reply->rtt * 1000, reply->late ? " (late)" : "",
@@ -105,6 +105,34 @@ ping_print_blocked(const struct ping_options *options, const char *peer)
 }
 
 void
+ping_print_silent(const struct ping_options *options, const char *peer, double seconds)
+{
+	if (!options->common.json)
+		printf("no answer from %s for %g s\n", peer, seconds);
+}
+
+void
+ping_print_back(const struct ping_options *options, const char *peer,
+    const struct channel *channel, double seconds)
+{
+	char local[ADDRESS_TEXT_SIZE];
+
+	if (!options->common.json)
+		printf("%s answers %s again, after %.3f s\n", peer,
+		    channel_local(channel, local), seconds);
+}
+
+void
+ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
+    uint64_t seq, size_t size)
+{
+	if (options->common.json || (options->quiet && !is_new))
+		return;
+	print_head_of_line(options, from, size, seq);
+	printf("(stranger)\n");
+}
+
+void
 ping_print_trouble(const struct ping_options *options, const char *peer, int error)
 {
 	if (options->common.json)
@@ -144,8 +172,13 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 	print_count(stream, tally->late, "late");
 	print_count(stream, tally->duplicate, "duplicate");
 	print_count(stream, tally->reordered, "reordered");
+	print_count(stream, tally->strangers, "from strangers");
 	fprintf(stream, ", %.4g%% loss, time %.0f ms\n", tally_loss(tally) * 100,
 	    seconds_since(started) * 1000);
+	if (tally->reconnects > 0 || tally->without > 0)
+		fprintf(stream, "%llu reconnects, %.0f ms without an answer\n",
+		    (unsigned long long)tally->reconnects,
+		    timing_seconds(tally->without) * 1000);
 	if (tally->unsampled > 0)
 		report_fault("out of memory: the times of %llu replies are not counted",
 		    (unsigned long long)tally->unsampled);
@@ -176,10 +209,12 @@ int
 ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
     const struct channel *channel, enum ending end, int status)
 {
-	char address[ADDRESS_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
+	const uint64_t strangers = channel_strangers(channel, stranger);
 
-	return report_json(json_pack("{ss ss ss so* sI sI sI sI sI sI sI sI sf sf so* ss}",
+	return report_json(json_pack(
+	    "{ss ss ss so* sI sI sI sI sI sI sI sI sI ss? sI sf sf sf so* ss}",
 	    "mode", "ping", "uri", options->common.uri,
 	    "address", channel_peer(channel, address),
 	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
@@ -187,6 +222,9 @@ ping_print_json(const struct ping_options *options, const struct tally *tally, i
 	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
 	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
+	    "strangers", (json_int_t)strangers, "stranger", strangers > 0 ? stranger : NULL,
+	    "reconnects", (json_int_t)tally->reconnects,
+	    "seconds_without", timing_seconds(tally->without),
 	    "loss", tally_loss(tally), "seconds", seconds_since(started),
 	    "rtt_seconds", rtt_object(&tally->rtt), "end", ending_word(end)), stdout, status);
 }

@@ -12,7 +12,9 @@
 #include "client/ping/ping_options.h"
 #include "client/transport/channel.h"
 
-/* The head and each step, on stdout, as far as the options want them; `peer` is its address. */
+/*
+ * The head and each step, on stdout, as far as the options want them; `peer` is its address.
+ */
 void ping_print_start(const struct ping_options *options, const char *peer);
 void ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel);
@@ -23,6 +25,17 @@ void ping_print_missing(const struct ping_options *options, uint64_t seq);
 void ping_print_lost(const struct ping_options *options, const char *peer, int error);
 /* The peer takes no more bytes for now: streams. */
 void ping_print_blocked(const struct ping_options *options, const char *peer);
+/* It has not answered for `seconds`. */
+void ping_print_silent(const struct ping_options *options, const char *peer, double seconds);
+/* It has answered again, after `seconds`, to the address that `channel` has now. */
+void ping_print_back(const struct ping_options *options, const char *peer,
+    const struct channel *channel, double seconds);
+/*
+ * Somebody at `from` has sent a datagram of `size` bytes that answers message `seq`, 0: none.
+ * `is_new` where the stranger told before was another one.
+ */
+void ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
+    uint64_t seq, size_t size);
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 

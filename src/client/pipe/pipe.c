@@ -238,6 +238,20 @@ on_readable(void *arg)
 	advance(run);
 }
 
+/* The reply may come from another address than the server's: that is told once. */
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	const struct pipe_run *run = arg;
+	char from[ADDRESS_TEXT_SIZE];
+
+	(void)head;
+	(void)kept;
+	(void)size;
+	if (channel_strangers(run->channel, from) == 1 && !run->options.common.json)
+		report_fault("%s has sent a datagram and was not asked", from);
+}
+
 /* --- what is next -------------------------------------------------------------------------- */
 
 /* True while it is the server's turn: to take bytes, to give them back, or to close. */
@@ -359,6 +373,7 @@ on_progress(evutil_socket_t fd, short what, void *arg)
 static const struct channel_user channel_user = {
 	.readable = on_readable,
 	.writable = on_writable,
+	.stranger = on_stranger,
 };
 
 static bool
@@ -425,7 +440,7 @@ int
 pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
-	char fault[512];
+	const char *fault;
 	int status;
 
 	if (run == NULL)
@@ -433,7 +448,7 @@ pipe_main(int argc, char **argv)
 	pipe_options_read(&run->options, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	run->channel = reach(run->base, &run->options.common.wish, fault, sizeof(fault));
+	run->channel = reach_first(run->base, &run->options.common.wish, &fault);
 	if (run->channel == NULL)
 		report_unusable("%s", fault);
 	if (!prepare(run))

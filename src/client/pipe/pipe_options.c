@@ -16,5 +16,6 @@ pipe_options_read(struct pipe_options *options, int argc, char **argv)
 		else if (option == 'W')
 			options->wait = argument_seconds("-W", optarg, 0.001, 86400);
 	}
+	options->common.wish.strangers = true;
 	common_take_target(&options->common, argc - optind, argv + optind);
 }

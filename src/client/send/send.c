@@ -18,6 +18,9 @@
 #include "client/timing.h"
 #include "client/transport/reach.h"
 
+/* So many have a second descriptor each, for strangers. */
+#define HEARING_SOCKETS_MAX 100
+
 struct talker {
 	struct sender *sender;
 	struct channel *channel;
@@ -158,6 +161,19 @@ on_writable(void *arg)
 	channel_want_write(talker->channel, n == -1 || talker->sent < sender->size);
 }
 
+static void
+on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
+{
+	const struct talker *talker = arg;
+	char from[ADDRESS_TEXT_SIZE];
+
+	(void)head;
+	(void)kept;
+	(void)size;
+	if (channel_strangers(talker->channel, from) == 1 && !talker->sender->common.json)
+		printf("%s: %s has sent a datagram and was not asked\n", talker->name, from);
+}
+
 /* Where the process was stopped, what came meanwhile is read first. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
@@ -233,14 +249,15 @@ send_message(struct sender *sender, const char *message)
 static const struct channel_user channel_user = {
 	.readable = on_readable,
 	.writable = on_writable,
+	.stranger = on_stranger,
 };
 
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
-	char fault[512];
+	const char *fault;
 
-	talker->channel = reach(sender->base, &sender->common.wish, fault, sizeof(fault));
+	talker->channel = reach_first(sender->base, &sender->common.wish, &fault);
 	if (talker->channel == NULL)
 		report_unusable("%s", fault);
 	channel_serve(talker->channel, &channel_user, talker);
@@ -347,6 +364,7 @@ send_main(int argc, char **argv)
 		report_unusable("give a URI and messages; try \"echod-client --help\"");
 	common_take_uri(&sender.common, argv[optind]);
 	check_messages(&sender, argv + optind + 1, argc - optind - 1);
+	sender.common.wish.strangers = sender.count <= HEARING_SOCKETS_MAX;
 	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
 	sender.base = timing_base_new(false);
 	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);

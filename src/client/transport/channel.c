@@ -10,6 +10,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/channel_internal.h"
+#include "client/transport/strangers.h"
 
 bool
 channel_is_stream(const struct channel_wish *wish)
@@ -33,7 +34,7 @@ channel_new(struct event_base *base, const struct channel_wish *wish)
 	channel->kind = kind_of(wish);
 	channel->wish = wish;
 	channel->base = base;
-	channel->fd = -1;
+	channel->fd = channel->strangers_fd = -1;
 	return channel;
 }
 
@@ -58,6 +59,7 @@ channel_close(struct channel *channel)
 {
 	if (channel->fd == -1)
 		return;
+	strangers_close(channel);
 	event_del(&channel->readable);
 	event_del(&channel->writable);
 	channel->wants_read = channel->wants_write = false;
@@ -70,6 +72,19 @@ enum channel_state
 channel_state(const struct channel *channel)
 {
 	return channel->state;
+}
+
+bool
+channel_has_peer(const struct channel *channel)
+{
+	return channel->peer.sa.sa_family != AF_UNSPEC;
+}
+
+uint64_t
+channel_strangers(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+{
+	address_format(&channel->stranger, text);
+	return channel->stranger_count;
 }
 
 double
@@ -110,7 +125,11 @@ complete(struct channel *channel)
 	channel->connect_seconds = timing_seconds(timing_now() - channel->begun);
 	address_from_sockaddr(&channel->local, (struct sockaddr *)&name, length);
 	/* On one host the kernel may give us the very port that we ask for: we would echo. */
-	return address_equal(&channel->local, &channel->peer) ? ECONNREFUSED : 0;
+	if (address_equal(&channel->local, &channel->peer))
+		return ECONNREFUSED;
+	if (channel->wish->strangers && channel->kind == &channel_datagram)
+		strangers_open(channel);
+	return 0;
 }
 
 /* Where the process was stopped both have come: the connection counts. */
@@ -183,6 +202,7 @@ channel_connect(struct channel *channel, const struct address *peer,
 	channel->connected_arg = arg;
 	channel->send_error = 0;
 	channel->begun = timing_now();
+	arrival_begin(&channel->clock);
 	channel->fd = socket(channel->peer.sa.sa_family,
 	    channel->kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (channel->fd == -1)

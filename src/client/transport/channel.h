@@ -23,12 +23,18 @@ struct channel_wish {
 	int family;       /* AF_INET, AF_INET6, or AF_UNSPEC for either */
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
+	bool strangers;   /* who answers and was not asked is heard: datagrams */
 };
 
-/* Called in the loop where one of them was wanted and is there, or the channel has failed. */
 struct channel_user {
+	/* Called in the loop where one of them was wanted and is there, or the channel has failed. */
 	void (*readable)(void *arg);
 	void (*writable)(void *arg);
+	/*
+	 * A stranger has sent a datagram of `size` bytes, which begins with the `kept` ones of
+	 * `head`; channel_strangers() has its address.  NULL: they are only counted.
+	 */
+	void (*stranger)(void *arg, const unsigned char *head, size_t kept, size_t size);
 };
 
 /* Called in the loop when connecting is over: `error` is 0, or an errno and the channel closed. */
@@ -65,6 +71,15 @@ int channel_connect(struct channel *channel, const struct address *peer,
 void channel_close(struct channel *channel);
 
 enum channel_state channel_state(const struct channel *channel);
+
+/* False until it has begun to connect for the first time. */
+bool channel_has_peer(const struct channel *channel);
+
+/*
+ * How many datagrams came from others than the peer, since channel_new(); where that is not 0
+ * the address of the last one is in `text`.
+ */
+uint64_t channel_strangers(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
 
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);

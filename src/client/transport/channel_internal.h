@@ -7,6 +7,7 @@
 
 #include <event2/event_struct.h>
 
+#include "client/transport/arrival.h"
 #include "client/transport/channel.h"
 
 struct channel_kind {
@@ -35,6 +36,11 @@ struct channel {
 	int fd;         /* -1: none */
 	int send_error; /* a stream's: the kernel tells it once, to send or to receive */
 	struct address peer, local;
+	struct arrival_clock clock; /* of the descriptor */
+	int strangers_fd;           /* -1: they are not heard */
+	struct event from_strangers;
+	uint64_t stranger_count;
+	struct address stranger; /* the last one */
 	int64_t begun; /* timing_now() when connecting did */
 	double connect_seconds;
 };

@@ -1,7 +1,6 @@
 /* Channels over UDP: see channel_internal.h. */
 #include <sys/socket.h>
 
-#include "client/transport/arrival.h"
 #include "client/transport/channel_internal.h"
 
 static ssize_t
@@ -13,7 +12,7 @@ send_datagram(struct channel *channel, const void *data, size_t size)
 static ssize_t
 receive_datagram(struct channel *channel, void *data, size_t size, int64_t *when)
 {
-	return arrival_receive(channel->fd, data, size, when);
+	return arrival_receive(channel->fd, &channel->clock, data, size, when);
 }
 
 const struct channel_kind channel_datagram = {

@@ -3,89 +3,232 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <netdb.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* What came of one address. */
-struct attempt {
-	bool over;
-	int error; /* errno, 0 where it was reached */
+#include "client/transport/lookup.h"
+
+struct reach {
+	struct event_base *base;
+	struct channel *channel;
+	const struct channel_wish *wish;
+	struct lookup *lookup;       /* NULL: none waits */
+	struct addrinfo *found;      /* what the name is now; NULL: it was not found */
+	const struct addrinfo *next; /* the one to try after this */
+	char *fault;                 /* NULL: nothing is wrong yet */
+	bool told_address;           /* `fault` has one */
+	bool under_way;
+	reach_done *done;
+	void *arg;
 };
+
+/* Without memory the fault stays as short as it was. */
+static void __attribute__((format(printf, 2, 3)))
+add_fault(struct reach *reach, const char *format, ...)
+{
+	char *piece = NULL, *longer = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&piece, format, args) == -1)
+		piece = NULL;
+	va_end(args);
+	if (piece != NULL && asprintf(&longer, "%s%s%s", reach->fault != NULL ? reach->fault : "",
+	    reach->fault != NULL ? "; " : "", piece) != -1) {
+		free(reach->fault);
+		reach->fault = longer;
+	}
+	free(piece);
+}
+
+/* "cannot connect to 127.0.0.1:7: Connection refused", and what follows it without its head. */
+static void
+add_address(struct reach *reach, const char *why)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	add_fault(reach, "%s%s: %s", reach->told_address ? "" : "cannot connect to ",
+	    channel_peer(reach->channel, text), why);
+	reach->told_address = true;
+}
+
+static void
+clear(struct reach *reach)
+{
+	lookup_cancel(reach->lookup);
+	reach->lookup = NULL;
+	if (reach->found != NULL)
+		freeaddrinfo(reach->found);
+	reach->found = NULL;
+	reach->next = NULL;
+}
+
+static void
+finish(struct reach *reach, bool reached)
+{
+	clear(reach);
+	reach->under_way = false;
+	if (reached)
+		reach->done(reach->arg, NULL);
+	else
+		reach->done(reach->arg, reach->fault != NULL ? reach->fault : strerror(ENOMEM));
+}
+
+static void try_next(struct reach *reach);
 
 static void
 on_connected(void *arg, int error)
 {
-	*(struct attempt *)arg = (struct attempt){ true, error };
-}
+	struct reach *reach = arg;
 
-/* Returns 0 with the channel open, or an errno with it closed. */
-static int
-try_address(struct channel *channel, struct event_base *base, const struct address *peer)
-{
-	struct attempt attempt = { false, 0 };
-
-	attempt.error = channel_connect(channel, peer, on_connected, &attempt);
-	while (attempt.error == 0 && !attempt.over)
-		if (event_base_loop(base, EVLOOP_ONCE) == -1)
-			attempt.error = errno;
-	return attempt.error;
-}
-
-/* Adds "cannot connect to 127.0.0.1:7: Connection refused", or what follows it. */
-static void
-add_fault(char *fault, size_t size, const struct address *peer, int error)
-{
-	char text[ADDRESS_TEXT_SIZE];
-	const size_t at = strlen(fault);
-
-	snprintf(fault + at, size - at, "%s%s: %s", at == 0 ? "cannot connect to " : "; ",
-	    address_format(peer, text), strerror(error));
-}
-
-/* Tries them in turn.  Returns false where none was reached. */
-static bool
-try_each(struct channel *channel, struct event_base *base, const struct addrinfo *found,
-    uint16_t port, char *fault, size_t fault_size)
-{
-	for (; found != NULL; found = found->ai_next) {
-		struct address peer;
-		int error;
-
-		address_from_sockaddr(&peer, found->ai_addr, found->ai_addrlen);
-		address_set_port(&peer, port);
-		error = try_address(channel, base, &peer);
-		if (error == 0)
-			return true;
-		add_fault(fault, fault_size, &peer, error);
+	if (error == 0) {
+		finish(reach, true);
+		return;
 	}
-	return false;
+	add_address(reach, strerror(error));
+	try_next(reach);
+}
+
+/* `peer` NULL: the one that the channel had.  Returns false where that fails at once. */
+static bool
+try_address(struct reach *reach, const struct address *peer)
+{
+	const int error = channel_connect(reach->channel, peer, on_connected, reach);
+
+	if (error != 0)
+		add_address(reach, strerror(error));
+	return error == 0;
+}
+
+static void
+try_next(struct reach *reach)
+{
+	while (reach->next != NULL) {
+		const struct addrinfo *each = reach->next;
+		struct address peer;
+
+		reach->next = each->ai_next;
+		address_from_sockaddr(&peer, each->ai_addr, each->ai_addrlen);
+		address_set_port(&peer, reach->wish->uri.port);
+		if (try_address(reach, &peer))
+			return;
+	}
+	finish(reach, false);
+}
+
+static void
+on_found(void *arg, struct addrinfo *found, const char *fault)
+{
+	struct reach *reach = arg;
+
+	reach->lookup = NULL;
+	reach->found = found;
+	reach->next = found;
+	if (found == NULL) {
+		add_fault(reach, "cannot find %s: %s", reach->wish->uri.host, fault);
+		if (channel_has_peer(reach->channel) && try_address(reach, NULL))
+			return;
+	}
+	try_next(reach);
+}
+
+struct reach *
+reach_new(struct event_base *base, struct channel *channel, const struct channel_wish *wish)
+{
+	struct reach *reach = calloc(1, sizeof(*reach));
+
+	if (reach == NULL)
+		return NULL;
+	reach->base = base;
+	reach->channel = channel;
+	reach->wish = wish;
+	return reach;
+}
+
+void
+reach_free(struct reach *reach)
+{
+	if (reach == NULL)
+		return;
+	if (reach->under_way)
+		channel_close(reach->channel);
+	clear(reach);
+	free(reach->fault);
+	free(reach);
+}
+
+void
+reach_begin(struct reach *reach, reach_done *done, void *arg)
+{
+	channel_close(reach->channel);
+	clear(reach);
+	free(reach->fault);
+	reach->fault = NULL;
+	reach->told_address = false;
+	reach->under_way = true;
+	reach->done = done;
+	reach->arg = arg;
+	reach->lookup = lookup_begin(reach->base, reach->wish, on_found, reach);
+}
+
+bool
+reach_is_under_way(const struct reach *reach)
+{
+	return reach->under_way;
+}
+
+const char *
+reach_state(struct reach *reach)
+{
+	if (reach->lookup != NULL)
+		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
+	else if (reach->under_way)
+		add_address(reach, "no answer yet");
+	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
+}
+
+/* --- at once -------------------------------------------------------------------------- */
+
+static void
+on_over(void *arg, const char *fault)
+{
+	*(const char **)arg = fault;
+}
+
+bool
+reach_now(struct reach *reach, const char **fault)
+{
+	*fault = NULL;
+	reach_begin(reach, on_over, fault);
+	while (reach->under_way) {
+		if (event_base_loop(reach->base, EVLOOP_ONCE) == -1)
+			*fault = strerror(errno);
+		if (*fault != NULL || event_base_got_break(reach->base))
+			break;
+	}
+	return !reach->under_way && *fault == NULL;
 }
 
 struct channel *
-reach(struct event_base *base, const struct channel_wish *wish, char *fault, size_t fault_size)
+reach_first(struct event_base *base, const struct channel_wish *wish, const char **fault)
 {
-	const struct addrinfo hints = {
-		.ai_family = wish->family,
-		.ai_socktype = protocol_socket_type(wish->uri.protocol),
-	};
-	struct channel *channel;
-	struct addrinfo *found;
-	const int error = getaddrinfo(wish->uri.host, NULL, &hints, &found);
+	static char *kept;
+	struct channel *channel = channel_new(base, wish);
+	struct reach *reach = channel != NULL ? reach_new(base, channel, wish) : NULL;
 
-	*fault = '\0';
-	if (error != 0) {
-		snprintf(fault, fault_size, "cannot find %s: %s", wish->uri.host,
-		    error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
-		return NULL;
+	*fault = strerror(errno);
+	if (reach != NULL && reach_now(reach, fault)) {
+		reach_free(reach);
+		return channel;
 	}
-	channel = channel_new(base, wish);
-	if (channel == NULL) {
-		snprintf(fault, fault_size, "%s", strerror(errno));
-	} else if (!try_each(channel, base, found, wish->uri.port, fault, fault_size)) {
-		channel_free(channel);
-		channel = NULL;
+	if (reach != NULL && *fault != NULL) {
+		free(kept);
+		kept = strdup(*fault);
+		*fault = kept != NULL ? kept : strerror(errno);
 	}
-	freeaddrinfo(found);
-	return channel;
+	reach_free(reach);
+	channel_free(channel);
+	return NULL;
 }

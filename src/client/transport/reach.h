@@ -1,17 +1,58 @@
-/* Reaching the far end: names resolved, every address tried. */
+/* Reaching the far end: its name looked up, every address tried. */
 #ifndef CLIENT_TRANSPORT_REACH_H
 #define CLIENT_TRANSPORT_REACH_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 #include "client/transport/channel.h"
 
+struct reach;
+
 /*
- * Connects to the first address of `wish` that answers, and runs `base` until then.  Returns
- * the channel, for channel_free(), which needs both of them as long as it lives; or NULL with
- * what is wrong in `fault`: of each address, as far as `fault_size` goes.
+ * Called once when it is over: the channel is open and `fault` is NULL, or it is closed and
+ * `fault` has what is wrong, of each address, until the next reach_begin() or reach_free().
  */
-struct channel *reach(struct event_base *base, const struct channel_wish *wish, char *fault,
-    size_t fault_size);
+typedef void reach_done(void *arg, const char *fault);
+
+/*
+ * Returns what reaches the far end of `wish` by `channel`, as often as it is asked to, for
+ * reach_free(); or NULL with errno.  All three must live as long.
+ */
+struct reach *reach_new(struct event_base *base, struct channel *channel,
+    const struct channel_wish *wish);
+
+/* Ends what is under way too, and leaves the channel as it is then.  NULL: nothing is done. */
+void reach_free(struct reach *reach);
+
+/*
+ * Begins to look up the name and to try its addresses in turn, until one of them answers; of a
+ * name that is not found now, the one that the channel had before.  What was open is closed.
+ * `done` is called with `arg`, in the loop or before this returns; it must not begin again.
+ */
+void reach_begin(struct reach *reach, reach_done *done, void *arg);
+
+/* True until `done` is called. */
+bool reach_is_under_way(const struct reach *reach);
+
+/*
+ * What is wrong so far, of each address that was tried, and what it waits for: as `fault` of
+ * reach_done(), and of the same life.
+ */
+const char *reach_state(struct reach *reach);
+
+/*
+ * The same at once: runs the base until it is over, and returns true with the channel open.
+ * Else *fault has what is wrong; or it is NULL where a callback broke the loop
+ * (event_base_loopbreak()), and it is still under way.
+ */
+bool reach_now(struct reach *reach, const char **fault);
+
+/*
+ * Makes a channel and reaches the far end with it, as reach_now() does.  Returns it, for
+ * channel_free(), or NULL with *fault, which lasts until the next call; NULL where the loop was
+ * broken.
+ */
+struct channel *reach_first(struct event_base *base, const struct channel_wish *wish,
+    const char **fault);
 
 #endif

@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "client/transport/arrival.h"
 #include "client/transport/channel_internal.h"
 
 static void
@@ -33,7 +32,7 @@ send_bytes(struct channel *channel, const void *data, size_t size)
 static ssize_t
 receive_bytes(struct channel *channel, void *data, size_t size, int64_t *when)
 {
-	const ssize_t n = arrival_receive(channel->fd, data, size, when);
+	const ssize_t n = arrival_receive(channel->fd, &channel->clock, data, size, when);
 
 	if (n != 0)
 		return n;

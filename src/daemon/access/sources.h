@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/source_name.h"
 #include "net/address.h"
 
 /* Some 1 MiB of them. */
@@ -24,7 +25,6 @@ struct sources;
 
 enum source_verdict {
 	SOURCE_ENTERED,   /* it is in the books: sources_leave() when it closes */
-	SOURCE_UNLIMITED, /* nothing is limited: it is not in the books */
 	SOURCE_FULL,      /* it has as many connections open as it may */
 	SOURCE_FAST,      /* it opened as many in this second as it may */
 	SOURCE_MEMORY,    /* memory ran out */
@@ -38,8 +38,9 @@ struct sources *sources_new(void);
 void sources_free(struct sources *sources);
 
 /*
- * From now on a source may have `connections` open, and open `rate` a second, that many
- * at once; 0: no limit.
+ * From now on a source may have `connections` open, but a loopback address as many as it likes:
+ * who comes from there is a proxy for many, or a tool of the host's own; and open `rate` a
+ * second, that many at once; 0: no limit.
  */
 void sources_set_limits(struct sources *sources, int connections, int rate);
 
@@ -52,6 +53,9 @@ enum source_verdict sources_enter(struct sources *sources, const struct address 
 enum source_verdict sources_enter_proxy(struct sources *sources, const struct address *proxy,
     int64_t now);
 void sources_leave(struct sources *sources, const struct address *peer, int64_t now);
+
+/* Returns how many connections the source has that has most, and which that is; 0: none has any. */
+uint32_t sources_find_most(const struct sources *sources, struct source_name *most);
 
 /* How many sources are kept. */
 size_t sources_count(const struct sources *sources);

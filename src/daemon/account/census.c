@@ -2,10 +2,13 @@
 #include "daemon/account/census.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct census {
+	/* The control thread changes which ledgers there are under it; others look under it. */
+	pthread_mutex_t lock;
 	size_t worker_count;
 	STAILQ_HEAD(census_rooms, census_room) rooms;
 	TAILQ_HEAD(ledgers, ledger) ledgers; /* in the order in which their names first came */
@@ -25,6 +28,7 @@ census_new(size_t worker_count)
 
 	if (census == NULL)
 		return NULL;
+	pthread_mutex_init(&census->lock, NULL);
 	census->worker_count = worker_count;
 	STAILQ_INIT(&census->rooms);
 	TAILQ_INIT(&census->ledgers);
@@ -43,10 +47,15 @@ first_of(const struct census *census)
 	return TAILQ_FIRST(&census->ledgers);
 }
 
+/* What it has counted goes to `heir`, if any. */
 static void
-forget(struct census *census, struct ledger *ledger)
+forget(struct census *census, struct ledger *ledger, struct ledger *heir)
 {
+	pthread_mutex_lock(&census->lock);
+	if (heir != NULL)
+		ledger_add(heir, ledger);
 	TAILQ_REMOVE(&census->ledgers, ledger, neighbours);
+	pthread_mutex_unlock(&census->lock);
 	ledger_free(ledger);
 }
 
@@ -58,8 +67,9 @@ census_free(struct census *census)
 	if (census == NULL)
 		return;
 	while ((ledger = first_of(census)) != NULL)
-		forget(census, ledger);
+		forget(census, ledger, NULL);
 	ledger_free(census->gone);
+	pthread_mutex_destroy(&census->lock);
 	free(census);
 }
 
@@ -81,16 +91,15 @@ find_longest_gone(const struct census *census, struct ledger *last)
 static void
 fold(struct census *census, struct ledger *ledger)
 {
-	ledger_add(census->gone, ledger);
 	census->unheld_count--;
-	forget(census, ledger);
+	forget(census, ledger, census->gone);
 }
 
 static void
 on_unheld(struct census *census, struct ledger *ledger)
 {
 	if (ledger->carries == 0) {
-		forget(census, ledger);
+		forget(census, ledger, NULL);
 		return;
 	}
 	ledger->gone = ++census->departures;
@@ -126,7 +135,9 @@ make(struct census *census, const char *name)
 	ledger->unheld = on_unheld;
 	ledger->expect = on_expect;
 	ledger->census = census;
+	pthread_mutex_lock(&census->lock);
 	TAILQ_INSERT_TAIL(&census->ledgers, ledger, neighbours);
+	pthread_mutex_unlock(&census->lock);
 	return ledger;
 }
 
@@ -233,12 +244,36 @@ census_each_ledger(const struct census *census, void (*visit)(void *arg, struct 
 }
 
 uint64_t
-census_total(const struct census *census, enum ledger_row_id id)
+census_read(const struct census *census, enum ledger_row_id id, size_t index)
 {
-	uint64_t sum = ledger_total(census->gone, id);
+	uint64_t sum = ledger_read(census->gone, id, index);
 	const struct ledger *ledger;
 
 	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
-		sum += ledger_total(ledger, id);
+		sum += ledger_read(ledger, id, index);
+	return sum;
+}
+
+uint64_t
+census_total(const struct census *census, enum ledger_row_id id)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger_rows[id].family.count; i++)
+		sum += census_read(census, id, i);
+	return sum;
+}
+
+/* Counters alone: none of them goes back, so that no two changes cancel out. */
+uint64_t
+census_moves(struct census *census)
+{
+	uint64_t sum = 0;
+
+	pthread_mutex_lock(&census->lock);
+	for (int id = 0; id < LEDGER_ROW_COUNT; id++)
+		if (ledger_rows[id].family.type == FAMILY_COUNTER)
+			sum += census_total(census, id);
+	pthread_mutex_unlock(&census->lock);
 	return sum;
 }

@@ -7,7 +7,8 @@
  * under CENSUS_GONE.  So no sum of a counter ever goes back but by a restart.
  * Whatever else there is to count, its room registers.
  *
- * The control thread's alone.  Workers write the branches of ledgers without a lock meanwhile.
+ * The control thread's alone, but for census_moves().  Workers write the branches of ledgers without
+ * a lock meanwhile.
  */
 #ifndef DAEMON_ACCOUNT_CENSUS_H
 #define DAEMON_ACCOUNT_CENSUS_H
@@ -74,7 +75,16 @@ void census_set_teller(struct census *census, void (*expect)(void *arg, int64_t 
 void census_each_ledger(const struct census *census,
     void (*visit)(void *arg, struct ledger *ledger), void *arg);
 
-/* Of all listeners that there ever were, and for all reasons together. */
+/* One number of all listeners that there ever were: `index` is a reason, or 0. */
+uint64_t census_read(const struct census *census, enum ledger_row_id id, size_t index);
+
+/* The same of all reasons together. */
 uint64_t census_total(const struct census *census, enum ledger_row_id id);
+
+/*
+ * From any thread: a number that is another one as soon as anything was counted for any listener,
+ * or moved for its peers.
+ */
+uint64_t census_moves(struct census *census);
 
 #endif

@@ -20,6 +20,12 @@ counter_add(counter *c, uint64_t n)
 	    memory_order_relaxed);
 }
 
+static inline void
+counter_subtract(counter *c, uint64_t n)
+{
+	counter_add(c, 0 - n);
+}
+
 static inline uint64_t
 counter_read(const counter *c)
 {
@@ -127,7 +133,7 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
  * What is counted for each listener, in the order in which it is rendered: by the control thread,
  * and by each worker.  ONE is a counter; EACH is one for each reason.
  *
- *	id, field of struct ledger or branch, [names of the reasons, how many,] what the
+ *	id, field of struct ledger or branch, [label, its values, how many,] what the
  *	listener carries, type, name, help
  */
 #define LEDGER_ROWS(ONE, EACH)                                                              \
@@ -138,13 +144,13 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                              \
 	    "echod_connections_preamble",                                                     \
 	    "Connections whose header of the PROXY protocol is waited for.")                  \
-	EACH(HEADERS, headers, header_kind_names, HEADER_KIND_COUNT,                          \
+	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                          \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")    \
-	EACH(REFUSED, refused, refuse_reason_names, REFUSE_REASON_COUNT,                      \
+	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,                      \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_refused_total", "Connections that were not served.")           \
-	EACH(CLOSED, closed, close_reason_names, CLOSE_REASON_COUNT,                          \
+	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                          \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_closed_total", "Connections that ended.")
 
@@ -158,7 +164,7 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	    "echod_datagrams_received_total", "Datagrams that were read.")                    \
 	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
 	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                   \
-	EACH(DATAGRAMS_DROPPED, datagrams_dropped, drop_reason_names, DROP_REASON_COUNT,      \
+	EACH(DATAGRAMS_DROPPED, datagrams_dropped, "reason", drop_reason_names, DROP_REASON_COUNT,      \
 	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                \
 	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")
 

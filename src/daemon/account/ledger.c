@@ -10,8 +10,8 @@ static_assert(sizeof(counter) == sizeof(uint64_t), "a counter takes no lock");
 
 #define ROW(id, field, carried, type, name, help)            \
 	{ { name, help, type, NULL, NULL, 1 }, carried, IS_WORKERS, offsetof(OWNER, field) },
-#define ROWS(id, field, reasons, count, carried, type, name, help) \
-	{ { name, help, type, "reason", reasons, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
+#define ROWS(id, field, label, values, count, carried, type, name, help) \
+	{ { name, help, type, label, values, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
 
 const struct ledger_row ledger_rows[] = {
 #define OWNER struct ledger
@@ -89,7 +89,7 @@ ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct add
 {
 	struct untold *untold = &ledger->refusals[reason];
 
-	ledger->refused[reason]++;
+	counter_add(&ledger->refused[reason], 1);
 	if (peer != NULL && untold_allows(untold, now))
 		return true;
 	if (peer != NULL)
@@ -100,6 +100,16 @@ ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct add
 	return false;
 }
 
+void
+ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT])
+{
+	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
+		if (votes[reason].total > 0) {
+			vote_merge(&ledger->drops[reason].vote, &votes[reason]);
+			expect(ledger, &ledger->drops[reason]);
+		}
+}
+
 size_t
 ledger_worker(const struct branch *branch)
 {
@@ -108,21 +118,24 @@ ledger_worker(const struct branch *branch)
 
 /* --- by rows ----------------------------------------------------------------------- */
 
-static counter *
+/* `worker` is 0 where the row is not theirs. */
+static const counter *
 counter_at(const struct ledger *ledger, size_t worker, const struct ledger_row *row, size_t index)
 {
-	return (counter *)((char *)&ledger->branches[worker] + row->offset) + index;
+	const char *of = row->is_workers ? (const char *)&ledger->branches[worker]
+	    : (const char *)ledger;
+
+	return (const counter *)(const void *)(of + row->offset) + index;
 }
 
 uint64_t
 ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t index)
 {
 	const struct ledger_row *row = &ledger_rows[id];
+	const size_t cells = row->is_workers ? ledger->worker_count : 1;
 	uint64_t sum = 0;
 
-	if (!row->is_workers)
-		return ((const uint64_t *)((const char *)ledger + row->offset))[index];
-	for (size_t i = 0; i < ledger->worker_count; i++)
+	for (size_t i = 0; i < cells; i++)
 		sum += counter_read(counter_at(ledger, i, row, index));
 	return sum;
 }
@@ -138,14 +151,11 @@ ledger_total(const struct ledger *ledger, enum ledger_row_id id)
 }
 
 static void
-add(struct ledger *to, enum ledger_row_id id, size_t index, uint64_t n)
+add(struct ledger *to, const struct ledger_row *row, size_t index, uint64_t n)
 {
-	const struct ledger_row *row = &ledger_rows[id];
+	char *of = row->is_workers ? (char *)&to->branches[0] : (char *)to;
 
-	if (row->is_workers)
-		counter_add(counter_at(to, 0, row, index), n);
-	else
-		((uint64_t *)((char *)to + row->offset))[index] += n;
+	counter_add((counter *)(void *)(of + row->offset) + index, n);
 }
 
 void
@@ -153,6 +163,6 @@ ledger_add(struct ledger *to, const struct ledger *from)
 {
 	for (int id = 0; id < LEDGER_ROW_COUNT; id++)
 		for (size_t i = 0; i < ledger_rows[id].family.count; i++)
-			add(to, id, i, ledger_read(from, id, i));
+			add(to, &ledger_rows[id], i, ledger_read(from, id, i));
 	to->carries |= from->carries;
 }

@@ -20,9 +20,7 @@ struct ledger;
 struct crowd;
 
 #define COUNTER_FIELD(id, field, ...) counter field;
-#define COUNTER_FIELDS(id, field, reasons, count, ...) counter field[count];
-#define NUMBER_FIELD(id, field, ...) uint64_t field;
-#define NUMBER_FIELDS(id, field, reasons, count, ...) uint64_t field[count];
+#define COUNTER_FIELDS(id, field, label, values, count, ...) counter field[count];
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {
@@ -44,8 +42,10 @@ struct ledger {
 
 	/* The control thread's alone. */
 	unsigned carries; /* enum carried, of all listeners that have served under the name */
-	LEDGER_ROWS(NUMBER_FIELD, NUMBER_FIELDS)
-	struct untold refusals[REFUSE_REASON_COUNT]; /* by the log */
+	LEDGER_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
+	/* By the log. */
+	struct untold refusals[REFUSE_REASON_COUNT];
+	struct untold drops[DROP_REASON_COUNT];
 
 	struct branch *branches; /* one for each worker */
 
@@ -88,6 +88,9 @@ void ledger_release(struct ledger *ledger);
  */
 bool ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
     int64_t now);
+
+/* Datagrams were dropped, which a worker has counted: a line of the log will tell of them. */
+void ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT]);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);

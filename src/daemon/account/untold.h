@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/log_limit.h"
-#include "daemon/access/vote.h"
+#include "daemon/account/vote.h"
 
 /* All zero: nothing happened yet. */
 struct untold {

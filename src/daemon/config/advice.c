@@ -3,13 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spelling.h"
 #include "daemon/config/options.h"
-
-/* A name as near as this to a known one was meant to be it. */
-#define NEAR 2
-
-/* Longer names are near to none. */
-#define NAME_MAX_COMPARED 40
 
 const struct option_row *
 option_find(const char *section, const char *name)
@@ -23,7 +18,22 @@ option_find(const char *section, const char *name)
 bool
 option_is_of_listener(const struct option_row *row)
 {
-	return strcmp(row->section, "listen") == 0;
+	return option_takes_title(row->section);
+}
+
+const char *
+option_section(const char *name)
+{
+	OPTION_FOR_EACH(row)
+		if (*row->section != '\0' && strcmp(row->section, name) == 0)
+			return row->section;
+	return NULL;
+}
+
+bool
+option_takes_title(const char *section)
+{
+	return strcmp(section, "listen") == 0;
 }
 
 const char *
@@ -32,40 +42,6 @@ option_label(const struct option_row *row, char label[OPTION_LABEL_SIZE])
 	snprintf(label, OPTION_LABEL_SIZE, "%s%s%s", row->section, *row->section != '\0' ? "." : "",
 	    row->name);
 	return label;
-}
-
-static size_t
-least(size_t a, size_t b, size_t c)
-{
-	const size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* The edit distance of Levenshtein, one row of its matrix at a time. */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_COMPARED + 1];
-	const size_t width = strlen(b);
-
-	if (strlen(a) > NAME_MAX_COMPARED || width > NAME_MAX_COMPARED)
-		return NAME_MAX_COMPARED;
-	for (size_t j = 0; j <= width; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= width; j++) {
-			const size_t above = row[j];
-
-			row[j] = least(above + 1, row[j - 1] + 1,
-			    diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[width];
 }
 
 /* One walk over the names that may stand in a place: option names, and sections outside of all. */
@@ -118,21 +94,36 @@ list_names(struct walk walk)
 	return NULL;
 }
 
-static bool
-is_section(const char *name)
+/*
+ * Returns the row of this name in any section, or NULL; where `most` is not 0, that of the
+ * nearest name at least, which is less than `most` away.
+ */
+static const struct option_row *
+find_elsewhere(const char *name, bool dotted, size_t most)
 {
-	OPTION_FOR_EACH(row)
-		if (*row->section != '\0' && strcmp(row->section, name) == 0)
-			return true;
-	return false;
+	const struct option_row *nearest = NULL;
+	size_t best = most + 1;
+
+	OPTION_FOR_EACH(row) {
+		const size_t away = strcmp(name, row->name) == 0 ? 0 :
+		    1 + spelling_distance(name, row->name);
+
+		if (away < best && !(dotted && option_is_of_listener(row))) {
+			best = away;
+			nearest = row;
+		}
+	}
+	return nearest;
 }
 
-/* Returns the first row of this name in any section, or NULL. */
+/* The row of "limits.idle_timeout", as -o has it, or NULL. */
 static const struct option_row *
-find_elsewhere(const char *name)
+find_dotted(const char *name)
 {
+	char label[OPTION_LABEL_SIZE];
+
 	OPTION_FOR_EACH(row)
-		if (strcmp(row->name, name) == 0)
+		if (*row->section != '\0' && strcmp(option_label(row, label), name) == 0)
 			return row;
 	return NULL;
 }
@@ -153,29 +144,39 @@ advise_place(const struct option_row *row, bool dotted)
 	return length < 0 ? NULL : text;
 }
 
+/* Returns the name that is nearest, of those that may stand there, or NULL: none is near. */
+static const char *
+find_nearest(struct walk walk, const char *name, char nearest[OPTION_LABEL_SIZE])
+{
+	size_t best = SPELLING_NEAR + 1;
+	const char *candidate;
+
+	while ((candidate = walk_next(&walk)) != NULL) {
+		const size_t away = spelling_distance(name, candidate);
+
+		if (away < best) {
+			best = away;
+			snprintf(nearest, OPTION_LABEL_SIZE, "%s", candidate);
+		}
+	}
+	return best <= SPELLING_NEAR ? nearest : NULL;
+}
+
 char *
 option_advise(const char *section, const char *name, bool dotted)
 {
 	const struct walk start = { .section = section, .dotted = dotted };
-	const struct option_row *elsewhere = find_elsewhere(name);
-	struct walk walk = start;
-	char nearest[OPTION_LABEL_SIZE] = "", *text;
-	const char *candidate;
-	size_t best = NEAR + 1;
+	const struct option_row *elsewhere = dotted ? NULL : find_dotted(name);
+	char nearest[OPTION_LABEL_SIZE], *text;
 
-	if (*section != '\0' && is_section(name))
+	if (*section != '\0' && option_section(name) != NULL)
 		return strdup("it belongs outside of all sections: is a \"}\" missing before it?");
-	if (elsewhere != NULL && !(dotted && option_is_of_listener(elsewhere)))
+	if (elsewhere == NULL)
+		elsewhere = find_elsewhere(name, dotted, 0);
+	if (elsewhere != NULL)
 		return advise_place(elsewhere, dotted);
-	while ((candidate = walk_next(&walk)) != NULL) {
-		const size_t away = distance(name, candidate);
-
-		if (away < best) {
-			best = away;
-			snprintf(nearest, sizeof(nearest), "%s", candidate);
-		}
-	}
-	if (best > NEAR)
-		return list_names(start);
-	return asprintf(&text, "did you mean \"%s\"?", nearest) < 0 ? NULL : text;
+	if (find_nearest(start, name, nearest) != NULL)
+		return asprintf(&text, "did you mean \"%s\"?", nearest) < 0 ? NULL : text;
+	elsewhere = find_elsewhere(name, dotted, 1 + SPELLING_NEAR);
+	return elsewhere != NULL ? advise_place(elsewhere, dotted) : list_names(start);
 }

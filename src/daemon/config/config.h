@@ -25,6 +25,8 @@ struct listen_config {
 	enum protocol protocol;
 	char *address; /* numeric, "*" or "localhost" */
 	uint16_t port; /* host order; 0: the kernel picks one */
+	bool proxy_protocol; /* each connection begins with a header of it */
+	struct prefix_list trusted_proxies; /* who may send one; others are refused */
 };
 
 struct config {
@@ -50,6 +52,7 @@ struct config {
 		int lifetime;                 /* seconds; 0: none */
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
+		int preamble_timeout; /* seconds */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
 		int datagram_rate_per_source; /* answered in a second; 0: no limit */
@@ -79,6 +82,16 @@ struct config_source {
 	const struct config *running; /* on a reload: its user and group were looked up; NULL */
 };
 
+/* Room for what config_needs_reader() says. */
+#define CONFIG_READER_SIZE 256
+
+/*
+ * Writes to `text` that this process must be able to read the file at `path`, as whom, and what
+ * keeps it from that; returns it.  `user` is the process's, or "" where that is not known.
+ */
+const char *config_needs_reader(const char *path, const char *user,
+    char text[CONFIG_READER_SIZE]);
+
 /*
  * Reads and checks everything.  Returns the configuration, for config_free(),
  * or NULL with what is wrong in *faults: those of the file with its name and
@@ -102,14 +115,32 @@ int config_dump(const struct config *config, FILE *out);
 void config_keep_fixed(struct config *next, struct config *running,
     void (*changed)(const char *option, const char *running, const char *next));
 
+/* An option whose value is another one. */
+struct config_change {
+	const char *name; /* "limits.idle_timeout", "listen.echo-tcp.port" */
+	bool is_list;
+	const char *from, *to; /* as the file writes them, cut where they are long; of a list the
+	                        * elements that it has no more, and those that it had not */
+};
+
+/*
+ * For a reload: calls `tell` for each option that it changes, also for those of listeners that
+ * both have.  The order of a list makes no difference.
+ */
+void config_tell_changes(const struct config *running, const struct config *next,
+    void (*tell)(const struct config_change *change));
+
 /* Where it listens, for as long as *listen is there. */
 struct endpoint_view config_endpoint(const struct listen_config *listen);
 
 /*
- * True where a listener that runs as `a` says is what `b` asks for, but for options that a
- * reload changes in place: the name is the same, and all by which sockets are bound.
+ * True where a listener that runs as `a` says may be what `b` asks for: the name is the same, and
+ * all that a reload does not change in place, but for the address, whose meaning counts.
  */
 bool config_is_same_listener(const struct listen_config *a, const struct listen_config *b);
+
+/* True where both have the same address and port written. */
+bool config_is_same_address(const struct listen_config *a, const struct listen_config *b);
 
 /* "auto", "epoll", "poll" or "select". */
 const char *event_method_name(enum event_method method);

@@ -4,14 +4,15 @@
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/escape.h"
 #include "daemon/config/scan.h"
+#include "daemon/config/statements.h"
 
 /* No one writes a longer configuration: the path is that of something else. */
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
@@ -22,11 +23,10 @@ struct parse {
 	struct faults *faults;
 	const char *path;
 	struct config_scan scan;
+	struct config_statements statements;
 	size_t assignments, lists; /* how many of them it has passed */
-	cfg_t *root;
-	const cfg_t *section; /* the last that was entered */
-	bool cut;             /* the text was cut at a fault: that it ends early is known */
-	bool told;            /* libconfuse's own fault was added */
+	const cfg_t *section; /* the last that was entered; NULL: it has ended */
+	bool told;            /* libconfuse's own fault was added, or will be in other words */
 };
 
 struct slot {
@@ -53,7 +53,8 @@ parse_of(const cfg_t *cfg)
 static int
 out_of_memory(struct parse *parse)
 {
-	faults_add_at(parse->faults, (struct place){ parse->path, 0 }, "%s", strerror(ENOMEM));
+	faults_add_at(parse->faults, (struct place){ .name = parse->path }, "%s", strerror(ENOMEM));
+	faults_blame(parse->faults, ENOMEM);
 	parse->told = true;
 	return -1;
 }
@@ -72,10 +73,10 @@ note_section(struct parse *parse, const cfg_t *section, const char *name)
 		free(title);
 		return out_of_memory(parse);
 	}
-	/* So far libconfuse found no fault: each "{" outside of all others opened a section. */
 	sections[file->section_count] = (struct config_section){
 		.name = name, .title = title, .first_entry = file->entry_count,
-		.line = parse->scan.section_lines[file->section_count],
+		.line = parse->statements.sections[file->section_count].line,
+		.whole = parse->statements.sections[file->section_count].whole,
 	};
 	file->sections = sections;
 	file->section_count++;
@@ -89,8 +90,9 @@ next_list(struct parse *parse)
 {
 	const struct config_scan *scan = &parse->scan;
 
-	/* So far libconfuse found no fault: there was a value for each "=". */
 	parse->assignments++;
+	while (parse->lists < scan->list_count && scan->lists[parse->lists].assignment == 0)
+		parse->lists++;
 	if (parse->lists == scan->list_count ||
 	    scan->lists[parse->lists].assignment != parse->assignments)
 		return NULL;
@@ -134,15 +136,23 @@ take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	*(void **)result = NULL;
 	if (row == NULL || *row->section == '\0')
 		return note_entry(parse, row, value, cfg->line);
-	if (cfg == parse->root) { /* libconfuse takes "section|option" for a name */
-		faults_add_at(parse->faults, (struct place){ parse->path, cfg->line },
-		    "write %s { %s = ... }", row->section, row->name);
-		parse->told = true;
-		return -1;
-	}
 	if (cfg != parse->section && note_section(parse, cfg, row->section) != 0)
 		return -1;
 	return note_entry(parse, row, value, cfg->line);
+}
+
+/*
+ * The section that has just ended: of those of one title libconfuse keeps one, in the place of
+ * the first.  Each is marked by a line that none can have.
+ */
+static cfg_t *
+find_ended(cfg_opt_t *opt)
+{
+	unsigned i = cfg_opt_size(opt) - 1;
+
+	while (cfg_opt_getnsec(opt, i)->line == 0 && i > 0)
+		i--;
+	return cfg_opt_getnsec(opt, i);
 }
 
 /* libconfuse calls this at the end of each section. */
@@ -150,105 +160,30 @@ static int
 end_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct parse *parse = parse_of(cfg);
-	const cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	cfg_t *section = find_ended(opt);
 	const struct slot *slot = slot_of(&section->opts[0]);
 
 	if (section != parse->section && note_section(parse, section, slot->row->section) != 0)
 		return -1;
-	parse->file->sections[parse->file->section_count - 1].closed = true;
+	section->line = 0;
+	parse->section = NULL; /* its memory may be the next one's */
 	return 0;
 }
 
-/* --- what libconfuse says, in words of our own --------------------------------- */
+/* --- running libconfuse ------------------------------------------------------- */
 
-static void
-tell_unknown(struct parse *parse, const cfg_t *cfg, const char *name)
-{
-	const bool inside = cfg != parse->root;
-	char *advice = option_advise(inside ? cfg->name : "", name, false);
-	char shown[ESCAPE_TEXT_SIZE];
-
-	faults_add_at(parse->faults, (struct place){ parse->path, cfg->line },
-	    "unknown option %s%s%s: %s", escape_payload(name, strlen(name), shown),
-	    inside ? " in " : "", inside ? cfg->name : "",
-	    advice != NULL ? advice : strerror(ENOMEM));
-	free(advice);
-}
-
-static void
-tell_duplicate(struct parse *parse, const cfg_t *cfg, const char *title)
-{
-	const struct config_file *file = parse->file;
-	char shown[ESCAPE_TEXT_SIZE];
-	int first = 0;
-
-	for (size_t i = 0; i < file->section_count && first == 0; i++)
-		if (file->sections[i].title != NULL && strcmp(file->sections[i].title, title) == 0)
-			first = file->sections[i].line;
-	faults_add_at(parse->faults, (struct place){ parse->path, cfg->line },
-	    "listener %s is given twice, first on line %d: give it another name",
-	    escape_payload(title, strlen(title), shown), first);
-}
-
-/* libconfuse's formats, each with at most one "%s"; `quoted`: that one may hold anything. */
-static const struct {
-	const char *theirs, *ours;
-	bool quoted;
-} wordings[] = {
-	{ "premature end of file", "the file ends in the middle of an option%s", false },
-	{ "unexpected closing brace", "unexpected \"}\": no section is open here%s", false },
-	{ "unexpected token '%s'", "unexpected %s: write NAME = VALUE, or SECTION { ... }", true },
-	{ "attempt to append to non-list option '%s'",
-	    "nothing can be added to %s: write \"=\", not \"+=\"", false },
-	{ "missing equal sign after option '%s'", "\"=\" is missing after %s", false },
-	{ "missing opening brace for section '%s'", "\"{\" is missing after %s", false },
-	{ "missing title for section '%s'", "the name is missing: write %s NAME { ... }", false },
-};
-
-static void
-tell_syntax(struct parse *parse, const cfg_t *cfg, const char *format, const char *token)
-{
-	const struct place place = { parse->path, cfg->line };
-	char shown[ESCAPE_TEXT_SIZE];
-
-	for (size_t i = 0; i < sizeof(wordings) / sizeof(wordings[0]); i++) {
-		const char *ours = wordings[i].ours;
-		const char *gap = strstr(ours, "%s");
-
-		if (strcmp(format, wordings[i].theirs) != 0)
-			continue;
-		if (wordings[i].quoted)
-			token = escape_payload(token, strlen(token), shown);
-		faults_add_at(parse->faults, place, "%.*s%s%s", (int)(gap - ours), ours, token,
-		    gap + strlen("%s"));
-		return;
-	}
-	faults_add_at(parse->faults, place, "%s: %s", format,
-	    escape_payload(token, strlen(token), shown));
-}
-
+/* What config_statements_read() leaves to be read has no fault but this one. */
 static void
 take_error(cfg_t *cfg, const char *format, va_list arguments)
 {
 	struct parse *parse = parse_of(cfg);
-	const char *token = "";
 
-	if (parse->told)
-		return;
+	(void)arguments;
+	if (!parse->told)
+		faults_add_at(parse->faults, (struct place){ .name = parse->path, .line = cfg->line },
+		    "libconfuse says: %s", format);
 	parse->told = true;
-	if (strcmp(format, "premature end of file") == 0 && parse->cut)
-		return;
-	if (strstr(format, "%s") != NULL)
-		token = va_arg(arguments, const char *);
-	if (strcmp(format, "no such option '%s'") == 0)
-		tell_unknown(parse, cfg, token);
-	else if (strcmp(format, "found duplicate title '%s'") == 0)
-		tell_duplicate(parse, cfg, token);
-	else
-		tell_syntax(parse, cfg, format, token);
 }
-
-/* --- running libconfuse ------------------------------------------------------- */
 
 /* The table's rows as libconfuse's options.  Its sections are laid out behind the top level. */
 static void
@@ -268,7 +203,7 @@ lay_out(cfg_opt_t *top, cfg_opt_t *inner, struct slot *slots, struct parse *pars
 				.name = section, .type = CFGT_SEC,
 				.subopts = inner, .validcb = end_section,
 				.flags = option_is_of_listener(row) ?
-				    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES : CFGF_MULTI,
+				    CFGF_MULTI | CFGF_TITLE : CFGF_MULTI,
 			};
 		}
 		if (*row->section != '\0')
@@ -285,22 +220,18 @@ static bool
 run(struct parse *parse, cfg_opt_t *opts, char *text, size_t size)
 {
 	FILE *stream = fmemopen(text, size, "r");
+	cfg_t *root = stream != NULL ? cfg_init(opts, CFGF_NONE) : NULL;
 	bool done = false;
 
-	parse->root = stream != NULL ? cfg_init(opts, CFGF_NONE) : NULL;
-	if (parse->root != NULL) {
-		cfg_set_error_function(parse->root, take_error);
-		done = cfg_parse_fp(parse->root, stream) == CFG_SUCCESS;
-		if (!done && !parse->told) /* it says nothing of an empty name */
-			faults_add_at(parse->faults,
-			    (struct place){ parse->path, parse->root->line },
-			    "the name of an option is missing");
-		cfg_free(parse->root);
-	} else {
-		out_of_memory(parse);
+	if (root != NULL) {
+		cfg_set_error_function(root, take_error);
+		done = cfg_parse_fp(root, stream) == CFG_SUCCESS;
+		cfg_free(root);
 	}
 	if (stream != NULL)
 		fclose(stream);
+	if (!done && !parse->told) /* it says nothing where memory runs out */
+		out_of_memory(parse);
 	return done;
 }
 
@@ -313,7 +244,7 @@ parse_text(struct parse *parse, char *text, size_t size)
 
 	if (opts != NULL && slots != NULL) {
 		lay_out(opts, opts + option_row_count, slots, parse);
-		parse->file->complete = run(parse, opts, text, size) && !parse->cut;
+		parse->file->whole = run(parse, opts, text, size) && parse->statements.whole;
 	} else {
 		out_of_memory(parse);
 	}
@@ -324,24 +255,15 @@ parse_text(struct parse *parse, char *text, size_t size)
 static void
 scan_and_parse(struct parse *parse, char *text, size_t size)
 {
-	struct config_file *file = parse->file;
-	struct config_scan *scan = &parse->scan;
+	struct config_statements *statements = &parse->statements;
 
-	if (!config_scan(text, size, scan)) {
-		faults_add_at(parse->faults, (struct place){ parse->path, scan->fault_line }, "%s",
-		    scan->fault);
-		parse->cut = true;
-		size = scan->good;
-	}
-	/* So that a fault of the end is told of a line that is there. */
-	while (size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
-		size--;
-	file->complete = !parse->cut;
-	if (size == 0)
-		return;
-	parse_text(parse, text, size);
-	if (scan->in_section && file->section_count > 0)
-		file->sections[file->section_count - 1].closed = false;
+	config_scan(text, size, (struct place){ .name = parse->path, .line = 1 }, parse->faults, &parse->scan);
+	if (!config_statements_read(text, &parse->scan, parse->path, parse->faults, statements))
+		out_of_memory(parse);
+	else if (statements->size > 0)
+		parse_text(parse, statements->text, statements->size);
+	else
+		parse->file->whole = statements->whole;
 }
 
 /* --- reading the file ---------------------------------------------------------- */
@@ -378,12 +300,62 @@ read_all(int fd, char *text, size_t *size)
 	return *size <= FILE_SIZE_MAX ? NULL : "larger than 1 MiB: this is no configuration file";
 }
 
+const char *
+config_needs_reader(const char *path, const char *user, char text[CONFIG_READER_SIZE])
+{
+	struct stat status;
+	size_t used;
+
+	used = (size_t)snprintf(text, CONFIG_READER_SIZE, "uid %u%s%.64s%s must be able to read it",
+	    (unsigned)geteuid(), *user != '\0' ? " (" : "", user, *user != '\0' ? ")" : "");
+	if (stat(path, &status) == 0)
+		snprintf(text + used, CONFIG_READER_SIZE - used,
+		    ", but it has mode %04o and belongs to %u:%u",
+		    (unsigned)status.st_mode & 07777, (unsigned)status.st_uid,
+		    (unsigned)status.st_gid);
+	else
+		snprintf(text + used, CONFIG_READER_SIZE - used,
+		    ", and to search the folders that it is in");
+	return text;
+}
+
+/* A start may ask the user database, which a reload does not wait for. */
+static const char *
+find_own_name(const struct config_source *source)
+{
+	const struct passwd *entry;
+
+	if (source->running != NULL)
+		return source->running->user;
+	entry = getpwuid(geteuid());
+	return entry != NULL ? entry->pw_name : "";
+}
+
+/* Says why the file cannot be opened, but for one that may be missing. */
+static void
+tell_unopened(struct config_file *file, const struct config_source *source, struct faults *faults)
+{
+	const struct place place = { .name = source->path };
+	const char *failure = strerror(errno);
+	char reader[CONFIG_READER_SIZE];
+
+	file->whole = errno == ENOENT && source->may_be_missing && source->listen_count > 0;
+	if (errno == ENOENT && source->may_be_missing && !file->whole)
+		faults_add_at(faults, place, "%s: write it, or give -l URI", failure);
+	else if (errno == EACCES)
+		faults_add_at(faults, place, "%s: %s", failure,
+		    config_needs_reader(source->path, find_own_name(source), reader));
+	else if (!file->whole)
+		faults_add_at(faults, place, "%s", failure);
+}
+
 void
-config_file_read(struct config_file *file, const char *path, bool may_be_missing,
+config_file_read(struct config_file *file, const struct config_source *source,
     struct faults *faults)
 {
+	const char *const path = source->path;
 	struct parse parse = { .file = file, .faults = faults, .path = path };
-	const struct place place = { path, 0 };
+	const struct place place = { .name = path };
 	const char *failure;
 	char *text;
 	size_t size = 0;
@@ -393,9 +365,7 @@ config_file_read(struct config_file *file, const char *path, bool may_be_missing
 	/* Without O_NONBLOCK a fifo would block here until someone writes to it. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
-		file->complete = may_be_missing && errno == ENOENT;
-		if (!file->complete)
-			faults_add_at(faults, place, "%s", strerror(errno));
+		tell_unopened(file, source, faults);
 		return;
 	}
 	if ((text = malloc(FILE_SIZE_MAX + 1)) == NULL)
@@ -407,6 +377,7 @@ config_file_read(struct config_file *file, const char *path, bool may_be_missing
 		faults_add_at(faults, place, "%s", failure);
 	else
 		scan_and_parse(&parse, text, size);
+	config_statements_free(&parse.statements);
 	config_scan_free(&parse.scan);
 	free(text);
 }
@@ -428,7 +399,7 @@ bool
 config_value_read(struct config_entry *entry, const char *text, struct place place,
     struct faults *faults)
 {
-	struct config_file file = { .complete = false };
+	struct config_file file = { .whole = false };
 	struct parse parse = { .file = &file, .faults = faults, .path = place.name, .told = true };
 	struct slot slot = { .parse = &parse };
 	cfg_opt_t opts[] = {
@@ -444,14 +415,16 @@ config_value_read(struct config_entry *entry, const char *text, struct place pla
 		faults_add_at(faults, place, "%s", strerror(ENOMEM));
 		return false;
 	}
-	if (!config_scan(line, (size_t)length, &parse.scan)) {
-		faults_add_at(faults, place, "%s", parse.scan.fault);
-	} else if (run(&parse, opts, line, (size_t)length) && file.entry_count == 1) {
-		*entry = file.entries[0];
-		file.entries[0].value = NULL;
-	} else {
-		faults_add_at(faults, place,
-		    "give one value, in quotes where it is empty or holds more than a word");
+	if (config_scan(line, (size_t)length, place, faults, &parse.scan)) {
+		if (parse.scan.list_count > 0)
+			parse.scan.lists[0].assignment = 1;
+		if (run(&parse, opts, line, (size_t)length) && file.entry_count == 1) {
+			*entry = file.entries[0];
+			file.entries[0].value = NULL;
+		} else {
+			faults_add_at(faults, place, "give one value, in quotes where it is empty"
+			    " or holds more than a word");
+		}
 	}
 	free(line);
 	config_scan_free(&parse.scan);

@@ -10,14 +10,15 @@
 #include <stddef.h>
 
 #include "base/faults.h"
+#include "daemon/config/config.h"
 #include "daemon/config/options.h"
 
 /* A section that the file opens, in the order of the file. */
 struct config_section {
 	const char *name; /* as in option_rows */
 	char *title;      /* of `listen`; else NULL */
-	int line;         /* of its "{" */
-	bool closed;      /* false: parsing stopped inside */
+	int line;         /* of its name */
+	bool whole;       /* false: a fault took its end, or something in it */
 	size_t first_entry, entry_count; /* those in it, side by side */
 };
 
@@ -34,15 +35,15 @@ struct config_file {
 	size_t section_count;
 	struct config_entry *entries;
 	size_t entry_count, entry_room;
-	bool complete; /* false: parsing stopped early, with a fault added */
+	bool whole; /* false: faults were added, and what has them is missing */
 };
 
 /*
- * Reads the file at `path`.  What keeps it from being read or parsed becomes a
- * fault; `file` then has what was before that.  A missing file is no fault and an
- * empty one if `may_be_missing`.  Call config_file_free() in any case.
+ * Reads the file of `source`.  What keeps it, or parts of it, from being read or parsed
+ * becomes faults; `file` then has the rest.  A missing file is no fault and an
+ * empty one where `source` can do without.  Call config_file_free() in any case.
  */
-void config_file_read(struct config_file *file, const char *path, bool may_be_missing,
+void config_file_read(struct config_file *file, const struct config_source *source,
     struct faults *faults);
 void config_file_free(struct config_file *file);
 

@@ -34,13 +34,14 @@ static void
 out_of_memory(struct loading *loading)
 {
 	faults_add(loading->faults, "%s", strerror(ENOMEM));
+	faults_blame(loading->faults, ENOMEM);
 }
 
 /* A place in the file; 0: the file itself. */
 static struct place
 at_line(const struct loading *loading, int line)
 {
-	return (struct place){ loading->source->path, line };
+	return (struct place){ .name = loading->source->path, .line = line };
 }
 
 /* Returns the text as it can be shown: bare when it is one plain word, else quoted and escaped. */
@@ -249,30 +250,45 @@ apply_entry(struct loading *loading, const struct target *target, const struct c
 		target->place->name = NULL;
 }
 
+static bool
+is_same_section(const struct config_section *a, const struct config_section *b)
+{
+	return strcmp(a->name, b->name) == 0 &&
+	    (a->title == NULL || strcmp(a->title, b->title) == 0);
+}
+
 static void
 check_repetition(struct loading *loading, size_t index)
 {
-	const struct config_section *section = &loading->file.sections[index];
+	const struct config_section *sections = loading->file.sections, *section = &sections[index];
+	const struct place place = at_line(loading, section->line);
+	char shown[ESCAPE_TEXT_SIZE];
+	size_t first = 0;
 
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(loading->file.sections[i].name, section->name) == 0) {
-			faults_add_at(loading->faults, at_line(loading, section->line),
-			    "section %s is given twice, first on line %d: join them", section->name,
-			    loading->file.sections[i].line);
-			return;
-		}
+	while (!is_same_section(section, &sections[first]))
+		first++;
+	if (first == index)
+		return;
+	if (is_listen(section))
+		faults_add_at(loading->faults, place,
+		    "listener %s is given twice, first on line %d: give it another name",
+		    escape_payload(section->title, strlen(section->title), shown),
+		    sections[first].line);
+	else
+		faults_add_at(loading->faults, place,
+		    "section %s is given twice, first on line %d: join them", section->name,
+		    sections[first].line);
 }
 
 static void
 check_required(struct loading *loading, const struct target *target, struct place place)
 {
-	char shown[ESCAPE_TEXT_SIZE];
+	char shown[ESCAPE_TEXT_SIZE], range[VALUE_RIGHT_SIZE];
 
 	OPTION_FOR_EACH(row)
 		if (row->fallback == NULL && target->first_lines[row - option_rows] == 0)
-			faults_add_at(loading->faults, place,
-			    "listen %s: %s is missing: give %s = %d to %d",
-			    show(target->title, shown), row->name, row->name, row->min, row->max);
+			faults_add_at(loading->faults, place, "listen %s: %s is missing: %s",
+			    show(target->title, shown), row->name, value_range(row, range));
 }
 
 /* `first_lines` is scratch.  Returns false when memory ran out. */
@@ -291,8 +307,10 @@ apply_listener(struct loading *loading, const struct config_section *section, in
 	memset(first_lines, 0, option_row_count * sizeof(*first_lines));
 	for (size_t i = 0; i < section->entry_count; i++)
 		apply_entry(loading, &target, &file->entries[section->first_entry + i]);
-	if (section->closed)
+	if (section->whole)
 		check_required(loading, &target, place);
+	else
+		target.place->name = NULL;
 	return true;
 }
 
@@ -301,11 +319,12 @@ apply_sections(struct loading *loading, int *first_lines)
 {
 	const struct config_file *file = &loading->file;
 
-	for (size_t i = 0; i < file->section_count; i++)
-		if (!is_listen(&file->sections[i]))
-			check_repetition(loading, i);
-		else if (!apply_listener(loading, &file->sections[i], first_lines))
+	for (size_t i = 0; i < file->section_count; i++) {
+		check_repetition(loading, i);
+		if (is_listen(&file->sections[i]) &&
+		    !apply_listener(loading, &file->sections[i], first_lines))
 			return;
+	}
 }
 
 static void
@@ -337,10 +356,10 @@ keep_argument(struct loading *loading, char letter, const char *text)
 
 	if (asprintf(&argument, "-%c %s", letter, text) < 0) {
 		out_of_memory(loading);
-		return (struct place){ "out of memory", 0 };
+		return (struct place){ .name = "out of memory" };
 	}
 	loading->arguments[loading->argument_count++] = argument;
-	return (struct place){ argument, 0 };
+	return (struct place){ argument, 0, true };
 }
 
 static void
@@ -446,13 +465,15 @@ static void
 load(struct loading *loading)
 {
 	const struct config_source *source = loading->source;
-	const bool may_be_missing = source->may_be_missing && source->listen_count > 0;
 
-	config_file_read(&loading->file, source->path, may_be_missing, loading->faults);
+	errno = 0;
+	config_file_read(&loading->file, source, loading->faults);
+	loading->places.whole = loading->file.whole;
 	apply_file(loading);
 	apply_command_line(loading);
+	faults_blame(loading->faults, errno); /* whatever ran out on the way */
 	config_check(loading->config, source->running, &loading->places, loading->faults);
-	if (loading->file.complete && loading->config->listen_count == 0 &&
+	if (loading->file.whole && loading->config->listen_count == 0 &&
 	    source->listen_count == 0)
 		faults_add_at(loading->faults, at_line(loading, 0),
 		    "no listener: add one, such as listen echo-tcp { port = 7 }, or give -l");

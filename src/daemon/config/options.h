@@ -27,6 +27,7 @@ enum option_effect {
 	ON_RESTART, /* not before */
 	ON_RELOAD,  /* in place */
 	ON_BIND,    /* of a listener: on a reload, which binds new sockets for it */
+	ON_ADDRESS, /* the same, for what it does not have yet of what this means then */
 };
 
 struct option_choice {
@@ -64,6 +65,12 @@ bool option_is_of_listener(const struct option_row *row);
 
 /* Returns the row of this section and name, or NULL. */
 const struct option_row *option_find(const char *section, const char *name);
+
+/* Returns the section of this name as the rows have it, or NULL. */
+const char *option_section(const char *name);
+
+/* True for the section that is written with a title, as there may be many. */
+bool option_takes_title(const char *section);
 
 /* Writes "limits.connections" or "user" to `label` and returns it. */
 const char *option_label(const struct option_row *row, char label[OPTION_LABEL_SIZE]);

@@ -1,17 +1,20 @@
 /* The pass over a configuration file's raw text: see scan.h. */
 #include "daemon/config/scan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct scan {
-	char *at, *end;
-	const char *word; /* the one that ends at `at`; NULL: none does */
+	char *begin, *at, *end;
+	char *word; /* the one that ends at `at`; NULL: none does */
 	int line;
-	int depth;           /* of "{" */
-	size_t assignments;  /* how many "=" were passed */
-	bool after_equals;   /* nothing but blanks and comments since one */
-	const char *message; /* what is wrong on `line`; NULL: nothing */
+	bool after_equals;   /* nothing but blanks and comments since a "=" */
+	bool doubtful;       /* this token has a fault, which was told */
+	bool faulty;         /* something was told */
+	const char *message; /* what is wrong on `line` and hides the rest; NULL: nothing */
+	struct place place;
+	struct faults *faults;
 	struct config_scan *result;
 };
 
@@ -31,8 +34,25 @@ _Static_assert(STRING_MAX == 4096, "as the message says");
 static const char list_open[] =
     "this list has no end: \"}\" is missing; or it is a section, which has no \"=\"";
 
-static const char too_many_sections[] = "more than 1024 sections";
-_Static_assert(CONFIG_SECTIONS_MAX == 1024, "as the message says");
+static void
+tell(struct scan *scan, int line, const char *message)
+{
+	struct place place = scan->place;
+
+	if (place.line != 0)
+		place.line = line;
+	faults_add_at(scan->faults, place, "%s", message);
+	scan->faulty = true;
+}
+
+/* Of a token one fault is told. */
+static void
+doubt(struct scan *scan, const char *message)
+{
+	if (!scan->doubtful)
+		tell(scan, scan->line, message);
+	scan->doubtful = true;
+}
 
 static bool
 next_is(const struct scan *scan, const char *token)
@@ -41,6 +61,14 @@ next_is(const struct scan *scan, const char *token)
 
 	return (size_t)(scan->end - scan->at) >= length && memcmp(scan->at, token, length) == 0;
 }
+
+static bool
+is_one_of(char c, const char *characters)
+{
+	return c != '\0' && strchr(characters, c) != NULL;
+}
+
+/* --- comments ------------------------------------------------------------------------ */
 
 static void
 blank(struct scan *scan, const char *until)
@@ -73,6 +101,8 @@ blank_block_comment(struct scan *scan)
 		blank(scan, close + 2);
 }
 
+/* --- strings and words ------------------------------------------------------------------ */
+
 static bool
 is_octal(char c)
 {
@@ -89,8 +119,8 @@ hex_value(char c)
 }
 
 /*
- * At the backslash of an escape by number.  libconfuse leaves its lexer inside the
- * string when it meets a bad one, and ends the value where one makes a NUL.
+ * At the backslash of an escape by number.  libconfuse would leave its lexer inside the
+ * string at a bad one, and end the value where one makes a NUL.
  */
 static bool
 number_escape_is_good(const char *at, const char *end)
@@ -113,34 +143,37 @@ number_escape_is_good(const char *at, const char *end)
 	return digits <= 3 && value > 0 && value <= 255;
 }
 
+/* Within a string: an escape is two characters. */
+static void
+skip_character(struct scan *scan, char quote)
+{
+	if (quote == '"' && next_is(scan, "${"))
+		doubt(scan, variable_in_string);
+	if (*scan->at == '\\') {
+		if (quote == '"' && !number_escape_is_good(scan->at, scan->end))
+			doubt(scan, bad_escape);
+		scan->at++;
+	}
+	if (scan->at < scan->end && *scan->at == '\n')
+		scan->line++;
+	scan->at++;
+}
+
 /* At the opening quote.  A missing end is a fault of the line where the string begins. */
 static void
 skip_string(struct scan *scan)
 {
 	const char quote = *scan->at;
 	const int start = scan->line;
-	const char *begin = scan->at;
+	const char *begin = scan->at++;
 
-	for (scan->at++; scan->at < scan->end; scan->at++) {
-		if (*scan->at == quote) {
-			scan->at++;
-			if (scan->at - begin > STRING_MAX)
-				scan->message = string_too_long;
-			return;
-		}
-		if (quote == '"' && next_is(scan, "${")) {
-			scan->message = variable_in_string;
-			return;
-		}
-		if (*scan->at == '\\') {
-			if (quote == '"' && !number_escape_is_good(scan->at, scan->end)) {
-				scan->message = bad_escape;
-				return;
-			}
-			scan->at++;
-		}
-		if (scan->at < scan->end && *scan->at == '\n')
-			scan->line++;
+	while (scan->at < scan->end && *scan->at != quote)
+		skip_character(scan, quote);
+	if (scan->at < scan->end) {
+		scan->at++;
+		if (scan->at - begin > STRING_MAX)
+			doubt(scan, string_too_long);
+		return;
 	}
 	scan->at = scan->end;
 	scan->line = start;
@@ -153,61 +186,67 @@ static void
 skip_word(struct scan *scan)
 {
 	scan->word = scan->at;
-	while (scan->at < scan->end && strchr(" #\"'\t\n\r={}()+,*", *scan->at) == NULL)
+	while (scan->at < scan->end && !is_one_of(*scan->at, " #\"'\t\n\r={}()+,*"))
 		scan->at++;
-	if (scan->at[-1] == '$' && next_is(scan, "{"))
-		scan->message = variable_in_word;
-}
-
-static void
-open_section(struct scan *scan)
-{
-	struct config_scan *result = scan->result;
-
-	if (scan->depth++ > 0)
+	if (scan->at == scan->word || scan->at[-1] != '$' || !next_is(scan, "{"))
 		return;
-	if (result->section_count == CONFIG_SECTIONS_MAX)
-		scan->message = too_many_sections;
-	else
-		result->section_lines[result->section_count++] = scan->line;
+	doubt(scan, variable_in_word);
+	while (scan->at < scan->end && !is_one_of(*scan->at, " \t\n\r}"))
+		scan->at++;
+	if (next_is(scan, "}"))
+		scan->at++;
 }
 
-/* Blanks, and the marks that libconfuse knows. */
+/* --- tokens ---------------------------------------------------------------------------- */
+
 static void
-skip_mark(struct scan *scan)
+skip_whole(struct scan *scan)
 {
-	const char mark = *scan->at++;
-
-	if (mark == '\n')
-		scan->line++;
-	else if (mark == '=')
-		scan->assignments++;
-	else if (mark == '{')
-		open_section(scan);
-	else if (mark == '}' && scan->depth > 0)
-		scan->depth--;
+	if (*scan->at == '#' || next_is(scan, "//")) {
+		blank_line_comment(scan);
+	} else if (next_is(scan, "/*")) {
+		blank_block_comment(scan);
+	} else if (is_one_of(*scan->at, "\"'")) {
+		skip_string(scan);
+	} else if (*scan->at == '*' || (*scan->at == '+' && !next_is(scan, "+="))) {
+		doubt(scan, *scan->at == '*' ? "unexpected \"*\": write it in quotes"
+		                             : "unexpected \"+\": write it in quotes");
+		scan->at++;
+	} else if (is_one_of(*scan->at, " \t\n\r+={}(),")) {
+		scan->line += *scan->at == '\n';
+		scan->at++;
+	} else {
+		skip_word(scan);
+	}
 }
 
+static void
+erase(char *from, const char *to)
+{
+	for (; from < to; from++)
+		if (*from != '\n')
+			*from = '\0';
+}
+
+/* What touches a token with a fault, before or behind it, has no sense alone. */
 static void
 skip_token_alone(struct scan *scan)
 {
-	if (*scan->at == '#' || next_is(scan, "//"))
-		blank_line_comment(scan);
-	else if (next_is(scan, "/*"))
-		blank_block_comment(scan);
-	else if (*scan->at == '"' || *scan->at == '\'')
-		skip_string(scan);
-	else if (next_is(scan, "+="))
+	char *const token = scan->word != NULL ? scan->word : scan->at;
+
+	scan->word = NULL;
+	scan->doubtful = false;
+	skip_whole(scan);
+	if (!scan->doubtful || scan->message != NULL)
+		return;
+	while (scan->at < scan->end && !is_one_of(*scan->at, " \t\n\r\"'={}(),#") &&
+	    !next_is(scan, "//") && !next_is(scan, "/*"))
 		scan->at++;
-	else if (*scan->at == '*')
-		scan->message = "unexpected \"*\": write it in quotes";
-	else if (*scan->at == '+')
-		scan->message = "unexpected \"+\": write it in quotes";
-	else if (strchr(" \t\n\r={}(),", *scan->at) != NULL)
-		skip_mark(scan);
-	else
-		skip_word(scan);
+	scan->word = NULL;
+	erase(token, scan->at);
 }
+
+/* --- lists ------------------------------------------------------------------------------ */
 
 static bool
 keep_list(struct scan *scan, const char *begin, int line)
@@ -225,7 +264,7 @@ keep_list(struct scan *scan, const char *begin, int line)
 		result->list_room = room;
 	}
 	list = &result->lists[result->list_count];
-	*list = (struct config_list){ .line = line, .assignment = scan->assignments };
+	*list = (struct config_list){ .line = line, .at = (size_t)(begin - scan->begin) };
 	list->text = strndup(begin, (size_t)(scan->at - begin));
 	if (list->text == NULL)
 		return false;
@@ -233,26 +272,13 @@ keep_list(struct scan *scan, const char *begin, int line)
 	return true;
 }
 
-/* At the "{" behind a "=". */
+/* Behind the "}" of the list that begins at `begin`. */
 static void
-take_list(struct scan *scan)
+replace_list(struct scan *scan, char *begin, int line)
 {
-	char *begin = scan->at++;
-	const int line = scan->line;
-
-	while (scan->message == NULL && scan->at < scan->end && strchr("{}=", *scan->at) == NULL)
-		skip_token_alone(scan);
-	scan->word = NULL;
-	if (scan->message != NULL)
-		return;
-	if (scan->at == scan->end || *scan->at != '}') {
-		scan->message = list_open;
-		scan->line = line;
-		return;
-	}
-	scan->at++;
 	if (!keep_list(scan, begin, line)) {
 		scan->message = "out of memory";
+		faults_blame(scan->faults, ENOMEM);
 		return;
 	}
 	for (char *c = begin; c < scan->at; c++)
@@ -261,74 +287,164 @@ take_list(struct scan *scan)
 	*begin = '0'; /* any word will do */
 }
 
+/* A list that is being read. */
+struct reading {
+	char *begin, *last; /* its "{", and its last token */
+	int line, last_line;
+	size_t tokens;
+	bool doubtful;
+};
+
+/* Up to what cannot be in a list, or its end. */
+static void
+read_list(struct scan *scan, struct reading *list)
+{
+	while (scan->message == NULL && scan->at < scan->end && !is_one_of(*scan->at, "{}=")) {
+		char *const token = scan->at;
+		const int line = scan->line;
+
+		skip_token_alone(scan);
+		list->doubtful = list->doubtful || scan->doubtful;
+		if (is_one_of(*token, " \t\r\n")) /* as a comment is by now */
+			continue;
+		list->last = token;
+		list->last_line = line;
+		list->tokens++;
+	}
+	scan->word = NULL;
+}
+
+/* At what is no part of a list: it is a section, or its last token begins another statement. */
+static void
+give_up_list(struct scan *scan, const struct reading *list)
+{
+	if (list->tokens == 1) {
+		scan->at = list->begin + 1;
+		scan->line = list->line;
+	} else if (list->tokens > 1 && *scan->at == '=') {
+		tell(scan, list->line, list_open);
+		erase(list->begin, list->last);
+		scan->at = list->last;
+		scan->line = list->last_line;
+	} else {
+		scan->message = list_open;
+		scan->line = list->line;
+	}
+}
+
+/* At the "{" behind a "=". */
+static void
+take_list(struct scan *scan)
+{
+	struct reading list = { .begin = scan->at++, .line = scan->line };
+
+	read_list(scan, &list);
+	if (scan->message != NULL)
+		return;
+	if (!next_is(scan, "}")) {
+		if (scan->at == scan->end)
+			list.tokens = 0;
+		give_up_list(scan, &list);
+		return;
+	}
+	scan->at++;
+	if (list.doubtful)
+		erase(list.begin, scan->at);
+	else
+		replace_list(scan, list.begin, list.line);
+}
+
+/* --- all of it -------------------------------------------------------------------------- */
+
 static void
 skip_token(struct scan *scan)
 {
-	const size_t assignments = scan->assignments;
 	const char *token = scan->at;
 
 	if (scan->after_equals && *token == '{') {
-		take_list(scan);
 		scan->after_equals = false;
+		take_list(scan);
 		return;
 	}
 	skip_token_alone(scan);
-	if (scan->assignments != assignments)
+	if (*token == '=')
 		scan->after_equals = true;
-	else if (strchr(" \t\r\n", *token) == NULL) /* as a comment is by now */
+	else if (!is_one_of(*token, " \t\r\n")) /* as a comment is by now */
 		scan->after_equals = false;
 }
 
-static int
-line_of(const char *text, const char *at)
+/* The first line that an editor would not end where this pass does, or NULL. */
+static const char *
+find_lone_return(const char *text, const char *end)
 {
-	int line = 1;
+	const char *found = text;
 
-	for (; text < at; text++)
-		line += *text == '\n' ? 1 : 0;
-	return line;
+	while ((found = memchr(found, '\r', (size_t)(end - found))) != NULL) {
+		while (found < end && *found == '\r')
+			found++;
+		if (found < end && *found != '\n')
+			return found - 1;
+	}
+	return NULL;
 }
 
 static void
-scan_tokens(struct scan *scan, const char *text)
+fail_at(struct scan *scan, const char *at, const char *message)
 {
-	struct config_scan *result = scan->result;
+	for (const char *c = scan->begin; c < at; c++)
+		scan->line += *c == '\n';
+	scan->message = message;
+}
 
+/* What is no text is not looked into. */
+static void
+check_encoding(struct scan *scan)
+{
+	const char *nul = memchr(scan->begin, '\0', (size_t)(scan->end - scan->begin));
+	const char *lone = find_lone_return(scan->begin, scan->end);
+
+	if (next_is(scan, "\xff\xfe") || next_is(scan, "\xfe\xff"))
+		fail_at(scan, scan->begin, "this is UTF-16, or UTF-32: save the file as UTF-8");
+	else if (nul != NULL)
+		fail_at(scan, nul, "a NUL byte: this is no text file");
+	else if (lone != NULL)
+		fail_at(scan, lone, "a carriage return that is not before a newline:"
+		    " end lines with a newline");
+	else if (next_is(scan, "\xef\xbb\xbf")) /* the byte order mark of some editors */
+		memset(scan->begin, ' ', 3);
+}
+
+static void
+scan_tokens(struct scan *scan)
+{
 	while (scan->at < scan->end && scan->message == NULL) {
-		const char *token = scan->at;
-		const char *word = scan->word;
+		const char *const token = scan->word != NULL ? scan->word : scan->at;
 
-		scan->word = NULL;
-		result->in_section = scan->depth > 0;
 		skip_token(scan);
 		/* A fault right behind a word makes that word doubtful, too. */
 		if (scan->message != NULL)
-			result->good = (size_t)((word != NULL ? word : token) - text);
+			scan->result->good = (size_t)(token - scan->begin);
 	}
 }
 
 bool
-config_scan(char *text, size_t size, struct config_scan *result)
+config_scan(char *text, size_t size, struct place place, struct faults *faults,
+    struct config_scan *result)
 {
-	struct scan scan = { .at = text, .end = text + size, .line = 1, .result = result };
-	const char *nul = memchr(text, '\0', size);
+	struct scan scan = { .line = 1, .place = place, .faults = faults, .result = result };
 
+	scan.begin = scan.at = text;
+	scan.end = text + size;
 	*result = (struct config_scan){ .good = size };
-	if (nul != NULL) {
+	check_encoding(&scan);
+	if (scan.message != NULL)
 		result->good = 0;
-		scan.line = line_of(text, nul);
-		scan.message = "a NUL byte: this is no text file";
-	} else {
-		scan_tokens(&scan, text);
-	}
-	if (scan.message == NULL && scan.depth > 0) {
-		result->in_section = true;
-		scan.line = result->section_lines[result->section_count - 1];
-		scan.message = "this section has no end: \"}\" is missing";
-	}
-	result->fault = scan.message;
-	result->fault_line = scan.line;
-	return scan.message == NULL;
+	else
+		scan_tokens(&scan);
+	result->cut = scan.message != NULL;
+	if (result->cut)
+		tell(&scan, scan.line, scan.message);
+	return !scan.faulty;
 }
 
 void

@@ -4,8 +4,8 @@
  * libconfuse 3.3 miscounts lines at comments, takes an unterminated comment for
  * the end of the file, takes a section without its "}", swallows characters that
  * it does not know, ends a string at a NUL and puts the environment into values.
- * This pass knows its tokens, not its grammar: it refuses all of that and blanks
- * the comments.
+ * This pass knows its tokens, not its grammar: it tells all of that, each with its
+ * line, and blanks the comments.
  *
  * Lists it takes out.  Of them libconfuse would tell neither where each ends, nor
  * that there was an empty one, nor the line of one that was given before.
@@ -16,34 +16,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* More would be another program's file; and libconfuse takes quadratic time over them. */
-#define CONFIG_SECTIONS_MAX 1024
+#include "base/faults.h"
 
 /* A list, { "a", "b" }, in whose place libconfuse reads one character. */
 struct config_list {
 	char *text;        /* all of it, comments blanked */
 	int line;          /* of its "{" */
-	size_t assignment; /* behind which "=" it stands, of all of them, from 1 */
+	size_t at;         /* where that was */
+	size_t assignment; /* behind which "=" libconfuse reads it, from 1; 0: it does not */
 };
 
 /* What the pass found. */
 struct config_scan {
-	const char *fault; /* the first thing that is wrong, constant; NULL: nothing */
-	int fault_line;    /* from 1 */
-	size_t good;       /* how many bytes before the fault can be parsed: all without one */
-	bool in_section;   /* they leave a section open */
-	int section_lines[CONFIG_SECTIONS_MAX]; /* of each "{" outside of all others, in order */
-	size_t section_count;
+	size_t good; /* how many bytes can be read: all, but for a fault that hides what follows */
+	bool cut;    /* there is such a fault */
 	struct config_list *lists; /* in order */
 	size_t list_count, list_room;
 };
 
 /*
- * Replaces each comment in the `size` bytes at `text` by spaces and each list by a
- * word, newlines kept, up to the first fault, and fills *result, for
- * config_scan_free().  Returns true when there is no fault.
+ * Replaces in the `size` bytes at `text` each comment by spaces, each list by a word, and each
+ * token with a fault by NULs, newlines kept; adds the faults, with `place` and, where that has
+ * one, the line; and fills *result, for config_scan_free().  Returns true when there is no fault.
  */
-bool config_scan(char *text, size_t size, struct config_scan *result);
+bool config_scan(char *text, size_t size, struct place place, struct faults *faults,
+    struct config_scan *result);
 void config_scan_free(struct config_scan *result);
 
 #endif

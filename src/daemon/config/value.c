@@ -37,16 +37,23 @@ parse_digits(const char *text, int max, int *value)
 	return true;
 }
 
+const char *
+value_range(const struct option_row *row, char right[VALUE_RIGHT_SIZE])
+{
+	snprintf(right, VALUE_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
+	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
+	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
+	    row->zero != NULL ? ")" : "");
+	return right;
+}
+
 static bool
 parse_range(const struct option_row *row, const char *text, int *value, char *right)
 {
 	if (parse_digits(text, row->max, value) &&
 	    (*value >= row->min || (*value == 0 && row->zero != NULL)))
 		return true;
-	snprintf(right, VALUE_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
-	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
-	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
-	    row->zero != NULL ? ")" : "");
+	value_range(row, right);
 	return false;
 }
 
@@ -88,20 +95,31 @@ format_port(const struct option_row *row, const void *place, char *text)
 
 /* --- one of a few --------------------------------------------------------------- */
 
-static bool
-parse_bool(const struct option_row *row, const char *text, void *place, char *right)
+/* The words for yes and no are the same for all options.  Returns "true", "false" or NULL. */
+static const char *
+boolean_name(const char *text)
 {
 	static const char *const names[][2] = {
 		{ "false", "true" }, { "no", "yes" }, { "off", "on" },
 	};
 
-	(void)row;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		for (int value = 0; value < 2; value++)
-			if (strcasecmp(text, names[i][value]) == 0) {
-				*(bool *)place = value == 1;
-				return true;
-			}
+		for (size_t value = 0; value < 2; value++)
+			if (strcasecmp(text, names[i][value]) == 0)
+				return names[0][value];
+	return NULL;
+}
+
+static bool
+parse_bool(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const char *name = boolean_name(text);
+
+	(void)row;
+	if (name != NULL) {
+		*(bool *)place = strcmp(name, "true") == 0;
+		return true;
+	}
 	snprintf(right, VALUE_RIGHT_SIZE, "give true or false (or yes, no, on, off)");
 	return false;
 }
@@ -128,10 +146,12 @@ choice_names(const struct option_row *row, char *names)
 static bool
 parse_choice(const struct option_row *row, const char *text, void *place, char *right)
 {
+	const char *boolean = boolean_name(text);
 	char names[NAMES_SIZE];
 
 	for (const struct option_choice *choice = row->choices; choice->name != NULL; choice++)
-		if (strcmp(text, choice->name) == 0) {
+		if (strcmp(text, choice->name) == 0 ||
+		    (boolean != NULL && strcmp(boolean, choice->name) == 0)) {
 			memcpy(place, &choice->value, sizeof(choice->value));
 			return true;
 		}
@@ -346,6 +366,35 @@ value_format(const struct option_row *row, const void *base, char text[VALUE_TEX
 {
 	type_of(row)->format(row, const_place_of(row, base), text);
 	return text;
+}
+
+size_t
+value_format_missing(const struct option_row *row, const void *base, const void *other, char *text,
+    size_t size)
+{
+	/* What may follow an element: another one, and how many more. */
+	const size_t room = size - LIST_ELEMENT_SIZE - sizeof(", \"\" and 4096 more}");
+	const void *list = const_place_of(row, base), *others = const_place_of(row, other);
+	char element[LIST_ELEMENT_SIZE];
+	size_t count = 0, shown = 0, used = 1;
+
+	_Static_assert(LIST_ELEMENT_SIZE + sizeof(", \"\" and 4096 more}") < 128, "as it asks for");
+	*text = '{';
+	for (size_t i = 0; i < list_count(list); i++) {
+		if (list_has(list_kind(row), others, list, i))
+			continue;
+		count++;
+		if (used >= room)
+			continue;
+		shown++;
+		used += (size_t)snprintf(text + used, size - used, "%s\"%s\"",
+		    shown == 1 ? "" : ", ", list_format(list_kind(row), list, i, element));
+	}
+	if (shown < count)
+		snprintf(text + used, size - used, " and %zu more}", count - shown);
+	else
+		snprintf(text + used, size - used, "}");
+	return count;
 }
 
 int

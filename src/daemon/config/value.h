@@ -43,6 +43,17 @@ const char *value_format(const struct option_row *row, const void *base,
 /* Prints the same to `out`, lists in full; returns how many characters it was. */
 int value_print(const struct option_row *row, const void *base, FILE *out);
 
+/*
+ * Writes those elements of the list in `base` that the one in `other` has not, as the file would
+ * write them, with how many more there are where not all fit in `size` >= 128.  Returns how many
+ * they are.
+ */
+size_t value_format_missing(const struct option_row *row, const void *base, const void *other,
+    char *text, size_t size);
+
+/* Writes "give 0 or 4096 to 65536 bytes (0: no limit)" to `right`, of a number; returns it. */
+const char *value_range(const struct option_row *row, char right[VALUE_RIGHT_SIZE]);
+
 /* Returns the row's help, or writes to `text` the names that there are to choose from. */
 const char *value_help(const struct option_row *row, char text[VALUE_RIGHT_SIZE]);
 

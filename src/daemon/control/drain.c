@@ -55,13 +55,15 @@ drain_begin(struct server *server, const char *signal)
 
 	server->draining = true;
 	listeners_close(server->listeners);
-	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
-	    (unsigned long long)server->admission.open, server->config->drain_timeout);
+	preambles_drain(server->preambles);
 	supervision_draining(server->supervision, server->config->drain_timeout);
 	if (server->admission.open == 0) {
+		log_notice("%s: stopping, no connection is open", signal);
 		server_end(server);
 		return;
 	}
+	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
+	    (unsigned long long)server->admission.open, server->config->drain_timeout);
 	workers_drain(server->workers);
 	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
 	loop_set_timer(server->drain_stop, most - margin);

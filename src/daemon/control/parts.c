@@ -80,7 +80,8 @@ make_workers(struct server *server, const struct config *config)
 		return false;
 	gauges_register(server);
 	server->telling = telling_new(server->base, server->census);
-	return server->telling != NULL;
+	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
+	return server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */
@@ -115,7 +116,9 @@ prepare_access(struct server *server, const struct config *next, struct faults *
 {
 	if (server->admission.sources == NULL)
 		server->admission.sources = sources_new();
-	if (server->admission.sources != NULL)
+	if (server->preambles == NULL)
+		server->preambles = preambles_new(server->base, &server->admission);
+	if (server->admission.sources != NULL && server->preambles != NULL)
 		server->next.acl = acl_new(&next->access.allow, &next->access.deny);
 	if (server->next.acl != NULL)
 		return true;
@@ -129,6 +132,7 @@ commit_access(struct server *server, const struct config *next)
 	acl_release(server->admission.acl);
 	server->admission.acl = server->next.acl;
 	server->next.acl = NULL;
+	preambles_set_timeout(server->preambles, next->limits.preamble_timeout * MILLISECONDS);
 	sources_set_limits(server->admission.sources, next->limits.connections_per_source,
 	    next->limits.connection_rate_per_source);
 }
@@ -157,6 +161,7 @@ make_listeners(struct server *server)
 	const struct listener_context context = {
 		.base = server->base,
 		.admission = &server->admission,
+		.preambles = server->preambles,
 		.crowds = server->crowds,
 		.batches = server->batches,
 		.guard = server->guard,
@@ -231,18 +236,60 @@ warn_fixed(const char *option, const char *running, const char *next)
 	log_warning("%s = %s needs a restart: %s stays in force", option, next, running);
 }
 
+static bool
+is_on_loopback(const struct endpoint_view *endpoint)
+{
+	const struct endpoint_cover cover = endpoint_cover(endpoint);
+	bool is_all = cover.count > 0;
+
+	for (size_t i = 0; i < cover.count; i++)
+		is_all = is_all && address_is_loopback(&cover.addresses[i]);
+	return is_all;
+}
+
+/* Who forges a source has it sent what it never asked for. */
+static void
+warn_of_open_datagrams(const struct config *config)
+{
+	char uri[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < config->listen_count && config->access.allow.count == 0; i++) {
+		const struct listen_config *listen = &config->listen[i];
+		const struct endpoint_view endpoint = config_endpoint(listen);
+
+		if (!protocol_is_stream(listen->protocol) && !is_on_loopback(&endpoint))
+			log_warning("access.allow is empty, and datagrams are answered whatever source"
+			    " they claim: listener=%s uri=%s", listen->name,
+			    endpoint_format_view(&endpoint, uri));
+	}
+}
+
+static void
+log_change(const struct config_change *change)
+{
+	if (change->is_list)
+		log_notice("option changed: name=%s added=%s removed=%s", change->name, change->to,
+		    change->from);
+	else
+		log_notice("option changed: name=%s from=%s to=%s", change->name, change->from,
+		    change->to);
+}
+
 struct listeners_change
 parts_commit(struct server *server, struct config *next)
 {
 	struct listeners_change change;
 
-	if (server->config != NULL)
+	if (server->config != NULL) {
 		config_keep_fixed(next, server->config, warn_fixed);
+		config_tell_changes(server->config, next, log_change);
+	}
 	for (size_t i = 0; i < PARTS; i++)
 		if (parts[i].commit != NULL)
 			parts[i].commit(server, next);
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
+	warn_of_open_datagrams(next);
 	config_free(server->config);
 	server->config = next;
 	return change;

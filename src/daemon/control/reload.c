@@ -1,6 +1,8 @@
 /* A reload: see reload.h. */
 #include "daemon/control/reload.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "daemon/control/parts.h"
 #include "daemon/control/server_internal.h"
@@ -10,6 +12,18 @@ reload_log_faults(const struct faults *faults)
 {
 	for (size_t i = 0; i < faults_count(faults); i++)
 		log_error("%s", faults_get(faults, i));
+}
+
+/* Listeners whose addresses mean something else than before are the exception. */
+static void
+log_reloaded(const char *path, const struct listeners_change *change)
+{
+	char renewed[40] = "";
+
+	if (change->renewed > 0)
+		snprintf(renewed, sizeof(renewed), ", %zu made anew", change->renewed);
+	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept%s", path, change->added,
+	    change->removed, change->kept, renewed);
 }
 
 /* Returns true when the new configuration is in force, false when nothing has changed. */
@@ -31,8 +45,7 @@ try_reload(struct server *server, struct faults *faults)
 		return false;
 	}
 	change = parts_commit(server, next);
-	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept", source.path,
-	    change.added, change.removed, change.kept);
+	log_reloaded(source.path, &change);
 	inherited_tell_unserved(server->inherited, next);
 	return true;
 }

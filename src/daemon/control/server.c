@@ -46,11 +46,13 @@ on_left(void *owner)
 
 /* --- start ------------------------------------------------------------------------- */
 
-/* libevent would write to stderr itself. */
+/* libevent would write to stderr itself.  After an error it ends the process. */
 static void
 on_libevent_message(int severity, const char *text)
 {
-	if (severity >= EVENT_LOG_WARN)
+	if (severity >= EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else if (severity >= EVENT_LOG_WARN)
 		log_warning_limited("libevent: %s", text);
 	else
 		log_debug("libevent: %s", text);
@@ -72,6 +74,8 @@ make_base(struct server *server, const struct config *config)
 {
 	const struct loop_settings settings = { config->event_method, config->edge_triggered };
 
+	server->admission.left = on_left;
+	server->admission.owner = server;
 	server->base = loop_base_new(&settings);
 	if (server->base == NULL)
 		return -1;
@@ -129,10 +133,14 @@ drop_privileges(struct server *server, const struct config *config)
 
 /* Better told now than by the first reload. */
 static void
-warn_of_unreadable_file(const struct server *server)
+warn_of_unreadable_file(const struct server *server, const struct config *config)
 {
-	if (access(server->source->path, R_OK) == -1 && errno == EACCES)
-		log_warning("%s: %s: a reload will fail", server->source->path, strerror(errno));
+	const char *const path = server->source->path;
+	char reader[CONFIG_READER_SIZE];
+
+	if (access(path, R_OK) == -1 && errno == EACCES)
+		log_warning("%s: a reload will fail: %s", path,
+		    config_needs_reader(path, config->user, reader));
 }
 
 static int
@@ -164,7 +172,7 @@ settle_process(struct server *server, const struct config *config)
 {
 	if (supervise(server) == -1 || drop_privileges(server, config) == -1)
 		return -1;
-	warn_of_unreadable_file(server);
+	warn_of_unreadable_file(server, config);
 	if (start_threads(server) == -1)
 		return -1;
 	yield_to_workers();
@@ -204,6 +212,7 @@ start(struct server *server, struct config *config)
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
+	ready_tell(server->ready, server->base, server->listeners);
 	return 0;
 }
 
@@ -216,12 +225,16 @@ dispose(struct server *server)
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
 	inbox_free(server->inbox);
+	ready_free(server->ready);
 	telling_settle(server->telling);
 	telling_free(server->telling);
+	summary_settle(server->summary);
 	supervision_free(server->supervision);
+	preambles_free(server->preambles);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
 	workers_free(server->workers);
+	summary_free(server->summary);
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);
@@ -236,11 +249,12 @@ dispose(struct server *server)
 
 int
 server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited)
+    const struct inherited *inherited, struct ready *ready)
 {
 	struct server server = {
 		.source = source,
 		.inherited = inherited,
+		.ready = ready,
 		.started = time(NULL),
 	};
 	int result;

@@ -5,14 +5,15 @@
 #define DAEMON_CONTROL_SERVER_H
 
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/listen/inherited.h"
 
 /*
- * Serves until a signal ends it.  Takes over `config`, which `source` gave and gives
+ * Serves until a signal ends it.  Takes over `ready`, and `config`, which `source` gave and gives
  * again on a reload; `inherited` outlives it.  Returns 0 after a clean stop, or -1 after an
  * error in the log.
  */
 int server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited);
+    const struct inherited *inherited, struct ready *ready);
 
 #endif

@@ -11,10 +11,13 @@
 
 #include "daemon/account/census.h"
 #include "daemon/config/config.h"
+#include "daemon/control/ready.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
+#include "daemon/listen/preamble.h"
+#include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
 #include "daemon/stream/crowds.h"
 
@@ -30,12 +33,15 @@ struct server {
 	struct census *census;
 	struct census_room room; /* gauges.h */
 	struct telling *telling;
+	struct summary *summary;
 	struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard;
 	struct admission admission;
+	struct preambles *preambles;
 	struct listeners *listeners;
 	struct supervision *supervision;
+	struct ready *ready;
 
 	/* What parts.c has prepared and not committed yet. */
 	struct {
@@ -53,7 +59,7 @@ struct server {
 /* Leaves the control thread's loop: what is still connected is aborted. */
 void server_end(struct server *server);
 
-/* A connection came home: settles its books, and lets others in or the drain end. */
+/* A connection came home: settles its books. */
 void server_settle(void *owner, struct letter *letter);
 
 #endif

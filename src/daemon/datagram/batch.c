@@ -76,6 +76,14 @@ batch_move_up(struct batch *batch, size_t index)
 	batch->headers[index] = was;
 }
 
+void
+batch_drop(const struct batch *batch, size_t index, enum drop_reason why,
+    struct batch_tally *tally)
+{
+	tally->dropped[why]++;
+	drops_note(tally->drops, why, &batch->headers[index].msg_hdr, batch->headers[index].msg_len);
+}
+
 /*
  * sendmmsg(2) stops before a datagram that cannot be sent and tells the error when it
  * is asked to begin with it.
@@ -89,7 +97,8 @@ send_kept(struct batch *batch, int fd, struct batch_tally *tally)
 		    sendmmsg(fd, &batch->headers[done], left, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent <= 0) {
-			tally->dropped[errno == EAGAIN || errno == ENOBUFS ? DROP_FULL : DROP_SEND]++;
+			batch_drop(batch, done,
+			    errno == EAGAIN || errno == ENOBUFS ? DROP_FULL : DROP_SEND, tally);
 			batch->kept_bytes -= batch->headers[done].msg_hdr.msg_iov->iov_len;
 			done++;
 			continue;

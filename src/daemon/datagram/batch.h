@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "daemon/account/counters.h"
+#include "daemon/datagram/drops.h"
 
 /* How many datagrams one batch takes at most. */
 #define BATCH_SIZE 64
@@ -50,6 +50,7 @@ struct batch {
 
 /* What became of the datagrams of a batch. */
 struct batch_tally {
+	struct drops *drops; /* where those without an answer are noted, besides */
 	uint64_t received_bytes;
 	uint64_t sent;
 	uint64_t sent_bytes;
@@ -85,6 +86,10 @@ batch_keep(struct batch *batch, size_t index)
 		batch_move_up(batch, index);
 	batch->kept++;
 }
+
+/* The datagram at `index` gets no answer. */
+void batch_drop(const struct batch *batch, size_t index, enum drop_reason why,
+    struct batch_tally *tally);
 
 /*
  * Sends what was kept back to where it came from, in order, and counts it in *tally.  One

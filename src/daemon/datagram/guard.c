@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #include "base/gcra.h"
-#include "daemon/access/source_name.h"
+#include "net/source_name.h"
 
 
 /* What changes with each datagram is apart from what all of them read. */

@@ -117,7 +117,7 @@ reflect_select(struct batch *batch, const struct reflect_policy *policy,
 			reply_from_asked(&header->msg_hdr, &asked);
 			batch_keep(batch, i);
 		} else {
-			tally->dropped[why]++;
+			batch_drop(batch, i, why, tally);
 		}
 	}
 	return batch->kept;

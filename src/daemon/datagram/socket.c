@@ -44,6 +44,7 @@ struct datagram_socket {
 	struct branch *branch;
 	struct batch *batch; /* the worker's */
 	struct guard *guard;
+	struct drops drops;
 	struct own_sources *own;        /* NULL: not a socket of IPv6 */
 	bool settled;                   /* what own_sources_settle() said last */
 	struct acl *acl;                /* held, or NULL */
@@ -82,6 +83,7 @@ datagram_socket_new(int fd, struct branch *branch, struct batch *batch, struct g
 	socket->branch = branch;
 	socket->batch = batch;
 	socket->guard = guard;
+	socket->drops.ledger = branch->ledger;
 	ledger_hold(branch->ledger);
 	return socket;
 }
@@ -180,6 +182,7 @@ count_batch(struct datagram_socket *socket, size_t received, const struct batch_
 		return;
 	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
 		counter_add(&branch->datagrams_dropped[i], tally->dropped[i]);
+	drops_report(&socket->drops);
 }
 
 /* A single error is one that was waiting at the socket (ip(7)), and gone when it was told. */
@@ -194,6 +197,10 @@ count_failure(struct datagram_socket *socket, int error)
 {
 	socket->failures++;
 	counter_add(&socket->branch->datagrams_dropped[DROP_RECEIVE], 1);
+	log_debug("datagram dropped: listener=%s reason=%s error=%s", socket->branch->ledger->name,
+	    drop_reason_names[DROP_RECEIVE], strerror(error));
+	drops_note(&socket->drops, DROP_RECEIVE, NULL, 0);
+	drops_report(&socket->drops);
 	if (is_failing(socket))
 		log_error_limited("cannot receive at the socket of %s: %s; trying again",
 		    socket->branch->ledger->name, strerror(error));
@@ -204,7 +211,7 @@ static int
 answer_batch(struct datagram_socket *socket, int most)
 {
 	const int received = batch_receive(socket->batch, socket->fd, (size_t)most);
-	struct batch_tally tally = { 0 };
+	struct batch_tally tally = { .drops = &socket->drops };
 	size_t selected;
 
 	if (received == -1 && errno == EINTR)
@@ -332,6 +339,7 @@ datagram_socket_open(struct datagram_socket *socket, struct loop *loop)
 	    EV_READ | EV_PERSIST | (loop->edge_triggered ? EV_ET : 0), on_readable, socket);
 	event_assign(&socket->again, loop->base, -1, 0, on_again, socket);
 	event_assign(&socket->renewal, loop->base, -1, 0, on_renewal, socket);
+	drops_open(&socket->drops, loop);
 	if (socket->own != NULL)
 		on_renewal(-1, 0, socket);
 	watch(socket);
@@ -361,8 +369,11 @@ stop_arrivals(struct datagram_socket *socket)
 static void
 on_home(void *control, struct letter *letter)
 {
+	struct datagram_socket *socket = from_letter(letter);
+
 	(void)control;
-	datagram_socket_free(from_letter(letter));
+	drops_settle(&socket->drops);
+	datagram_socket_free(socket);
 }
 
 void
@@ -378,6 +389,7 @@ datagram_socket_close(struct datagram_socket *socket)
 	if (socket->is_bulk)
 		loop_set_bulk(socket->loop, &socket->readable, false);
 	event_del(&socket->renewal);
+	drops_close(&socket->drops);
 	close(socket->fd);
 	inbox_post(socket->loop->home, &socket->letter, on_home);
 }

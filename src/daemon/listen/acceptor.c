@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/listen/admission.h"
+#include "daemon/listen/preamble.h"
 #include "daemon/listen/sockets.h"
 #include "daemon/stream/crowds.h"
 
@@ -21,11 +23,14 @@
 
 struct acceptor {
 	struct admission *admission;
+	struct preambles *preambles;
+	const struct listen_config *config; /* acceptor_take_config() */
 	struct ledger *ledger;
-	const struct bound *bound;
+	int fd;
+	bool has_owner; /* inherited: what waits there is not ours to end */
 	bool paused;
-	struct event *retry;
-	struct event *acceptable[]; /* one for each socket of `bound` */
+	struct log_limit crowded; /* how often the log says that there is no room */
+	struct event *acceptable, *retry;
 };
 
 /* --- trouble ---------------------------------------------------------------------- */
@@ -34,16 +39,31 @@ static void
 pause_accepting(struct acceptor *acceptor)
 {
 	acceptor->paused = true;
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		event_del(acceptor->acceptable[i]);
+	event_del(acceptor->acceptable);
+}
+
+/* Who has most of them is looked for when it is told, and no more often. */
+static void
+tell_crowded(struct acceptor *acceptor)
+{
+	const struct admission *admission = acceptor->admission;
+	struct source_name most = { .kind = SOURCE_IPV4 };
+	char source[SOURCE_NAME_TEXT_SIZE];
+	uint32_t open;
+
+	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->crowded, clock_ms()))
+		return;
+	open = sources_find_most(admission->sources, &most);
+	log_warning("limits.connections is reached, further connections wait: listener=%s"
+	    " open=%llu source=%s open_of_source=%u", acceptor->ledger->name,
+	    (unsigned long long)admission->open, source_name_format(most, source), open);
 }
 
 /* No room: the next connection that closes makes some. */
 static void
 wait_for_room(struct acceptor *acceptor)
 {
-	log_warning_limited("%llu connections are open, the most allowed: further ones to %s wait",
-	    (unsigned long long)acceptor->admission->limit, acceptor->ledger->name);
+	tell_crowded(acceptor);
 	pause_accepting(acceptor);
 }
 
@@ -66,11 +86,8 @@ acceptor_resume(void *service)
 		return;
 	acceptor->paused = false;
 	event_del(acceptor->retry);
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		if (event_add(acceptor->acceptable[i], NULL) == -1) {
-			wait_and_retry(acceptor, errno);
-			return;
-		}
+	if (event_add(acceptor->acceptable, NULL) == -1)
+		wait_and_retry(acceptor, errno);
 }
 
 static void
@@ -118,16 +135,31 @@ accept_from(int fd, struct address *peer)
 	return accepted;
 }
 
+/* By the rule that nothing is guessed: a header from others than proxies is a lie. */
+static bool
+is_trusted(const struct listen_config *config, const struct address *peer)
+{
+	for (size_t i = 0; i < config->trusted_proxies.count; i++)
+		if (prefix_covers(&config->trusted_proxies.items[i], peer))
+			return true;
+	return false;
+}
+
 /* Accepts one connection.  Returns 0, or the errno that ended it. */
 static int
-accept_one(struct acceptor *acceptor, int fd)
+accept_one(struct acceptor *acceptor)
 {
 	struct address peer;
-	const int accepted = accept_from(fd, &peer);
+	const int accepted = accept_from(acceptor->fd, &peer);
 
 	if (accepted == -1)
 		return errno;
-	admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
+	if (!acceptor->config->proxy_protocol)
+		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
+	else if (is_trusted(acceptor->config, &peer))
+		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer);
+	else
+		admission_refuse(acceptor->ledger, REFUSE_PROXY_UNTRUSTED, accepted, &peer);
 	return 0;
 }
 
@@ -137,13 +169,14 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 	struct acceptor *acceptor = arg;
 	int error;
 
+	(void)fd;
 	(void)what;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		if (!admission_has_room(acceptor->admission)) {
 			wait_for_room(acceptor);
 			return;
 		}
-		error = accept_one(acceptor, fd);
+		error = accept_one(acceptor);
 		if (error == EAGAIN)
 			return;
 		if (is_connections_own(error)) {
@@ -156,14 +189,14 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-refuse_queue(struct acceptor *acceptor, int fd)
+refuse_queue(struct acceptor *acceptor)
 {
 	struct address peer;
 	int refused;
 
 	/* No more than can have waited: a flood must not keep the control thread here. */
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
-		refused = accept_from(fd, &peer);
+		refused = accept_from(acceptor->fd, &peer);
 		if (refused == -1)
 			return;
 		admission_count_refusal(acceptor->ledger, REFUSE_DRAIN, &peer);
@@ -176,16 +209,16 @@ refuse_queue(struct acceptor *acceptor, int fd)
  * there is room for.
  */
 static void
-empty_queue(struct acceptor *acceptor, int fd)
+empty_queue(struct acceptor *acceptor)
 {
 	int error;
 
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
 		if (!admission_has_room(acceptor->admission)) {
-			refuse_queue(acceptor, fd);
+			refuse_queue(acceptor);
 			return;
 		}
-		error = accept_one(acceptor, fd);
+		error = accept_one(acceptor);
 		if (error != 0 && error != EINTR && !is_connections_own(error))
 			return;
 	}
@@ -193,37 +226,35 @@ empty_queue(struct acceptor *acceptor, int fd)
 
 /* --- life ----------------------------------------------------------------------- */
 
-/* Returns false when memory ran out. */
-static bool
-make_events(struct acceptor *acceptor, struct event_base *base)
-{
-	for (size_t i = 0; i < acceptor->bound->count; i++) {
-		acceptor->acceptable[i] = event_new(base, acceptor->bound->sockets[i].fd,
-		    EV_READ | EV_PERSIST, on_acceptable, acceptor);
-		if (acceptor->acceptable[i] == NULL)
-			return false;
-	}
-	acceptor->retry = evtimer_new(base, on_retry, acceptor);
-	return acceptor->retry != NULL;
-}
-
 void *
 acceptor_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound *bound)
+    const struct bound_socket *socket)
 {
-	struct acceptor *acceptor =
-	    calloc(1, sizeof(*acceptor) + bound->count * sizeof(struct event *));
+	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
 	if (acceptor == NULL)
 		return NULL;
 	crowds_serve(context->crowds, ledger);
 	acceptor->admission = context->admission;
+	acceptor->preambles = context->preambles;
 	acceptor->ledger = ledger;
-	acceptor->bound = bound;
-	if (make_events(acceptor, context->base))
+	acceptor->fd = socket->fd;
+	acceptor->has_owner = socket->inherited != NULL;
+	acceptor->acceptable = event_new(context->base, acceptor->fd, EV_READ | EV_PERSIST,
+	    on_acceptable, acceptor);
+	acceptor->retry = evtimer_new(context->base, on_retry, acceptor);
+	if (acceptor->acceptable != NULL && acceptor->retry != NULL)
 		return acceptor;
 	acceptor_free(acceptor);
 	return NULL;
+}
+
+void
+acceptor_take_config(void *service, const struct listen_config *config)
+{
+	struct acceptor *acceptor = service;
+
+	acceptor->config = config;
 }
 
 void
@@ -231,9 +262,8 @@ acceptor_free(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	for (size_t i = 0; i < acceptor->bound->count; i++)
-		if (acceptor->acceptable[i] != NULL)
-			event_free(acceptor->acceptable[i]);
+	if (acceptor->acceptable != NULL)
+		event_free(acceptor->acceptable);
 	if (acceptor->retry != NULL)
 		event_free(acceptor->retry);
 	free(acceptor);
@@ -253,13 +283,9 @@ acceptor_close(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	for (size_t i = 0; i < acceptor->bound->count; i++) {
-		const struct bound_socket *socket = &acceptor->bound->sockets[i];
-
-		if (socket->inherited == NULL)
-			empty_queue(acceptor, socket->fd);
-		event_del(acceptor->acceptable[i]);
-		close(socket->fd);
-	}
+	if (!acceptor->has_owner)
+		empty_queue(acceptor);
+	event_del(acceptor->acceptable);
+	close(acceptor->fd);
 	acceptor_free(acceptor);
 }

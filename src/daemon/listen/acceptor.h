@@ -1,7 +1,7 @@
 /*
- * Streams: accepts connections in the control thread at all sockets of a listener, as
- * long as there is room, and admits them.  Where there is none, or descriptors or memory
- * lack, it stops until a connection has ended, so that nothing spins.
+ * Streams: accepts connections in the control thread at a socket, as long as there is room,
+ * and admits them.  Where there is none, or descriptors or memory lack, it stops until a
+ * connection has ended, so that nothing spins.
  *
  * One of the services of kind.h, which hence take and return void *.
  */
@@ -9,17 +9,21 @@
 #define DAEMON_LISTEN_ACCEPTOR_H
 
 #include "daemon/account/ledger.h"
-#include "daemon/listen/bind.h"
+#include "daemon/config/config.h"
+#include "daemon/listen/bound.h"
 #include "daemon/listen/context.h"
 
 /*
- * For the sockets *bound, which listen and stay the caller's; both they and `ledger` outlive
+ * For `socket`, which listens and stays the caller's until acceptor_close(); `ledger` outlives
  * it.  Returns NULL when memory ran out.
  */
 void *acceptor_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound *bound);
+    const struct bound_socket *socket);
 
-/* Frees it; the sockets stay open. */
+/* From now on connections are accepted as `config` says, which stays the caller's. */
+void acceptor_take_config(void *service, const struct listen_config *config);
+
+/* Frees it; the socket stays open. */
 void acceptor_free(void *service);
 
 /* Begins to accept. */
@@ -29,7 +33,7 @@ void acceptor_serve(void *service);
 void acceptor_resume(void *service);
 
 /*
- * Admits what waits as far as there is room, closes the sockets and frees it.  What waits at
+ * Admits what waits as far as there is room, closes the socket and frees it.  What waits at
  * an inherited socket is left to whoever serves it next.
  */
 void acceptor_close(void *service);

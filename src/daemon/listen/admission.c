@@ -28,8 +28,8 @@ admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
 }
 
 /* With a reset: neither we nor the kernel keep anything for this peer. */
-static void
-refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
+void
+admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
@@ -69,8 +69,8 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
 {
 	const size_t worker = ledger_worker(conn_branch(conn));
 
-	ledger->accepted++;
-	ledger->open++;
+	counter_add(&ledger->accepted, 1);
+	counter_add(&ledger->open, 1);
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
 	conn_post(conn, workers_get(admission->workers, worker));
@@ -85,22 +85,20 @@ admit(struct admission *admission, struct ledger *ledger, int fd, const struct a
 	struct conn *conn;
 
 	if (!acl_allows(admission->acl, peer)) {
-		refuse(ledger, REFUSE_DENIED, fd, peer);
+		admission_refuse(ledger, REFUSE_DENIED, fd, peer);
 		return NULL;
 	}
 	verdict = sources_enter(admission->sources, peer, clock_ms());
-	if (verdict != SOURCE_ENTERED && verdict != SOURCE_UNLIMITED) {
-		refuse(ledger, reason_of(verdict), fd, peer);
+	if (verdict != SOURCE_ENTERED) {
+		admission_refuse(ledger, reason_of(verdict), fd, peer);
 		return NULL;
 	}
 	conn = conn_new(fd, peer, &ledger->branches[workers_pick(admission->workers)], via);
 	if (conn == NULL) {
-		if (verdict == SOURCE_ENTERED)
-			sources_leave(admission->sources, peer, clock_ms());
-		refuse(ledger, REFUSE_MEMORY, fd, peer);
+		sources_leave(admission->sources, peer, clock_ms());
+		admission_refuse(ledger, REFUSE_MEMORY, fd, peer);
 		return NULL;
 	}
-	conn_set_counted(conn, verdict == SOURCE_ENTERED);
 	return conn;
 }
 
@@ -126,11 +124,11 @@ admission_await(struct admission *admission, struct ledger *ledger, int fd,
 	    sources_enter_proxy(admission->sources, proxy, clock_ms());
 
 	if (verdict != SOURCE_ENTERED) {
-		refuse(ledger, reason_of(verdict), fd, proxy);
+		admission_refuse(ledger, reason_of(verdict), fd, proxy);
 		return false;
 	}
 	admission->open++;
-	ledger->preambles++;
+	counter_add(&ledger->preambles, 1);
 	return true;
 }
 
@@ -138,7 +136,7 @@ static void
 end_preamble(struct admission *admission, struct ledger *ledger, const struct address *proxy)
 {
 	admission->open--;
-	ledger->preambles--;
+	counter_subtract(&ledger->preambles, 1);
 	sources_leave(admission->sources, proxy, clock_ms());
 }
 
@@ -147,19 +145,25 @@ admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *proxy, enum refuse_reason reason)
 {
 	end_preamble(admission, ledger, proxy);
-	refuse(ledger, reason, fd, proxy);
+	if (reason == REFUSE_PREAMBLE_EMPTY) {
+		/* Balancers look like this whether the port is open, again and again. */
+		close(fd);
+		counter_add(&ledger->refused[reason], 1);
+	} else {
+		admission_refuse(ledger, reason, fd, proxy);
+	}
 	admission->left(admission->owner);
 }
 
 #define HEADER_TEXT_MOST 255
 
-/* What the proxy says of the peer, escaped; "-" where it says nothing. */
+/* What the proxy says of the peer, as one escaped word; "-" where it says nothing. */
 static const char *
 header_text(const struct proxy_text *said, char text[4 * HEADER_TEXT_MOST + 1])
 {
 	const size_t size = said->size < HEADER_TEXT_MOST ? said->size : HEADER_TEXT_MOST;
 
-	return size > 0 ? escape_bytes(said->data, size, text) : "-";
+	return size > 0 ? escape_word(said->data, size, text) : "-";
 }
 
 static void
@@ -198,7 +202,7 @@ admission_admit_proxied(struct admission *admission, struct ledger *ledger, int 
 	struct conn *conn;
 
 	end_preamble(admission, ledger, proxy);
-	ledger->headers[kind_of_header(header)]++;
+	counter_add(&ledger->headers[kind_of_header(header)], 1);
 	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via);
 	if (conn == NULL) {
 		admission->left(admission->owner);
@@ -217,10 +221,9 @@ admission_settle(struct admission *admission, struct conn *conn)
 	struct branch *branch = conn_branch(conn);
 
 	admission->open--;
-	branch->ledger->open--;
-	branch->ledger->closed[conn_reason(conn)]++;
-	if (conn_is_counted(conn))
-		sources_leave(admission->sources, conn_peer(conn), clock_ms());
+	counter_subtract(&branch->ledger->open, 1);
+	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
+	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
 	admission->left(admission->owner);

@@ -50,9 +50,16 @@ bool admission_await(struct admission *admission, struct ledger *ledger, int fd,
 void admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *proxy, const struct proxy_header *header);
 
-/* It has not: closes it with a reset, counts and tells the refusal. */
+/*
+ * It has not: closes it, counts the refusal and tells it, but for one that ended without a byte:
+ * so do the health checks of balancers.
+ */
 void admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *proxy, enum refuse_reason reason);
+
+/* Closes `fd` with a reset, counts the refusal and tells it in the log at a limited rate. */
+void admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd,
+    const struct address *peer);
 
 /*
  * Counts a connection that was not admitted, and tells it in the log at a limited rate; NULL:

@@ -9,16 +9,9 @@
 
 struct answerer {
 	const struct admission *admission;
-	const struct bound *bound;
-	struct datagram_socket *sockets[]; /* as those of `bound`; a worker's once it serves */
+	struct worker *worker;
+	struct datagram_socket *socket; /* the worker's once it serves */
 };
-
-/* Whose a socket is. */
-static struct worker *
-worker_of(const struct answerer *answerer, size_t i)
-{
-	return workers_get(answerer->admission->workers, answerer->bound->sockets[i].worker);
-}
 
 /* Returns NULL when memory ran out. */
 static struct datagram_socket *
@@ -38,23 +31,19 @@ make_socket(const struct bound_socket *socket, struct ledger *ledger,
 
 void *
 answerer_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound *bound)
+    const struct bound_socket *socket)
 {
-	struct answerer *answerer =
-	    calloc(1, sizeof(*answerer) + bound->count * sizeof(struct datagram_socket *));
+	struct answerer *answerer = calloc(1, sizeof(*answerer));
 
 	if (answerer == NULL)
 		return NULL;
 	answerer->admission = context->admission;
-	answerer->bound = bound;
-	for (size_t i = 0; i < bound->count; i++) {
-		answerer->sockets[i] = make_socket(&bound->sockets[i], ledger, context);
-		if (answerer->sockets[i] == NULL) {
-			answerer_free(answerer);
-			return NULL;
-		}
-	}
-	return answerer;
+	answerer->worker = workers_get(context->admission->workers, socket->worker);
+	answerer->socket = make_socket(socket, ledger, context);
+	if (answerer->socket != NULL)
+		return answerer;
+	free(answerer);
+	return NULL;
 }
 
 void
@@ -62,8 +51,7 @@ answerer_free(void *service)
 {
 	struct answerer *answerer = service;
 
-	for (size_t i = 0; i < answerer->bound->count; i++)
-		datagram_socket_free(answerer->sockets[i]);
+	datagram_socket_free(answerer->socket);
 	free(answerer);
 }
 
@@ -72,8 +60,7 @@ answerer_take_acl(void *service)
 {
 	const struct answerer *answerer = service;
 
-	for (size_t i = 0; i < answerer->bound->count; i++)
-		datagram_socket_set_acl(answerer->sockets[i], answerer->admission->acl);
+	datagram_socket_set_acl(answerer->socket, answerer->admission->acl);
 }
 
 void
@@ -81,8 +68,7 @@ answerer_serve(void *service)
 {
 	const struct answerer *answerer = service;
 
-	for (size_t i = 0; i < answerer->bound->count; i++)
-		datagram_socket_post(answerer->sockets[i], worker_of(answerer, i));
+	datagram_socket_post(answerer->socket, answerer->worker);
 }
 
 void
@@ -90,7 +76,6 @@ answerer_close(void *service)
 {
 	struct answerer *answerer = service;
 
-	for (size_t i = 0; i < answerer->bound->count; i++)
-		datagram_socket_recall(answerer->sockets[i], worker_of(answerer, i));
+	datagram_socket_recall(answerer->socket, answerer->worker);
 	free(answerer);
 }

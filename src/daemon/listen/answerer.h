@@ -1,6 +1,5 @@
 /*
- * Datagrams: gives each socket of a listener to the worker that answers at it, and calls it
- * back.
+ * Datagrams: gives a socket to the worker that answers at it, and calls it back.
  *
  * One of the services of kind.h, which hence take and return void *.
  */
@@ -8,27 +7,27 @@
 #define DAEMON_LISTEN_ANSWERER_H
 
 #include "daemon/account/ledger.h"
-#include "daemon/listen/bind.h"
+#include "daemon/listen/bound.h"
 #include "daemon/listen/context.h"
 
 /*
- * For the sockets *bound, which stay the caller's until answerer_serve(); both they and
- * `ledger` outlive it.  Returns NULL when memory ran out.
+ * For `socket`, which stays the caller's until answerer_serve(); `ledger` outlives it.  Returns
+ * NULL when memory ran out.
  */
 void *answerer_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound *bound);
+    const struct bound_socket *socket);
 
-/* Frees it, before answerer_serve(); the sockets stay open. */
+/* Frees it, before answerer_serve(); the socket stays open. */
 void answerer_free(void *service);
 
-/* Takes over the access list of its context: all workers have a part in it. */
+/* Takes over the access list of its context. */
 void answerer_take_acl(void *service);
 
-/* Gives the sockets away: they are answered from here on. */
+/* Gives the socket away: it is answered from here on. */
 void answerer_serve(void *service);
 
 /*
- * Has what has arrived answered and the sockets closed, and frees it.  What has arrived at an
+ * Has what has arrived answered and the socket closed, and frees it.  What has arrived at an
  * inherited socket is left to whoever serves it next.
  */
 void answerer_close(void *service);

@@ -99,6 +99,13 @@ add_bound(const struct binding *binding, const struct bound_socket *socket, bool
 	endpoint_format_socket(binding->endpoint.protocol, &added->address, is_any, added->uri);
 }
 
+static void
+add_kept(const struct bound_socket *socket, struct bound *bound)
+{
+	bound->sockets[bound->count] = *socket;
+	bound->sockets[bound->count++].kept = true;
+}
+
 /* Adds the socket that is at `place` of those of its address.  Returns 0, or -1 with errno. */
 static int
 add_socket(const struct binding *binding, const struct address *address, bool dual_stack,
@@ -106,7 +113,7 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 {
 	const int type = protocol_socket_type(binding->endpoint.protocol);
 	const int fd = socket(address->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct bound_socket made = { .fd = fd, .worker = place };
+	struct bound_socket made = { .fd = fd, .dual_stack = dual_stack, .worker = place };
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
 	int error;
@@ -125,15 +132,19 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 	return 0;
 }
 
-/* Closes all but the first `keep` sockets. */
-static void
-close_beyond(struct bound *bound, size_t keep)
+/* Adds all sockets that there are of one address.  Returns false where there is none. */
+static bool
+keep_address(const struct binding *binding, const struct address *address, bool dual_stack,
+    struct bound *bound)
 {
-	const int error = errno;
+	const struct bound *now = binding->now;
 
-	while (bound->count > keep)
-		close(bound->sockets[--bound->count].fd);
-	errno = error;
+	if (now == NULL || bound_find(now, address, dual_stack) == NULL)
+		return false;
+	for (size_t i = 0; i < now->count; i++)
+		if (address_equal(&now->sockets[i].address, address))
+			add_kept(&now->sockets[i], bound);
+	return true;
 }
 
 /* Adds all sockets of one address to *bound, or none.  Returns 0, or -1 with errno. */
@@ -144,28 +155,16 @@ add_address(const struct binding *binding, const struct address *address, bool d
 	const size_t first = bound->count;
 	struct address same = *address;
 
+	if (keep_address(binding, address, dual_stack, bound))
+		return 0;
 	for (size_t place = 0; place < spread_of(binding); place++) {
 		if (add_socket(binding, &same, dual_stack, place, bound) == -1) {
-			close_beyond(bound, first);
+			bound_close_behind(bound, first);
 			return -1;
 		}
 		same = bound->sockets[first].address; /* with the port that the kernel picked */
 	}
 	return 0;
-}
-
-void
-bind_close(struct bound *bound)
-{
-	close_beyond(bound, 0);
-	bind_free(bound);
-}
-
-void
-bind_free(struct bound *bound)
-{
-	free(bound->sockets);
-	*bound = (struct bound){ 0 };
 }
 
 /* Tells errors of a kernel without that family from errors of the address. */
@@ -179,7 +178,7 @@ static int
 bind_dual_stack(const struct binding *binding, const struct endpoint_cover *cover,
     struct bound *bound)
 {
-	if (add_address(binding, &cover->addresses[0], true, bound) == 0)
+	if (bound->count > 0 || add_address(binding, &cover->addresses[0], true, bound) == 0)
 		return 0;
 	if (!family_is_missing(errno))
 		return -1;
@@ -213,6 +212,35 @@ next_worker(const struct binding *binding, const struct bound *bound, const stru
 	return bound->count % binding->workers;
 }
 
+/* The one that the listener already has of it, or NULL. */
+static const struct bound_socket *
+find_taken(const struct bound *now, const struct inherited_socket *inherited)
+{
+	for (size_t i = 0; now != NULL && i < now->count; i++)
+		if (now->sockets[i].inherited == inherited)
+			return &now->sockets[i];
+	return NULL;
+}
+
+/* Adds a duplicate.  Returns 0, or -1 with errno. */
+static int
+take(const struct binding *binding, const struct inherited_socket *socket, struct bound *bound)
+{
+	const struct bound_socket made = {
+		.fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0),
+		.address = socket->address,
+		.dual_stack = socket->dual_stack,
+		.worker = next_worker(binding, bound, &socket->address),
+		.inherited = socket,
+	};
+
+	if (made.fd == -1)
+		return -1;
+	prepare_inherited(binding->sockets, socket);
+	add_bound(binding, &made, socket->dual_stack, bound);
+	return 0;
+}
+
 /*
  * Adds those that belong to the listener, each as it is: one worker answers the datagrams of
  * one socket.  More of ours could share its address only as the same user and would keep
@@ -224,70 +252,82 @@ add_inherited(const struct binding *binding, struct bound *bound)
 {
 	for (size_t i = 0; i < binding->inherited->count; i++) {
 		const struct inherited_socket *socket = &binding->inherited->sockets[i];
-		struct bound_socket made = { .address = socket->address, .inherited = socket };
+		const struct bound_socket *taken = find_taken(binding->now, socket);
 
 		if (!inherited_belongs(socket, &binding->endpoint))
 			continue;
-		made.fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
-		if (made.fd == -1) {
-			close_beyond(bound, 0);
+		if (taken != NULL) {
+			add_kept(taken, bound);
+		} else if (take(binding, socket, bound) == -1) {
+			bound_close_behind(bound, 0);
 			return -1;
 		}
-		prepare_inherited(binding->sockets, socket);
-		made.worker = next_worker(binding, bound, &socket->address);
-		add_bound(binding, &made, socket->dual_stack, bound);
 	}
 	return 0;
 }
 
-static bool
-has_address(const struct bound *bound, const struct address *address)
-{
-	for (size_t i = 0; i < bound->count; i++)
-		if (address_equal(&bound->sockets[i].address, address))
-			return true;
-	return false;
-}
-
 /* --- a listener ------------------------------------------------------------------- */
 
-/* "localhost" is whatever of its two addresses the host has, on one port. */
+/* "localhost" is whatever of its two addresses the host has, on one port.  As bind_cover(). */
 static int
-bind_each(const struct binding *binding, const struct endpoint_cover *cover, struct bound *bound)
+bind_each(const struct binding *binding, const struct endpoint_cover *cover, struct bound *bound,
+    struct address *at)
 {
 	for (size_t i = 0; i < cover->count; i++) {
-		struct address address = cover->addresses[i];
-
+		*at = cover->addresses[i];
 		if (bound->count > 0)
-			address_set_port(&address, address_port(&bound->sockets[0].address));
-		if (!has_address(bound, &address) &&
-		    add_address(binding, &address, false, bound) == -1 &&
+			address_set_port(at, address_port(&bound->sockets[0].address));
+		if (!bound_has_address(bound, at) &&
+		    add_address(binding, at, false, bound) == -1 &&
 		    !(cover->count > 1 && family_is_missing(errno))) {
-			close_beyond(bound, 0);
+			bound_close_behind(bound, 0);
 			return -1;
 		}
 	}
 	return bound->count > 0 ? 0 : -1;
 }
 
-static int
-bind_cover(const struct binding *binding, struct bound *bound)
+/* What the endpoint means now, on the port that it has. */
+static struct endpoint_cover
+cover_now(const struct binding *binding)
 {
-	const struct endpoint_cover cover = endpoint_cover(&binding->endpoint);
-	int tries = binding->endpoint.port == 0 ? PORT_TRIES : 1;
+	struct endpoint_cover cover = endpoint_cover(&binding->endpoint);
+
+	for (size_t i = 0; binding->picked != 0 && i < cover.count; i++)
+		address_set_port(&cover.addresses[i], binding->picked);
+	return cover;
+}
+
+/* Returns 0, or -1 with errno and the address that cannot be had in *at, which may be none. */
+static int
+bind_cover(const struct binding *binding, struct bound *bound, struct address *at)
+{
+	const struct endpoint_cover cover = cover_now(binding);
+	int tries = PORT_TRIES;
 
 	if (cover.count == 0) {
 		errno = ENODEV; /* the interface of a link-local address */
 		return -1;
 	}
+	*at = cover.addresses[0];
 	if (add_inherited(binding, bound) == -1)
 		return -1;
 	if (cover.dual_stack)
-		return bound->count > 0 ? 0 : bind_dual_stack(binding, &cover, bound);
-	while (bind_each(binding, &cover, bound) == -1)
-		if (errno != EADDRINUSE || --tries == 0)
+		return bind_dual_stack(binding, &cover, bound);
+	while (bind_each(binding, &cover, bound, at) == -1)
+		if (errno != EADDRINUSE || address_port(&cover.addresses[0]) != 0 || --tries == 0)
 			return -1;
 	return 0;
+}
+
+/* What could not be had: all of the endpoint, or an address of it. */
+static const char *
+format_at(const struct binding *binding, const struct address *at, char uri[ENDPOINT_TEXT_SIZE])
+{
+	if (at->sa.sa_family == AF_UNSPEC)
+		return endpoint_format_view(&binding->endpoint, uri);
+	return endpoint_format_socket(binding->endpoint.protocol, at,
+	    endpoint_is_any(binding->endpoint.host), uri);
 }
 
 /* What would be right, or "". */
@@ -306,6 +346,8 @@ hint(const struct binding *binding, int error, char *text, size_t size)
 		snprintf(text, size, "; a port below 1024 needs root or CAP_NET_BIND_SERVICE");
 	else if (error == EAFNOSUPPORT && binding->inherited->count > 0)
 		snprintf(text, size, "; this service may only have the sockets of its socket unit");
+	else if (error == EADDRNOTAVAIL)
+		snprintf(text, size, "; the host does not have this address now");
 	return text;
 }
 
@@ -313,16 +355,17 @@ int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
 	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	struct address at = { .sa.sa_family = AF_UNSPEC };
 	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;
 
 	*bound = (struct bound){ .sockets = calloc(most, sizeof(*bound->sockets)) };
-	if (bound->sockets != NULL && bind_cover(binding, bound) == 0)
+	if (bound->sockets != NULL && bind_cover(binding, bound, &at) == 0)
 		return 0;
 	error = errno;
-	bind_free(bound);
+	bound_free(bound);
 	faults_add(faults, "cannot listen on %s (%s): %s%s",
-	    endpoint_format_view(&binding->endpoint, uri), binding->name, strerror(error),
+	    format_at(binding, &at, uri), binding->name, strerror(error),
 	    hint(binding, error, text, sizeof(text)));
 	errno = error;
 	return -1;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/listen/bound.h"
 #include "daemon/process/manager.h"
 
 /* --- what a descriptor is --------------------------------------------------------- */
@@ -59,6 +60,7 @@ inherited_new(int first, size_t count, char *const *names, struct faults *faults
 
 	if (inherited == NULL) {
 		faults_add(faults, "%s", strerror(errno));
+		faults_blame(faults, ENOMEM);
 		return NULL;
 	}
 	for (; inherited->count < count; inherited->count++) {
@@ -68,6 +70,7 @@ inherited_new(int first, size_t count, char *const *names, struct faults *faults
 		socket->fd = first + (int)inherited->count;
 		socket->name = strdup(names[inherited->count]);
 		fault = socket->name != NULL ? look_at(socket) : strerror(errno);
+		faults_blame(faults, socket->name != NULL ? 0 : ENOMEM);
 		if (fault != NULL)
 			faults_add(faults, "inherited descriptor %d (%s) %s", socket->fd,
 			    names[inherited->count], fault);
@@ -97,10 +100,12 @@ inherited_take(struct faults *faults)
 	char **names = NULL;
 	int first, count = manager_take_sockets(&first, &names);
 
-	if (count == -1)
+	if (count == -1) {
+		faults_blame(faults, errno);
 		faults_add(faults, "cannot take inherited sockets: %s", strerror(errno));
-	else
+	} else {
 		inherited = inherited_new(first, (size_t)count, names, faults);
+	}
 	for (int i = 0; i < count; i++)
 		free(names[i]);
 	free(names);
@@ -122,6 +127,21 @@ is_served(const struct inherited_socket *socket, const struct config *config)
 		const struct endpoint_view endpoint = config_endpoint(&config->listen[i]);
 
 		if (inherited_belongs(socket, &endpoint))
+			return true;
+	}
+	return false;
+}
+
+/* A listener may be what it is for once an interface is there. */
+static bool
+may_be_served(const struct inherited_socket *socket, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct endpoint_view endpoint = config_endpoint(&config->listen[i]);
+
+		if (protocol_shares_addresses(endpoint.protocol, socket->protocol) &&
+		    endpoint.port == address_port(&socket->address) &&
+		    endpoint_cover(&endpoint).count == 0)
 			return true;
 	}
 	return false;
@@ -157,6 +177,13 @@ add_unserved(const struct inherited_socket *socket, const struct listen_config *
 	    endpoint_format_view(&endpoint, uri));
 }
 
+static void
+add_dead(const struct inherited_socket *socket, struct faults *faults)
+{
+	faults_add(faults, "inherited socket %s (%s): its interface is gone, or was made anew: "
+	    "restart its socket unit", socket->uri, socket->name);
+}
+
 void
 inherited_check(const struct inherited *inherited, const struct config *config,
     struct faults *faults)
@@ -164,8 +191,14 @@ inherited_check(const struct inherited *inherited, const struct config *config,
 	for (size_t i = 0; i < inherited->count; i++) {
 		const struct inherited_socket *socket = &inherited->sockets[i];
 
-		if (!is_served(socket, config))
+		if (!bound_lives(socket->fd))
+			add_dead(socket, faults);
+		else if (!is_served(socket, config))
 			add_unserved(socket, find_namesake(socket, config), faults);
+		else
+			continue;
+		if (!bound_lives(socket->fd) || may_be_served(socket, config))
+			faults_blame(faults, ENODEV);
 	}
 }
 

@@ -48,7 +48,10 @@ struct inherited *inherited_take(struct faults *faults);
 bool inherited_belongs(const struct inherited_socket *socket,
     const struct endpoint_view *endpoint);
 
-/* Adds a fault for each socket that belongs to no listener of `config`: nobody would read it. */
+/*
+ * Adds a fault for each socket that belongs to no listener of `config`: nobody would read it; and
+ * for each that is dead.  Where an interface is missing, it may pass.
+ */
 void inherited_check(const struct inherited *inherited, const struct config *config,
     struct faults *faults);
 

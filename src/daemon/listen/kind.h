@@ -6,6 +6,7 @@
 #define DAEMON_LISTEN_KIND_H
 
 #include "daemon/account/ledger.h"
+#include "daemon/config/config.h"
 #include "daemon/listen/bind.h"
 #include "daemon/listen/context.h"
 #include "daemon/listen/sockets.h"
@@ -17,14 +18,16 @@ struct listener_kind {
 	int (*bind)(const struct binding *binding, struct bound *bound, struct faults *faults);
 
 	/*
-	 * Its service: made for sockets that are bound and a ledger, which both outlive it, NULL
-	 * when memory ran out; freed before it serves, or begun and closed, which frees it.
+	 * The service of a socket: made for one that is bound, and a ledger, which outlives it,
+	 * NULL when memory ran out; freed before it serves, or begun and closed, which frees it.
 	 */
 	void *(*make)(const struct listener_context *context, struct ledger *ledger,
-	    const struct bound *bound);
+	    const struct bound_socket *socket);
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
+	/* Goes on by another configuration of its listener; NULL: it needs nothing of it. */
+	void (*take_config)(void *service, const struct listen_config *config);
 	/* Takes over the access list of its context; NULL: admission asks it each time. */
 	void (*take_acl)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */

@@ -15,17 +15,43 @@ struct listener {
 	const struct listen_config *config;
 	struct bound bound;
 	struct ledger *ledger;
-	void *service; /* the kind's, over the sockets of `bound` */
 };
 
 /* --- life ----------------------------------------------------------------------- */
 
-/* Frees all but the sockets and the service. */
+/* Frees all but the sockets and their services. */
 static void
 dispose(struct listener *listener)
 {
+	bound_free(&listener->bound);
 	ledger_release(listener->ledger);
 	free(listener);
+}
+
+/* Returns false when memory ran out. */
+static bool
+make_services(struct listener *listener, const struct listener_context *context)
+{
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		struct bound_socket *socket = &listener->bound.sockets[i];
+
+		if (!socket->kept)
+			socket->service = listener->kind->make(context, listener->ledger, socket);
+		if (socket->service == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+free_services(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		struct bound_socket *socket = &listener->bound.sockets[i];
+
+		if (!socket->kept && socket->service != NULL)
+			listener->kind->free(socket->service);
+	}
 }
 
 struct listener *
@@ -40,11 +66,10 @@ listener_new(const struct listen_config *config, const struct bound *bound,
 	listener->config = config;
 	listener->bound = *bound;
 	listener->ledger = census_open(context->census, config->name);
-	if (listener->ledger != NULL)
-		listener->service =
-		    listener->kind->make(context, listener->ledger, &listener->bound);
-	if (listener->service != NULL)
+	if (listener->ledger != NULL && make_services(listener, context))
 		return listener;
+	free_services(listener);
+	listener->bound = (struct bound){ 0 };
 	dispose(listener);
 	errno = ENOMEM;
 	return NULL;
@@ -55,34 +80,40 @@ listener_free(struct listener *listener)
 {
 	if (listener == NULL)
 		return;
-	listener->kind->free(listener->service);
-	bind_close(&listener->bound);
+	free_services(listener);
+	bound_close(&listener->bound);
 	dispose(listener);
 }
 
 void
 listener_close(struct listener *listener)
 {
-	listener->kind->close(listener->service);
-	bind_free(&listener->bound);
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->close(listener->bound.sockets[i].service);
 	dispose(listener);
 }
 
 /* --- serving ----------------------------------------------------------------------- */
 
-/* The workers' sockets of one address have one line. */
-static bool
-is_first_of_its_address(const struct bound *bound, size_t i)
+void
+listener_visit(const struct listener *listener, listener_visitor *visit, void *arg)
 {
-	for (size_t before = 0; before < i; before++)
-		if (address_equal(&bound->sockets[before].address, &bound->sockets[i].address))
-			return false;
-	return true;
+	const struct bound *bound = &listener->bound;
+
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound_is_first(bound, i))
+			visit(arg, listener->config->name, listener->config->protocol,
+			    &bound->sockets[i]);
 }
 
 static void
-log_listening(const char *name, const struct bound_socket *socket)
+log_listening(void *arg, const char *name, enum protocol protocol,
+    const struct bound_socket *socket)
 {
+	(void)arg;
+	(void)protocol;
+	if (socket->kept)
+		return;
 	if (socket->inherited != NULL)
 		log_notice("listening on %s (%s), inherited as %s", socket->uri, name,
 		    socket->inherited->name);
@@ -94,30 +125,68 @@ void
 listener_take_config(struct listener *listener, const struct listen_config *config)
 {
 	listener->config = config;
+	if (listener->kind->take_config == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->take_config(listener->bound.sockets[i].service, config);
 }
 
 void
 listener_take_acl(struct listener *listener)
 {
-	if (listener->kind->take_acl != NULL)
-		listener->kind->take_acl(listener->service);
+	if (listener->kind->take_acl == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->take_acl(listener->bound.sockets[i].service);
 }
 
 void
 listener_serve(struct listener *listener)
 {
-	for (size_t i = 0; i < listener->bound.count; i++)
-		if (is_first_of_its_address(&listener->bound, i))
-			log_listening(listener->config->name, &listener->bound.sockets[i]);
+	listener_visit(listener, log_listening, NULL);
 	listener->ledger->carries |= listener->kind->carries;
-	listener->kind->serve(listener->service);
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		if (!listener->bound.sockets[i].kept)
+			listener->kind->serve(listener->bound.sockets[i].service);
+		listener->bound.sockets[i].kept = false;
+	}
+}
+
+/* A socket that was made anew has the same text: it was told just before. */
+static bool
+is_told(const struct bound *bound, const char *uri)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (strcmp(bound->sockets[i].uri, uri) == 0)
+			return true;
+	return false;
+}
+
+void
+listener_leave(struct listener *listener, const struct listener *successor)
+{
+	const struct bound none = { 0 }, *stay = successor != NULL ? &successor->bound : &none;
+
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		const struct bound_socket *socket = &listener->bound.sockets[i];
+
+		if (bound_has_fd(stay, socket->fd))
+			continue;
+		if (bound_is_first(&listener->bound, i) && !is_told(stay, socket->uri))
+			log_notice("no longer listening on %s (%s)", socket->uri,
+			    listener->config->name);
+		listener->kind->close(socket->service);
+	}
+	dispose(listener);
 }
 
 void
 listener_resume(struct listener *listener)
 {
-	if (listener->kind->resume != NULL)
-		listener->kind->resume(listener->service);
+	if (listener->kind->resume == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->resume(listener->bound.sockets[i].service);
 }
 
 /* --- what others may know ------------------------------------------------------------ */
@@ -126,6 +195,22 @@ bool
 listener_is(const struct listener *listener, const struct listen_config *config)
 {
 	return config_is_same_listener(listener->config, config);
+}
+
+bool
+listener_is_written(const struct listener *listener, const struct listen_config *config)
+{
+	return config_is_same_address(listener->config, config);
+}
+
+bool
+listener_means(const struct listener *listener, const struct bound_socket *socket)
+{
+	struct endpoint_view endpoint = config_endpoint(listener->config);
+
+	if (endpoint.port == 0)
+		endpoint.port = address_port(&socket->address);
+	return endpoint_covers(&endpoint, endpoint.protocol, &socket->address, socket->dual_stack);
 }
 
 enum protocol

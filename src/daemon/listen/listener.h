@@ -21,16 +21,23 @@ struct listener;
 struct listener *listener_new(const struct listen_config *config, const struct bound *bound,
     const struct listener_context *context);
 
-/* Closes the sockets at once and frees the listener; before listener_serve(). */
+/* Closes at once the sockets that are its alone and frees it; before listener_serve(). */
 void listener_free(struct listener *listener);
 
-/* Goes on by another configuration, of which listener_is() holds. */
+/* Goes on by another configuration, which has it. */
 void listener_take_config(struct listener *listener, const struct listen_config *config);
 
 /* Takes over the access list of its context. */
 void listener_take_acl(struct listener *listener);
 
-/* Begins to serve, and says where in the log. */
+/* Takes one socket of a listener, for *arg. */
+typedef void listener_visitor(void *arg, const char *name, enum protocol protocol,
+    const struct bound_socket *socket);
+
+/* Calls `visit` for each address that has a socket: those of the workers have one together. */
+void listener_visit(const struct listener *listener, listener_visitor *visit, void *arg);
+
+/* Begins to serve where it did not yet, and says where in the log. */
 void listener_serve(struct listener *listener);
 
 /*
@@ -40,11 +47,23 @@ void listener_serve(struct listener *listener);
  */
 void listener_close(struct listener *listener);
 
+/*
+ * The same on a reload, and says so in the log, but for the sockets that `successor` has, which
+ * go on serving; NULL: there is none.
+ */
+void listener_leave(struct listener *listener, const struct listener *successor);
+
 /* Accepts again, where it had stopped for want of room or of descriptors. */
 void listener_resume(struct listener *listener);
 
-/* True when `config` has this listener: it differs in nothing but what changes in place. */
+/* True when `config` may have this listener: it differs in its address at most. */
 bool listener_is(const struct listener *listener, const struct listen_config *config);
+
+/* True when its address is written as in `config`: it may have another meaning now. */
+bool listener_is_written(const struct listener *listener, const struct listen_config *config);
+
+/* True when `socket`, one of its own, is bound to what its address means now. */
+bool listener_means(const struct listener *listener, const struct bound_socket *socket);
 
 enum protocol listener_protocol(const struct listener *listener);
 const struct bound *listener_sockets(const struct listener *listener);

@@ -11,6 +11,7 @@ struct listeners;
 
 struct listeners_change {
 	size_t added, removed, kept;
+	size_t renewed; /* have other sockets, all or some, for the same address */
 };
 
 /* Returns a set without listeners, or NULL; listeners_free() after listeners_close(). */
@@ -18,8 +19,10 @@ struct listeners *listeners_new(const struct listener_context *context);
 void listeners_free(struct listeners *listeners);
 
 /*
- * Binds what `config` has and the set has not; those that did not change keep
- * their sockets.  Returns 0, or -1 with the faults told and nothing changed.
+ * Binds what `config` has and the set has not.  A socket stays where its listener, by whatever
+ * address, still means what it is bound to, and it lives.  A listener that is written as before
+ * stays as it is where what its address means now cannot be had: that is a warning in the log.
+ * Returns 0, or -1 with the faults told and nothing changed.
  * After 0 the caller ends it by listeners_commit() or listeners_roll_back().
  */
 int listeners_prepare(struct listeners *listeners, const struct config *config,
@@ -46,5 +49,8 @@ void listeners_close(struct listeners *listeners);
 void listeners_resume(struct listeners *listeners);
 
 size_t listeners_count(const struct listeners *listeners);
+
+/* listener_visit() of each, in the order of the configuration. */
+void listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg);
 
 #endif

@@ -152,18 +152,17 @@ judge(struct preamble *preamble, size_t came)
 		refuse(preamble, reason_of(verdict));
 }
 
+/* Takes what is there; the preamble may end. */
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+look(struct preamble *preamble)
 {
-	struct preamble *preamble = arg;
 	uint8_t *scratch = preamble->preambles->scratch;
 	ssize_t came;
 
-	(void)what;
 	if (preamble->held_size > 0)
 		memcpy(scratch, preamble->held, preamble->held_size);
-	came = recv(fd, scratch + preamble->held_size, PROXY_HEADER_MOST - preamble->held_size,
-	    MSG_PEEK);
+	came = recv(fd_of(preamble), scratch + preamble->held_size,
+	    PROXY_HEADER_MOST - preamble->held_size, MSG_PEEK);
 	if (came > 0)
 		judge(preamble, (size_t)came);
 	else if (came == 0)
@@ -171,6 +170,14 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		    : REFUSE_PREAMBLE_EMPTY);
 	else if (errno != EAGAIN && errno != EINTR)
 		refuse(preamble, REFUSE_PREAMBLE_CUT);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	look(arg);
 }
 
 /* --- life ------------------------------------------------------------------------- */
@@ -213,8 +220,11 @@ preambles_drain(struct preambles *preambles)
 {
 	struct preamble *first;
 
-	while ((first = TAILQ_FIRST(&preambles->waiting)) != NULL)
-		refuse(first, REFUSE_DRAIN);
+	while ((first = TAILQ_FIRST(&preambles->waiting)) != NULL) {
+		look(first);
+		if (first == TAILQ_FIRST(&preambles->waiting))
+			refuse(first, REFUSE_DRAIN);
+	}
 }
 
 void

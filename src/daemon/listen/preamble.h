@@ -37,7 +37,7 @@ void preambles_set_timeout(struct preambles *preambles, int64_t timeout);
 void preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
     const struct address *proxy);
 
-/* A drain begins: who has not said yet whose it is, has nothing to lose. */
+/* A drain begins: whose header is there is admitted, and the others have nothing to lose. */
 void preambles_drain(struct preambles *preambles);
 
 /* How many are waited for. */

@@ -66,6 +66,10 @@ status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE
 {
 	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 0;
 
+	if (open == 0) {
+		snprintf(text, STATUS_LINE_SIZE, "stopping");
+		return text;
+	}
 	snprintf(text, STATUS_LINE_SIZE, "draining %llu connection%s, for at most %lld second%s",
 	    (unsigned long long)open, plural(open), (long long)seconds, plural((uint64_t)seconds));
 	return text;

@@ -25,7 +25,7 @@ struct status_line {
  */
 const char *status_line_format(const struct status_line *status, char text[STATUS_LINE_SIZE]);
 
-/* The same in a drain: `open` connections are left, for at most `left` ms. */
+/* The same in a drain: `open` connections are left, for at most `left` ms; without, it stops. */
 const char *status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE]);
 
 /* Writes "999 ", "1.2 k" or "34 M", rounded down, to `text` and returns it: a unit may follow. */

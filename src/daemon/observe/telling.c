@@ -31,6 +31,20 @@ tell_refusals(const char *listener, const char *reason, const struct vote *vote)
 		    count);
 }
 
+static void
+tell_drops(const char *listener, const char *reason, const struct vote *vote)
+{
+	const unsigned long long count = vote->total;
+	char source[SOURCE_NAME_TEXT_SIZE];
+
+	if (vote->lead > 0)
+		log_notice("datagrams dropped: listener=%s reason=%s count=%llu source=%s", listener,
+		    reason, count, source_name_format(vote->leader, source));
+	else
+		log_notice("datagrams dropped: listener=%s reason=%s count=%llu", listener, reason,
+		    count);
+}
+
 /* Returns true where it is due, and then in *told.  What is due later has the timer set. */
 static bool
 settle(struct telling *telling, struct untold *untold, struct vote *told)
@@ -51,6 +65,9 @@ tell(void *arg, struct ledger *ledger)
 	for (enum refuse_reason reason = 0; reason < REFUSE_REASON_COUNT; reason++)
 		if (settle(telling, &ledger->refusals[reason], &told))
 			tell_refusals(ledger->name, refuse_reason_name(reason), &told);
+	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
+		if (settle(telling, &ledger->drops[reason], &told))
+			tell_drops(ledger->name, drop_reason_names[reason], &told);
 }
 
 /* Where the kernel lacks memory for the timer, the next that is untold has it set. */

@@ -1,7 +1,7 @@
 /*
- * Tells the log of what has no line for each, refused connections: by listener
- * and reason a line in LOG_LIMIT_PERIOD, with how many they were and the source that had most of
- * them.  While nothing is untold no timer runs.
+ * Tells the log of what has no line for each, refused connections and dropped datagrams: by
+ * listener and reason a line in LOG_LIMIT_PERIOD, with how many they were and the source that had
+ * most of them.  While nothing is untold no timer runs.
  */
 #ifndef DAEMON_OBSERVE_TELLING_H
 #define DAEMON_OBSERVE_TELLING_H

@@ -82,7 +82,8 @@ descriptors_make_room(bool for_select, const struct descriptors_need *need)
 		return need->connections;
 	room = limit.rlim_cur > own ? (size_t)(limit.rlim_cur - own) : 1;
 	log_warning("%s has room for %llu descriptors: at most %zu connections, "
-	    "limits.connections asks for %zu", for_select ? "select()" : "RLIMIT_NOFILE",
+	    "limits.connections asks for %zu",
+	    for_select && limit.rlim_cur == FD_SETSIZE ? "select()" : "RLIMIT_NOFILE",
 	    (unsigned long long)limit.rlim_cur, room, need->connections);
 	return room;
 }

@@ -61,7 +61,7 @@ void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0xf;
+	conn->state = (uint8_t)state & 0x1f;
 	conn->active = (uint32_t)clock_ms();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
@@ -234,18 +234,6 @@ const struct conn_via *
 conn_via(const struct conn *conn)
 {
 	return conn->proxied ? (const struct conn_via *)(const void *)(conn + 1) : NULL;
-}
-
-void
-conn_set_counted(struct conn *conn, bool counted)
-{
-	conn->counted = counted;
-}
-
-bool
-conn_is_counted(const struct conn *conn)
-{
-	return conn->counted;
 }
 
 enum close_reason

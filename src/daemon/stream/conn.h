@@ -67,10 +67,6 @@ const struct address *conn_peer(const struct conn *conn);
 /* By whom it came, or NULL. */
 const struct conn_via *conn_via(const struct conn *conn);
 
-/* A mark that the control thread leaves for itself: the books of sources have it. */
-void conn_set_counted(struct conn *conn, bool counted);
-bool conn_is_counted(const struct conn *conn);
-
 enum conn_state conn_state(const struct conn *conn);
 struct branch *conn_branch(const struct conn *conn);
 /* Valid once it was closed. */

@@ -33,9 +33,8 @@ struct conn {
 	uint32_t active;        /* clock_ms(), modulo 49 days */
 	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
-	uint8_t counted : 1;    /* the control thread's mark */
-	uint8_t state : 4;      /* enum conn_state */
 	uint8_t proxied : 1;    /* a struct conn_via follows it */
+	uint8_t state : 5;      /* enum conn_state */
 	uint8_t bulk : 1;       /* its event is: loop_prioritize() */
 	uint8_t grows : 1;      /* its receive buffer is no longer held */
 	uint8_t stalled : 1;    /* counted in crowd->stalled */

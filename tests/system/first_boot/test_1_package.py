@@ -38,9 +38,10 @@ def test_the_version_is_that_of_the_package():
     assert run("echod-client", "-V").split()[1].rstrip(",") == package
 
 
-def test_the_completion_is_where_bash_looks_for_it():
-    file = "/usr/share/bash-completion/completions/echod-client"
-    assert "echod-client" in run("bash", "-c", f". {file}; complete -p echod-client")
+@pytest.mark.parametrize("name", ["echod", "echod-client"])
+def test_the_completion_is_where_bash_looks_for_it(name):
+    file = f"/usr/share/bash-completion/completions/{name}"
+    assert name in run("bash", "-c", f". {file}; complete -p {name}")
 
 
 def test_the_package_depends_on_the_mended_libevent():
@@ -50,7 +51,7 @@ def test_the_package_depends_on_the_mended_libevent():
 
 
 def test_an_upgrade_keeps_the_configuration_and_restarts_the_service(service):
-    machine.edit(r"drain_timeout = 30", "drain_timeout = 31")
+    machine.add("drain_timeout = 31\n")
     changed = machine.CONFIGURATION.read_text()
     before = show("MainPID")
     run("dpkg", "-i", *machine.PACKAGES)

@@ -44,7 +44,7 @@ def test_the_journal_has_the_line_with_its_priority(journal, cause, message, pri
         systemctl("restart", "echod")
     elif cause == "fault":
         machine.add("nonsense\n")
-        systemctl("reload", "echod")
+        systemctl("reload", "echod", status=1)
     else:
         with peers.connect() as peer:
             peers.echo(peer)

@@ -1,7 +1,9 @@
 """systemctl reload: good and bad, once and many times under load."""
 
+import gzip
 import itertools
 import os
+import pathlib
 import socket
 
 import pytest
@@ -13,6 +15,7 @@ from machine import eventually, run, show, systemctl
 pytestmark = pytest.mark.usefixtures("service")
 
 COUNT = int(os.environ["RELOADS"])
+MANUAL = pathlib.Path("/usr/share/man/man8/echod.8.gz")
 
 
 def test_a_reload_takes_an_edit(journal):
@@ -29,13 +32,13 @@ def test_a_reload_takes_an_edit(journal):
 
 def test_a_broken_edit_changes_nothing_and_status_says_why(journal):
     with peers.connect() as peer:
-        machine.edit(r"idle_timeout = \d+", "idle_timeout = never")
+        machine.add("limits { idle_timeout = never }\n")
         line = next(
             number
             for number, text in enumerate(machine.CONFIGURATION.read_text().splitlines(), 1)
             if "never" in text
         )
-        systemctl("reload", "echod", status=None)
+        systemctl("reload", "echod", status=1)
         journal.next("^reload failed")
         peers.echo(peer)
         peers.prove()
@@ -55,28 +58,93 @@ def taken_port():
         yield
 
 
+FAULTS = {
+    "name": lambda file: file.write_text("nonsense\n"),
+    "value": lambda file: file.write_text("drain_timeout = never\nlisten echo { port = 7 }\n"),
+    "syntax": lambda file: file.write_text("listen {\n"),
+    "user": lambda file: file.write_text('user = "nobody-at-all"\nlisten echo { port = 7 }\n'),
+    "without a listener": lambda file: file.write_text(""),
+    "missing": lambda file: file.unlink(),
+    "unreadable": lambda file: file.chmod(0),
+}
+
+
+@pytest.fixture
+def another_file(service):
+    """What is done to the configuration's file itself is undone."""
+    yield machine.CONFIGURATION
+    machine.CONFIGURATION.touch()
+    machine.CONFIGURATION.chmod(0o644)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_whoever_reloads_a_fault_is_told(another_file, fault):
+    pid = machine.main_pid()
+    fault(another_file)
+    systemctl("reload", "echod", status=1)
+    eventually(lambda: "reload failed" in show("StatusText"), "the status tells of the fault")
+    assert (show("ActiveState"), machine.main_pid()) == ("active", pid)
+    another_file.touch()
+    another_file.chmod(0o644)
+    another_file.write_text(machine.SHIPPED.read_text())
+    systemctl("reload", "echod")
+    eventually(lambda: "reload failed" not in show("StatusText"), "the status tells of the cure")
+
+
+def test_what_only_the_daemon_finds_is_told_by_its_status(taken_port):
+    machine.add('listen taken { address = "127.0.0.1" port = 10008 }\n')
+    systemctl("reload", "echod")
+    eventually(lambda: "Address already in use" in show("StatusText"), "the status tells why")
+
+
+def test_a_drop_in_as_the_manual_has_it_looks_with_its_own_options(service):
+    """Without its option the file has no listener: the look with other ones would fail."""
+    manual = gzip.decompress(MANUAL.read_bytes()).decode()
+    text = manual.split("changes this look as well:")[1].split(".Ed")[0].partition("\n[")[2]
+    assert text.count("-o workers=1") == 2
+    machine.drop_in("[" + text.replace("-o workers=1", "-l tcp://localhost:10007"))
+    machine.CONFIGURATION.write_text("")
+    systemctl("restart", "echod")
+    systemctl("reload", "echod")
+    with peers.connect(10007) as peer:
+        peers.echo(peer)
+    machine.add("nonsense\n")
+    systemctl("reload", "echod", status=1)
+
+
+def test_with_least_privileges_too(socket_unit):
+    machine.drop_in(machine.LEAST_PRIVILEGE.read_text())
+    systemctl("restart", "echod")
+    systemctl("reload", "echod")
+    machine.add("nonsense\n")
+    systemctl("reload", "echod", status=1)
+    peers.prove()
+
+
 def test_many_reloads_under_load_lose_nothing(journal, taken_port):
     """Every second one is bad. 200 peers a second connect, and a stream is compared."""
-    machine.edit(r'level = "info"', 'level = "notice"')  # or journald suppresses lines
+    machine.add('log { level = "notice" }\n')  # or journald suppresses lines
     plain = machine.CONFIGURATION.read_text()
     good = (
-        plain.replace("idle_timeout = 600", "idle_timeout = 60"),
+        plain + "limits { idle_timeout = 60 }\n",
         plain + 'listen more { address = "localhost" port = 10007 }\n',
-        plain.replace("connections = 10000", "connections = 9999"),
+        plain + "limits { connections = 9999 }\n",
         plain,
     )
     bad = (
         plain + "nonsense\n",
-        plain.replace("idle_timeout = 600", "idle_timeout = never"),
+        plain + "limits { idle_timeout = never }\n",
         plain + 'listen taken { address = "127.0.0.1" port = 10008 }\n',
         plain[: len(plain) // 2],
     )
+    # The port that is taken is no fault of the file: of that one only the daemon knows.
+    statuses = itertools.cycle(int(i % 2 == 1 and i != 5) for i in range(8))
     texts = itertools.cycle(text for pair in zip(good, bad) for text in pair)
     pid = machine.main_pid()
     with peers.Stream() as stream, peers.Crowd() as crowd:
         for number in range(COUNT):
             machine.CONFIGURATION.write_text(next(texts))
-            systemctl("reload", "echod", status=None)
+            systemctl("reload", "echod", status=next(statuses))
             # Each is done before the next begins: by the status, which every one changes.
             eventually(
                 lambda: ("reload failed" in show("StatusText")) == (number % 2 == 1),

@@ -50,8 +50,7 @@ def test_a_bad_configuration_does_not_start_it_without_end(only_socket):
 
 def test_least_privileges_suffice_with_the_sockets_passed(only_socket):
     """The drop-in of the package's documentation, in place of the tests' own."""
-    text = open("/usr/share/doc/echod/least-privilege.conf").read()
-    machine.drop_in(text)
+    machine.drop_in(machine.LEAST_PRIVILEGE.read_text())
     peers.prove()
     fields = machine.process_fields()
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0

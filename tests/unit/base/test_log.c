@@ -96,6 +96,8 @@ START_TEST(json_lines)
 	log_open(&settings);
 	log_info("opened: peer=%s number=%d", "a b", 7);
 	log_warning("plain");
+	log_numbers(LOG_NOTICE, "summary", "opened=3 sent=0");
+	log_numbers(LOG_DEBUG, "summary", "opened=4");
 	log_stop();
 	settings.format = LOG_FORMAT_TEXT;
 	log_open(&settings);
@@ -105,6 +107,8 @@ START_TEST(json_lines)
 	assert_matches(text, "^[{]\"time\":\"20[0-9T:.-]+Z\",\"level\":\"info\","
 	    "\"message\":\"opened\",\"peer\":\"a b\",\"number\":7[}]\n"
 	    "[{]\"time\":\"20[0-9T:.-]+Z\",\"level\":\"warning\",\"message\":\"plain\"[}]\n"
+	    "[{]\"time\":\"20[0-9T:.-]+Z\",\"level\":\"notice\","
+	    "\"message\":\"summary\",\"opened\":3,\"sent\":0[}]\n"
 	    STAMP "info: closed: peer=a b\n$");
 }
 END_TEST

@@ -220,6 +220,11 @@ static const struct {
 	{ { PROTOCOL_TCP, "127.0.0.1", 7 }, { PROTOCOL_TCP, "127.0.0.1", 7 }, true },
 	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "fe80::1%not-there", 7 }, true },
 	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "fe80::1%nor-this", 7 }, false },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "*", 7 }, true },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "::", 7 }, true },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "0.0.0.0", 7 }, false },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "localhost", 7 }, false },
+	{ { PROTOCOL_TCP, "fe80::1%not-there", 7 }, { PROTOCOL_TCP, "*", 8 }, false },
 };
 
 START_TEST(overlaps)

@@ -104,7 +104,10 @@ count_writable(void *arg)
 	channel_want_write(channel, false);
 }
 
-static const struct channel_user user = { count_readable, count_writable };
+static const struct channel_user user = {
+	.readable = count_readable,
+	.writable = count_writable,
+};
 
 static void
 wait_readable(void)

@@ -59,14 +59,66 @@ leave(const char *text, int64_t now)
 
 /* --- limits ----------------------------------------------------------------------------- */
 
-START_TEST(no_limits_no_books)
+START_TEST(no_limits)
 {
-	for (uint32_t i = 0; i < 1000; i++) {
-		const struct address peer = ipv4(i);
-
-		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_UNLIMITED);
-	}
+	for (uint32_t i = 0; i < 1000; i++)
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_uint_eq(sources_count(sources), 1);
+	/* A limit that comes later knows them all. */
+	sources_set_limits(sources, 1000, 0);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FULL);
+	for (uint32_t i = 0; i < 1000; i++)
+		leave("192.0.2.1", START);
 	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
+START_TEST(a_loopback_address_may_have_as_many_as_it_likes)
+{
+	static const char *const loopback[] = { "127.0.0.1", "127.255.255.255", "::1",
+		"::ffff:127.0.0.1" };
+	static const char *const others[] = { "126.255.255.255", "128.0.0.0", "::2",
+		"::ffff:128.0.0.1", "fe80::1" };
+
+	sources_set_limits(sources, 2, 0);
+	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+		for (int n = 0; n < 1000; n++)
+			ck_assert_int_eq(enter(loopback[i], START), SOURCE_ENTERED);
+	sources_set_limits(sources, 1, 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (i != 2) /* of the /64 of ::1 */
+			ck_assert_int_eq(enter(others[i], START), SOURCE_ENTERED);
+		ck_assert_int_eq(enter(others[i], START), SOURCE_FULL);
+	}
+	/* What it has limits how fast it opens them. */
+	sources_set_limits(sources, 1, 5);
+	for (int n = 0; n < 5; n++)
+		ck_assert_int_eq(enter("127.0.0.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("127.0.0.1", START), SOURCE_FAST);
+}
+END_TEST
+
+START_TEST(who_has_most)
+{
+	struct source_name most;
+	char text[SOURCE_NAME_TEXT_SIZE];
+
+	ck_assert_uint_eq(sources_find_most(sources, &most), 0);
+	for (uint32_t i = 0; i < 500; i++) {
+		const struct address peer = ipv4(0xc0000200 + i);
+
+		ck_assert_int_eq(sources_enter(sources, &peer, START), SOURCE_ENTERED);
+	}
+	for (int n = 0; n < 3; n++)
+		enter("2001:db8::1", START);
+	enter("127.0.0.1", START);
+	enter("127.0.0.1", START);
+	ck_assert_uint_eq(sources_find_most(sources, &most), 3);
+	ck_assert_str_eq(source_name_format(most, text), "2001:db8::/64");
+	leave("2001:db8::2", START);
+	leave("2001:db8::2", START);
+	ck_assert_uint_eq(sources_find_most(sources, &most), 2);
+	ck_assert_str_eq(source_name_format(most, text), "127.0.0.1");
 }
 END_TEST
 
@@ -143,9 +195,8 @@ START_TEST(new_limits_hold_at_once)
 	sources_set_limits(sources, 0, 2);
 	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FAST);
 	sources_set_limits(sources, 0, 0);
-	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_UNLIMITED);
-	/* Those in the books leave them all the same. */
-	for (int i = 0; i < 6; i++)
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	for (int i = 0; i < 7; i++)
 		leave("192.0.2.1", START);
 	ck_assert_uint_eq(sources_count(sources), 0);
 }
@@ -163,7 +214,7 @@ START_TEST(a_source_is_a_64_of_ipv6)
 	ck_assert_int_eq(enter("2001:db8:0:1:ffff:ffff:ffff:ffff", START), SOURCE_FULL);
 	ck_assert_int_eq(enter("2001:db8:0:2::1", START), SOURCE_ENTERED);
 	/* The same bits are another source in the other family. */
-	ck_assert_int_eq(enter("::1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("::2", START), SOURCE_ENTERED);
 	ck_assert_int_eq(enter("0.0.0.0", START), SOURCE_ENTERED);
 	/* What a listener of both gives for IPv4 is not all one /64. */
 	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
@@ -268,7 +319,9 @@ END_TEST
 static void
 add_tests(TCase *tcase)
 {
-	tcase_add_test(tcase, no_limits_no_books);
+	tcase_add_test(tcase, no_limits);
+	tcase_add_test(tcase, a_loopback_address_may_have_as_many_as_it_likes);
+	tcase_add_test(tcase, who_has_most);
 	tcase_add_test(tcase, connections);
 	tcase_add_test(tcase, rate);
 	tcase_add_test(tcase, every_rate_has_its_burst);

@@ -248,7 +248,7 @@ START_TEST(unreadable)
 	write_file(GOOD);
 	ck_assert_int_eq(chmod(path, 0), 0);
 	if (geteuid() != 0) {
-		assert_file_faults("FILE: Permission denied\n");
+		assert_file_faults("FILE: Permission denied: uid ...\n");
 		return;
 	}
 	/* Root reads everything: someone else has to try. */
@@ -256,7 +256,7 @@ START_TEST(unreadable)
 	if (child == 0) {
 		if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
 			_exit(EXIT_FAILURE);
-		assert_file_faults("FILE: Permission denied\n");
+		assert_file_faults("FILE: Permission denied: uid ...\n");
 		_exit(EXIT_SUCCESS);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -272,7 +272,7 @@ START_TEST(missing)
 
 	assert_faults(&source, "FILE: No such file or directory\n");
 	source.may_be_missing = true;
-	assert_faults(&source, "FILE: No such file or directory\n");
+	assert_faults(&source, "FILE: No such file or directory: write it, or give -l URI\n");
 	source.listen = &uri;
 	source.listen_count = 1;
 	config = load_good(&source);
@@ -389,6 +389,38 @@ START_TEST(long_lists)
 }
 END_TEST
 
+/* What is unknown is found in one pass, however much there is of it, and counted. */
+START_TEST(files_of_another_program)
+{
+	static const struct {
+		const char *line;
+		const char *first, *count;
+	} all[] = {
+		{ "colour = red\n", "FILE:1: unknown option \"colour\"", "and 80558 more\n" },
+		{ "a{}", "FILE:1: unknown option \"a\"", "and 349420 more\n" },
+		{ "}", "FILE:1: unexpected \"}\"", "and 1048460 more\n" },
+		{ "a={b,c ", "FILE:1: this list has no end", "more\n" },
+		{ "a{", "FILE:1: unknown option \"a\"", "no end: \"}\" is missing\n" },
+		{ "a = * ", "FILE:1: unexpected \"*\"", "and 174660 more\n" },
+		{ "log { b = 1\n", "FILE:1: unknown option \"b\" in log", "more\n" },
+		{ "workers 5\n", "FILE:1: \"=\" is missing after workers", "and 104756 more\n" },
+	};
+	const struct config_source source = { .path = path };
+	const size_t length = strlen(all[_i].line), room = MEBIBYTE - 16;
+	char *text = malloc(MEBIBYTE), *told;
+	size_t size;
+
+	for (size = 0; size + length <= room; size += length)
+		memcpy(text + size, all[_i].line, length);
+	write_bytes(text, size);
+	ck_assert_ptr_null(load(&source, &told));
+	ck_assert_msg(strncmp(told, all[_i].first, strlen(all[_i].first)) == 0, "%.200s", told);
+	ck_assert_msg(strstr(told, all[_i].count) != NULL, "%s", strrchr(told, ':'));
+	free(told);
+	free(text);
+}
+END_TEST
+
 /* libconfuse's lexer is global: a file that left it inside a string would spoil the next. */
 START_TEST(faults_do_not_last)
 {
@@ -462,6 +494,7 @@ add_files(TCase *tcase)
 	tcase_add_loop_test(tcase, random_bytes, 0, 6);
 	tcase_add_test(tcase, random_words);
 	tcase_add_test(tcase, long_lists);
+	tcase_add_loop_test(tcase, files_of_another_program, 0, 8);
 	tcase_add_test(tcase, faults_do_not_last);
 	tcase_add_test(tcase, no_descriptor_leaks);
 }

@@ -47,6 +47,7 @@ START_TEST(strings_in_a_file)
 	static char strings[STRINGS][VALUE_STRING_MAX + 1];
 	const struct option_row *row = option_find("", "user");
 	struct faults *faults = faults_new();
+	const struct config_source source = { .path = path };
 	struct config_file file = { .entry_count = 0 };
 	char text[VALUE_TEXT_SIZE];
 
@@ -59,7 +60,7 @@ START_TEST(strings_in_a_file)
 			fprintf(out, "user = %s\n", format_string(row, strings[i], text));
 		}
 		ck_assert_int_eq(fclose(out), 0);
-		config_file_read(&file, path, false, faults);
+		config_file_read(&file, &source, faults);
 		ck_assert_msg(faults_count(faults) == 0, "seed %d: %s", _i, faults_get(faults, 0));
 		ck_assert_uint_eq(file.entry_count, STRINGS);
 		for (int i = 0; i < STRINGS; i++)
@@ -74,7 +75,7 @@ END_TEST
 START_TEST(strings_of_the_command_line)
 {
 	const struct option_row *row = option_find("", "user");
-	const struct place place = { "-o user", 0 };
+	const struct place place = { .name = "-o user" };
 	struct faults *faults = faults_new();
 	char string[VALUE_STRING_MAX + 1], text[VALUE_TEXT_SIZE];
 	struct config_entry entry;

@@ -7,6 +7,7 @@
 #include "daemon/config/list_text.h"
 #include "daemon/config/options.h"
 #include "daemon/config/scan.h"
+#include "daemon/config/statements.h"
 #include "daemon/config/value.h"
 #include "net/lists.h"
 #include "net/prefix.h"
@@ -238,44 +239,58 @@ END_TEST
 
 /* --- what libconfuse sees of them ------------------------------------------------------- */
 
+static const struct place place = { .name = "FILE", .line = 1 };
+
 START_TEST(scan)
 {
-	char file[] = "a = {}\nb /* = { */ = # {\n { x, # y }\n\"}\" }\n"
-	              "c += {z}d = 1 listen l { e = {\n} }";
-	static const char seen[] = "a = 0 \nb           =    \n 0         \n     \nc += 0  d = 1"
-	                           " listen l { e = 0\n  }";
+	char file[] = "workers = {}\naccess { deny /* = { */ = # {\n { x, # y }\n\"}\" } }\n"
+	              "x = {z} user = 1 access { y = {} allow = {\n} }";
+	static const char seen[] = "workers = 0 \naccess { deny           =    \n 0         \n      }\n"
+	                           "        user = 1 access {        allow = 0\n  }";
+	struct faults *faults = faults_new();
+	struct config_statements statements;
 	struct config_scan found;
 
-	ck_assert(config_scan(file, strlen(file), &found));
-	ck_assert_str_eq(file, seen);
-	ck_assert_uint_eq(found.list_count, 4);
+	ck_assert(config_scan(file, strlen(file), place, faults, &found));
+	ck_assert(config_statements_read(file, &found, "FILE", faults, &statements));
+	ck_assert_uint_eq(statements.size, strlen(seen));
+	ck_assert_int_eq(memcmp(statements.text, seen, statements.size), 0);
+	ck_assert_uint_eq(found.list_count, 5);
 	ck_assert_str_eq(found.lists[0].text, "{}");
+	ck_assert_uint_eq(found.lists[0].assignment, 1);
 	ck_assert_str_eq(found.lists[1].text, "{ x,      \n\"}\" }");
 	ck_assert_int_eq(found.lists[1].line, 3);
 	ck_assert_uint_eq(found.lists[1].assignment, 2);
-	ck_assert_uint_eq(found.lists[2].assignment, 3);
-	ck_assert_str_eq(found.lists[3].text, "{\n}");
-	ck_assert_int_eq(found.lists[3].line, 5);
-	ck_assert_uint_eq(found.lists[3].assignment, 5);
-	ck_assert_uint_eq(found.section_count, 1);
+	ck_assert_uint_eq(found.lists[2].assignment, 0);
+	ck_assert_uint_eq(found.lists[3].assignment, 0);
+	ck_assert_str_eq(found.lists[4].text, "{\n}");
+	ck_assert_int_eq(found.lists[4].line, 5);
+	ck_assert_uint_eq(found.lists[4].assignment, 4);
+	ck_assert_uint_eq(statements.section_count, 2);
+	ck_assert(statements.sections[0].whole && !statements.sections[1].whole);
+	config_statements_free(&statements);
 	config_scan_free(&found);
+	faults_free(faults);
 }
 END_TEST
 
 START_TEST(open_list)
 {
-	static const char *const endings[] = { "", "x, ", "x\nb = 5", "b {\n}", "\"}\"" };
+	static const char *const endings[] = { "", "x, ", "x, b {\n}", "\"}\"" };
 	char file[64];
 
 	for (int i = 0; i < COUNT(endings); i++) {
+		struct faults *faults = faults_new();
 		struct config_scan found;
 
 		snprintf(file, sizeof(file), "\na = { %s", endings[i]);
-		ck_assert(!config_scan(file, strlen(file), &found));
-		ck_assert_int_eq(found.fault_line, 2);
+		ck_assert(!config_scan(file, strlen(file), place, faults, &found));
+		ck_assert(found.cut);
 		ck_assert_uint_eq(found.good, strlen("\na = "));
-		ck_assert_ptr_nonnull(strstr(found.fault, "this list has no end"));
+		ck_assert_uint_eq(faults_count(faults), 1);
+		ck_assert_ptr_nonnull(strstr(faults_get(faults, 0), "FILE:2: this list has no end"));
 		config_scan_free(&found);
+		faults_free(faults);
 	}
 }
 END_TEST

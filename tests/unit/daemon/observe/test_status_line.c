@@ -78,8 +78,9 @@ START_TEST(a_drain)
 	    "draining 412 connections, for at most 30 seconds");
 	ck_assert_str_eq(status_line_format_drain(1, 1000, text),
 	    "draining 1 connection, for at most 1 second");
-	ck_assert_str_eq(status_line_format_drain(0, -1, text),
-	    "draining 0 connections, for at most 0 seconds");
+	ck_assert_str_eq(status_line_format_drain(2, -1, text),
+	    "draining 2 connections, for at most 0 seconds");
+	ck_assert_str_eq(status_line_format_drain(0, 29001, text), "stopping");
 }
 END_TEST
 

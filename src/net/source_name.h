@@ -3,8 +3,8 @@
  * of which one host may use.  Link-local addresses have one /64 in common, so it is their
  * other half that counts.
  */
-#ifndef DAEMON_ACCESS_SOURCE_NAME_H
-#define DAEMON_ACCESS_SOURCE_NAME_H
+#ifndef NET_SOURCE_NAME_H
+#define NET_SOURCE_NAME_H
 
 #include <stdbool.h>
 #include <stdint.h>

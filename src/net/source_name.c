@@ -1,5 +1,5 @@
 /* What counts as one source: see source_name.h. */
-#include "daemon/access/source_name.h"
+#include "net/source_name.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The source that had most: it leads, in whatever order and however many votes are added up. */
-#include "daemon/access/vote.h"
+#include "daemon/account/vote.h"
 
 #include "net/address.h"
 #include "random.h"

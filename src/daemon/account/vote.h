@@ -3,12 +3,12 @@
  * bytes however many take part, and whose results can be added up.  Where one source had more than
  * half of it, that one leads.
  */
-#ifndef DAEMON_ACCESS_VOTE_H
-#define DAEMON_ACCESS_VOTE_H
+#ifndef DAEMON_ACCOUNT_VOTE_H
+#define DAEMON_ACCOUNT_VOTE_H
 
 #include <stdint.h>
 
-#include "daemon/access/source_name.h"
+#include "net/source_name.h"
 
 /* All zero: nothing happened yet. */
 struct vote {

@@ -1,5 +1,5 @@
 /* Who had most: see vote.h. */
-#include "daemon/access/vote.h"
+#include "daemon/account/vote.h"
 
 /* Each vote for another one takes one of the lead. */
 static void

@@ -1,0 +1,74 @@
+/* What a run of ping is made of, for its files alone. */
+#ifndef CLIENT_PING_PING_INTERNAL_H
+#define CLIENT_PING_PING_INTERNAL_H
+
+#include "client/measure/outage.h"
+#include "client/ping/ping_options.h"
+#include "client/ping/ping_report.h"
+#include "client/transport/reach.h"
+
+struct ping {
+	struct ping_options options;
+	struct judge *judge;
+	struct channel *channel;
+	struct reach *reach;
+	struct outage outage;
+	char peer[ADDRESS_TEXT_SIZE];
+	struct event_base *base;
+	struct event *send_timer, *wait_timer, *silence_timer, *deadline_timer;
+	struct event *interrupt, *quit;
+	int64_t started, next_send; /* timing_now() */
+	size_t unsent;  /* bytes of the last message that the socket did not take */
+	size_t partial; /* bytes of a reply that have come: streams */
+	int trouble;    /* the errno that was told last: what goes on is told once */
+	char *fault;    /* the same of why it could not connect again, NULL: nothing was told */
+	char stranger[ADDRESS_TEXT_SIZE]; /* who was told last */
+	bool told_stranger; /* since the last message was sent */
+	bool renewed;   /* the last message was given another socket */
+	bool refused;   /* nobody listens for datagrams */
+	bool lost;      /* a connection ended early */
+	bool blocked;   /* the peer took no more bytes when that was last told */
+	bool unreached; /* nobody was, and it was told why */
+	bool ended;
+	enum ending end;
+	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
+};
+
+static inline bool
+ping_is_stream(const struct ping *ping)
+{
+	return channel_is_stream(&ping->options.common.wish);
+}
+
+/* --- ping.c --------------------------------------------------------------------------- */
+
+/* Tells what is wrong with datagrams, once for as long as it is the same. */
+void ping_tell_trouble(struct ping *ping, int error);
+
+/*
+ * Receives what had come by `until`, and a few things more; nothing where the channel is not
+ * open.
+ */
+void ping_receive_until(struct ping *ping, int64_t until);
+
+/* Sends a message, or what is left of the last one: `arg` is a struct ping. */
+void ping_send_message(struct ping *ping);
+void ping_send_rest(void *arg);
+
+/* --- way.c ---------------------------------------------------------------------------- */
+
+/* The peer was heard at `now`, whatever it said. */
+void ping_hear(struct ping *ping, int64_t now);
+
+/* Something was sent: if nothing comes, that is looked at when the time is over. */
+void ping_watch_silence(struct ping *ping);
+void ping_on_silence(evutil_socket_t fd, short what, void *arg);
+
+/*
+ * Begins to connect again, or makes another socket for datagrams.  Of a connection the next
+ * message goes out when it is there; of datagrams the last one, which is missing where there is
+ * no way.
+ */
+void ping_reconnect(struct ping *ping);
+
+#endif

@@ -1,0 +1,123 @@
+/* The sockets of a listener as values: see bound.h. */
+#include "daemon/listen/bound.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The socket itself is asked: its network may be another one than that of the process. */
+bool
+bound_lives(int fd)
+{
+	struct ifreq interface = { .ifr_ifindex = 0 };
+	socklen_t length = sizeof(interface.ifr_ifindex);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface.ifr_ifindex, &length) == -1 ||
+	    interface.ifr_ifindex == 0)
+		return true;
+	return ioctl(fd, SIOCGIFNAME, &interface) == 0 || errno != ENODEV;
+}
+
+/* Asked by a socket that goes at once: one that is bound is not told when its address goes. */
+bool
+bound_is_at_home(const struct bound_socket *bound_socket)
+{
+	struct address address = bound_socket->address;
+	bool is_away;
+	int fd;
+
+	if (bound_socket->inherited != NULL)
+		return true;
+	fd = socket(address.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return true;
+	address_set_port(&address, 0);
+	is_away = bind(fd, &address.sa, address_length(&address)) == -1 && errno == EADDRNOTAVAIL;
+	close(fd);
+	return !is_away;
+}
+
+const struct bound_socket *
+bound_find(const struct bound *bound, const struct address *address, bool dual_stack)
+{
+	for (size_t i = 0; i < bound->count; i++) {
+		const struct bound_socket *socket = &bound->sockets[i];
+
+		if (socket->dual_stack == dual_stack && address_equal(&socket->address, address) &&
+		    bound_lives(socket->fd))
+			return socket;
+	}
+	return NULL;
+}
+
+bool
+bound_has_address(const struct bound *bound, const struct address *address)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (address_equal(&bound->sockets[i].address, address))
+			return true;
+	return false;
+}
+
+bool
+bound_is_first(const struct bound *bound, size_t index)
+{
+	const struct bound before = { .count = index, .sockets = bound->sockets };
+
+	return !bound_has_address(&before, &bound->sockets[index].address);
+}
+
+bool
+bound_has_fd(const struct bound *bound, int fd)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound->sockets[i].fd == fd)
+			return true;
+	return false;
+}
+
+bool
+bound_is_same(const struct bound *a, const struct bound *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (!bound_has_fd(b, a->sockets[i].fd))
+			return false;
+	return a->count == b->count;
+}
+
+bool
+bound_keeps(const struct bound *bound)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound->sockets[i].kept)
+			return true;
+	return false;
+}
+
+void
+bound_close_behind(struct bound *bound, size_t count)
+{
+	const int error = errno;
+
+	for (; bound->count > count; bound->count--)
+		if (!bound->sockets[bound->count - 1].kept)
+			close(bound->sockets[bound->count - 1].fd);
+	errno = error;
+}
+
+void
+bound_close(struct bound *bound)
+{
+	bound_close_behind(bound, 0);
+	bound_free(bound);
+}
+
+void
+bound_free(struct bound *bound)
+{
+	free(bound->sockets);
+	*bound = (struct bound){ 0 };
+}

@@ -1,0 +1,189 @@
+"""Names that are looked up without end, anew, or no more; and deadlines that hold meanwhile."""
+
+import contextlib
+import os
+import re
+import socket
+import time
+
+import pytest
+
+import faulty
+import kernel
+from client import Client, run
+from patience import PATIENCE, eventually, lasting, within
+from pinging import LONG
+
+NAME = "echo.example.test"
+MOUNT = 'mount --bind {0}/{1} /etc/{1} && '
+
+
+def in_a_host_with(workdir, **files):
+    """A prefix that runs the client with these files in /etc, or skips the test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a mount namespace")
+    mounts = ""
+    for name, text in files.items():
+        name = {"resolv": "resolv.conf", "nsswitch": "nsswitch.conf"}.get(name, name)
+        with open(os.path.join(workdir, name), "w", encoding="ascii") as file:
+            file.write(text)
+        mounts += MOUNT.format(workdir, name)
+    return ["unshare", "--mount", "sh", "-c", mounts + 'exec "$@"', "sh"]
+
+
+def set_hosts(workdir, text):
+    """What the client's /etc/hosts has from now on."""
+    with open(os.path.join(workdir, "hosts"), "w", encoding="ascii") as file:
+        file.write(text)
+
+
+# --- a name server that never answers -------------------------------------------------------------
+
+
+@pytest.fixture
+def name_server(cable):
+    """It never answers."""
+    with cable.peer.inside():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("127.0.0.1", 53))
+        server.settimeout(PATIENCE)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def silence(cable, workdir, name_server):
+    """A prefix that runs the client where no name is found, ever."""
+    resolv = "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n"
+    prefix = in_a_host_with(workdir, resolv=resolv, nsswitch="hosts: files dns\n")
+    return [*cable.peer.prefix, *prefix]
+
+
+MODES = {
+    "ping": ["ping", "-c", 1, f"tcp://{NAME}:7"],
+    "ping-udp": ["ping", "-c", 1, f"udp://{NAME}:7"],
+    "pipe": ["pipe", f"tcp://{NAME}:7"],
+    "send": ["send", f"tcp://{NAME}:7", "text"],
+}
+
+
+@pytest.mark.parametrize("arguments", MODES.values(), ids=MODES.keys())
+def test_the_connect_timeout_is_for_the_name_too(silence, arguments):
+    start = time.monotonic()
+    result = run(arguments[0], "-t", 0.3, *arguments[1:], prefix=silence)
+    assert 0.3 <= time.monotonic() - start < within(3)
+    assert result.returncode == 2
+    assert result.stderr == f"echod-client: cannot find {NAME}: no answer for 0.3 seconds\n"
+
+
+def check_cut_short(lines, faults):
+    """Of a run that ended before anybody was reached."""
+    assert faults == [f"echod-client: cannot find {NAME}: no answer yet"]
+    assert lines[-2] == f"--- tcp://{NAME}:7 statistics ---"
+    assert re.match("0 sent, 0 received, ", lines[-1])
+
+
+def test_the_deadline_is_for_the_name_too(silence):
+    start = time.monotonic()
+    with Client("-w", 0.3, f"tcp://{NAME}:7", prefix=silence) as client:
+        assert client.wait_exit() == 2
+        assert 0.3 <= time.monotonic() - start < within(3)
+        check_cut_short(client.out.lines, client.err.lines)
+
+
+def test_an_interrupt_ends_the_search_for_a_name(silence, name_server):
+    with Client(f"tcp://{NAME}:7", prefix=silence) as client:
+        name_server.recv(512)
+        start = time.monotonic()
+        assert client.interrupt() == 2
+        assert time.monotonic() - start < within(2)
+        check_cut_short(client.out.lines, client.err.lines)
+
+
+def test_a_numeric_address_asks_nobody(silence):
+    result = run("-t", 10, "-c", 1, "tcp://127.0.0.1:9", prefix=silence)
+    assert result.stderr == "echod-client: cannot connect to 127.0.0.1:9: Connection refused\n"
+
+
+# --- the deadline while it connects ----------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf():
+    """A listener whose queue is full answers no SYN: its address."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(5):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_the_deadline_is_for_connecting_too(deaf):
+    start = time.monotonic()
+    result = run("-w", 0.3, f"tcp://{deaf}")
+    assert 0.3 <= time.monotonic() - start < within(3)
+    assert result.returncode == 2
+    assert result.stderr == f"echod-client: cannot connect to {deaf}: no answer yet\n"
+
+
+def test_an_interrupt_ends_connecting(deaf):
+    port = int(deaf.rpartition(":")[2])
+    others = kernel.syns_sent(port)
+    with Client(f"tcp://{deaf}") as client:
+        eventually(lambda: kernel.syns_sent(port) > others, "it connects")
+        assert client.interrupt() == 2
+        assert client.out.matching("^0 sent, 0 received, ")
+
+
+# --- connecting again ------------------------------------------------------------------------------
+
+
+def test_a_name_is_looked_up_anew(workdir):
+    """Its address has changed when the connection ends."""
+    prefix = in_a_host_with(workdir, hosts=f"127.0.0.11 {NAME}\n")
+    with faulty.stream(faulty.close_after(64), host="127.0.0.11") as old:
+        with faulty.stream(faulty.echo, host="127.0.0.12", port=old.port) as new:
+            target = f"tcp://{NAME}:{old.port}"
+            with Client("-R", "-i", lasting(0.2), *LONG, target, prefix=prefix) as client:
+                client.wait_out(f"^connected to {old.address} in ")
+                set_hosts(workdir, f"127.0.0.12 {NAME}\n")
+                client.wait_out(f"^connected to {new.address} in ")
+                client.wait_out(f" bytes from {new.address}: seq=")
+                client.interrupt()
+
+
+def test_a_name_that_is_gone_has_the_address_that_it_had(workdir):
+    prefix = in_a_host_with(
+        workdir, hosts=f"127.0.0.11 {NAME}\n", nsswitch="hosts: files\n"
+    )
+    with faulty.stream(faulty.close_after(64), faulty.echo, host="127.0.0.11") as server:
+        target = f"tcp://{NAME}:{server.port}"
+        with Client("-R", "-i", lasting(0.2), *LONG, target, prefix=prefix) as client:
+            client.wait_out(f"^connected to {server.address} in ")
+            set_hosts(workdir, "")
+            client.wait_out("^connection (closed|reset) by ")
+            ended = client.out.mark()
+            client.wait_out(f"^connected to {server.address} in ", after=ended)
+            client.wait_out(r" seq=\d+ ", after=ended)
+            assert client.interrupt() == 1
+            assert client.err.lines == []
+
+
+def test_each_of_twenty_addresses_that_fail_is_told(workdir):
+    """To the last character, whatever room that takes."""
+    hosts = [f"127.0.0.{number}" for number in range(100, 120)]
+    prefix = in_a_host_with(workdir, hosts="".join(f"{host} {NAME}\n" for host in hosts))
+    port = kernel.free_port()
+    for arguments in MODES.values():
+        if "udp" not in arguments[-1]:
+            arguments = [str(each).replace(":7", f":{port}") for each in arguments]
+            result = run(*arguments, prefix=prefix)
+            assert result.returncode == 2
+            head = "echod-client: cannot connect to "
+            assert result.stderr.startswith(head) and result.stderr.endswith("\n")
+            told = result.stderr[len(head) : -1].split("; ")
+            assert sorted(told) == sorted(f"{host}:{port}: Connection refused" for host in hosts)

@@ -1,0 +1,96 @@
+"""What bash completes of echod's and echod-client's command lines, at a terminal."""
+
+import os
+import pty
+import select
+import shutil
+import time
+
+import pytest
+
+from client import CLIENT
+from patience import BINARY, PATIENCE
+
+FOLDER = os.path.join(os.path.dirname(__file__), "../../etc/bash-completion")
+TAB = "\t"
+ERASE = "\x15"  # all that was typed
+
+
+class Terminal:
+    """A bash at a terminal, with the programs in its PATH and both completions read."""
+
+    def __init__(self, folder):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            path = f"{os.path.dirname(BINARY)}:{os.path.dirname(CLIENT)}:/usr/bin:/bin"
+            named = {"PATH": path, "TERM": "dumb", "PS1": "> ", "INPUTRC": "/dev/null", "HOME": folder}
+            os.chdir(folder)
+            os.execvpe("bash", ["bash", "--norc", "-i"], named)
+        self.seen = ""
+        for command in (
+            "bind 'set show-all-if-ambiguous on'",
+            *(f". {os.path.realpath(FOLDER)}/{name}" for name in ("echod", "echod-client")),
+            "echo be''gin",
+        ):
+            os.write(self.fd, f"{command}\n".encode())
+        self.wait("begin")
+
+    def wait(self, text):
+        """Returns what the terminal has shown up to `text`."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.seen:
+            left = deadline - time.monotonic()
+            assert left > 0 and select.select([self.fd], [], [], left)[0], f"no {text!r}: {self.seen!r}"
+            self.seen += os.read(self.fd, 65536).decode(errors="replace")
+        before, _, self.seen = self.seen.partition(text)
+        return before + text
+
+    def complete(self, typed, expected):
+        """A TAB behind `typed` makes `expected` of it, where typing goes on."""
+        os.write(self.fd, f"{ERASE}{typed}{TAB}.".encode())
+        self.wait(f"{expected}.")
+
+    def end(self):
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory):
+    if shutil.which("bash") is None:
+        pytest.skip("there is no bash here")
+    folder = tmp_path_factory.mktemp("completion")
+    (folder / "a file.conf").write_text('listen echo { port = 7 }\n')
+    made = Terminal(str(folder))
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("echod --fo", "echod --foreground "),
+        ("echod -f --read", "echod -f --ready-fd "),
+        (f"{BINARY} --vers", f"{BINARY} --version "),
+        ("echod -c a", "echod -c a\\ file.conf "),
+        ("echod --config=a", "echod --config=a\\ file.conf "),
+        ("echod -t -c ./a", "echod -t -c ./a\\ file.conf "),
+        ("echod -l t", "echod -l tcp://"),
+        ("echod -f --listen=u", "echod -f --listen=udp://"),
+        ("echod -o limits.idle", "echod -o limits.idle_timeout="),
+        ("echod --set drain", "echod --set drain_timeout="),
+        ("echod --set=log.fac", "echod --set=log.facility="),
+        ("echod-client pip", "echod-client pipe "),
+        ("echod-client u", "echod-client udp://"),
+        ("echod-client send --vers", "echod-client send --version "),
+    ],
+)
+def test_a_tab_completes(terminal, typed, expected):
+    terminal.complete(typed, expected)
+
+
+@pytest.mark.parametrize("typed", ["echod -l ", "echod --listen="])
+def test_of_several_all_are_shown(terminal, typed):
+    os.write(terminal.fd, f"{ERASE}{typed}{TAB}".encode())
+    terminal.wait("tcp://")
+    terminal.wait("udp://")

@@ -1,0 +1,39 @@
+#!/bin/sh
+# The version stands in configure.ac.  Whoever raises it is told here which other files have to
+# follow: NEWS.md with what is new, debian/changelog, and the texts that show what echod says.
+set -eu
+
+: "${srcdir:?the top folder}" "${ECHOD:?the binary}" "${ECHOD_CLIENT:?the binary}"
+status=0
+
+fault() {
+	echo "$*" >&2
+	status=1
+}
+
+version=$(sed -n 's/^AC_INIT(\[echod\], \[\([^]]*\)\].*/\1/p' "$srcdir/configure.ac")
+[ -n "$version" ] || fault "configure.ac: found no version"
+
+# is WHERE FOUND
+is() {
+	[ "$2" = "$version" ] || fault "$1: has ${2:-no version}, configure.ac has $version"
+}
+
+is "$ECHOD -V" "$("$ECHOD" -V | cut -d ' ' -f 2)"
+is "$ECHOD_CLIENT -V" "$("$ECHOD_CLIENT" -V | sed 's/^echod-client \([^,]*\),.*/\1/')"
+is "NEWS.md, its first heading" "$(sed -n 's/^## //p' "$srcdir/NEWS.md" | head -n 1)"
+
+# Not in the tarball: the package is made from it.
+changelog=$srcdir/debian/changelog
+[ ! -f "$changelog" ] ||
+	is "debian/changelog, its first entry" "$(sed -n '1s/^echod (\(.*\)-[^-]*) .*/\1/p' "$changelog")"
+
+# "echod 1.2.3 serving": what is shown is what it says. One line for each.
+shown=$(cd "$srcdir" && grep -noE 'echod(-client)? [0-9]+\.[0-9]+\.[0-9]+' README.md man/*.[0-9])
+[ -n "$shown" ] || fault "README.md and man/: found no version"
+while IFS= read -r line; do
+	is "${line%:*}" "${line##* }"
+done <<END
+$shown
+END
+exit $status
