@@ -32,7 +32,7 @@ source_name_format(struct source_name name, char text[SOURCE_NAME_TEXT_SIZE])
 	if (name.kind == SOURCE_IPV4)
 		return inet_ntop(AF_INET, &in4, text, SOURCE_NAME_TEXT_SIZE);
 	if (name.kind == SOURCE_IPV6 && name.bits == 0)
-		return strcpy(text, "::1"); /* of its /64 there is no other host */
+		return memcpy(text, "::1", sizeof("::1")); /* of its /64 there is no other host */
 	if (name.kind == SOURCE_LINK_LOCAL) {
 		in6.s6_addr[0] = 0xfe;
 		in6.s6_addr[1] = 0x80;

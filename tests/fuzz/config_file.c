@@ -18,7 +18,7 @@ words_of(const char *fault, const char *path, long *line)
 	const size_t digits = named ? strspn(number, "0123456789") : 0;
 
 	*line = digits > 0 ? strtol(number, NULL, 10) : 0;
-	return digits > 0 ? number + digits : fault;
+	return named ? number + digits - (digits == 0) : fault;
 }
 
 /* What is said where nothing is missing, and so not of a file with a name that is not known. */
@@ -43,10 +43,18 @@ faults_of(const char *path)
 	return faults;
 }
 
+/* What libconfuse would have had to say: it is given nothing that is wrong. */
+static bool
+is_of_libconfuse(const char *words)
+{
+	static const char said[] = ": libconfuse says: ", unsaid[] = ": Cannot allocate memory";
+
+	return strncmp(words, said, strlen(said)) == 0 || strcmp(words, unsaid) == 0;
+}
+
 static void
 check_lines(const struct faults *faults, const char *path, const uint8_t *data, size_t size)
 {
-	static const char not_ours[] = ": libconfuse says: ";
 	long lines = 1, line;
 
 	for (size_t i = 0; i + 1 < size; i++)
@@ -55,7 +63,7 @@ check_lines(const struct faults *faults, const char *path, const uint8_t *data, 
 		const char *words = words_of(faults_get(faults, i), path, &line);
 
 		fuzz_assert(line <= lines);
-		fuzz_assert(strncmp(words, not_ours, strlen(not_ours)) != 0);
+		fuzz_assert(!is_of_libconfuse(words));
 	}
 }
 

@@ -1,5 +1,6 @@
 """The log as JSON: one object a line, with the fields that the text has, each of one type."""
 
+import contextlib
 import json
 import re
 import signal
@@ -93,3 +94,25 @@ def test_faults_at_start_stay_text(workdir):
     result = run("-c", path, "-f")
     assert result.returncode == 78
     assert result.stderr.startswith(f"echod: {path}:1: log.level = loud: ")
+
+
+def test_the_fields_of_what_is_told_together(launch):
+    daemon = start(launch, **{"access.deny": ["127.0.0.66"]})
+    daemon.assert_echoes(LISTENER)
+    for _ in range(3):
+        with contextlib.suppress(ConnectionError):
+            peers.ends(daemon.connect(LISTENER, source="127.0.0.66"))
+    daemon.wait_log(is_named("connection refused"))
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    objects = {line["message"]: line for line in map(json.loads, daemon.log.lines)}
+    told, summary = objects["connections refused"], objects["summary"]
+    del told["time"], summary["time"], summary["seconds"]
+    assert told == {
+        "level": "notice", "message": "connections refused", "listener": "7", "reason": "denied",
+        "count": 2, "source": "127.0.0.66",
+    }
+    assert summary == {
+        "level": "notice", "message": "summary", "opened": 1, "closed_peer": 1,
+        "refused_denied": 3, "received": 14, "sent": 14,
+    }

@@ -14,6 +14,7 @@ import network
 import peers
 from activation import bound, passing
 from echod import listener, run
+from interfaces import without_ipv6
 from patience import PATIENCE, eventually
 
 PORT = 10007
@@ -148,6 +149,19 @@ def test_a_listener_that_a_reload_brings_is_like_the_others(start, host):
     daemon = serve(start, host, sections=[listener()])
     daemon.configure(SECTIONS, {"workers": 1, **UNLIMITED})
     assert "1 listeners added" in daemon.reload()[-1]
+    assert_told_apart(host)
+
+
+def test_a_listener_that_gets_ipv6_by_a_reload_is_like_the_others(start, host, workdir):
+    missing = os.path.join(workdir, "no-ipv6")
+    daemon = start(
+        SECTIONS,
+        {"workers": 1, **UNLIMITED},
+        prefix=host.cable.host.prefix,
+        environment=without_ipv6(missing),
+    )
+    os.unlink(missing)
+    assert "1 made anew" in daemon.reload()[-1]
     assert_told_apart(host)
 
 

@@ -3,12 +3,14 @@ interface is another one, or IPv6 has come or gone."""
 
 import contextlib
 import os
+import signal
 import socket
 
 import pytest
 
 import kernel
 import peers
+import test_stopped
 from activation import passing
 from echod import listener, run, without_capabilities
 from interfaces import ADDRESS, KINDS, PORT, without_ipv6
@@ -217,6 +219,23 @@ def test_who_waits_at_the_first_address_does_not_notice(start, host):
         peer.close()
 
 
+def test_under_load_not_a_byte_is_lost(start, host, back_end):
+    """Sockets come and go beside the one that serves."""
+    daemon = start([on_late(address="127.0.0.1")], back_end, prefix=host.prefix)
+    streams = [peers.Stream(host.connect("127.0.0.1")) for _ in range(4)]
+    for stream in streams:
+        stream.start()
+    for address in ["localhost", "127.0.0.1"] * 5:
+        daemon.configure([on_late(address=address)], back_end)
+        assert not verdict(daemon, renewed=1)
+        assert host.serves("127.0.0.1")
+        assert host.serves("::1") == (address == "localhost")
+        for stream in streams:
+            stream.wait_moved(1 << 16)
+    for stream in streams:
+        stream.finish()
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_localhost_loses_its_second_address(start, host, protocol):
     """The socket is kept: it serves again at once when the address is back."""
@@ -277,11 +296,14 @@ def test_connections_of_the_socket_that_leaves_go_on(start, host, workdir):
     accepted = host.connect("127.0.0.1")
     peers.echo(accepted, b"accepted")
     os.unlink(missing)
-    with kernel.hung_thread(daemon.pid, "echod"):
-        waiting = [host.connect("127.0.0.1") for _ in range(20)]
-        for peer in waiting:
-            peer.sendall(b"in the queue")
-    verdict(daemon, renewed=1)
+    daemon.signal(signal.SIGSTOP)
+    # More than the turns accept that come before the signal is seen.
+    waiting = [host.connect("127.0.0.1") for _ in range(test_stopped.CROWD)]
+    for peer in waiting:
+        peer.sendall(b"in the queue")
+    daemon.signal(signal.SIGHUP)
+    daemon.signal(signal.SIGCONT)
+    daemon.wait_log("^notice: reloaded .* 1 made anew$")
     for peer in waiting:
         assert peers.receive(peer, 12) == b"in the queue"
         peer.close()
@@ -289,7 +311,7 @@ def test_connections_of_the_socket_that_leaves_go_on(start, host, workdir):
     accepted.close()
     # Its books go by its name, and the books of both sockets are one.
     daemon.wait_counter('echod_connections_open{listener="a"}', 0)
-    assert daemon.counter(ACCEPTED) == 21
+    assert daemon.counter(ACCEPTED) == 1 + test_stopped.CROWD
 
 
 def test_an_address_that_the_file_adds_to(start, host):
@@ -314,8 +336,9 @@ def test_without_the_right_to_bind_what_lives_is_kept(start, host, protocol):
     host.set_ipv6(False)
     without = without_capabilities("net_bind_service")
     daemon = start([on_late(protocol, "localhost", LOW_PORT)], prefix=[*host.prefix, *without])
-    host.set_ipv6(True)
     host.run(f"echo 1024 >{UNPRIVILEGED_PORT}")
+    assert not verdict(daemon, kept=1)
+    host.set_ipv6(True)
     assert verdict(daemon, kept=1) == [
         f"warning: cannot listen on {protocol}://[::1]:{LOW_PORT} (a): Permission denied; a port "
         "below 1024 needs root or CAP_NET_BIND_SERVICE; the listener stays as it is"
@@ -375,9 +398,12 @@ def test_datagrams_of_its_own_port_still_get_no_answer(start, host):
         assert peers.is_quiet(echo)
 
 
-@pytest.mark.skipif(
+activated = pytest.mark.skipif(
     "+systemd" not in run("-V").stdout, reason="this echod was built without libsystemd"
 )
+
+
+@activated
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_inherited_one_is_its_owners_to_mend(start, host, protocol):
     host.add()
@@ -393,3 +419,22 @@ def test_an_inherited_one_is_its_owners_to_mend(start, host, protocol):
             "listener stays as it is, which reaches nobody"
         ]
         assert sockets(daemon) == before
+
+
+@activated
+def test_a_device_to_which_an_inherited_one_is_bound(start, host):
+    """Whatever its address: by BindToDevice= of its unit, or in a VRF."""
+    host.add()
+    with host.bound("::1", "tcp") as other, host.open(socket.AF_INET) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"late")
+        opened.bind(("0.0.0.0", PORT))
+        opened.listen()
+        listeners = [on_late(address="0.0.0.0"), listener("b", "::1", PORT)]
+        daemon = start(listeners, **passing(opened, other, before=host.prefix))
+        assert not verdict(daemon, kept=2)
+        host.remove()
+        assert verdict(daemon, kept=2) == [
+            f"warning: the interface of tcp://0.0.0.0:{PORT} (a) is gone or another one, and the "
+            "socket is inherited as echod.socket: restart its socket unit; the listener stays as "
+            "it is, which reaches nobody"
+        ]

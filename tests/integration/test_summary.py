@@ -1,5 +1,6 @@
 """A line a minute says what it amounted to, where there was anything; the last one at the stop."""
 
+import contextlib
 import glob
 import re
 import signal
@@ -16,6 +17,7 @@ LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
 BOTH = [listener(), listener("echo-udp", protocol="udp")]
 NOTICE = {"log.level": "notice"}
 FASTER = 60  # a minute takes a second
+MINUTE = 65  # beats of a worker, one a second or, after one that came late, at once
 
 
 def summaries(daemon):
@@ -124,13 +126,17 @@ def test_each_minute_with_traffic_has_one(start_hurried, back_end):
 
 
 def test_a_minute_without_traffic_has_none_and_wakes_nobody(start_hurried):
-    daemon = start_hurried(BOTH, {**NOTICE, "workers": 1})
+    """Nor does what was refused and dropped before, once it was told."""
+    daemon = start_hurried(BOTH, {**NOTICE, "workers": 1, "access.deny": ["127.0.0.66"]})
     daemon.assert_echoes()
-    wait_sums(daemon, opened=1, closed_peer=1)
+    with contextlib.suppress(ConnectionError):
+        peers.ends(daemon.connect(source="127.0.0.66"))
+    ask(daemon, b"denied", "127.0.0.66")
+    wait_sums(daemon, opened=1, closed_peer=1, refused_denied=1, dropped_denied=1)
     eventually(lambda: kernel.sleeps(daemon.pid), "the control thread waits")
     count = len(summaries(daemon))
     before = kernel.wake_ups(daemon.pid, "echod")
-    beats = kernel.wake_ups(daemon.pid, "worker-0") + 4
+    beats = kernel.wake_ups(daemon.pid, "worker-0") + 2 * MINUTE
     eventually(lambda: kernel.wake_ups(daemon.pid, "worker-0") >= beats, "minutes go by")
     assert kernel.wake_ups(daemon.pid, "echod") == before
     assert len(summaries(daemon)) == count

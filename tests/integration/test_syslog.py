@@ -213,6 +213,7 @@ def test_a_logger_that_comes_is_found(launch_two_ways, device_folder):
 def test_a_logger_that_goes_and_returns(launch_two_ways, device_folder, leaves_name):
     """As where it is restarted: each change is said once."""
     server = bind_logger(device_folder)
+    server.settimeout(PATIENCE)
     daemon, by_syslog, by_stderr = launch_two_ways(**{"log.level": "notice"})
     while b"serving: " not in server.recv(65536):
         pass
@@ -256,20 +257,27 @@ def test_a_logger_that_reads_nothing_is_given_up(launch_two_ways, logger):
     assert len(by_stderr.matching(SAID)) == 1
 
 
+def accept(server):
+    logger = server.accept()[0]
+    logger.settimeout(PATIENCE)
+    return logger
+
+
 def test_a_logger_of_streams(launch_two_ways, device_folder):
     """Some are: messages end with a NUL there."""
     with bind_logger(device_folder, socket.SOCK_STREAM) as server:
+        server.settimeout(PATIENCE)
         server.listen()
         daemon, _, by_stderr = launch_two_ways()
-        with server.accept()[0] as logger:
+        with accept(server) as logger:
             text = b""
-            while b" serving: " not in text:
+            while b" serving: " not in text or not text.endswith(b"\0"):
                 text += logger.recv(65536)
         messages = text.split(b"\0")[:-1]
         assert all(re.fullmatch(rb"<\d+>\w{3} .* echod\[\d+\]: .*", line) for line in messages)
         # another one accepts it now
         daemon.signal(signal.SIGUSR1)
-        with server.accept()[0] as logger:
+        with accept(server) as logger:
             assert logger.recv(65536)
         assert not by_stderr.lines
 
@@ -305,6 +313,18 @@ def test_what_is_wrong_at_start_is_on_stderr_once(device_folder):
     assert result.returncode == 1
     assert len(re.findall(" warning: cannot log to syslog, ", result.stderr)) == 1
     assert len(re.findall(" err: .*Address already in use", result.stderr)) == 1
+
+
+def test_neither_logger_nor_stderr_stops_nothing(launch_there):
+    reading, writing = os.pipe()
+    os.close(reading)
+    daemon = launch_there(logs.Log(), stderr=writing, **{"log.level": "debug"})
+    os.close(writing)
+    daemon.wait_listening_unseen()
+    flood(daemon)
+    daemon.close_peers()
+    daemon.signal(signal.SIGTERM)
+    assert daemon.seconds_to_exit() < 1 + within(2)
 
 
 # --- at a terminal -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
+#include "base/log_limit.h"
 #include "daemon/account/counters.h"
 #include "daemon/account/untold.h"
 #include "net/address.h"
@@ -46,6 +47,7 @@ struct ledger {
 	/* By the log. */
 	struct untold refusals[REFUSE_REASON_COUNT];
 	struct untold drops[DROP_REASON_COUNT];
+	struct log_limit crowded; /* of connections that wait for room */
 
 	struct branch *branches; /* one for each worker */
 

@@ -1,6 +1,8 @@
 /* What the log has not told yet: see untold.h. */
 #include "daemon/account/untold.h"
 
+#include <string.h>
+
 bool
 untold_allows(struct untold *untold, int64_t now)
 {
@@ -16,6 +18,6 @@ untold_settle(struct untold *untold, int64_t now, struct vote *told)
 	if (untold->vote.total == 0 || !untold_allows(untold, now))
 		return false;
 	*told = untold->vote;
-	untold->vote = (struct vote){ .total = 0 };
+	memset(&untold->vote, 0, sizeof(untold->vote));
 	return true;
 }

@@ -256,8 +256,9 @@ static void
 scan_and_parse(struct parse *parse, char *text, size_t size)
 {
 	struct config_statements *statements = &parse->statements;
+	const struct place place = { .name = parse->path, .line = 1 };
 
-	config_scan(text, size, (struct place){ .name = parse->path, .line = 1 }, parse->faults, &parse->scan);
+	config_scan(text, size, place, parse->faults, &parse->scan);
 	if (!config_statements_read(text, &parse->scan, parse->path, parse->faults, statements))
 		out_of_memory(parse);
 	else if (statements->size > 0)

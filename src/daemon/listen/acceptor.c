@@ -29,7 +29,6 @@ struct acceptor {
 	int fd;
 	bool has_owner; /* inherited: what waits there is not ours to end */
 	bool paused;
-	struct log_limit crowded; /* how often the log says that there is no room */
 	struct event *acceptable, *retry;
 };
 
@@ -44,14 +43,14 @@ pause_accepting(struct acceptor *acceptor)
 
 /* Who has most of them is looked for when it is told, and no more often. */
 static void
-tell_crowded(struct acceptor *acceptor)
+tell_crowded(const struct acceptor *acceptor)
 {
 	const struct admission *admission = acceptor->admission;
 	struct source_name most = { .kind = SOURCE_IPV4 };
 	char source[SOURCE_NAME_TEXT_SIZE];
 	uint32_t open;
 
-	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->crowded, clock_ms()))
+	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->ledger->crowded, clock_ms()))
 		return;
 	open = sources_find_most(admission->sources, &most);
 	log_warning("limits.connections is reached, further connections wait: listener=%s"

@@ -268,6 +268,16 @@ add_inherited(const struct binding *binding, struct bound *bound)
 
 /* --- a listener ------------------------------------------------------------------- */
 
+/*
+ * Tells, by errno of bind(2), that the host does not have it.  Who may not have the port is not
+ * told about the address.
+ */
+static bool
+is_missing(const struct address *address)
+{
+	return family_is_missing(errno) || (errno == EACCES && !bound_is_at_home(address));
+}
+
 /* "localhost" is whatever of its two addresses the host has, on one port.  As bind_cover(). */
 static int
 bind_each(const struct binding *binding, const struct endpoint_cover *cover, struct bound *bound,
@@ -279,7 +289,7 @@ bind_each(const struct binding *binding, const struct endpoint_cover *cover, str
 			address_set_port(at, address_port(&bound->sockets[0].address));
 		if (!bound_has_address(bound, at) &&
 		    add_address(binding, at, false, bound) == -1 &&
-		    !(cover->count > 1 && family_is_missing(errno))) {
+		    !(cover->count > 1 && is_missing(at))) {
 			bound_close_behind(bound, 0);
 			return -1;
 		}

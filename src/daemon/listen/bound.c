@@ -23,20 +23,19 @@ bound_lives(int fd)
 
 /* Asked by a socket that goes at once: one that is bound is not told when its address goes. */
 bool
-bound_is_at_home(const struct bound_socket *bound_socket)
+bound_is_at_home(const struct address *address)
 {
-	struct address address = bound_socket->address;
-	bool is_away;
-	int fd;
+	const int error = errno, fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct address any_port = *address;
+	bool is_away = false;
 
-	if (bound_socket->inherited != NULL)
-		return true;
-	fd = socket(address.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return true;
-	address_set_port(&address, 0);
-	is_away = bind(fd, &address.sa, address_length(&address)) == -1 && errno == EADDRNOTAVAIL;
-	close(fd);
+	address_set_port(&any_port, 0);
+	if (fd != -1) {
+		is_away = bind(fd, &any_port.sa, address_length(&any_port)) == -1 &&
+		    errno == EADDRNOTAVAIL;
+		close(fd);
+	}
+	errno = error;
 	return !is_away;
 }
 

@@ -38,10 +38,10 @@ struct bound {
 bool bound_lives(int fd);
 
 /*
- * False where the host does not have the address now: what reaches the socket may come again with
- * it.  Of an inherited one, whose network may be another one, it is not known: true.
+ * False where the host does not have the address now, whatever the port: a socket that is bound
+ * to it serves again when it comes back.  Leaves errno as it is.
  */
-bool bound_is_at_home(const struct bound_socket *bound_socket);
+bool bound_is_at_home(const struct address *address);
 
 /* The first that lives at this address, dual-stack or not, or NULL. */
 const struct bound_socket *bound_find(const struct bound *bound, const struct address *address,

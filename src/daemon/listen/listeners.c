@@ -211,14 +211,18 @@ find_lost(const struct bound *bound, const struct endpoint_view *endpoint)
 	return NULL;
 }
 
-/* Such a socket serves again when its address comes back: it is not closed. */
+/* It is not closed.  An inherited one may have its address in another network. */
 static void
 warn_of_absent(const char *name, const struct bound *bound)
 {
-	for (size_t i = 0; i < bound->count; i++)
-		if (bound_is_first(bound, i) && !bound_is_at_home(&bound->sockets[i]))
+	for (size_t i = 0; i < bound->count; i++) {
+		const struct bound_socket *socket = &bound->sockets[i];
+
+		if (socket->inherited == NULL && bound_is_first(bound, i) &&
+		    !bound_is_at_home(&socket->address))
 			log_warning("the host does not have the address of %s (%s) now: nothing "
-			    "reaches it there", bound->sockets[i].uri, name);
+			    "reaches it there", socket->uri, name);
+	}
 }
 
 /*

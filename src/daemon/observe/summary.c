@@ -100,10 +100,10 @@ bool
 summary_format(const struct summary_totals *now, const struct summary_totals *before,
     int64_t seconds, char text[SUMMARY_SIZE])
 {
-	struct line line = { text, 0 };
+	const int begun = snprintf(text, SUMMARY_SIZE, "seconds=%lld", (long long)seconds);
+	struct line line = { text, (size_t)begun };
 	bool found = false;
 
-	append(&line, "seconds=%lld", (long long)seconds);
 	for (size_t i = 0; i < FIELDS; i++)
 		found = append_field(&line, &fields[i], now, before) || found;
 	return found;
@@ -125,7 +125,7 @@ tell(struct summary *summary, int64_t seconds)
 
 	summary_count(summary->census, &now);
 	if (summary_format(&now, &summary->told, seconds, text))
-		log_notice("summary: %s", text);
+		log_numbers(LOG_NOTICE, "summary", text);
 	summary->told = now;
 }
 

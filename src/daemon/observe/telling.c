@@ -20,12 +20,13 @@ struct telling {
 static void
 tell_refusals(const char *listener, const char *reason, const struct vote *vote)
 {
+	const struct candidate *leader = vote_leader(vote);
 	const unsigned long long count = vote->total;
 	char source[SOURCE_NAME_TEXT_SIZE];
 
-	if (vote->lead > 0)
+	if (leader != NULL)
 		log_notice("connections refused: listener=%s reason=%s count=%llu source=%s",
-		    listener, reason, count, source_name_format(vote->leader, source));
+		    listener, reason, count, source_name_format(leader->source, source));
 	else
 		log_notice("connections refused: listener=%s reason=%s count=%llu", listener, reason,
 		    count);
@@ -34,12 +35,13 @@ tell_refusals(const char *listener, const char *reason, const struct vote *vote)
 static void
 tell_drops(const char *listener, const char *reason, const struct vote *vote)
 {
+	const struct candidate *leader = vote_leader(vote);
 	const unsigned long long count = vote->total;
 	char source[SOURCE_NAME_TEXT_SIZE];
 
-	if (vote->lead > 0)
+	if (leader != NULL)
 		log_notice("datagrams dropped: listener=%s reason=%s count=%llu source=%s", listener,
-		    reason, count, source_name_format(vote->leader, source));
+		    reason, count, source_name_format(leader->source, source));
 	else
 		log_notice("datagrams dropped: listener=%s reason=%s count=%llu", listener, reason,
 		    count);

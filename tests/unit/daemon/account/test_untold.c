@@ -35,14 +35,14 @@ START_TEST(what_follows_is_told_at_the_end_of_the_period)
 	ck_assert_int_eq(untold.next, 5 + LOG_LIMIT_PERIOD);
 	ck_assert(untold_settle(&untold, 5 + LOG_LIMIT_PERIOD, &told));
 	ck_assert_uint_eq(told.total, 4);
-	ck_assert(source_name_equal(told.leader, greedy));
+	ck_assert(source_name_equal(vote_leader(&told)->source, greedy));
 	/* It was a line: the next is in the next period, and has none of this one's. */
 	ck_assert(!untold_allows(&untold, 4 + 2 * LOG_LIMIT_PERIOD));
 	vote_cast(&untold.vote, other);
 	ck_assert(!untold_settle(&untold, 4 + 2 * LOG_LIMIT_PERIOD, &told));
 	ck_assert(untold_settle(&untold, 5 + 2 * LOG_LIMIT_PERIOD, &told));
 	ck_assert_uint_eq(told.total, 1);
-	ck_assert(source_name_equal(told.leader, other));
+	ck_assert(source_name_equal(vote_leader(&told)->source, other));
 }
 END_TEST
 
@@ -92,7 +92,7 @@ START_TEST(refusals_by_reason)
 	/* One of nobody is told with others at once. */
 	ck_assert(!ledger_refuse(ledger, REFUSE_ABORTED, NULL, 1003));
 	ck_assert_int_le(expected, 1003);
-	ck_assert_uint_eq(ledger->refusals[REFUSE_ABORTED].vote.lead, 0);
+	ck_assert_ptr_null(vote_leader(&ledger->refusals[REFUSE_ABORTED].vote));
 	ck_assert_uint_eq(ledger_total(ledger, ROW_REFUSED), 4);
 	ledger_release(ledger);
 }

@@ -27,8 +27,8 @@ numbered(uint64_t number)
 static void
 assert_leads(const struct vote *vote, struct source_name name)
 {
-	ck_assert_uint_gt(vote->lead, 0);
-	ck_assert(source_name_equal(vote->leader, name));
+	ck_assert_ptr_nonnull(vote_leader(vote));
+	ck_assert(source_name_equal(vote_leader(vote)->source, name));
 }
 
 START_TEST(nobody_leads_at_first)
@@ -37,9 +37,9 @@ START_TEST(nobody_leads_at_first)
 	const struct vote nothing = { .total = 0 };
 
 	vote_merge(&vote, &nothing);
-	ck_assert_uint_eq(vote.lead, 0);
+	ck_assert_ptr_null(vote_leader(&vote));
 	vote_abstain(&vote);
-	ck_assert_uint_eq(vote.lead, 0);
+	ck_assert_ptr_null(vote_leader(&vote));
 	ck_assert_uint_eq(vote.total, 1);
 	vote_cast(&vote, source("192.0.2.1"));
 	assert_leads(&vote, source("192.0.2.1"));
@@ -64,14 +64,41 @@ START_TEST(any_source_may_lead)
 }
 END_TEST
 
-START_TEST(two_that_are_even_do_not_lead)
+/* As many as there are candidates, in any order: what each had is known exactly. */
+START_TEST(of_few_the_one_with_most_leads)
+{
+	const uint64_t winner = (unsigned)_i % VOTE_CANDIDATES;
+	struct vote votes[VOTES] = { { .total = 0 } }, sum = { .total = 0 };
+	uint64_t left[VOTE_CANDIDATES], total = 0;
+
+	random_begin(_i);
+	for (size_t i = 0; i < VOTE_CANDIDATES; i++)
+		total += left[i] = i == winner ? 51 : 50;
+	for (uint64_t cast = 0; cast < total; cast++) {
+		size_t i = random_below(VOTE_CANDIDATES);
+
+		while (left[i] == 0)
+			i = (i + 1) % VOTE_CANDIDATES;
+		left[i]--;
+		vote_cast(&votes[random_below(VOTES)], numbered(i));
+	}
+	for (size_t i = 0; i < VOTES; i++)
+		vote_merge(&sum, &votes[i]);
+	assert_leads(&sum, numbered(winner));
+	ck_assert_uint_eq(vote_leader(&sum)->votes, 51);
+	ck_assert_uint_eq(sum.total, total);
+}
+END_TEST
+
+/* One more than there are candidates: none of them had more than the others. */
+START_TEST(many_that_are_even_do_not_lead)
 {
 	struct vote vote = { .total = 0 };
 
-	for (int i = 0; i < 100; i++)
-		vote_cast(&vote, numbered((unsigned)i % 2));
-	ck_assert_uint_eq(vote.lead, 0);
-	ck_assert_uint_eq(vote.total, 100);
+	for (unsigned i = 0; i < 100 * (VOTE_CANDIDATES + 1); i++)
+		vote_cast(&vote, numbered(i % (VOTE_CANDIDATES + 1)));
+	ck_assert_ptr_null(vote_leader(&vote));
+	ck_assert_uint_eq(vote.total, 100 * (VOTE_CANDIDATES + 1));
 }
 END_TEST
 
@@ -127,7 +154,8 @@ main(void)
 
 	tcase_add_test(tests, nobody_leads_at_first);
 	tcase_add_test(tests, any_source_may_lead);
-	tcase_add_test(tests, two_that_are_even_do_not_lead);
+	tcase_add_loop_test(tests, of_few_the_one_with_most_leads, 0, 20);
+	tcase_add_test(tests, many_that_are_even_do_not_lead);
 	tcase_add_loop_test(tests, who_has_more_than_half_leads, 0, 20);
 	tcase_add_loop_test(tests, a_source_has_a_text, 0, sizeof(names) / sizeof(names[0]));
 	suite_add_tcase(suite, tests);

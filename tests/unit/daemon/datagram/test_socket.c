@@ -282,6 +282,40 @@ START_TEST(what_the_guard_refuses_is_dropped)
 }
 END_TEST
 
+/* At once, and then no more often than once in DROPS_REST; what is left, once it comes home. */
+START_TEST(what_is_dropped_is_handed_over)
+{
+	const struct vote *vote;
+
+	set_up(&configs[_i]);
+	vote = &ledger->drops[DROP_SOURCE_PORT].vote;
+	peer_send("R", 1);
+	peer_send("first", 5);
+	peer_send("R", 1);
+	peer_send("A", 1);
+	turn();
+	event_base_loop(control, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(vote->total, 2);
+	ck_assert_uint_eq(vote_leader(vote)->votes, 2);
+	ck_assert_uint_eq(vote_leader(vote)->source.bits, htonl(0xc0000201));
+	ck_assert_uint_eq(ledger->drops[DROP_FULL].vote.total, 1);
+	for (int i = 0; i < 5; i++) {
+		peer_send("R", 1);
+		turn();
+	}
+	event_base_loop(control, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(vote->total, 2);
+	receive_error = ECONNREFUSED; /* of nobody */
+	peer_send("last", 4);
+	turn();
+	close_udp();
+	ck_assert_uint_eq(vote->total, 7);
+	ck_assert_uint_eq(ledger->drops[DROP_RECEIVE].vote.total, 1);
+	ck_assert_ptr_null(vote_leader(&ledger->drops[DROP_RECEIVE].vote));
+	tear_down();
+}
+END_TEST
+
 /* A burst of a quarter of a second, and then nothing: no clock runs as long as that here. */
 START_TEST(what_is_beyond_the_rate_is_dropped)
 {
@@ -405,6 +439,7 @@ main(void)
 	tcase_add_loop_test(tests, one_out_for_one_in, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, what_was_truncated_is_dropped, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, what_the_guard_refuses_is_dropped, 0, CONFIG_COUNT);
+	tcase_add_loop_test(tests, what_is_dropped_is_handed_over, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, what_is_beyond_the_rate_is_dropped, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, one_that_cannot_be_sent_holds_up_none, 0, CONFIG_COUNT);
 	tcase_add_loop_test(tests, an_error_of_the_socket_is_counted_and_passed_over, 0, CONFIG_COUNT);
