@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/preamble.h"
@@ -41,28 +40,11 @@ pause_accepting(struct acceptor *acceptor)
 	event_del(acceptor->acceptable);
 }
 
-/* Who has most of them is looked for when it is told, and no more often. */
-static void
-tell_crowded(const struct acceptor *acceptor)
-{
-	const struct admission *admission = acceptor->admission;
-	struct source_name most = { .kind = SOURCE_IPV4 };
-	char source[SOURCE_NAME_TEXT_SIZE];
-	uint32_t open;
-
-	if (!log_wants(LOG_WARNING) || !log_limit_allows(&acceptor->ledger->crowded, clock_ms()))
-		return;
-	open = sources_find_most(admission->sources, &most);
-	log_warning("limits.connections is reached, further connections wait: listener=%s"
-	    " open=%llu source=%s open_of_source=%u", acceptor->ledger->name,
-	    (unsigned long long)admission->open, source_name_format(most, source), open);
-}
-
 /* No room: the next connection that closes makes some. */
 static void
 wait_for_room(struct acceptor *acceptor)
 {
-	tell_crowded(acceptor);
+	admission_tell_full(acceptor->admission, acceptor->ledger);
 	pause_accepting(acceptor);
 }
 

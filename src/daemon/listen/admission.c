@@ -14,6 +14,22 @@ admission_has_room(const struct admission *admission)
 	return admission->open < admission->limit;
 }
 
+/* Who has most is looked for when it is told, and no more often. */
+void
+admission_tell_full(struct admission *admission, const struct ledger *ledger)
+{
+	struct source_name most = { .kind = SOURCE_IPV4 };
+	char source[SOURCE_NAME_TEXT_SIZE];
+	uint32_t open;
+
+	if (!log_wants(LOG_WARNING) || !log_limit_allows(&admission->full, clock_ms()))
+		return;
+	open = sources_find_most(admission->sources, &most);
+	log_warning("limits.connections is reached, further connections wait: listener=%s"
+	    " open=%llu source=%s open_of_source=%u", ledger->name,
+	    (unsigned long long)admission->open, source_name_format(most, source), open);
+}
+
 /* --- refusing ---------------------------------------------------------------------- */
 
 void

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log_limit.h"
 #include "daemon/access/acl.h"
 #include "daemon/access/sources.h"
 #include "daemon/account/ledger.h"
@@ -22,6 +23,7 @@ struct admission {
 	struct acl *acl; /* held */
 	struct sources *sources;
 	uint64_t open; /* connections, those in their preamble among them */
+	struct log_limit full; /* how often the log says that there is no room */
 	/* Called with `owner` when there are fewer. */
 	void (*left)(void *owner);
 	void *owner;
@@ -29,6 +31,12 @@ struct admission {
 
 /* False where a further connection has to wait in the backlog. */
 bool admission_has_room(const struct admission *admission);
+
+/*
+ * A connection to the listener of `ledger` has to wait for room: tells the log who has most of
+ * it, at a limited rate.
+ */
+void admission_tell_full(struct admission *admission, const struct ledger *ledger);
 
 /*
  * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a

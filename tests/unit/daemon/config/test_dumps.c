@@ -213,6 +213,10 @@ add_listener(struct config *config)
 	listen->port = (uint16_t)(listen->port - listen->port % LISTENERS_MAX + config->listen_count);
 	if (listen->port < LISTENERS_MAX)
 		listen->port = 0;
+	listen->proxy_protocol =
+	    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
+	if (!listen->proxy_protocol)
+		list_clear(&listen->trusted_proxies);
 	ck_assert_int_gt(asprintf(&listen->name, "%s%zu",
 	    names[random_below(sizeof(names) / sizeof(names[0]))], config->listen_count), 0);
 	config->listen_count++;
