@@ -148,6 +148,24 @@ check_proxies(const struct config *config, const struct config_places *places,
 	}
 }
 
+/* --- greetings ---------------------------------------------------------------------- */
+
+static void
+check_greetings(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct listen_config *listen = &config->listen[i];
+
+		if (!places->whole || places->listen[i].name == NULL ||
+		    protocol_is_stream(listen->protocol) || *listen->greeting == '\0')
+			continue;
+		faults_add_at(faults, places->listen[i], "listener \"%s\": greeting is for"
+		    " connections: give protocol = \"%s\", or leave it out", listen->name,
+		    protocol_name(protocol_default()));
+	}
+}
+
 /* --- access lists ------------------------------------------------------------------ */
 
 static void
@@ -190,5 +208,6 @@ config_check(const struct config *config, const struct config *running,
 		    " edge_triggered = false", event_method_name(method));
 	check_access(config, places, faults);
 	check_proxies(config, places, faults);
+	check_greetings(config, places, faults);
 	check_overlaps(config, places, faults);
 }

@@ -27,6 +27,7 @@ struct listen_config {
 	uint16_t port; /* host order; 0: the kernel picks one */
 	bool proxy_protocol; /* each connection begins with a header of it */
 	struct prefix_list trusted_proxies; /* who may send one; others are refused */
+	char *greeting; /* greeting.h; "": none */
 };
 
 struct config {

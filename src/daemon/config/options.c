@@ -138,6 +138,8 @@ const struct option_row option_rows[] = {
 	    .help = "a header of it says who connects" },
 	{ "listen", "trusted_proxies", OPTION_PREFIXES, ON_RELOAD, "{}",
 	    AT_LISTEN(trusted_proxies), .help = "who may send it; others are refused" },
+	{ "listen", "greeting", OPTION_GREETING, ON_RELOAD, "", AT_LISTEN(greeting),
+	    .help = "sent first; %h host, %n listener, %p peer, %% percent" },
 };
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/control/gauges.h"
@@ -132,6 +133,7 @@ commit_access(struct server *server, const struct config *next)
 	acl_release(server->admission.acl);
 	server->admission.acl = server->next.acl;
 	server->next.acl = NULL;
+	gethostname(server->admission.host, sizeof(server->admission.host) - 1);
 	preambles_set_timeout(server->preambles, next->limits.preamble_timeout * MILLISECONDS);
 	sources_set_limits(server->admission.sources, next->limits.connections_per_source,
 	    next->limits.connection_rate_per_source);

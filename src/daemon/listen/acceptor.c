@@ -136,9 +136,11 @@ accept_one(struct acceptor *acceptor)
 	if (accepted == -1)
 		return errno;
 	if (!acceptor->config->proxy_protocol)
-		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
+		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer,
+		    acceptor->config->greeting);
 	else if (is_trusted(acceptor->config, &peer))
-		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer);
+		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer,
+		    acceptor->config->greeting);
 	else
 		admission_refuse(acceptor->ledger, REFUSE_PROXY_UNTRUSTED, accepted, &peer);
 	return 0;

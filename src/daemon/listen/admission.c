@@ -92,10 +92,28 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
 	conn_post(conn, workers_get(admission->workers, worker));
 }
 
+static struct conn *
+make_conn(const struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *peer, const struct conn_via *via, const char *greeting)
+{
+	struct branch *branch = &ledger->branches[workers_pick(admission->workers)];
+	struct conn_extras extras = { .via = via };
+	char text[ADDRESS_TEXT_SIZE], said[GREETING_MOST];
+
+	if (*greeting != '\0') {
+		const struct greeting_names names = { .host = admission->host,
+			.listener = ledger->name, .peer = address_format(peer, text) };
+
+		extras.greeting = said;
+		extras.greeting_size = greeting_format(greeting, &names, said);
+	}
+	return conn_new(fd, peer, branch, &extras);
+}
+
 /* Returns NULL where it is refused. */
 static struct conn *
 admit(struct admission *admission, struct ledger *ledger, int fd, const struct address *peer,
-    const struct conn_via *via)
+    const struct conn_via *via, const char *greeting)
 {
 	enum source_verdict verdict;
 	struct conn *conn;
@@ -109,7 +127,7 @@ admit(struct admission *admission, struct ledger *ledger, int fd, const struct a
 		admission_refuse(ledger, reason_of(verdict), fd, peer);
 		return NULL;
 	}
-	conn = conn_new(fd, peer, &ledger->branches[workers_pick(admission->workers)], via);
+	conn = make_conn(admission, ledger, fd, peer, via, greeting);
 	if (conn == NULL) {
 		sources_leave(admission->sources, peer, clock_ms());
 		admission_refuse(ledger, REFUSE_MEMORY, fd, peer);
@@ -120,9 +138,9 @@ admit(struct admission *admission, struct ledger *ledger, int fd, const struct a
 
 void
 admission_admit(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer)
+    const struct address *peer, const char *greeting)
 {
-	struct conn *conn = admit(admission, ledger, fd, peer, NULL);
+	struct conn *conn = admit(admission, ledger, fd, peer, NULL, greeting);
 
 	if (conn == NULL)
 		return;
@@ -212,14 +230,15 @@ kind_of_header(const struct proxy_header *header)
 
 void
 admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *proxy, const struct proxy_header *header)
+    const struct address *proxy, const struct proxy_header *header, const char *greeting)
 {
 	const struct conn_via via = { .proxy = *proxy, .is_quiet = header->is_local };
 	struct conn *conn;
 
 	end_preamble(admission, ledger, proxy);
 	counter_add(&ledger->headers[kind_of_header(header)], 1);
-	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via);
+	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via,
+	    greeting);
 	if (conn == NULL) {
 		admission->left(admission->owner);
 		return;

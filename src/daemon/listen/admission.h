@@ -13,6 +13,7 @@
 #include "daemon/access/sources.h"
 #include "daemon/account/ledger.h"
 #include "daemon/stream/conn.h"
+#include "daemon/stream/greeting.h"
 #include "daemon/threads/workers.h"
 #include "net/address.h"
 #include "net/proxy_header.h"
@@ -23,6 +24,8 @@ struct admission {
 	struct acl *acl; /* held */
 	struct sources *sources;
 	uint64_t open; /* connections, those in their preamble among them */
+	/* Who we are, as greetings say it: as it was at the start, or the last reload. */
+	char host[GREETING_NAME_MOST + 1];
 	struct log_limit full; /* how often the log says that there is no room */
 	/* Called with `owner` when there are fewer. */
 	void (*left)(void *owner);
@@ -40,11 +43,12 @@ void admission_tell_full(struct admission *admission, const struct ledger *ledge
 
 /*
  * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a
- * connection to a worker.  Where that fails, or the peer is not to be served, closes it
- * with a reset, counts the refusal and tells it in the log at a limited rate.
+ * connection to a worker, which says `greeting` to it first; "": nothing.  Where that fails, or
+ * the peer is not to be served, closes it with a reset, counts the refusal and tells it in the
+ * log at a limited rate.
  */
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer);
+    const struct address *peer, const char *greeting);
 
 /*
  * A connection from `proxy` begins its preamble: it is counted as open, and in the books of the
@@ -56,7 +60,7 @@ bool admission_await(struct admission *admission, struct ledger *ledger, int fd,
 
 /* It has said whose it is: admits that connection, as admission_admit() does. */
 void admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *proxy, const struct proxy_header *header);
+    const struct address *proxy, const struct proxy_header *header, const char *greeting);
 
 /*
  * It has not: closes it, counts the refusal and tells it, but for one that ended without a byte:

@@ -23,6 +23,7 @@ struct preamble {
 	int64_t begun; /* clock_ms() */
 	uint8_t *held; /* of the header, what came so far */
 	size_t held_size;
+	char greeting[]; /* of the listener, as it was then */
 };
 
 TAILQ_HEAD(preamble_list, preamble);
@@ -112,7 +113,7 @@ admit(struct preamble *preamble, const struct proxy_header *header)
 		return;
 	}
 	admission_admit_proxied(preambles->admission, preamble->ledger, fd_of(preamble),
-	    &preamble->proxy, header);
+	    &preamble->proxy, header, preamble->greeting);
 	end(preamble);
 }
 
@@ -247,15 +248,18 @@ preambles_set_timeout(struct preambles *preambles, int64_t timeout)
 
 /* Returns NULL when memory ran out. */
 static struct preamble *
-make(struct preambles *preambles, struct ledger *ledger, int fd, const struct address *proxy)
+make(struct preambles *preambles, struct ledger *ledger, int fd, const struct address *proxy,
+    const char *greeting)
 {
+	const size_t greeting_size = strlen(greeting) + 1;
 	struct preamble *preamble;
 
 	if (preambles->scratch == NULL)
 		preambles->scratch = malloc(PROXY_HEADER_MOST);
-	preamble = preambles->scratch != NULL ? calloc(1, sizeof(*preamble)) : NULL;
+	preamble = preambles->scratch != NULL ? calloc(1, sizeof(*preamble) + greeting_size) : NULL;
 	if (preamble == NULL)
 		return NULL;
+	memcpy(preamble->greeting, greeting, greeting_size);
 	event_assign(&preamble->readable, preambles->base, fd, EV_READ | EV_PERSIST, on_readable,
 	    preamble);
 	if (event_add(&preamble->readable, NULL) == -1) {
@@ -271,13 +275,13 @@ make(struct preambles *preambles, struct ledger *ledger, int fd, const struct ad
 
 void
 preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
-    const struct address *proxy)
+    const struct address *proxy, const char *greeting)
 {
 	struct preamble *preamble;
 
 	if (!admission_await(preambles->admission, ledger, fd, proxy))
 		return;
-	preamble = make(preambles, ledger, fd, proxy);
+	preamble = make(preambles, ledger, fd, proxy, greeting);
 	if (preamble == NULL) {
 		admission_dismiss(preambles->admission, ledger, fd, proxy, REFUSE_MEMORY);
 		return;
