@@ -148,7 +148,7 @@ same "options in echod-client(1)" "$work/expected" "$work/found"
 # Lines "MODE -i 1" of the options that have a default.
 awk '/^All modes:/ { mode = "all" }
 /^[a-z]+: / { mode = substr($1, 1, length($1) - 1) }
-/ \(default / { print mode, substr($1, 1, 2), substr($NF, 1, length($NF) - 1) }' "$work/help" |
+/ \(default / { print mode, ($1 ~ /^--/ ? $1 : substr($1, 1, 2)), substr($NF, 1, length($NF) - 1) }' "$work/help" |
 	sort >"$work/defaults"
 awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
 /^\.It/ { option = "-" $3 }
