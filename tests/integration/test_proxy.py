@@ -185,12 +185,18 @@ def test_one_that_ends_within_its_header_is_told(start):
 def test_health_checks_are_counted_and_not_logged(start):
     daemon = start(SERVED)
     daemon.connect().close()
-    daemon.wait_counter(refused("preamble_empty"), 1)
+    peers.reset(daemon.connect())
+    daemon.wait_counter(refused("preamble_empty"), 2)
     peer = behind(daemon, proxying.block(command=proxying.LOCAL))
     peers.echo(peer, b"are you there?")
     peer.close()
-    daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 1)
-    daemon.wait_counter(headers("local"), 1)
+    peer = daemon.connect()
+    host, port = peer.getsockname()
+    peer.sendall(proxying.line(host, port))
+    peers.echo(peer, b"are you there?")
+    peer.close()
+    daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
+    daemon.wait_counter(headers("local"), 2)
     assert not daemon.log.matching(r"connection (opened|closed|refused)")
 
 

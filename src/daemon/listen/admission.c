@@ -220,10 +220,11 @@ log_opened_by_proxy(const struct ledger *ledger, const struct conn *conn,
 		    header_text(&header->alpn, texts[2]));
 }
 
+/* Version 1 has no word for it: the checks of HAProxy tell the ends of their own connection. */
 static enum header_kind
-kind_of_header(const struct proxy_header *header)
+kind_of_header(const struct proxy_header *header, const struct address *proxy)
 {
-	if (header->is_local)
+	if (header->is_local || (header->has_addresses && address_equal(&header->source, proxy)))
 		return HEADER_LOCAL;
 	return header->has_addresses ? HEADER_PROXIED : HEADER_UNKNOWN;
 }
@@ -232,11 +233,12 @@ void
 admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
     const struct address *proxy, const struct proxy_header *header, const char *greeting)
 {
-	const struct conn_via via = { .proxy = *proxy, .is_quiet = header->is_local };
+	const enum header_kind kind = kind_of_header(header, proxy);
+	const struct conn_via via = { .proxy = *proxy, .is_quiet = kind == HEADER_LOCAL };
 	struct conn *conn;
 
 	end_preamble(admission, ledger, proxy);
-	counter_add(&ledger->headers[kind_of_header(header)], 1);
+	counter_add(&ledger->headers[kind], 1);
 	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via,
 	    greeting);
 	if (conn == NULL) {

@@ -166,11 +166,9 @@ look(struct preamble *preamble)
 	    PROXY_HEADER_MOST - preamble->held_size, MSG_PEEK);
 	if (came > 0)
 		judge(preamble, (size_t)came);
-	else if (came == 0)
+	else if (came == 0 || (errno != EAGAIN && errno != EINTR))
 		refuse(preamble, preamble->held_size > 0 ? REFUSE_PREAMBLE_CUT
-		    : REFUSE_PREAMBLE_EMPTY);
-	else if (errno != EAGAIN && errno != EINTR)
-		refuse(preamble, REFUSE_PREAMBLE_CUT);
+		    : REFUSE_PREAMBLE_EMPTY); /* in order or by a reset: checks do both */
 }
 
 static void
