@@ -6,7 +6,7 @@
 #include "client/transport/pattern.h"
 #include "fuzz.h"
 
-#define MOST 24 /* pieces and bytes, for the other way: it takes long */
+#define MOST 12 /* pieces and bytes, for the other way: it takes long */
 
 enum { ANY_ONE = 256, ANY_BYTES };
 
