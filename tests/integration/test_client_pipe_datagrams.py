@@ -1,7 +1,6 @@
 """pipe over UDP: what the way there says of datagrams, and how fast they go."""
 
 import contextlib
-import os
 import re
 import socket
 import struct
@@ -66,10 +65,11 @@ class Erring(faulty.DatagramServer):
                 self._socket.sendto(data, client)
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can forge errors")
+# An error that tells of a smaller MTU is remembered by the host, for all who run on it.
+on_a_host_of_its_own = pytest.mark.usefixtures("apart")
 
 
-@needs_root
+@on_a_host_of_its_own
 @pytest.mark.parametrize("data", [DATA[:9000], bytes(9000)], ids=["random", "zeros"])
 @pytest.mark.parametrize("code", CODES)
 def test_what_an_error_came_of_is_sent_again_and_counts_once(code, data):
@@ -83,7 +83,7 @@ def test_what_an_error_came_of_is_sent_again_and_counts_once(code, data):
         server.stop()
 
 
-@needs_root
+@on_a_host_of_its_own
 def test_an_answer_that_comes_in_spite_of_the_error():
     server = Erring(3, CODES["prohibited"], copies=1)
     try:
@@ -139,7 +139,7 @@ def test_a_server_that_goes_for_good():
     assert err.decode().startswith(f"echod-client: nobody listens at {server.address}\n")
 
 
-@needs_root
+@on_a_host_of_its_own
 def test_without_comparing_it_is_told_that_some_were_lost():
     """What was lost is not known, so it cannot be sent again; the rest goes."""
     server = Erring(2, CODES["too-big"], copies=1)
