@@ -43,6 +43,22 @@ escape_bytes(const void *data, size_t size, char *text)
 }
 
 const char *
+escape_word(const void *data, size_t size, char *text)
+{
+	const unsigned char *bytes = data;
+	char *out = text;
+
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] == ' ')
+			out = stpcpy(out, "\\x20");
+		else
+			out += escape_byte(bytes[i], out);
+	}
+	*out = '\0';
+	return text;
+}
+
+const char *
 escape_payload(const void *data, size_t size, char text[ESCAPE_TEXT_SIZE])
 {
 	const size_t shown = size < ESCAPE_SHOWN ? size : ESCAPE_SHOWN;

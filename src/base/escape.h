@@ -23,4 +23,7 @@ const char *escape_payload(const void *data, size_t size, char text[ESCAPE_TEXT_
 /* The same of all bytes and without the quotes; `text` has room for 4 * size + 1 characters. */
 const char *escape_bytes(const void *data, size_t size, char *text);
 
+/* The same as one word: spaces are escaped, too. */
+const char *escape_word(const void *data, size_t size, char *text);
+
 #endif

@@ -26,6 +26,14 @@ print_version(void)
 	    jansson_version_str());
 }
 
+/* `right`: what would be right of `option`; NULL: it is. */
+static void
+check_value(const char *option, const char *right)
+{
+	if (right != NULL)
+		report_unusable("%s %s: %s", option, optarg, right);
+}
+
 /* Returns false where the option is not one of all modes. */
 static bool
 take(struct common_arguments *common, int option)
@@ -42,6 +50,12 @@ take(struct common_arguments *common, int option)
 		break;
 	case OPTION_WAIT_UNTIL_UP:
 		common->until_up = argument_seconds("--wait-until-up", optarg, 0.001, 1000000);
+		break;
+	case OPTION_PROXY:
+		check_value("--proxy", proxying_parse(&common->wish.proxying, optarg));
+		break;
+	case OPTION_EXPECT_GREETING:
+		check_value("--expect-greeting", pattern_parse(&common->wish.greeting, optarg));
 		break;
 	case OPTION_JSON:
 		common->json = true;
@@ -83,6 +97,18 @@ check_numeric(const char *host, const char *text)
 }
 
 static void
+check_stream(const struct common_arguments *common)
+{
+	const struct channel_wish *wish = &common->wish;
+	const char *protocol = protocol_name(protocol_default());
+
+	if (wish->proxying.header.version != 0 && !channel_is_stream(wish))
+		report_unusable("--proxy is for connections: give %s", protocol);
+	if (wish->greeting.size > 0 && !channel_is_stream(wish))
+		report_unusable("--expect-greeting is for connections: give %s", protocol);
+}
+
+static void
 parse(struct common_arguments *common, const char *text)
 {
 	struct endpoint *uri = &common->wish.uri;
@@ -95,6 +121,7 @@ parse(struct common_arguments *common, const char *text)
 	if (endpoint_is_any(uri->host))
 		report_unusable("%s: give a host", text);
 	check_numeric(uri->host, text);
+	check_stream(common);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 

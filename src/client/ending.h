@@ -23,6 +23,7 @@
 	X(UNCLOSED, "unclosed", EXIT_WRONG) /* all came back, no more */ \
 	X(RESET, "reset", EXIT_WRONG)                                    \
 	X(LOST, "lost", EXIT_WRONG) /* any other error of the channel */ \
+	X(UNGREETED, "ungreeted", EXIT_WRONG) /* by another greeting, or none */ \
 	X(TIMEOUT, "timeout", EXIT_WRONG)                                \
 	/* There is nothing to talk to. */                               \
 	X(UNRESOLVED, "unresolved", EXIT_USAGE) /* no such name */       \

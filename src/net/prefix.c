@@ -130,6 +130,21 @@ prefix_parse(struct prefix *prefix, const char *text, char right[PREFIX_RIGHT_SI
 }
 
 bool
+prefix_covers(const struct prefix *prefix, const struct address *address)
+{
+	const size_t whole = prefix->length / 8;
+	const unsigned rest = 0xff00U >> prefix->length % 8 & 0xff;
+	const uint8_t *bits;
+
+	if (address->sa.sa_family != (prefix->is_ipv6 ? AF_INET6 : AF_INET))
+		return false;
+	bits = prefix->is_ipv6 ? address->in6.sin6_addr.s6_addr
+	    : (const uint8_t *)&address->in4.sin_addr;
+	return memcmp(bits, prefix->bits, whole) == 0 &&
+	    (rest == 0 || (bits[whole] & rest) == prefix->bits[whole]);
+}
+
+bool
 prefix_equal(const struct prefix *a, const struct prefix *b)
 {
 	return a->is_ipv6 == b->is_ipv6 && a->length == b->length &&

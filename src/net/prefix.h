@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/address.h"
+
 /* All bits of `bits` behind `length` are 0; IPv4 has the first four bytes. */
 struct prefix {
 	uint8_t bits[16]; /* network order */
@@ -31,6 +33,9 @@ int prefix_width(const struct prefix *prefix);
  * true, or false with *prefix unchanged and what would be right in `right`.
  */
 bool prefix_parse(struct prefix *prefix, const char *text, char right[PREFIX_RIGHT_SIZE]);
+
+/* True where `address` is one of those that it stands for; scopes are not looked at. */
+bool prefix_covers(const struct prefix *prefix, const struct address *address);
 
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 

@@ -15,9 +15,11 @@ from patience import BINARY, PATIENCE, SLOWNESS, eventually, within
 Listening = namedtuple("Listening", "protocol host port")
 
 
-def listener(name="echo-tcp", address="127.0.0.1", port=0, protocol="tcp"):
+def listener(name="echo-tcp", address="127.0.0.1", port=0, protocol="tcp", **options):
     """A listen section."""
-    return f'listen {name} {{ protocol = "{protocol}" address = "{address}" port = {port} }}\n'
+    more = "".join(f" {option} = {_in_file_syntax(value)}" for option, value in options.items())
+    where = f'protocol = "{protocol}" address = "{address}" port = {port}'
+    return f"listen {name} {{ {where}{more} }}\n"
 
 
 def _in_file_syntax(value):

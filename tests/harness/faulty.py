@@ -20,6 +20,8 @@ import peers
 from patience import PATIENCE, eventually
 
 STEP = 1 << 16
+GREETING = b"220 box ready\r\n"
+EXPECTED = ("--expect-greeting", "220 *\\r\\n")  # of a client that is greeted by it
 
 
 class Server(threading.Thread):
@@ -159,6 +161,16 @@ def flip(at, mask=0x01):
 def _echo_bytes(connection, size):
     for start in range(0, size, STEP):
         connection.sendall(peers.receive(connection, min(STEP, size - start)))
+
+
+def greet(text, then=echo):
+    """Says `text` first."""
+
+    def fault(connection):
+        connection.sendall(text)
+        then(connection)
+
+    return fault
 
 
 def close_after(size, more=0):

@@ -90,12 +90,14 @@ NOTHING_TO_TALK_TO = [
     ("refused", 2, nobody("udp"), SHORT),
     ("unreached", 2, at("tcp://255.255.255.255:7"), LONG),
     ("down", 2, nobody("tcp"), [*LONG, "--wait-until-up", 0.3]),
+    ("ungreeted", 1, stream(deny), [*LONG, *faulty.EXPECTED]),
     ("error", 2, stream(faulty.echo), LONG, FEW_DESCRIPTORS),
 ]
 
 OUTCOMES = {
     "ping": [
         ("done", 0, stream(faulty.echo), ["-c", 1, *LONG]),
+        ("done", 0, stream(faulty.greet(faulty.GREETING)), ["-c", 1, *LONG, *faulty.EXPECTED]),
         ("done", 0, stream(faulty.echo), ["-c", 1, *LONG, "--max-loss", 0, "--max-rtt", "max:60s"]),
         ("done", 1, stream(faulty.echo), ["-c", 1, *LONG, "--max-rtt", "p50:0.001us"]),
         ("done", 1, stream(faulty.mute), ["-c", 1, *SHORT]),

@@ -29,6 +29,7 @@ def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):
             **{"sent": int, "received": int, "seconds": float, "difference": None},
             **{"bytes_per_second": float if found["received"] else None},
             **{"connect_seconds": float if server.uri.startswith("tcp") else None},
+            "greeting": None,
             **{"reason": str, "status": 1},
             **dict.fromkeys(("datagrams", "resent"), int if "udp:" in server.uri else None),
             **fields,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "base/escape.h"
 #include "client/report.h"
 #include "client/timing.h"
 
@@ -26,9 +27,16 @@ void
 ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel)
 {
-	if (!options->common.json && channel_is_stream(&options->common.wish))
-		printf("connected to %s in %.3f ms\n", peer,
-		    channel_connect_seconds(channel) * 1000);
+	char text[ESCAPE_TEXT_SIZE];
+	const char *greeting;
+	const size_t size = channel_greeting(channel, &greeting);
+
+	if (options->common.json || !channel_is_stream(&options->common.wish))
+		return;
+	printf("connected to %s in %.3f ms", peer, channel_connect_seconds(channel) * 1000);
+	if (size > 0)
+		printf(", greeted by %s", escape_payload(greeting, size, text));
+	putchar('\n');
 }
 
 static void
@@ -269,9 +277,10 @@ ping_fields(const struct ping_options *options, const struct tally *tally, int64
 	const uint64_t strangers = channel != NULL ? channel_strangers(channel, stranger) : 0;
 	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
 	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
-	json_t *fields = json_pack("{ss? so? sI sI ss?}",
+	json_t *fields = json_pack("{ss? so? so? sI sI ss?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
 	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
+	    "greeting", channel_greeting_json(channel),
 	    "size", (json_int_t)options->size, "strangers", (json_int_t)strangers,
 	    "stranger", strangers > 0 ? stranger : NULL);
 

@@ -194,10 +194,10 @@ pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
-	return json_pack("{ss? so? sI sI so? so? sf so? so?}",
+	return json_pack("{ss? so? so? sI sI so? so? sf so? so?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
 	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
+	    "greeting", channel_greeting_json(channel), "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "datagrams", stream ? NULL : json_integer((json_int_t)tally->datagrams),
 	    "resent", stream ? NULL : json_integer((json_int_t)tally->resent),
 	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0

@@ -375,8 +375,10 @@ fields(const void *arg)
 
 	for (size_t i = 0; i < sender->count && sender->talkers != NULL &&
 	    sender->talkers[i].exchanges != NULL; i++)
-		json_array_append_new(sockets, json_pack("{ss sO}", "address",
-		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
+		json_array_append_new(sockets, json_pack("{ss so? sO}", "address",
+		    sender->talkers[i].name, "greeting",
+		    channel_greeting_json(sender->talkers[i].channel), "exchanges",
+		    sender->talkers[i].exchanges));
 	return json_pack("{so sf}", "sockets", sockets, "seconds",
 	    timing_seconds(timing_now() - sender->started));
 }

@@ -11,6 +11,7 @@
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/transport/channel_internal.h"
+#include "client/transport/opening.h"
 #include "client/transport/strangers.h"
 
 bool
@@ -45,6 +46,7 @@ channel_free(struct channel *channel)
 	if (channel == NULL)
 		return;
 	channel_close(channel);
+	opening_clear(channel);
 	free(channel);
 }
 
@@ -140,30 +142,78 @@ complete(struct channel *channel)
 	return 0;
 }
 
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+static void
+assign_events(struct channel *channel)
+{
+	event_assign(&channel->readable, channel->base, channel->fd, EV_READ | EV_PERSIST,
+	    on_readable, channel);
+	event_assign(&channel->writable, channel->base, channel->fd, EV_WRITE | EV_PERSIST,
+	    on_writable, channel);
+}
+
+static void
+end_connecting(struct channel *channel, int error)
+{
+	event_del(&channel->readable);
+	event_del(&channel->writable);
+	if (error == 0) {
+		assign_events(channel); /* a persistent event keeps the timeout that it once had */
+		channel->state = CHANNEL_OPEN;
+	} else {
+		channel_close(channel);
+	}
+	channel->connected(channel->connected_arg, error);
+}
+
+/* Its greeting is waited for, for what is left of the time. */
+static void
+await_greeting(struct channel *channel)
+{
+	const double left = channel->wish->timeout -
+	    timing_seconds(timing_now() - channel->begun);
+	const struct timeval timeout = timing_timeval(left > 0 ? left : 0);
+
+	event_del(&channel->writable);
+	if (event_add(&channel->readable, &timeout) == -1)
+		end_connecting(channel, ENOMEM);
+}
+
+static void
+go_on_connecting(struct channel *channel, int error)
+{
+	if (error == EAGAIN)
+		await_greeting(channel);
+	else
+		end_connecting(channel, error);
+}
+
 /* Where the process was stopped, the timer alone may tell, and the connection counts. */
 static void
-end_connecting(struct channel *channel, short what)
+on_connected(struct channel *channel, short what)
 {
 	struct pollfd writable = { .fd = channel->fd, .events = POLLOUT };
 	const bool over = what & EV_WRITE || poll(&writable, 1, 0) == 1;
-	const int error = over ? complete(channel) : ETIMEDOUT;
+	int error = over ? complete(channel) : ETIMEDOUT;
 
-	event_del(&channel->writable);
-	if (error == 0)
-		channel->state = CHANNEL_OPEN;
-	else
-		channel_close(channel);
-	channel->connected(channel->connected_arg, error);
+	if (error == 0 && channel->kind == &channel_stream)
+		error = opening_begin(channel);
+	go_on_connecting(channel, error);
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	const struct channel *channel = arg;
+	struct channel *channel = arg;
 
 	(void)fd;
-	(void)what;
-	channel->user->readable(channel->arg);
+	if (channel->state == CHANNEL_CONNECTING)
+		go_on_connecting(channel,
+		    what & EV_READ ? opening_go_on(channel) : opening_end(channel));
+	else
+		channel->user->readable(channel->arg);
 }
 
 static void
@@ -173,7 +223,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if (channel->state == CHANNEL_CONNECTING)
-		end_connecting(channel, what);
+		on_connected(channel, what);
 	else
 		channel->user->writable(channel->arg);
 }
@@ -185,10 +235,7 @@ begin(struct channel *channel)
 	const struct timeval timeout = timing_timeval(channel->wish->timeout);
 	const int fd = channel->fd, on = 1;
 
-	event_assign(&channel->readable, channel->base, fd, EV_READ | EV_PERSIST, on_readable,
-	    channel);
-	event_assign(&channel->writable, channel->base, fd, EV_WRITE | EV_PERSIST, on_writable,
-	    channel);
+	assign_events(channel);
 	if (channel->kind->prepare != NULL)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
@@ -211,6 +258,7 @@ channel_connect(struct channel *channel, const struct address *peer,
 	channel->connected = connected;
 	channel->connected_arg = arg;
 	channel->send_error = 0;
+	opening_clear(channel);
 	channel->begun = timing_now();
 	arrival_begin(&channel->clock);
 	channel->fd = socket(channel->peer.sa.sa_family,

@@ -6,11 +6,14 @@
 #ifndef CLIENT_TRANSPORT_CHANNEL_H
 #define CLIENT_TRANSPORT_CHANNEL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "client/transport/pattern.h"
+#include "client/transport/proxying.h"
 #include "net/address.h"
 #include "net/endpoint.h"
 
@@ -24,6 +27,9 @@ struct channel_wish {
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
 	bool strangers;   /* who answers and was not asked is heard: datagrams */
+	/* Streams: what each connection begins with before it counts as there. */
+	struct proxying proxying; /* sent */
+	struct pattern greeting;  /* received */
 };
 
 struct channel_user {
@@ -37,7 +43,10 @@ struct channel_user {
 	void (*stranger)(void *arg, const unsigned char *head, size_t kept, size_t size);
 };
 
-/* Called in the loop when connecting is over: `error` is 0, or an errno and the channel closed. */
+/*
+ * Called in the loop when connecting is over, the greeting received: `error` is 0, or an errno and
+ * the channel closed.
+ */
 typedef void channel_connected(void *arg, int error);
 
 enum channel_state {
@@ -89,6 +98,18 @@ uint64_t channel_strangers(const struct channel *channel, char text[ADDRESS_TEXT
 
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
+
+/*
+ * NULL, or what is wrong with the greeting of the last connection, which failed by it: until the
+ * next one.
+ */
+const char *channel_ungreeted(const struct channel *channel);
+
+/* Returns the size of the greeting that the last connection had, and its bytes in *greeting. */
+size_t channel_greeting(const struct channel *channel, const char **greeting);
+
+/* The same for the JSON object: NULL where it had none, or `channel` is NULL. */
+json_t *channel_greeting_json(const struct channel *channel);
 
 /* Write the address of the far end, or of this one, to `text`, and return it. */
 const char *channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);

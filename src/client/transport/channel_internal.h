@@ -20,6 +20,8 @@ struct channel_kind {
 	void (*shut_down)(struct channel *channel); /* NULL: the peer is not told */
 };
 
+struct opening;
+
 extern const struct channel_kind channel_stream, channel_datagram;
 
 struct channel {
@@ -43,6 +45,7 @@ struct channel {
 	struct address stranger; /* the last one */
 	int64_t begun; /* timing_now() when connecting did */
 	double connect_seconds;
+	struct opening *opening; /* opening.h: of the last connection; NULL: it had no greeting */
 };
 
 #endif

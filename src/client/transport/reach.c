@@ -91,9 +91,18 @@ static void
 on_connected(void *arg, int error)
 {
 	struct reach *reach = arg;
+	char text[ADDRESS_TEXT_SIZE];
 
 	if (error == 0) {
 		finish(reach, true);
+		return;
+	}
+	/* Who is there is not whom is asked for: another address would hide that. */
+	if (channel_ungreeted(reach->channel) != NULL) {
+		reach->ending = ENDING_UNGREETED;
+		add_fault(reach, "%s: %s", channel_peer(reach->channel, text),
+		    channel_ungreeted(reach->channel));
+		finish(reach, false);
 		return;
 	}
 	add_address(reach, error);

@@ -155,26 +155,19 @@ forget_idle(struct sources *sources, int64_t now)
 
 static enum source_verdict
 judge(const struct sources *sources, const struct source *source, const struct address *peer,
-    int64_t now)
+    int64_t cost, int64_t now)
 {
 	if (sources->connections != 0 && source->open >= sources->connections &&
 	    !address_is_loopback(peer))
 		return SOURCE_FULL;
-	if (sources->cost != 0 && !gcra_allows(source->paid, sources->cost, GCRA_SECOND, now))
+	if (cost != 0 && !gcra_allows(source->paid, cost, GCRA_SECOND, now))
 		return SOURCE_FAST;
 	return SOURCE_ENTERED;
 }
 
-static void
-enter(const struct sources *sources, struct source *source, int64_t now)
-{
-	source->open++;
-	if (sources->cost != 0)
-		source->paid = gcra_pay(source->paid, sources->cost, now);
-}
-
-enum source_verdict
-sources_enter(struct sources *sources, const struct address *peer, int64_t now)
+/* `cost` is what it takes of its rate: ns. */
+static enum source_verdict
+enter(struct sources *sources, const struct address *peer, int64_t cost, int64_t now)
 {
 	const struct source_name name = source_name(peer);
 	enum source_verdict verdict;
@@ -182,7 +175,7 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 
 	now *= MILLISECOND;
 	found = find(sources, name);
-	if (found != NULL && (verdict = judge(sources, found, peer, now)) != SOURCE_ENTERED)
+	if (found != NULL && (verdict = judge(sources, found, peer, cost, now)) != SOURCE_ENTERED)
 		return verdict;
 	if (found == NULL)
 		found = add(sources, name);
@@ -190,9 +183,23 @@ sources_enter(struct sources *sources, const struct address *peer, int64_t now)
 		take_from_idle(sources, found);
 	if (found == NULL)
 		return SOURCE_MEMORY;
-	enter(sources, found, now);
+	found->open++;
+	if (cost != 0)
+		found->paid = gcra_pay(found->paid, cost, now);
 	forget_idle(sources, now);
 	return SOURCE_ENTERED;
+}
+
+enum source_verdict
+sources_enter(struct sources *sources, const struct address *peer, int64_t now)
+{
+	return enter(sources, peer, sources->cost, now);
+}
+
+enum source_verdict
+sources_enter_proxy(struct sources *sources, const struct address *proxy, int64_t now)
+{
+	return enter(sources, proxy, 0, now);
 }
 
 void

@@ -49,6 +49,9 @@ void sources_set_limits(struct sources *sources, int connections, int rate);
  * milliseconds that never go back.
  */
 enum source_verdict sources_enter(struct sources *sources, const struct address *peer, int64_t now);
+/* The same of one that is nobody's yet but of its proxy, whose rate it does not use up. */
+enum source_verdict sources_enter_proxy(struct sources *sources, const struct address *proxy,
+    int64_t now);
 void sources_leave(struct sources *sources, const struct address *peer, int64_t now);
 
 /* Returns how many connections the source has that has most, and which that is; 0: none has any. */

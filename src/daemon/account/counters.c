@@ -7,6 +7,7 @@
 
 const char *const close_reason_names[] = { CLOSE_REASONS(REASON_NAME) };
 const char *const refuse_reason_names[] = { REFUSE_REASONS(REASON_NAME) };
+const char *const header_kind_names[] = { HEADER_KINDS(REASON_NAME) };
 const char *const drop_reason_names[] = { DROP_REASONS(REASON_NAME) };
 
 const char *

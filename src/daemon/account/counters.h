@@ -56,10 +56,32 @@ enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
 	X(DENIED, "denied")   /* the access list */                   \
 	X(SOURCE_CONNECTIONS, "source_connections") /* limits.connections_per_source */ \
 	X(SOURCE_RATE, "source_rate")               /* limits.connection_rate_per_source */ \
-	X(DRAIN, "drain")     /* in the queue of a listener that closed, with no room left */
+	X(DRAIN, "drain")     /* in the queue of a listener that closed, or in its preamble */ \
+	X(PROXY_UNTRUSTED, "proxy_untrusted")   /* not of trusted_proxies */            \
+	X(PREAMBLE_EMPTY, "preamble_empty")     /* ended without a byte: a health check */ \
+	X(PREAMBLE_CUT, "preamble_cut")         /* ended within its header */           \
+	X(PREAMBLE_TIMEOUT, "preamble_timeout") /* limits.preamble_timeout */           \
+	/* What is wrong with the header: see net/proxy_header.h. */                      \
+	X(HEADER_SIGNATURE, "header_signature")                                           \
+	X(HEADER_LINE, "header_line")                                                     \
+	X(HEADER_VERSION, "header_version")                                               \
+	X(HEADER_COMMAND, "header_command")                                               \
+	X(HEADER_FAMILY, "header_family")                                                 \
+	X(HEADER_LENGTH, "header_length")                                                 \
+	X(HEADER_TLV, "header_tlv")                                                       \
+	X(HEADER_CHECKSUM, "header_checksum")
 
 #define REFUSE_REASON_ENUM(id, name) REFUSE_##id,
 enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
+
+/* What a header of the PROXY protocol said. */
+#define HEADER_KINDS(X)                                                    \
+	X(PROXIED, "proxied") /* whose connection it is */                   \
+	X(UNKNOWN, "unknown") /* that this is not known: the proxy's */      \
+	X(LOCAL, "local")     /* that it is the proxy's own: a health check */
+
+#define HEADER_KIND_ENUM(id, name) HEADER_##id,
+enum header_kind { HEADER_KINDS(HEADER_KIND_ENUM) HEADER_KIND_COUNT };
 
 /* Why a datagram got no answer. */
 #define DROP_REASONS(X)                                                                    \
@@ -87,6 +109,7 @@ const char *refuse_reason_name(enum refuse_reason reason);
 
 extern const char *const close_reason_names[CLOSE_REASON_COUNT];
 extern const char *const refuse_reason_names[REFUSE_REASON_COUNT];
+extern const char *const header_kind_names[HEADER_KIND_COUNT];
 extern const char *const drop_reason_names[DROP_REASON_COUNT];
 
 enum family_type {
@@ -110,7 +133,7 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
  * What is counted for each listener, in the order in which it is rendered: by the control thread,
  * and by each worker.  ONE is a counter; EACH is one for each reason.
  *
- *	id, field of struct ledger or branch, [names of the reasons, how many,] what the
+ *	id, field of struct ledger or branch, [label, its values, how many,] what the
  *	listener carries, type, name, help
  */
 #define LEDGER_ROWS(ONE, EACH)                                                              \
@@ -118,10 +141,16 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	    "echod_connections_accepted_total", "Connections that were accepted and served.") \
 	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                        \
 	    "echod_connections_open", "Connections that are open now.")                       \
-	EACH(REFUSED, refused, refuse_reason_names, REFUSE_REASON_COUNT,                      \
+	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                              \
+	    "echod_connections_preamble",                                                     \
+	    "Connections whose header of the PROXY protocol is waited for.")                  \
+	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                          \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
+	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")    \
+	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,                      \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_refused_total", "Connections that were not served.")           \
-	EACH(CLOSED, closed, close_reason_names, CLOSE_REASON_COUNT,                          \
+	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                          \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_closed_total", "Connections that ended.")
 
@@ -135,7 +164,7 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	    "echod_datagrams_received_total", "Datagrams that were read.")                    \
 	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
 	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                   \
-	EACH(DATAGRAMS_DROPPED, datagrams_dropped, drop_reason_names, DROP_REASON_COUNT,      \
+	EACH(DATAGRAMS_DROPPED, datagrams_dropped, "reason", drop_reason_names, DROP_REASON_COUNT,      \
 	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                \
 	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")
 

@@ -10,8 +10,8 @@ static_assert(sizeof(counter) == sizeof(uint64_t), "a counter takes no lock");
 
 #define ROW(id, field, carried, type, name, help)            \
 	{ { name, help, type, NULL, NULL, 1 }, carried, IS_WORKERS, offsetof(OWNER, field) },
-#define ROWS(id, field, reasons, count, carried, type, name, help) \
-	{ { name, help, type, "reason", reasons, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
+#define ROWS(id, field, label, values, count, carried, type, name, help) \
+	{ { name, help, type, label, values, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
 
 const struct ledger_row ledger_rows[] = {
 #define OWNER struct ledger

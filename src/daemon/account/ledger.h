@@ -21,7 +21,7 @@ struct ledger;
 struct crowd;
 
 #define COUNTER_FIELD(id, field, ...) counter field;
-#define COUNTER_FIELDS(id, field, reasons, count, ...) counter field[count];
+#define COUNTER_FIELDS(id, field, label, values, count, ...) counter field[count];
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {

@@ -121,6 +121,51 @@ check_overlaps(const struct config *config, const struct config_places *places,
 		}
 }
 
+/* --- proxies ------------------------------------------------------------------------ */
+
+static void
+check_proxies(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct listen_config *listen = &config->listen[i];
+		const struct place place = places->listen[i];
+
+		if (!places->whole || place.name == NULL)
+			continue;
+		if (listen->proxy_protocol && !protocol_is_stream(listen->protocol))
+			faults_add_at(faults, place, "listener \"%s\": proxy_protocol is for"
+			    " connections: give protocol = \"%s\", or leave it out", listen->name,
+			    protocol_name(protocol_default()));
+		else if (listen->proxy_protocol && listen->trusted_proxies.count == 0)
+			faults_add_at(faults, place, "listener \"%s\": anybody may lie about who"
+			    " connects: give trusted_proxies the addresses of the proxies",
+			    listen->name);
+		else if (!listen->proxy_protocol && listen->trusted_proxies.count > 0)
+			faults_add_at(faults, place, "listener \"%s\": trusted_proxies without"
+			    " proxy_protocol has no effect: give proxy_protocol = true too",
+			    listen->name);
+	}
+}
+
+/* --- greetings ---------------------------------------------------------------------- */
+
+static void
+check_greetings(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct listen_config *listen = &config->listen[i];
+
+		if (!places->whole || places->listen[i].name == NULL ||
+		    protocol_is_stream(listen->protocol) || *listen->greeting == '\0')
+			continue;
+		faults_add_at(faults, places->listen[i], "listener \"%s\": greeting is for"
+		    " connections: give protocol = \"%s\", or leave it out", listen->name,
+		    protocol_name(protocol_default()));
+	}
+}
+
 /* --- access lists ------------------------------------------------------------------ */
 
 static void
@@ -162,5 +207,7 @@ config_check(const struct config *config, const struct config *running,
 		    "edge_triggered = true: event_method \"%s\" has no edges: give \"epoll\", or"
 		    " edge_triggered = false", event_method_name(method));
 	check_access(config, places, faults);
+	check_proxies(config, places, faults);
+	check_greetings(config, places, faults);
 	check_overlaps(config, places, faults);
 }

@@ -25,6 +25,9 @@ struct listen_config {
 	enum protocol protocol;
 	char *address; /* numeric, "*" or "localhost" */
 	uint16_t port; /* host order; 0: the kernel picks one */
+	bool proxy_protocol; /* each connection begins with a header of it */
+	struct prefix_list trusted_proxies; /* who may send one; others are refused */
+	char *greeting; /* greeting.h; "": none */
 };
 
 struct config {
@@ -50,6 +53,7 @@ struct config {
 		int lifetime;                 /* seconds; 0: none */
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
+		int preamble_timeout; /* seconds */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
 		int datagram_rate_per_source; /* answered in a second; 0: no limit */

@@ -106,6 +106,9 @@ const struct option_row option_rows[] = {
 	{ "limits", "socket_buffer", OPTION_NUMBER, ON_RELOAD, "0", AT(limits.socket_buffer),
 	    .min = 4096, .max = 67108864, .unit = " bytes", .zero = "the kernel's autotuning",
 	    .help = "bytes, each way; 0: the kernel's autotuning" },
+	{ "limits", "preamble_timeout", OPTION_NUMBER, ON_RELOAD, "5", AT(limits.preamble_timeout),
+	    .min = 3, .max = 3600, .unit = " seconds",
+	    .help = "seconds for the header of the PROXY protocol" },
 	{ "limits", "connections_per_source", OPTION_NUMBER, ON_RELOAD, "1000",
 	    AT(limits.connections_per_source), .max = 1000000, .unit = "", .zero = "no limit",
 	    .help = "at once, of an IPv4 address or IPv6 /64, no loopback one; 0: no limit" },
@@ -131,6 +134,12 @@ const struct option_row option_rows[] = {
 	    .help = "numeric, \"*\" (all) or \"localhost\"" },
 	{ "listen", "port", OPTION_PORT, ON_ADDRESS, NULL, AT_LISTEN(port), .max = UINT16_MAX,
 	    .unit = "", .zero = "the kernel picks one", .help = "0: the kernel picks one" },
+	{ "listen", "proxy_protocol", OPTION_BOOL, ON_RELOAD, "false", AT_LISTEN(proxy_protocol),
+	    .help = "a header of it says who connects" },
+	{ "listen", "trusted_proxies", OPTION_PREFIXES, ON_RELOAD, "{}",
+	    AT_LISTEN(trusted_proxies), .help = "who may send it; others are refused" },
+	{ "listen", "greeting", OPTION_GREETING, ON_RELOAD, "", AT_LISTEN(greeting),
+	    .help = "sent first; %h host, %n listener, %p peer, %% percent" },
 };
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 

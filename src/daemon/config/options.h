@@ -15,6 +15,7 @@ enum option_type {
 	OPTION_BOOL,    /* bool */
 	OPTION_STRING,  /* char * */
 	OPTION_ADDRESS, /* char *: numeric, "*" or "localhost" */
+	OPTION_GREETING, /* char *: greeting.h */
 	OPTION_CHOICE,  /* an int or an enum, by a name of `choices` */
 	OPTION_PROTOCOL, /* enum protocol */
 	/* Lists, each with its own element: see lists.h. */

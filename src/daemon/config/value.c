@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "daemon/config/list_text.h"
+#include "daemon/stream/greeting.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
 
@@ -254,6 +255,17 @@ parse_address(const struct option_row *row, const char *text, void *place, char 
 	return endpoint_check_host(text, host, right) && parse_string(row, host, place, right);
 }
 
+static bool
+parse_greeting(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const char *wanted = greeting_check(text);
+
+	if (wanted == NULL)
+		return parse_string(row, text, place, right);
+	snprintf(right, VALUE_RIGHT_SIZE, "%s", wanted);
+	return false;
+}
+
 /* --- lists ---------------------------------------------------------------------- */
 
 static bool
@@ -311,6 +323,8 @@ static const struct type {
 	[OPTION_STRING] = { .size = sizeof(char *), .parse = parse_string,
 	    .format = format_string, .free = free_string },
 	[OPTION_ADDRESS] = { .size = sizeof(char *), .parse = parse_address,
+	    .format = format_string, .free = free_string },
+	[OPTION_GREETING] = { .size = sizeof(char *), .parse = parse_greeting,
 	    .format = format_string, .free = free_string },
 	[OPTION_CHOICE] = { .size = sizeof(int), .parse = parse_choice, .format = format_choice,
 	    .names = choice_names },

@@ -55,6 +55,7 @@ drain_begin(struct server *server, const char *signal)
 
 	server->draining = true;
 	listeners_close(server->listeners);
+	preambles_drain(server->preambles);
 	supervision_draining(server->supervision, server->config->drain_timeout);
 	if (server->admission.open == 0) {
 		log_notice("%s: stopping, no connection is open", signal);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/control/gauges.h"
@@ -116,7 +117,9 @@ prepare_access(struct server *server, const struct config *next, struct faults *
 {
 	if (server->admission.sources == NULL)
 		server->admission.sources = sources_new();
-	if (server->admission.sources != NULL)
+	if (server->preambles == NULL)
+		server->preambles = preambles_new(server->base, &server->admission);
+	if (server->admission.sources != NULL && server->preambles != NULL)
 		server->next.acl = acl_new(&next->access.allow, &next->access.deny);
 	if (server->next.acl != NULL)
 		return true;
@@ -130,6 +133,8 @@ commit_access(struct server *server, const struct config *next)
 	acl_release(server->admission.acl);
 	server->admission.acl = server->next.acl;
 	server->next.acl = NULL;
+	gethostname(server->admission.host, sizeof(server->admission.host) - 1);
+	preambles_set_timeout(server->preambles, next->limits.preamble_timeout * MILLISECONDS);
 	sources_set_limits(server->admission.sources, next->limits.connections_per_source,
 	    next->limits.connection_rate_per_source);
 }
@@ -158,6 +163,7 @@ make_listeners(struct server *server)
 	const struct listener_context context = {
 		.base = server->base,
 		.admission = &server->admission,
+		.preambles = server->preambles,
 		.crowds = server->crowds,
 		.batches = server->batches,
 		.guard = server->guard,

@@ -30,6 +30,14 @@ server_settle(void *owner, struct letter *letter)
 	struct server *server = owner;
 
 	admission_settle(&server->admission, conn_from_letter(letter));
+}
+
+/* Fewer connections are open: lets others in, or the drain end. */
+static void
+on_left(void *owner)
+{
+	struct server *server = owner;
+
 	if (!server->draining)
 		listeners_resume(server->listeners);
 	else if (server->admission.open == 0)
@@ -66,6 +74,8 @@ make_base(struct server *server, const struct config *config)
 {
 	const struct loop_settings settings = { config->event_method, config->edge_triggered };
 
+	server->admission.left = on_left;
+	server->admission.owner = server;
 	server->base = loop_base_new(&settings);
 	if (server->base == NULL)
 		return -1;
@@ -220,6 +230,7 @@ dispose(struct server *server)
 	telling_free(server->telling);
 	summary_settle(server->summary);
 	supervision_free(server->supervision);
+	preambles_free(server->preambles);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
 	workers_free(server->workers);

@@ -16,6 +16,7 @@
 #include "daemon/datagram/batches.h"
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
+#include "daemon/listen/preamble.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
 #include "daemon/stream/crowds.h"
@@ -37,6 +38,7 @@ struct server {
 	struct batches *batches;
 	struct guard *guard;
 	struct admission admission;
+	struct preambles *preambles;
 	struct listeners *listeners;
 	struct supervision *supervision;
 	struct ready *ready;
@@ -57,7 +59,7 @@ struct server {
 /* Leaves the control thread's loop: what is still connected is aborted. */
 void server_end(struct server *server);
 
-/* A connection came home: settles its books, and lets others in or the drain end. */
+/* A connection came home: settles its books. */
 void server_settle(void *owner, struct letter *letter);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/listen/admission.h"
+#include "daemon/listen/preamble.h"
 #include "daemon/listen/sockets.h"
 #include "daemon/stream/crowds.h"
 
@@ -21,6 +22,8 @@
 
 struct acceptor {
 	struct admission *admission;
+	struct preambles *preambles;
+	const struct listen_config *config; /* acceptor_take_config() */
 	struct ledger *ledger;
 	int fd;
 	bool has_owner; /* inherited: what waits there is not ours to end */
@@ -113,6 +116,16 @@ accept_from(int fd, struct address *peer)
 	return accepted;
 }
 
+/* By the rule that nothing is guessed: a header from others than proxies is a lie. */
+static bool
+is_trusted(const struct listen_config *config, const struct address *peer)
+{
+	for (size_t i = 0; i < config->trusted_proxies.count; i++)
+		if (prefix_covers(&config->trusted_proxies.items[i], peer))
+			return true;
+	return false;
+}
+
 /* Accepts one connection.  Returns 0, or the errno that ended it. */
 static int
 accept_one(struct acceptor *acceptor)
@@ -122,7 +135,14 @@ accept_one(struct acceptor *acceptor)
 
 	if (accepted == -1)
 		return errno;
-	admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer);
+	if (!acceptor->config->proxy_protocol)
+		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer,
+		    acceptor->config->greeting);
+	else if (is_trusted(acceptor->config, &peer))
+		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer,
+		    acceptor->config->greeting);
+	else
+		admission_refuse(acceptor->ledger, REFUSE_PROXY_UNTRUSTED, accepted, &peer);
 	return 0;
 }
 
@@ -199,6 +219,7 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
 		return NULL;
 	crowds_serve(context->crowds, ledger);
 	acceptor->admission = context->admission;
+	acceptor->preambles = context->preambles;
 	acceptor->ledger = ledger;
 	acceptor->fd = socket->fd;
 	acceptor->has_owner = socket->inherited != NULL;
@@ -209,6 +230,14 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
 		return acceptor;
 	acceptor_free(acceptor);
 	return NULL;
+}
+
+void
+acceptor_take_config(void *service, const struct listen_config *config)
+{
+	struct acceptor *acceptor = service;
+
+	acceptor->config = config;
 }
 
 void

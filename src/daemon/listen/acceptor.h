@@ -9,6 +9,7 @@
 #define DAEMON_LISTEN_ACCEPTOR_H
 
 #include "daemon/account/ledger.h"
+#include "daemon/config/config.h"
 #include "daemon/listen/bound.h"
 #include "daemon/listen/context.h"
 
@@ -18,6 +19,9 @@
  */
 void *acceptor_new(const struct listener_context *context, struct ledger *ledger,
     const struct bound_socket *socket);
+
+/* From now on connections are accepted as `config` says, which stays the caller's. */
+void acceptor_take_config(void *service, const struct listen_config *config);
 
 /* Frees it; the socket stays open. */
 void acceptor_free(void *service);

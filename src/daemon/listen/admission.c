@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/log.h"
 
 bool
@@ -48,8 +49,8 @@ admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
 }
 
 /* With a reset: neither we nor the kernel keep anything for this peer. */
-static void
-refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
+void
+admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
@@ -58,7 +59,7 @@ refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct ad
 	admission_count_refusal(ledger, reason, peer);
 }
 
-/* --- admitting and settling ------------------------------------------------------------ */
+/* --- admitting ------------------------------------------------------------------------- */
 
 /* What the books of sources say, as the reason of a refusal. */
 static enum refuse_reason
@@ -75,45 +76,186 @@ reason_of(enum source_verdict verdict)
 }
 
 static void
-serve(struct admission *admission, struct ledger *ledger, struct conn *conn, size_t worker)
+log_opened(const struct ledger *ledger, const struct conn *conn)
 {
 	char text[ADDRESS_TEXT_SIZE];
+
+	log_debug("new connection from %s", address_format(conn_peer(conn), text));
+	log_info("connection opened: peer=%s listener=%s", address_format(conn_peer(conn), text),
+	    ledger->name);
+}
+
+static void
+serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
+{
+	const size_t worker = ledger_worker(conn_branch(conn));
 
 	counter_add(&ledger->accepted, 1);
 	counter_add(&ledger->open, 1);
 	admission->open++;
 	workers_count_opened(admission->workers, worker);
-	log_debug("new connection from %s", address_format(conn_peer(conn), text));
-	log_info("connection opened: peer=%s listener=%s", address_format(conn_peer(conn), text),
-	    ledger->name);
 	conn_post(conn, workers_get(admission->workers, worker));
 }
 
-void
-admission_admit(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer)
+static struct conn *
+make_conn(const struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *peer, const struct conn_via *via, const char *greeting)
 {
-	const size_t worker = workers_pick(admission->workers);
+	struct branch *branch = &ledger->branches[workers_pick(admission->workers)];
+	struct conn_extras extras = { .via = via };
+	char text[ADDRESS_TEXT_SIZE], said[GREETING_MOST];
+
+	if (*greeting != '\0') {
+		const struct greeting_names names = { .host = admission->host,
+			.listener = ledger->name, .peer = address_format(peer, text) };
+
+		extras.greeting = said;
+		extras.greeting_size = greeting_format(greeting, &names, said);
+	}
+	return conn_new(fd, peer, branch, &extras);
+}
+
+/* Returns NULL where it is refused. */
+static struct conn *
+admit(struct admission *admission, struct ledger *ledger, int fd, const struct address *peer,
+    const struct conn_via *via, const char *greeting)
+{
 	enum source_verdict verdict;
 	struct conn *conn;
 
 	if (!acl_allows(admission->acl, peer)) {
-		refuse(ledger, REFUSE_DENIED, fd, peer);
-		return;
+		admission_refuse(ledger, REFUSE_DENIED, fd, peer);
+		return NULL;
 	}
 	verdict = sources_enter(admission->sources, peer, clock_ms());
 	if (verdict != SOURCE_ENTERED) {
-		refuse(ledger, reason_of(verdict), fd, peer);
-		return;
+		admission_refuse(ledger, reason_of(verdict), fd, peer);
+		return NULL;
 	}
-	conn = conn_new(fd, peer, &ledger->branches[worker]);
+	conn = make_conn(admission, ledger, fd, peer, via, greeting);
 	if (conn == NULL) {
 		sources_leave(admission->sources, peer, clock_ms());
-		refuse(ledger, REFUSE_MEMORY, fd, peer);
+		admission_refuse(ledger, REFUSE_MEMORY, fd, peer);
+		return NULL;
+	}
+	return conn;
+}
+
+void
+admission_admit(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *peer, const char *greeting)
+{
+	struct conn *conn = admit(admission, ledger, fd, peer, NULL, greeting);
+
+	if (conn == NULL)
+		return;
+	log_opened(ledger, conn);
+	serve(admission, ledger, conn);
+}
+
+/* --- those that a proxy brings ------------------------------------------------------------ */
+
+bool
+admission_await(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy)
+{
+	const enum source_verdict verdict =
+	    sources_enter_proxy(admission->sources, proxy, clock_ms());
+
+	if (verdict != SOURCE_ENTERED) {
+		admission_refuse(ledger, reason_of(verdict), fd, proxy);
+		return false;
+	}
+	admission->open++;
+	counter_add(&ledger->preambles, 1);
+	return true;
+}
+
+static void
+end_preamble(struct admission *admission, struct ledger *ledger, const struct address *proxy)
+{
+	admission->open--;
+	counter_subtract(&ledger->preambles, 1);
+	sources_leave(admission->sources, proxy, clock_ms());
+}
+
+void
+admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, enum refuse_reason reason)
+{
+	end_preamble(admission, ledger, proxy);
+	if (reason == REFUSE_PREAMBLE_EMPTY) {
+		/* Balancers look like this whether the port is open, again and again. */
+		close(fd);
+		counter_add(&ledger->refused[reason], 1);
+	} else {
+		admission_refuse(ledger, reason, fd, proxy);
+	}
+	admission->left(admission->owner);
+}
+
+#define HEADER_TEXT_MOST 255
+
+/* What the proxy says of the peer, as one escaped word; "-" where it says nothing. */
+static const char *
+header_text(const struct proxy_text *said, char text[4 * HEADER_TEXT_MOST + 1])
+{
+	const size_t size = said->size < HEADER_TEXT_MOST ? said->size : HEADER_TEXT_MOST;
+
+	return size > 0 ? escape_word(said->data, size, text) : "-";
+}
+
+static void
+log_opened_by_proxy(const struct ledger *ledger, const struct conn *conn,
+    const struct proxy_header *header)
+{
+	char texts[3][4 * HEADER_TEXT_MOST + 1];
+	char peer[ADDRESS_TEXT_SIZE], proxy[ADDRESS_TEXT_SIZE];
+
+	address_format(conn_peer(conn), peer);
+	address_format(&conn_via(conn)->proxy, proxy);
+	if (header->authority.size + header->alpn.size + header->tls_version.size == 0)
+		log_info("connection opened: peer=%s proxy=%s listener=%s", peer, proxy,
+		    ledger->name);
+	else
+		log_info("connection opened: peer=%s proxy=%s listener=%s tls=%s authority=%s "
+		    "alpn=%s", peer, proxy, ledger->name,
+		    header_text(&header->tls_version, texts[0]),
+		    header_text(&header->authority, texts[1]),
+		    header_text(&header->alpn, texts[2]));
+}
+
+/* Version 1 has no word for it: the checks of HAProxy tell the ends of their own connection. */
+static enum header_kind
+kind_of_header(const struct proxy_header *header, const struct address *proxy)
+{
+	if (header->is_local || (header->has_addresses && address_equal(&header->source, proxy)))
+		return HEADER_LOCAL;
+	return header->has_addresses ? HEADER_PROXIED : HEADER_UNKNOWN;
+}
+
+void
+admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, const struct proxy_header *header, const char *greeting)
+{
+	const enum header_kind kind = kind_of_header(header, proxy);
+	const struct conn_via via = { .proxy = *proxy, .is_quiet = kind == HEADER_LOCAL };
+	struct conn *conn;
+
+	end_preamble(admission, ledger, proxy);
+	counter_add(&ledger->headers[kind], 1);
+	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via,
+	    greeting);
+	if (conn == NULL) {
+		admission->left(admission->owner);
 		return;
 	}
-	serve(admission, ledger, conn, worker);
+	if (!via.is_quiet && log_wants(LOG_INFO))
+		log_opened_by_proxy(ledger, conn, header);
+	serve(admission, ledger, conn);
 }
+
+/* --- settling ------------------------------------------------------------------------------ */
 
 void
 admission_settle(struct admission *admission, struct conn *conn)
@@ -126,4 +268,5 @@ admission_settle(struct admission *admission, struct conn *conn)
 	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);
+	admission->left(admission->owner);
 }

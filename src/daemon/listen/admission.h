@@ -13,8 +13,10 @@
 #include "daemon/access/sources.h"
 #include "daemon/account/ledger.h"
 #include "daemon/stream/conn.h"
+#include "daemon/stream/greeting.h"
 #include "daemon/threads/workers.h"
 #include "net/address.h"
+#include "net/proxy_header.h"
 
 struct admission {
 	struct workers *workers;
@@ -22,8 +24,13 @@ struct admission {
 	uint64_t limit;  /* the same, or fewer where descriptors lack */
 	struct acl *acl; /* held */
 	struct sources *sources;
-	uint64_t open;
+	uint64_t open; /* connections, those in their preamble among them */
+	/* Who we are, as greetings say it: as it was at the start, or the last reload. */
+	char host[GREETING_NAME_MOST + 1];
 	struct log_limit full; /* how often the log says that there is no room */
+	/* Called with `owner` when there are fewer. */
+	void (*left)(void *owner);
+	void *owner;
 };
 
 /* False where a further connection has to wait in the backlog. */
@@ -37,10 +44,34 @@ void admission_tell_full(struct admission *admission, const struct ledger *ledge
 
 /*
  * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a
- * connection to a worker.  Where that fails, or the peer is not to be served, closes it
- * with a reset, counts the refusal and tells it in the log at a limited rate.
+ * connection to a worker, which says `greeting` to it first; "": nothing.  Where that fails, or
+ * the peer is not to be served, closes it with a reset, counts the refusal and tells it in the
+ * log at a limited rate.
  */
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *peer, const char *greeting);
+
+/*
+ * A connection from `proxy` begins its preamble: it is counted as open, and in the books of the
+ * proxy.  Returns true, until one of the next two is called; or false, `fd` closed with a reset
+ * and the refusal counted and told.
+ */
+bool admission_await(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy);
+
+/* It has said whose it is: admits that connection, as admission_admit() does. */
+void admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, const struct proxy_header *header, const char *greeting);
+
+/*
+ * It has not: closes it, counts the refusal and tells it, but for one that ended without a byte:
+ * so do the health checks of balancers.
+ */
+void admission_dismiss(struct admission *admission, struct ledger *ledger, int fd,
+    const struct address *proxy, enum refuse_reason reason);
+
+/* Closes `fd` with a reset, counts the refusal and tells it in the log at a limited rate. */
+void admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd,
     const struct address *peer);
 
 /*

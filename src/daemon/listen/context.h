@@ -9,10 +9,12 @@ struct crowds;
 struct event_base;
 struct guard;
 struct inherited;
+struct preambles;
 
 struct listener_context {
 	struct event_base *base;
 	struct admission *admission;
+	struct preambles *preambles;
 	const struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard; /* of all datagrams */

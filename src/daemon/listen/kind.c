@@ -13,6 +13,7 @@ static const struct listener_kind kinds[] = {
 		.free = acceptor_free,
 		.serve = acceptor_serve,
 		.close = acceptor_close,
+		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
 	},
 	[PROTOCOL_UDP] = {

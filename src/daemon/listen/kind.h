@@ -6,6 +6,7 @@
 #define DAEMON_LISTEN_KIND_H
 
 #include "daemon/account/ledger.h"
+#include "daemon/config/config.h"
 #include "daemon/listen/bind.h"
 #include "daemon/listen/context.h"
 #include "daemon/listen/sockets.h"
@@ -25,6 +26,8 @@ struct listener_kind {
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
+	/* Goes on by another configuration of its listener; NULL: it needs nothing of it. */
+	void (*take_config)(void *service, const struct listen_config *config);
 	/* Takes over the access list of its context; NULL: admission asks it each time. */
 	void (*take_acl)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */

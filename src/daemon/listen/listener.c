@@ -125,6 +125,10 @@ void
 listener_take_config(struct listener *listener, const struct listen_config *config)
 {
 	listener->config = config;
+	if (listener->kind->take_config == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->take_config(listener->bound.sockets[i].service, config);
 }
 
 void

@@ -21,7 +21,7 @@
 #define SUMMARY_SIZE 1024
 
 /* The most reasons that a row of a ledger has. */
-#define SUMMARY_REASONS 16
+#define SUMMARY_REASONS 32
 
 /* All that a census counts for listeners at one moment, of all of them together. */
 struct summary_totals {

@@ -180,6 +180,8 @@ static const struct rule rules[] = {
 	ALLOW(fstatat64),
 	ALLOW(statx),
 
+	ALLOW(uname), /* gethostname(3), for greetings */
+
 	/* Looking up a user or a group on a reload: nsswitch.conf(5) with systemd or sssd. */
 	ALLOW(access),
 	ALLOW(faccessat),

@@ -14,6 +14,20 @@
 
 static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
 
+/* What few connections have besides, after them. */
+struct tail {
+	struct conn_via via;
+	bool is_proxied; /* `via` is of it */
+	uint16_t greeting_size;
+	char greeting[];
+};
+
+static const struct tail *
+tail_of(const struct conn *conn)
+{
+	return conn->has_tail ? (const struct tail *)(const void *)(conn + 1) : NULL;
+}
+
 /* --- life ------------------------------------------------------------------- */
 
 /* While it is not open its event is good for this alone. */
@@ -23,13 +37,32 @@ keep_fd(struct conn *conn, int fd)
 	event_assign(&conn->readable, NULL, fd, 0, conn_on_readable, conn);
 }
 
-struct conn *
-conn_new(int fd, const struct address *peer, struct branch *branch)
+static void
+set_tail(struct conn *conn, const struct conn_extras *extras)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct tail *tail = (void *)(conn + 1);
+
+	conn->has_tail = true;
+	tail->is_proxied = extras->via != NULL;
+	if (tail->is_proxied)
+		tail->via = *extras->via;
+	tail->greeting_size = (uint16_t)extras->greeting_size;
+	if (extras->greeting_size > 0)
+		memcpy(tail->greeting, extras->greeting, extras->greeting_size);
+}
+
+struct conn *
+conn_new(int fd, const struct address *peer, struct branch *branch,
+    const struct conn_extras *extras)
+{
+	const bool has_tail = extras->via != NULL || extras->greeting_size > 0;
+	struct conn *conn = calloc(1, sizeof(*conn) +
+	    (has_tail ? sizeof(struct tail) + extras->greeting_size : 0));
 
 	if (conn == NULL)
 		return NULL;
+	if (has_tail)
+		set_tail(conn, extras);
 	keep_fd(conn, fd);
 	conn->peer = *peer;
 	conn->branch = branch;
@@ -95,17 +128,34 @@ conn_open(struct conn *conn)
 	conn->bulk = 1;
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
+	else if (conn->has_tail && tail_of(conn)->greeting_size > 0)
+		conn_greet(conn, tail_of(conn)->greeting, tail_of(conn)->greeting_size);
+}
+
+static void
+log_closed(const struct conn *conn, enum close_reason reason)
+{
+	const struct conn_via *via = conn_via(conn);
+	const char *listener = conn->branch->ledger->name, *why = close_reason_name(reason);
+	const unsigned long long received = conn->received, sent = conn->sent;
+	const double seconds = (double)(clock_ms() - conn->opened) / 1000;
+	char peer[ADDRESS_TEXT_SIZE], proxy[ADDRESS_TEXT_SIZE];
+
+	address_format(&conn->peer, peer);
+	if (via == NULL)
+		log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
+		    "seconds=%.3f", peer, listener, why, received, sent, seconds);
+	else if (!via->is_quiet)
+		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
+		    "sent=%llu seconds=%.3f", peer, address_format(&via->proxy, proxy), listener,
+		    why, received, sent, seconds);
 }
 
 void
 conn_close(struct conn *conn, enum close_reason reason)
 {
-	char peer[ADDRESS_TEXT_SIZE];
-
-	log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
-	    "seconds=%.3f", address_format(&conn->peer, peer), conn->branch->ledger->name,
-	    close_reason_name(reason), (unsigned long long)conn->received,
-	    (unsigned long long)conn->sent, (double)(clock_ms() - conn->opened) / 1000);
+	if (log_wants(LOG_INFO))
+		log_closed(conn, reason);
 	conn->reason = (uint8_t)reason & 0x7f;
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
@@ -210,6 +260,14 @@ const struct address *
 conn_peer(const struct conn *conn)
 {
 	return &conn->peer;
+}
+
+const struct conn_via *
+conn_via(const struct conn *conn)
+{
+	const struct tail *tail = tail_of(conn);
+
+	return tail != NULL && tail->is_proxied ? &tail->via : NULL;
 }
 
 enum close_reason

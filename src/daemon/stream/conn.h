@@ -20,13 +20,28 @@
 #include "daemon/threads/worker.h"
 #include "net/address.h"
 
+/* By whom a connection came that did not come by itself. */
+struct conn_via {
+	struct address proxy;
+	bool is_quiet; /* the proxy's own, as for a health check: the log has no line for it */
+};
+
+/* What few connections have besides. */
+struct conn_extras {
+	const struct conn_via *via; /* NULL: it came by itself */
+	const char *greeting;       /* what it is sent first, at most UINT16_MAX bytes */
+	size_t greeting_size;       /* 0: nothing */
+};
+
 /*
  * Takes over `fd`, a connected non-blocking socket.  `branch` is the cell of its
- * listener and its worker.  Returns NULL with errno, `fd` still the caller's.
+ * listener and its worker; `extras` are copied.  Returns NULL with errno, `fd` still the
+ * caller's.
  * conn_free() frees it, before conn_open() or after conn_close() gave it back.
  * Both are the control thread's to call: they hold the ledger of `branch`.
  */
-struct conn *conn_new(int fd, const struct address *peer, struct branch *branch);
+struct conn *conn_new(int fd, const struct address *peer, struct branch *branch,
+    const struct conn_extras *extras);
 void conn_free(struct conn *conn);
 
 /* Whose letter it is, as it comes home. */
@@ -35,7 +50,7 @@ struct conn *conn_from_letter(struct letter *letter);
 /* Gives it to `worker`, that of its branch, which opens it: the worker's from here on. */
 void conn_post(struct conn *conn, struct worker *worker);
 
-/* Begins to echo, in its worker's thread. */
+/* Sends its greeting and begins to echo, in its worker's thread. */
 void conn_open(struct conn *conn);
 
 /*
@@ -55,6 +70,9 @@ void conn_finish(struct conn *conn, enum close_reason reason);
 void conn_abort(struct conn *conn, enum close_reason reason);
 
 const struct address *conn_peer(const struct conn *conn);
+
+/* By whom it came, or NULL. */
+const struct conn_via *conn_via(const struct conn *conn);
 
 enum conn_state conn_state(const struct conn *conn);
 struct branch *conn_branch(const struct conn *conn);

@@ -33,6 +33,7 @@ struct conn {
 	uint32_t active;        /* clock_ms(), modulo 49 days */
 	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
+	uint8_t has_tail : 1;   /* a struct tail follows it, in conn.c */
 	uint8_t state : 5;      /* enum conn_state */
 	uint8_t bulk : 1;       /* its event is: loop_prioritize() */
 	uint8_t grows : 1;      /* its receive buffer is no longer held */
@@ -96,6 +97,12 @@ void conn_log_drained(const struct conn *conn);
 /* The callback of a connection's event: reads, and gives back. */
 void conn_on_readable(evutil_socket_t fd, short what, void *arg);
 
+/*
+ * Sends what it is told before all else.  That is no echo: the books do not know of it.  *conn may
+ * be gone then.
+ */
+void conn_greet(struct conn *conn, const void *data, size_t size);
+
 /* Counts bytes that the socket took at `now`: the only place where bytes go out of the books. */
 void conn_count_sent(struct conn *conn, size_t size, int64_t now);
 
@@ -103,10 +110,10 @@ void conn_count_sent(struct conn *conn, size_t size, int64_t now);
 
 /*
  * Lets `size` bytes wait that the socket did not take: reading stops until they are sent, and
- * then goes on, or our side is shut down where it is flushing.  Where memory lacks the
- * connection is aborted.
+ * then goes on, or our side is shut down where it is flushing.  What is `echo` is counted as it is
+ * sent.  Where memory lacks the connection is aborted.
  */
-void conn_wait_with(struct conn *conn, const void *data, size_t size);
+void conn_wait_with(struct conn *conn, const void *data, size_t size, bool echo);
 
 /* Frees what waits, unsent. */
 void conn_wait_end(struct conn *conn);

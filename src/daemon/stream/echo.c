@@ -104,12 +104,30 @@ echo(const struct turn *turn, const void *data, size_t size)
 	else
 		n = 0;
 	if ((size_t)n < size) {
-		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n);
+		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, true);
 		return false;
 	}
 	if (log_wants(LOG_DEBUG))
 		conn_log_drained(conn);
 	return true;
+}
+
+void
+conn_greet(struct conn *conn, const void *data, size_t size)
+{
+	ssize_t n;
+
+	if (log_wants(LOG_DEBUG))
+		log_bytes(conn, "sending", "to", data, size);
+	n = send(fd_of(conn), data, size, MSG_NOSIGNAL);
+	if (n == -1 && !is_temporary(errno)) {
+		conn_fail(conn, errno);
+		return;
+	}
+	if (n < 0)
+		n = 0;
+	if ((size_t)n < size)
+		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, false);
 }
 
 /* --- receiving ------------------------------------------------------------------ */

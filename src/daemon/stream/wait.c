@@ -14,6 +14,7 @@
 struct waiting {
 	struct bufferevent *buffer;
 	size_t memory; /* bytes, all of them held until the last one is sent */
+	bool is_echo;  /* else they are the greeting's, which are not counted */
 };
 
 struct copy {
@@ -25,9 +26,15 @@ struct copy {
 static void
 on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
 {
+	struct conn *conn = arg;
+
 	(void)buffer;
-	if (info->n_deleted > 0)
-		conn_count_sent(arg, info->n_deleted, clock_ms());
+	if (info->n_deleted == 0)
+		return;
+	if (conn->waiting->is_echo)
+		conn_count_sent(conn, info->n_deleted, clock_ms());
+	else
+		conn_touch(conn, clock_ms());
 }
 
 /* Nothing waits any more. */
@@ -110,7 +117,7 @@ waiting_new(struct conn *conn, size_t size)
  * descriptor would leave it registered for writing alone.
  */
 void
-conn_wait_with(struct conn *conn, const void *data, size_t size)
+conn_wait_with(struct conn *conn, const void *data, size_t size, bool echo)
 {
 	struct evbuffer *output;
 
@@ -120,6 +127,7 @@ conn_wait_with(struct conn *conn, const void *data, size_t size)
 		conn_abort(conn, CLOSE_MEMORY);
 		return;
 	}
+	conn->waiting->is_echo = echo;
 	output = bufferevent_get_output(conn->waiting->buffer);
 	if (!add_copy(output, data, size, crowd_of(conn)) ||
 	    evbuffer_add_cb(output, on_taken, conn) == NULL ||

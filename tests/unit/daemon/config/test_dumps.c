@@ -8,6 +8,7 @@
 #include "daemon/config/options.h"
 #include "daemon/config/value.h"
 #include "daemon/process/sandbox.h"
+#include "daemon/stream/greeting.h"
 #include "config_files.h"
 #include "random.h"
 #include "runner.h"
@@ -150,6 +151,14 @@ random_ports(char *text)
 	sprintf(text, random_once_in(2) ? "%zu" : "%zu-65535", from);
 }
 
+static void
+random_greeting(char *text)
+{
+	do
+		random_string(text);
+	while (greeting_check(text) != NULL);
+}
+
 /* Users and groups are looked up: those that each system has. */
 static void
 random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
@@ -176,6 +185,9 @@ random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 		break;
 	case OPTION_PORTS:
 		random_ports(text);
+		break;
+	case OPTION_GREETING:
+		random_greeting(text);
 		break;
 	case OPTION_STRING:
 		strcpy(text, random_once_in(2) ? "root" : "");
@@ -213,6 +225,12 @@ add_listener(struct config *config)
 	listen->port = (uint16_t)(listen->port - listen->port % LISTENERS_MAX + config->listen_count);
 	if (listen->port < LISTENERS_MAX)
 		listen->port = 0;
+	listen->proxy_protocol =
+	    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
+	if (!listen->proxy_protocol)
+		list_clear(&listen->trusted_proxies);
+	if (!protocol_is_stream(listen->protocol))
+		*listen->greeting = '\0';
 	ck_assert_int_gt(asprintf(&listen->name, "%s%zu",
 	    names[random_below(sizeof(names) / sizeof(names[0]))], config->listen_count), 0);
 	config->listen_count++;

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,10 +76,9 @@ set_up(const struct loop_settings *settings)
 	set_up_with(settings, 65536);
 }
 
-void
-set_up_with(const struct loop_settings *settings, int buffer)
+static void
+set_up_crowd(const struct loop_settings *settings, int buffer)
 {
-	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
 	int pair[2];
 
 	control = event_base_new();
@@ -93,9 +94,48 @@ set_up_with(const struct loop_settings *settings, int buffer)
 	connect_pair(pair, buffer);
 	served = pair[0];
 	peer = pair[1];
-	conn = conn_new(pair[0], &nobody, &ledger->branches[0]);
+}
+
+static void
+open_conn(const char *greeting)
+{
+	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
+	const struct conn_extras extras = { .greeting = greeting,
+		.greeting_size = strlen(greeting) };
+
+	conn = conn_new(served, &nobody, &ledger->branches[0], &extras);
 	ck_assert_ptr_nonnull(conn);
 	conn_open(conn);
+}
+
+void
+set_up_with(const struct loop_settings *settings, int buffer)
+{
+	set_up_crowd(settings, buffer);
+	open_conn("");
+}
+
+/* Until its socket takes no byte, and no acknowledgement is on its way that would change that. */
+static void
+fill_served(void)
+{
+	static const char zeros[4096];
+	struct pollfd writable = { .fd = served, .events = POLLOUT };
+
+	do
+		while (send(served, zeros, sizeof(zeros), MSG_NOSIGNAL) != -1 ||
+		    send(served, zeros, 1, MSG_NOSIGNAL) != -1)
+			continue;
+	while (poll(&writable, 1, 100) == 1 || send(served, zeros, 1, MSG_NOSIGNAL) != -1);
+}
+
+void
+set_up_greeted(const struct loop_settings *settings, const char *greeting, bool full)
+{
+	set_up_crowd(settings, 4096);
+	if (full)
+		fill_served();
+	open_conn(greeting);
 }
 
 void

@@ -25,6 +25,8 @@ extern enum close_reason reason; /* once `closed` */
 void set_up(const struct loop_settings *settings);
 /* The same, with buffers of `buffer` bytes; 0: autotuned ones. */
 void set_up_with(const struct loop_settings *settings, int buffer);
+/* The same, of a listener that greets; `full`: its socket takes nothing before the peer reads. */
+void set_up_greeted(const struct loop_settings *settings, const char *greeting, bool full);
 void tear_down(void);
 
 /* Both ends of a TCP connection with the segments of an Ethernet and such buffers. */

@@ -233,6 +233,78 @@ START_TEST(who_always_asks_for_little_does_not_hold_up_who_sends_much)
 }
 END_TEST
 
+/* What it sends from here on goes to nobody's books. */
+START_TEST(a_greeting_comes_first_and_is_not_counted)
+{
+	char first[16];
+	bool eof;
+
+	set_up_greeted(&one_conn_configs[_i], "hello\r\n", false);
+	ck_assert_int_eq(recv(peer, first, sizeof(first), 0), 7);
+	ck_assert_mem_eq(first, "hello\r\n", 7);
+	peer_send_all(0, 1000);
+	turn();
+	ck_assert_uint_eq(peer_receive(0, &eof), 1000);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_SENT_BYTES), 1000);
+	tear_down();
+}
+END_TEST
+
+/* Takes what made its socket full, and the greeting, and no more. */
+static void
+take_greeting(const char *greeting)
+{
+	size_t zeros = 0, matched = 0;
+	char byte;
+
+	while (greeting[matched] != '\0') { /* ended by Check's own time-out where bytes are lost */
+		if (recv(peer, &byte, 1, 0) != 1) {
+			turn();
+		} else if (byte == '\0') {
+			zeros++;
+		} else {
+			ck_assert_int_eq(byte, greeting[matched]);
+			matched++;
+		}
+	}
+	ck_assert_uint_gt(zeros, 0);
+}
+
+START_TEST(a_greeting_that_the_socket_does_not_take_waits)
+{
+	bool eof;
+
+	set_up_greeted(&one_conn_configs[_i], "hello\r\n", true);
+	ck_assert_int_eq(conn_state(conn), CONN_BLOCKED);
+	peer_send_all(0, 100);
+	turn();
+	ck_assert_uint_eq(ledger_total(ledger, ROW_RECEIVED_BYTES), 0);
+	take_greeting("hello\r\n");
+	while (ledger_total(ledger, ROW_SENT_BYTES) < 100)
+		turn();
+	ck_assert_uint_eq(peer_receive(0, &eof), 100);
+	ck_assert_uint_eq(ledger_total(ledger, ROW_SENT_BYTES), 100);
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_greeting_that_waits_is_sent_before_its_connection_ends)
+{
+	bool eof;
+
+	set_up_greeted(&one_conn_configs[_i], "hello\r\n", true);
+	conn_finish(conn, CLOSE_DRAIN);
+	ck_assert_int_eq(conn_state(conn), CONN_FLUSHING);
+	take_greeting("hello\r\n");
+	turn();
+	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
+	ck_assert_uint_eq(peer_receive(0, &eof), 0);
+	ck_assert(eof);
+	tear_down();
+}
+END_TEST
+
 START_TEST(all_are_finished_then_aborted)
 {
 	set_up(&one_conn_configs[_i]);
@@ -264,6 +336,11 @@ main(void)
 	tcase_add_loop_test(tests, a_peer_that_goes_while_blocked, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, who_sends_much_is_served_after_all_else, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, who_always_asks_for_little_does_not_hold_up_who_sends_much, 0,
+	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_greeting_comes_first_and_is_not_counted, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_greeting_that_the_socket_does_not_take_waits, 0,
+	    ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_greeting_that_waits_is_sent_before_its_connection_ends, 0,
 	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, all_are_finished_then_aborted, 0, ONE_CONN_CONFIGS);
 	suite_add_tcase(suite, tests);

@@ -1,0 +1,47 @@
+/*
+ * What comes before a connection is admitted: the header of the PROXY protocol, by which a
+ * proxy says whose connection it is.  Until it is there, whole and right, nothing is echoed and
+ * nobody's books are opened but the proxy's; who is waited for is bounded in number by
+ * limits.connections and in time by limits.preamble_timeout.
+ *
+ * Of what is there no more is taken than the header's, so that what follows it is first met by the
+ * worker.  The control thread's alone.
+ */
+#ifndef DAEMON_LISTEN_PREAMBLE_H
+#define DAEMON_LISTEN_PREAMBLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/account/ledger.h"
+#include "net/address.h"
+
+struct admission;
+struct event_base;
+struct preambles;
+
+/*
+ * Returns nobody who is waited for, or NULL with errno.  preambles_free() frees it, and closes
+ * with a reset whoever is still waited for.
+ */
+struct preambles *preambles_new(struct event_base *base, struct admission *admission);
+void preambles_free(struct preambles *preambles);
+
+/* How long a connection may take to say whose it is: ms, for those that are there as well. */
+void preambles_set_timeout(struct preambles *preambles, int64_t timeout);
+
+/*
+ * Takes over `fd`, just accepted from `proxy`, who is trusted, for the listener of `ledger`.
+ * It is admitted as soon as its header is there, to be sent `greeting` first, which is copied, or
+ * closed with a reset, and counted.
+ */
+void preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
+    const struct address *proxy, const char *greeting);
+
+/* A drain begins: whose header is there is admitted, and the others have nothing to lose. */
+void preambles_drain(struct preambles *preambles);
+
+/* How many are waited for. */
+size_t preambles_count(const struct preambles *preambles);
+
+#endif
