@@ -32,20 +32,27 @@ set(int fd, int option, int value)
 }
 
 static int
+get(int fd, int option, int otherwise)
+{
+	int value = otherwise;
+	socklen_t length = sizeof(value);
+
+	getsockopt(fd, SOL_SOCKET, option, &value, &length);
+	return value;
+}
+
+static int
 kind_of(int fd)
 {
-	int kind = SOCK_STREAM;
-	socklen_t length = sizeof(kind);
-
-	getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length);
-	return kind;
+	return get(fd, SO_TYPE, SOCK_STREAM);
 }
 
 /* As a new socket has it.  A service that may not make sockets cannot ask, and leaves it. */
 static void
 set_default_size(int fd, int option)
 {
-	const int probe = socket(AF_INET, kind_of(fd) | SOCK_CLOEXEC, 0);
+	const int family = get(fd, SO_DOMAIN, AF_INET);
+	const int probe = socket(family, kind_of(fd) | SOCK_CLOEXEC, 0);
 	int size;
 	socklen_t length = sizeof(size);
 
@@ -112,6 +119,15 @@ buffers_set(int fd, int bytes)
 	}
 	set(fd, SO_SNDBUF, bytes);
 	set(fd, SO_RCVBUF, bytes);
+}
+
+void
+buffers_hand_on(int listening, int fd)
+{
+	const int size = get(listening, SO_SNDBUF, 0);
+
+	if (size > 0)
+		set(fd, SO_SNDBUF, size / 2); /* the double of what is set: socket(7) */
 }
 
 void

@@ -11,6 +11,9 @@
  */
 void buffers_set(int fd, int bytes);
 
+/* Gives `fd`, which was accepted at `listening` and has not got it, a size that was set there. */
+void buffers_hand_on(int listening, int fd);
+
 /*
  * Of a connection with autotuning: its receive buffer is the one that it begins with, and stays.
  * Else the kernel makes room for a peer that sends, whether or not it is read.  Before Linux

@@ -10,6 +10,7 @@
 #include "daemon/config/list_text.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
+#include "net/unix_name.h"
 
 /* The names that an option has to choose from, and the NUL. */
 #define NAMES_SIZE (VALUE_RIGHT_SIZE - sizeof("give "))
@@ -40,6 +41,10 @@ parse_digits(const char *text, int max, int *value)
 const char *
 value_range(const struct option_row *row, char right[VALUE_RIGHT_SIZE])
 {
+	if (row->type == OPTION_PATH) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give an absolute path, or \"@\" and a name");
+		return right;
+	}
 	snprintf(right, VALUE_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
 	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
 	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
@@ -225,7 +230,8 @@ format_string(const struct option_row *row, const void *place, char *text)
 
 	(void)row;
 	*out++ = '"';
-	for (const char *string = *(char *const *)place; *string != '\0'; string++) {
+	for (const char *string = *(char *const *)place; string != NULL && *string != '\0';
+	     string++) {
 		const unsigned char byte = (unsigned char)*string;
 
 		if (byte < 0x20 || byte == 0x7f) {
@@ -252,6 +258,45 @@ parse_address(const struct option_row *row, const char *text, void *place, char 
 	char host[ADDRESS_HOST_SIZE];
 
 	return endpoint_check_host(text, host, right) && parse_string(row, host, place, right);
+}
+
+/* The folder in which echod was started is not that of whoever connects. */
+static bool
+parse_path(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const char *fault = unix_name_fault(text);
+
+	if (fault == NULL && *text != '/' && !unix_name_is_abstract(text))
+		fault = "give an absolute path, or \"@\" and a name";
+	if (fault == NULL)
+		return parse_string(row, text, place, right);
+	snprintf(right, VALUE_RIGHT_SIZE, "%s", fault);
+	return false;
+}
+
+/* Octal digits, as chmod(1) takes them. */
+static bool
+parse_mode(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const size_t length = strlen(text);
+	int mode = 0;
+
+	(void)row;
+	for (const char *digit = text; *digit >= '0' && *digit <= '7' && mode <= 0777; digit++)
+		mode = mode * 8 + (*digit - '0');
+	if (strspn(text, "01234567") != length || length < 3 || length > 4 || mode > 0777) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give a mode of octal digits, 0000 to 0777");
+		return false;
+	}
+	*(int *)place = mode;
+	return true;
+}
+
+static void
+format_mode(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "\"%04o\"", (unsigned)*(const int *)place);
 }
 
 /* --- lists ---------------------------------------------------------------------- */
@@ -312,6 +357,9 @@ static const struct type {
 	    .format = format_string, .free = free_string },
 	[OPTION_ADDRESS] = { .size = sizeof(char *), .parse = parse_address,
 	    .format = format_string, .free = free_string },
+	[OPTION_PATH] = { .size = sizeof(char *), .parse = parse_path,
+	    .format = format_string, .free = free_string },
+	[OPTION_MODE] = { .size = sizeof(int), .parse = parse_mode, .format = format_mode },
 	[OPTION_CHOICE] = { .size = sizeof(int), .parse = parse_choice, .format = format_choice,
 	    .names = choice_names },
 	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,

@@ -142,6 +142,16 @@ random_prefix(char *text)
 	} while (!prefix_parse(&prefix, text, right));
 }
 
+/* With a number, which keeps the listeners apart, to come. */
+static void
+random_path(char *text)
+{
+	static const char *const paths[] = { "/", "/run/", "@", "@${\"\\'}", "/\"$\\#'//" };
+
+	sprintf(text, "%s%zu", paths[random_below(sizeof(paths) / sizeof(paths[0]))],
+	    random_below(1000));
+}
+
 static void
 random_ports(char *text)
 {
@@ -170,6 +180,12 @@ random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 		break;
 	case OPTION_ADDRESS:
 		random_host(text);
+		break;
+	case OPTION_PATH:
+		random_path(text);
+		break;
+	case OPTION_MODE:
+		sprintf(text, "0%03zo", random_below(01000));
 		break;
 	case OPTION_PREFIXES:
 		random_prefix(text);
@@ -202,6 +218,18 @@ set_values(void *base, bool listen)
 	}
 }
 
+static void
+fit_path(struct listen_config *listen, size_t number)
+{
+	char *longer;
+
+	ck_assert_int_gt(asprintf(&longer, "%s.%zu", listen->path, number), 0);
+	free(listen->path);
+	listen->path = longer;
+	if (*longer == '@')
+		*listen->owner = *listen->group = '\0';
+}
+
 /* The name may be a word of the file's own syntax; ports keep the listeners apart. */
 static void
 add_listener(struct config *config)
@@ -213,9 +241,12 @@ add_listener(struct config *config)
 	listen->port = (uint16_t)(listen->port - listen->port % LISTENERS_MAX + config->listen_count);
 	if (listen->port < LISTENERS_MAX)
 		listen->port = 0;
-	listen->proxy_protocol =
-	    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
-	if (!listen->proxy_protocol)
+	if (protocol_has_ports(listen->protocol))
+		listen->proxy_protocol =
+		    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
+	else
+		fit_path(listen, config->listen_count);
+	if (!listen->proxy_protocol || !protocol_has_ports(listen->protocol))
 		list_clear(&listen->trusted_proxies);
 	ck_assert_int_gt(asprintf(&listen->name, "%s%zu",
 	    names[random_below(sizeof(names) / sizeof(names[0]))], config->listen_count), 0);
@@ -258,7 +289,8 @@ assert_same(int seed, const struct config *a, const struct config *b, const char
 			continue;
 		}
 		for (size_t i = 0; i < a->listen_count; i++)
-			ck_assert_msg(value_equal(row, &a->listen[i], &b->listen[i]) &&
+			ck_assert_msg((value_equal(row, &a->listen[i], &b->listen[i]) ||
+			    !option_is_for(row, a->listen[i].protocol)) &&
 			    strcmp(a->listen[i].name, b->listen[i].name) == 0,
 			    "seed %d: %s of listener %zu of:\n%s", seed, row->name, i, text);
 	}
