@@ -8,7 +8,7 @@ build_packages=(gcc libc6-dev make autoconf automake pkg-config
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
 	libbsd0 libtirpc3 libwrap0)
-test_packages=(check python3-pytest mandoc systemd iproute2 libfaketime procps strace util-linux)
+test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 libfaketime procps strace util-linux)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.

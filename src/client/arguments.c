@@ -40,6 +40,9 @@ take(struct common_arguments *common, int option)
 	case 't':
 		common->wish.timeout = argument_seconds("-t", optarg, 0.001, 86400);
 		break;
+	case OPTION_WAIT_UNTIL_UP:
+		common->until_up = argument_seconds("--wait-until-up", optarg, 0.001, 1000000);
+		break;
 	case OPTION_JSON:
 		common->json = true;
 		break;
@@ -102,7 +105,8 @@ take_host(struct common_arguments *common, const char *host, const char *port)
 	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
 	char text[ENDPOINT_TEXT_SIZE];
 
-	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > 5)
+	common->is_bare = true;
+	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > strlen("65535/"))
 		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
 		    port);
 	snprintf(text, sizeof(text), ipv6 ? "%s://[%s]:%s" : "%s://%s:%s",
@@ -139,11 +143,33 @@ common_take_uri(struct common_arguments *common, const char *text)
 	}
 }
 
+/* Operands that begin with a mode, or with what was meant to be one. */
+static void
+check_modes(int count, char **rest)
+{
+	const char *near = options_near_mode(rest[0]);
+
+	for (int i = 0; i < count; i++)
+		if (options_is_mode(rest[i]))
+			report_unusable("%s: the mode comes first, as in \"echod-client %s %s\"",
+			    rest[i], options_near_mode(rest[i]), rest[i == 0]);
+	if (near != NULL)
+		report_unusable("%s: there is no such mode: did you mean %s?", rest[0], near);
+}
+
+static bool
+is_number(const char *text)
+{
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 void
 common_take_target(struct common_arguments *common, int count, char **rest)
 {
 	if (count == 0)
 		report_unusable("give a URI, HOST or HOST PORT; try \"echod-client --help\"");
+	if (count > 2 || (count == 2 && !is_number(rest[1])))
+		check_modes(count, rest);
 	if (count > 2 || (count == 2 && strstr(rest[0], "://") != NULL))
 		report_unusable("unexpected argument \"%s\"", rest[count - 1]);
 	if (count == 2)
@@ -152,14 +178,55 @@ common_take_target(struct common_arguments *common, int count, char **rest)
 		common_take_uri(common, rest[0]);
 }
 
+void
+common_unreached(const struct common_arguments *common, enum ending ending, const char *fault)
+{
+	const char *mode = options_near_mode(common->wish.uri.host);
+
+	if (ending != ENDING_UNRESOLVED || !common->is_bare || mode == NULL)
+		report_unreached(ending, "%s", fault);
+	if (options_is_mode(common->wish.uri.host))
+		report_unreached(ending, "%s; the mode comes first, as in \"echod-client %s HOST\"",
+		    fault, mode);
+	report_unreached(ending, "%s; did you mean the mode %s?", fault, mode);
+}
+
+/* --- values -------------------------------------------------------------------------- */
+
+/* Of "500ms" the seconds; -1 where it is nothing of the kind. */
+static double
+convert(const char *unit, double value)
+{
+	static const struct {
+		const char *names; /* each with a blank on both sides */
+		double seconds;
+	} units[] = {
+		{ " us µs ", 1e-6 }, { " ms ", 1e-3 }, { " s sec secs second seconds ", 1 },
+		{ " m min mins minutes ", 60 }, { " h hour hours ", 3600 },
+	};
+	char name[16];
+
+	snprintf(name, sizeof(name), " %s ", unit + strspn(unit, " "));
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strstr(units[i].names, name) != NULL)
+			return value * units[i].seconds;
+	return -1;
+}
+
 double
 argument_seconds(const char *option, const char *text, double least, double most)
 {
 	char *end;
 	const double value = strtod(text, &end);
 
-	if (end == text || *end != '\0' || !isfinite(value) || value < least || value > most)
+	if (end == text || *end != '\0' || !isfinite(value) || value < least || value > most) {
+		const double meant = end != text && *end != '\0' ? convert(end, value) : -1;
+
+		if (meant >= least && meant <= most)
+			report_unusable("%s %s: give seconds without a unit: %s %.10g", option,
+			    text, option, meant);
 		report_unusable("%s %s: give %g to %.0f seconds", option, text, least, most);
+	}
 	return value;
 }
 

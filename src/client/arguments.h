@@ -7,12 +7,15 @@
 
 #include <stdbool.h>
 
+#include "client/ending.h"
 #include "client/options.h"
 #include "client/transport/channel.h"
 
 struct common_arguments {
 	struct channel_wish wish;
 	char uri[ENDPOINT_TEXT_SIZE]; /* wish.uri, as reports have it */
+	bool is_bare;                 /* it was given without a scheme */
+	double until_up; /* seconds: to wait for somebody who answers; 0: not */
 	bool json;
 };
 
@@ -31,6 +34,10 @@ void common_take_target(struct common_arguments *common, int count, char **rest)
 
 /* Reads URI, HOST or HOST:PORT. */
 void common_take_uri(struct common_arguments *common, const char *text);
+
+/* As report_unreached(); a name that is not found may have been meant for a mode. */
+void common_unreached(const struct common_arguments *common, enum ending ending,
+    const char *fault) __attribute__((noreturn));
 
 /* Read the value `text` of `option` ("-i"), from `least` to `most`. */
 double argument_seconds(const char *option, const char *text, double least, double most);

@@ -23,8 +23,13 @@
 	X(UNCLOSED, "unclosed", EXIT_WRONG) /* all came back, no more */ \
 	X(RESET, "reset", EXIT_WRONG)                                    \
 	X(LOST, "lost", EXIT_WRONG) /* any other error of the channel */ \
-	X(REFUSED, "refused", EXIT_USAGE) /* nobody takes datagrams */   \
 	X(TIMEOUT, "timeout", EXIT_WRONG)                                \
+	/* There is nothing to talk to. */                               \
+	X(UNRESOLVED, "unresolved", EXIT_USAGE) /* no such name */       \
+	X(REFUSED, "refused", EXIT_USAGE) /* nobody listens */           \
+	X(UNREACHED, "unreached", EXIT_USAGE) /* for any other reason */ \
+	X(DOWN, "down", EXIT_USAGE) /* after --wait-until-up */          \
+	X(ERROR, "error", EXIT_USAGE) /* the client's own: no memory */  \
 	/* What came back is not what was sent. */                       \
 	X(DIFFERENCE, "difference", EXIT_WRONG) /* in a byte: pipe */    \
 	X(DIFFERENT, "different", EXIT_WRONG) /* in any way: send */     \

@@ -1,11 +1,10 @@
 /* echod-client(1): which mode, and nothing else. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
+#include "client/standard.h"
 
 static const struct {
 	const char *name;
@@ -16,29 +15,13 @@ static const struct {
 	{ "send", send_main },
 };
 
-/*
- * A standard descriptor that is closed would be given to the socket, and the replies
- * written to the server.  What takes its place fails as the closed one would have.
- */
-static void
-occupy_standard_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_PATH);
-	} while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd != -1)
-		close(fd);
-}
-
 int
 main(int argc, char **argv)
 {
 	static char name[] = "echod-client";
 
-	occupy_standard_descriptors();
-	setvbuf(stdout, NULL, _IOLBF, 0); /* a line is news, in a pipe too */
+	standard_prepare();
+	interrupt_prepare();
 	if (argc == 0)
 		report_unusable("no command line");
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)

@@ -5,7 +5,11 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/spelling.h"
+#include "base/usage.h"
+#include "client/report.h"
 #include "net/protocol.h"
 
 /* Where the descriptions begin in --help. */
@@ -22,6 +26,8 @@ static const struct row {
 	{ OPTIONS_OF_ALL, '6', "ipv6", NULL, "use IPv6 only" },
 	{ OPTIONS_OF_ALL, 't', "connect-timeout", "SEC",
 	    "for the name and each address tried (default 10)" },
+	{ OPTIONS_OF_ALL, OPTION_WAIT_UNTIL_UP, "wait-until-up", "SEC",
+	    "begin when somebody answers, so long" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
 	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },
@@ -35,13 +41,25 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
 	    "TCP: connect again when the connection ends or is silent" },
+	{ OPTIONS_OF_PING, OPTION_MAX_LOSS, "max-loss", "PERCENT", "else it is a fault" },
+	{ OPTIONS_OF_PING, OPTION_MAX_RTT, "max-rtt", "STAT:TIME",
+	    "else it is a fault, as in p99:5ms" },
+	{ OPTIONS_OF_PIPE, 'q', "quiet", NULL, "print only faults" },
 	{ OPTIONS_OF_PIPE, OPTION_NO_COMPARE, "no-compare", NULL, "the server need not echo" },
+	{ OPTIONS_OF_PIPE, OPTION_RATE, "rate", "N",
+	    "UDP: datagrams a second, 0: no limit (default 800)" },
 	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },
 	{ OPTIONS_OF_SEND, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const char *const modes[] = {
+	[OPTIONS_OF_PING] = "ping",
+	[OPTIONS_OF_PIPE] = "pipe",
+	[OPTIONS_OF_SEND] = "send",
+};
 
 static const char *const heads[] = {
 	[OPTIONS_OF_ALL] = "All modes:",
@@ -64,19 +82,70 @@ static const char statuses[] =
     "Exit status: 0 all came back and was right, 1 something did not, 2 usage or\n"
     "nothing to talk to.  See echod-client(1).\n";
 
+static bool
+is_of(const struct row *row, enum option_group mode)
+{
+	return row->group == OPTIONS_OF_ALL || row->group == mode;
+}
+
+/* `word` is of another mode. */
+static void
+tell_foreign(const char *word, const struct row *row)
+{
+	report_fault("%s is an option of %s: the mode comes first, as in \"echod-client %s %s\"",
+	    word, modes[row->group], modes[row->group], word);
+}
+
+/* Returns the row of what getopt_long(3) does not know, where another mode has it, or NULL. */
+static const struct row *
+find_foreign(enum option_group mode, const char *word)
+{
+	const struct row *found = NULL;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		const struct row *row = &rows[i];
+		const bool same = optopt != 0 ? row->letter == optopt :
+		    strlen(row->name) + 2 == strcspn(word, "=") &&
+		    strncmp(word + 2, row->name, strlen(row->name)) == 0;
+
+		if (same && is_of(row, mode))
+			return NULL;
+		if (same)
+			found = row;
+	}
+	return found;
+}
+
+/* `word` is the one that getopt_long(3) is behind: where that is a long option, it is this. */
+static void
+tell(enum option_group mode, int result, char **argv, const struct option *table)
+{
+	const char *word = argv[optind - 1];
+	const struct row *foreign = result == '?' ? find_foreign(mode, word) : NULL;
+	const char letter[] = { '-', (char)optopt, '\0' };
+
+	if (foreign != NULL)
+		tell_foreign(optopt != 0 ? letter : word, foreign);
+	else
+		usage_tell_option("echod-client", result, argv, table);
+}
+
+/* The letters begin with ':', so that getopt_long(3) says nothing itself. */
 int
 options_next(enum option_group mode, int argc, char **argv)
 {
 	static struct option table[COUNT + 1];
-	static char letters[2 * COUNT + 1];
+	static char letters[2 * COUNT + 2];
 	struct option *option = table;
 	char *letter = letters;
+	int result;
 
+	*letter++ = ':';
 	for (size_t i = 0; i < COUNT; i++) {
 		const struct row *row = &rows[i];
 		const int argument = row->argument != NULL ? required_argument : no_argument;
 
-		if (row->group != OPTIONS_OF_ALL && row->group != mode)
+		if (!is_of(row, mode))
 			continue;
 		*option++ = (struct option){ row->name, argument, NULL, row->letter };
 		if (row->letter <= UCHAR_MAX)
@@ -86,8 +155,40 @@ options_next(enum option_group mode, int argc, char **argv)
 	}
 	*option = (struct option){ NULL, 0, NULL, 0 };
 	*letter = '\0';
-	return getopt_long(argc, argv, letters, table, NULL);
+	result = getopt_long(argc, argv, letters, table, NULL);
+	if (result != '?' && result != ':')
+		return result;
+	tell(mode, result, argv, table);
+	return '?';
 }
+
+/* --- modes ------------------------------------------------------------------------------ */
+
+bool
+options_is_mode(const char *word)
+{
+	return options_near_mode(word) != NULL && spelling_distance(word,
+	    options_near_mode(word)) == 0;
+}
+
+const char *
+options_near_mode(const char *word)
+{
+	const char *nearest = NULL;
+	size_t least = SPELLING_NEAR + 1;
+
+	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_SEND; i++) {
+		const size_t distance = spelling_distance(word, modes[i]);
+
+		if (distance < least && (distance < 2 || *word == *modes[i])) {
+			least = distance;
+			nearest = modes[i];
+		}
+	}
+	return nearest;
+}
+
+/* --- help ------------------------------------------------------------------------------- */
 
 static void
 print_row(const struct row *row)

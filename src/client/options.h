@@ -5,6 +5,8 @@
 #ifndef CLIENT_OPTIONS_H
 #define CLIENT_OPTIONS_H
 
+#include <stdbool.h>
+
 /* Whose options. */
 enum option_group {
 	OPTIONS_OF_ALL,
@@ -14,13 +16,27 @@ enum option_group {
 };
 
 /* Those that have no letter. */
-enum { OPTION_JSON = 256, OPTION_NO_COMPARE };
+enum {
+	OPTION_JSON = 256,
+	OPTION_WAIT_UNTIL_UP,
+	OPTION_MAX_LOSS,
+	OPTION_MAX_RTT,
+	OPTION_NO_COMPARE,
+	OPTION_RATE,
+};
 
 /*
  * As getopt_long(3), for the options of `mode` and those of all modes: returns a letter or
- * one of the above, '?' for what is none, or -1 at the first operand, which is at `optind`.
+ * one of the above, '?' for what is none, after it has said so, or -1 at the first operand, which
+ * is at `optind`.
  */
 int options_next(enum option_group mode, int argc, char **argv);
+
+/* True for the name of a mode, in capitals too. */
+bool options_is_mode(const char *word);
+
+/* Returns the mode that `word` was meant to name, or NULL. */
+const char *options_near_mode(const char *word);
 
 /* Prints what --help says, on stdout. */
 void options_print_help(void);

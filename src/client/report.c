@@ -6,18 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
+#include "client/standard.h"
+
 /* Significant digits: of a duration below a second, its nanoseconds. */
 #define PRECISION 9
 
-static int stdout_error; /* errno */
-
-static void __attribute__((format(printf, 1, 0)))
-print_fault(const char *format, va_list args)
-{
-	fputs("echod-client: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
+static struct report object; /* without a stream: text */
 
 void
 report_fault(const char *format, ...)
@@ -25,48 +20,124 @@ report_fault(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_fault(format, args);
+	fputs("echod-client: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
 	va_end(args);
+}
+
+/* --- the end ------------------------------------------------------------------------- */
+
+void
+report_as_object(struct report report)
+{
+	object = report;
+}
+
+bool
+report_is_object(void)
+{
+	return object.stream != NULL;
+}
+
+json_t *
+report_bytes(const char *data, size_t size)
+{
+	json_t *string = json_stringn(data, size);
+	char *text;
+
+	if (string != NULL || (text = malloc(size * 4 + 1)) == NULL)
+		return string;
+	string = json_string(escape_bytes(data, size, text));
+	free(text);
+	return string;
+}
+
+/* Returns NULL without memory. */
+static json_t *
+make_object(enum ending ending, const char *reason, int status)
+{
+	json_t *made = json_pack("{ss so}", "mode", object.mode,
+	    "uri", report_bytes(object.uri, strlen(object.uri)));
+	json_t *fields = object.fields(object.arg);
+	json_t *end = json_pack("{ss so si}", "ending", ending_word(ending), "reason",
+	    *reason != '\0' ? report_bytes(reason, strlen(reason)) : json_null(),
+	    "status", status);
+
+	if (json_object_update(made, fields) == -1 || json_object_update(made, end) == -1) {
+		json_decref(made);
+		made = NULL;
+	}
+	json_decref(fields);
+	json_decref(end);
+	return made;
+}
+
+int
+report_object(enum ending ending, const char *reason, int status)
+{
+	json_t *made = make_object(ending, reason, status);
+
+	if (made == NULL) {
+		report_fault("cannot print the JSON object: %s", strerror(ENOMEM));
+		return EXIT_WRONG;
+	}
+	if (json_dumpf(made, object.stream, JSON_REAL_PRECISION(PRECISION)) == -1 ||
+	    fputc('\n', object.stream) == EOF || fflush(object.stream) == EOF)
+		status = EXIT_WRONG;
+	json_decref(made);
+	return status;
+}
+
+/* Returns the status to exit with. */
+static int __attribute__((format(printf, 2, 0)))
+give_up(enum ending ending, const char *format, va_list args)
+{
+	char *text = NULL;
+	const char *reason;
+	int status = EXIT_USAGE;
+
+	reason = vasprintf(&text, format, args) == -1 ? strerror(ENOMEM) : text;
+	if (report_is_object())
+		status = report_object(ending, reason, status);
+	else
+		report_fault("%s", reason);
+	free(text);
+	return report_flush(status);
 }
 
 void
 report_unusable(const char *format, ...)
 {
 	va_list args;
+	int status;
 
 	va_start(args, format);
-	print_fault(format, args);
+	status = give_up(ENDING_ERROR, format, args);
 	va_end(args);
-	exit(EXIT_USAGE);
+	exit(status);
 }
 
-int
-report_json(json_t *object, FILE *stream, int status)
+void
+report_unreached(enum ending ending, const char *format, ...)
 {
-	if (object == NULL || json_dumpf(object, stream, JSON_REAL_PRECISION(PRECISION)) == -1) {
-		report_fault("cannot print the JSON object: %s",
-		    object == NULL ? strerror(ENOMEM) : strerror(errno));
-		status = EXIT_WRONG;
-	} else {
-		fputc('\n', stream);
-	}
-	json_decref(object);
-	return status;
+	va_list args;
+	int status;
+
+	va_start(args, format);
+	status = give_up(ending, format, args);
+	va_end(args);
+	exit(status);
 }
 
-bool
-report_stdout_fails(void)
-{
-	if (stdout_error == 0 && ferror(stdout) != 0)
-		stdout_error = errno;
-	return stdout_error != 0;
-}
+/* --- stdout -------------------------------------------------------------------------- */
 
 int
 report_flush(int status)
 {
-	if (!report_stdout_fails() && fflush(stdout) == 0)
+	fflush(stdout);
+	if (standard_error() == 0)
 		return status;
-	report_fault("cannot write: %s", strerror(stdout_error != 0 ? stdout_error : errno));
+	report_fault("cannot write: %s", strerror(standard_error()));
 	return EXIT_WRONG;
 }

@@ -1,31 +1,55 @@
 /*
- * What goes to the user: faults, the JSON object, and what is left in stdout at the end.
+ * What goes to the user: faults, how it ends, and what is left in stdout then.
+ *
+ * The object of --json is made here alone, so that there is one at each end, with all fields:
+ * a mode gives its own when it is asked for them, wherever the program ends.
  */
 #ifndef CLIENT_REPORT_H
 #define CLIENT_REPORT_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "client/ending.h"
 
+/* What the object is made of.  What it points to must live as long as the program. */
+struct report {
+	const char *mode, *uri;
+	FILE *stream;                       /* where it goes */
+	json_t *(*fields)(const void *arg); /* the mode's own; NULL: no memory */
+	const void *arg;
+};
+
 /* Prints "echod-client: TEXT" on stderr, as one line. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, and ends the program with status 2. */
-void report_unusable(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/*
+ * From now on the end of the program is told by an object, whatever it is.  Before, and without,
+ * it is told by text: so that wrong usage always is.
+ */
+void report_as_object(struct report report);
+
+/* True where the end is told by an object. */
+bool report_is_object(void);
+
+/* A JSON string of any bytes: as they are where they are UTF-8, else escaped.  NULL: no memory. */
+json_t *report_bytes(const char *data, size_t size);
 
 /*
- * Prints `object` as one line, which it takes over; NULL, where json_pack() found no
- * memory, is told as a fault.  Returns `status`, or EXIT_WRONG where it could not.
+ * Prints the object: the mode's fields, and how it ended.  `reason` says in words what is wrong;
+ * "" where nothing is, `status` then being EXIT_SUCCESS.  Returns `status`, or EXIT_WRONG where it
+ * could not be printed: report_flush() tells why.
  */
-int report_json(json_t *object, FILE *stream, int status);
+int report_object(enum ending ending, const char *reason, int status);
 
-/* True once stdout could not be written; the errno of the first time is kept for report_flush(). */
-bool report_stdout_fails(void);
+/* Tells why the program cannot go on, as text or as the object, and ends it with status 2. */
+void report_unusable(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where that fails. */
+/* The same, where it is not the program itself that is at fault. */
+void report_unreached(enum ending ending, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+/* Flushes stdout.  Returns `status`, or EXIT_WRONG with a fault where stdout has failed. */
 int report_flush(int status);
 
 #endif

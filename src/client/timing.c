@@ -3,8 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,18 +40,23 @@ timing_timeval(double seconds)
 	return (struct timeval){ us / 1000000, us % 1000000 };
 }
 
+/* What libevent said last: where that was why it gives up, on_fatal() tells it. */
+static char last_words[256];
+
 static void
 on_log(int severity, const char *text)
 {
-	(void)severity;
-	report_fault("%s", text);
+	if (severity == EVENT_LOG_ERR)
+		snprintf(last_words, sizeof(last_words), "%s", text);
+	else if (!report_is_object())
+		report_fault("%s", text);
 }
 
 static void
 on_fatal(int error)
 {
 	(void)error;
-	exit(EXIT_USAGE);
+	report_unusable("%s", last_words);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* Where to listen or to connect: see endpoint.h. */
 #include "net/endpoint.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,8 @@ parse_scheme(struct endpoint *endpoint, const char **rest)
 
 	if (length >= sizeof(name))
 		return scheme_fault();
-	memcpy(name, *rest, length);
+	for (size_t i = 0; i < length; i++) /* RFC 3986, 3.1 */
+		name[i] = (char)tolower((unsigned char)(*rest)[i]);
 	name[length] = '\0';
 	if (!protocol_parse(name, &endpoint->protocol))
 		return scheme_fault();
@@ -58,6 +60,26 @@ parse_name(struct endpoint *endpoint, const char *name)
 	return NULL;
 }
 
+/*
+ * In a URI the "%" before an interface may be written "%25" (RFC 6874).  An interface that is
+ * given by its number has the digits alone: "%251" is 251, as it is printed.
+ */
+static bool
+has_escape(const char *scope)
+{
+	return strncmp(scope, "25", 2) == 0 &&
+	    scope[2 + strspn(scope + 2, "0123456789")] != '\0';
+}
+
+static void
+take_escape(char *host)
+{
+	char *scope = strchr(host, '%');
+
+	if (scope != NULL && has_escape(++scope))
+		memmove(scope, scope + 2, strlen(scope + 2) + 1);
+}
+
 /* The host ends at the last ':' outside brackets; it must not be empty. */
 static const char *
 parse_host(struct endpoint *endpoint, const char **rest)
@@ -83,29 +105,33 @@ parse_host(struct endpoint *endpoint, const char **rest)
 		return "the host is longer than 255 characters";
 	memcpy(endpoint->host, start, (size_t)(end - start));
 	endpoint->host[end - start] = '\0';
+	if (*end == ']')
+		take_escape(endpoint->host);
 	return NULL;
 }
 
+/* The empty path of a URI may follow it. */
 static const char *
 parse_port(struct endpoint *endpoint, const char *rest)
 {
 	static const char fault[] = "the port is a number from 0 to 65535, and 0 is to listen on";
 	unsigned port = 0;
+	size_t digits;
 
 	if (*rest != ':')
 		return "the port is missing: write it after the host, as in tcp://localhost:7";
-	rest++;
-	if (*rest == '\0' || strlen(rest) > 5)
+	digits = strspn(++rest, "0123456789");
+	if (digits == 0 || digits > 5)
 		return fault;
-	for (; *rest != '\0'; rest++) {
-		if (*rest < '0' || *rest > '9')
-			return fault;
-		port = port * 10 + (unsigned)(*rest - '0');
-	}
+	for (size_t i = 0; i < digits; i++)
+		port = port * 10 + (unsigned)(rest[i] - '0');
 	if (port > UINT16_MAX)
 		return fault;
 	endpoint->port = (uint16_t)port;
-	return NULL;
+	rest += digits;
+	if (strcmp(rest, "") == 0 || strcmp(rest, "/") == 0)
+		return NULL;
+	return strchr("/?#", *rest) != NULL ? "nothing may follow the port" : fault;
 }
 
 const char *
@@ -126,11 +152,15 @@ const char *
 endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text, size_t size)
 {
 	const bool brackets = strchr(host, ':') != NULL;
+	const char *scope = brackets ? strchr(host, '%') : NULL;
+	const bool escape = scope != NULL && has_escape(scope + 1);
+	const int before = escape ? (int)(scope - host) : (int)strlen(host);
 
 	if (protocol_has_ports(protocol))
-		snprintf(text, size, "%s%s%s%s%s:%u", protocol_name(protocol),
-		    protocol_separator(protocol), brackets ? "[" : "", host,
-		    brackets ? "]" : "", (unsigned)port);
+		snprintf(text, size, "%s%s%s%.*s%s%s%s:%u", protocol_name(protocol),
+		    protocol_separator(protocol), brackets ? "[" : "", before, host,
+		    escape ? "%25" : "", escape ? scope + 1 : "", brackets ? "]" : "",
+		    (unsigned)port);
 	else
 		snprintf(text, size, "%s%s%s", protocol_name(protocol),
 		    protocol_separator(protocol), host);

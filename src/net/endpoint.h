@@ -1,7 +1,8 @@
 /*
  * Where to listen or to connect, as both commands write it:
- * tcp://HOST:PORT and udp://HOST:PORT, with an IPv6 address in brackets; unix:PATH and
- * unix:@NAME, where what is a path or an abstract name (unix_name.h) stands for the host.
+ * tcp://HOST:PORT and udp://HOST:PORT, with an IPv6 address in brackets.  They are URIs (RFC
+ * 3986): capitals are as good in the scheme, and "/" may follow.  unix:PATH and unix:@NAME have a
+ * path or an abstract name (unix_name.h) in the host's place.
  *
  * Of a listener the host is numeric, "*" or "localhost".  What those mean is known here alone:
  * which addresses, which sockets, and what is in the way of what.
@@ -20,7 +21,7 @@
 /* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
 #define ENDPOINT_HOST_SIZE 256
 
-/* "tcp://[", a host, "]:65535" and the NUL. */
+/* "tcp://[", a host, with "%25" for its "%", "]:65535" and the NUL. */
 #define ENDPOINT_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
 
 /* The same of a numeric address, or of a path. */

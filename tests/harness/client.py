@@ -34,7 +34,7 @@ def run(*arguments, prefix=(), data=None, timeout=PATIENCE, **named):
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **named},
     )
     if result.stderr is not None:
-        result.stderr = result.stderr.decode()
+        result.stderr = result.stderr.decode(errors="backslashreplace")
         check_stderr(result.stderr)
     return result
 
@@ -55,6 +55,19 @@ def json_of(*arguments, status=0, **named):
     lines = lines_of(*arguments, "--json", status=status, **named)
     assert len(lines) == 1, lines
     return json.loads(lines[0])
+
+
+def hosts_file(workdir, text):
+    """A prefix that runs the client with /etc/hosts of its own, or skips the test."""
+    path = os.path.join(workdir, "hosts")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    prefix = [*namespace, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
+    probe = [*prefix, "getent", "hosts", "several.test"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mount namespace for an /etc/hosts of one's own")
+    return prefix
 
 
 def check_fields(found, expected):
@@ -92,11 +105,11 @@ class Client:
         self.out, self.err = logs.Log(), logs.Log()
         self.process = subprocess.Popen(
             [*prefix, *command(*arguments)],
-            **{"stdin": subprocess.DEVNULL, **named},
-            stdout=subprocess.PIPE,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **named},
             stderr=subprocess.PIPE,
         )
-        logs.follow_stderr(self.out, self.process.stdout)
+        if self.process.stdout is not None:
+            logs.follow_stderr(self.out, self.process.stdout)
         logs.follow_stderr(self.err, self.process.stderr)
 
     def __enter__(self):

@@ -81,8 +81,8 @@ class StreamServer(Server):
 
 
 class DatagramServer(Server):
-    def __init__(self, fault, host):
-        super().__init__(socket.SOCK_DGRAM, host)
+    def __init__(self, fault, host, port):
+        super().__init__(socket.SOCK_DGRAM, host, port)
         self._fault = fault
         self.start()
 
@@ -113,8 +113,8 @@ def stream(*faults, host="127.0.0.1", port=0, receive_buffer=0):
 
 
 @contextlib.contextmanager
-def datagrams(fault, host="127.0.0.1"):
-    server = DatagramServer(fault, host)
+def datagrams(fault, host="127.0.0.1", port=0):
+    server = DatagramServer(fault, host, port)
     try:
         yield server
     finally:

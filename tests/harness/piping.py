@@ -23,7 +23,7 @@ def endless(*arguments):
     """A client that reads /dev/zero."""
     with open("/dev/zero", "rb") as zeros:
         client = subprocess.Popen(
-            command("pipe", *arguments),
+            command("pipe", "-q", *arguments),
             stdin=zeros,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

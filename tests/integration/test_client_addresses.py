@@ -1,29 +1,27 @@
 """Where the client goes: URIs, hosts and ports, names with several addresses, and wrong usage."""
 
 import contextlib
-import os
 import re
 import socket
-import subprocess
 import time
 
 import pytest
 
 import kernel
-from client import json_of, lines_of, run
+from client import hosts_file, json_of, lines_of, run
 from echod import listener
 from patience import PATIENCE, within
 
 LONG = ("-W", PATIENCE)  # a wait that must not run out
+needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="the kernel has no IPv6")
 
 
 # --- nothing to talk to --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("json", [(), ("--json",)], ids=["text", "json"])
-def test_a_refused_connection(json):
+def test_a_refused_connection():
     port = kernel.free_port()
-    result = run("-c", 1, *json, f"tcp://127.0.0.1:{port}")
+    result = run("-c", 1, f"tcp://127.0.0.1:{port}")
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr == (
         f"echod-client: cannot connect to 127.0.0.1:{port}: Connection refused\n"
@@ -99,6 +97,79 @@ def test_wrong_usage(mode, arguments):
     assert re.match("echod-client: (?!cannot )", result.stderr)
 
 
+FIRST = "the mode comes first, as in "
+HINTS = {
+    "-c 3 pipe localhost": f'{FIRST}"echod-client pipe localhost"',
+    "-c 3 localhost pipe": f'{FIRST}"echod-client pipe localhost"',
+    "-c 3 send tcp://localhost:7 text": f'{FIRST}"echod-client send tcp://localhost:7"',
+    "pipe ping localhost": f'{FIRST}"echod-client ping localhost"',
+    "-n 2 send tcp://localhost:7 text": f'-n is an option of send: {FIRST}"echod-client send -n"',
+    "--no-compare localhost": f'{FIRST}"echod-client pipe --no-compare"',
+    "PIPE localhost": f'{FIRST}"echod-client pipe localhost"',
+    "png localhost": "png: there is no such mode: did you mean ping?",
+    "pong localhost": "did you mean ping?",
+    "pipes localhost": "did you mean pipe?",
+    "sned tcp://localhost:7 text": "did you mean send?",
+    "--jsno localhost": "there is no option --jsno: did you mean --json?",
+    "--jsno=1 localhost": "did you mean --json?",
+    "-json localhost": "did you mean --json?",
+    "--cuont 3 localhost": "did you mean --count?",
+    "pipe --nocompare localhost": "did you mean --no-compare?",
+    "--nothing-like-it localhost": "there is no option --nothing-like-it\n",
+    "-x localhost": "there is no option -x\n",
+    "--wai 1 localhost": "--wai may be --wait-until-up or --wait\n",
+    "--json=1 localhost": "--json takes no value\n",
+    "localhost -c": "-c needs a value\n",
+    "localhost --count": "--count needs a value\n",
+    "-W 500ms localhost": "give seconds without a unit: -W 0.5\n",
+    "-i 20ms localhost": "-i 0.02\n",
+    "-t 3s localhost": "-t 3\n",
+    "-w 2m localhost": "-w 120\n",
+    "pipe -W 250us localhost": "-W 250us: give 0.001 to 86400 seconds\n",
+    "--wait-until-up 1.5min localhost": "--wait-until-up 90\n",
+    "-W 1parsec localhost": "-W 1parsec: give 0.001 to 86400 seconds\n",
+    "tcp://localhost:7/path": "nothing may follow the port\n",
+}
+
+
+@pytest.mark.parametrize("line", HINTS)
+def test_what_was_meant_is_told(line):
+    result = run(*line.split())
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert HINTS[line] in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    "host, hint",
+    [
+        ("png", "; did you mean the mode ping?\n"),
+        ("pong", "; did you mean the mode ping?\n"),
+        ("pipe", '; the mode comes first, as in "echod-client pipe HOST"\n'),
+        ("no-such-host.invalid", None),
+        ("tcp://png:7", None),
+    ],
+)
+def test_a_host_that_is_not_found_may_be_a_mode(host, hint):
+    result = run("-c", 1, host)
+    assert result.returncode == 2
+    assert result.stderr.startswith("echod-client: cannot find ")
+    assert result.stderr.endswith(hint) if hint else ";" not in result.stderr
+
+
+def test_a_host_that_is_called_as_a_mode(workdir, start):
+    """It is a host where it is found, or has a port."""
+    prefix = hosts_file(workdir, "127.0.0.1 several.test pong ping\n")
+    port = start().port()
+    for host in ("pong", "ping"):
+        assert json_of("-c", 1, *LONG, host, port, prefix=prefix)["uri"] == f"tcp://{host}:{port}"
+
+
+def test_options_may_be_abbreviated(start):
+    port = start().port()
+    found = json_of("--cou", 1, "--max-los", "1%", *LONG, "127.0.0.1", port)
+    assert (found["sent"], found["failed"]) == (1, [])
+
+
 @pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
 def test_help_and_version(mode):
     help_text = run(mode, "--help")
@@ -120,28 +191,57 @@ def test_host_and_port(start):
     )
 
 
-def test_host_colon_port(start):
-    port = start().port()
-    assert lines_of("-c", 1, *LONG, f"127.0.0.1:{port}")[0].startswith(
-        f"PING tcp://127.0.0.1:{port} "
-    )
+FORMS = [
+    ("127.0.0.1", "{port}"),
+    ("127.0.0.1:{port}",),
+    ("127.0.0.1:{port}/",),
+    ("tcp://127.0.0.1:{port}",),
+    ("tcp://127.0.0.1:{port}/",),
+    ("TCP://127.0.0.1:{port}",),
+]
+IPV6_FORMS = [
+    ("::1", "{port}"),
+    ("[::1]", "{port}"),
+    ("[::1]:{port}",),
+    ("tcp://[::1]:{port}",),
+    ("Tcp://[::1]:{port}/",),
+]
+
+
+def check_form(form, port, host):
+    operands = [part.format(port=port) for part in form]
+    uri = f"tcp://{host}:{port}"
+    assert json_of("-c", 1, *LONG, *operands)["uri"] == uri
+    piped = run("pipe", "--json", *LONG, *operands, data=b"text")
+    assert piped.returncode == 0 and f'"uri": "{uri}"' in piped.stderr
+    if len(operands) == 1:
+        assert json_of("send", *LONG, *operands, "text")["uri"] == uri
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_every_form_in_every_mode(start, form):
+    check_form(form, start().port(), "127.0.0.1")
+
+
+@needs_ipv6
+@pytest.mark.parametrize("form", IPV6_FORMS, ids=" ".join)
+def test_every_form_of_ipv6_in_every_mode(start, form):
+    check_form(form, start([listener(address="::1")]).port(), "[::1]")
+
+
+@pytest.mark.parametrize("scope", ["%nowhere", "%25nowhere"])
+@pytest.mark.parametrize("form", ["tcp://[fe80::1{}]:7", "[fe80::1{}]:7", "fe80::1{}"])
+def test_an_interface_as_in_a_uri(form, scope):
+    """The "%" before it may be escaped (RFC 6874)."""
+    found = json_of("-c", 1, form.format(scope), status=2)
+    assert found["uri"] == "tcp://[fe80::1%nowhere]:7"
+    assert "fe80::1%nowhere" in found["reason"]
 
 
 def test_a_host_alone_means_port_7():
     result = run("-c", 1, "127.0.0.123")
     assert result.returncode == 2
     assert result.stderr == "echod-client: cannot connect to 127.0.0.123:7: Connection refused\n"
-
-
-needs_ipv6 = pytest.mark.skipif(not kernel.has_ipv6(), reason="the kernel has no IPv6")
-
-
-@needs_ipv6
-def test_ipv6_with_host_and_port(start):
-    daemon = start([listener(address="::1")])
-    assert lines_of("-c", 1, *LONG, "::1", daemon.port())[0].startswith(
-        f"PING tcp://[::1]:{daemon.port()} ([::1]:{daemon.port()}): "
-    )
 
 
 @needs_ipv6
@@ -159,19 +259,6 @@ def test_a_family_that_the_host_does_not_have():
         result = run(family, "-c", 1, host, 9)
         assert (result.returncode, result.stdout) == (2, b"")
         assert result.stderr.startswith(f"echod-client: cannot find {host}: ")
-
-
-def hosts_file(workdir, text):
-    """A prefix that runs the client with /etc/hosts of its own, or skips the test."""
-    path = os.path.join(workdir, "hosts")
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
-    prefix = [*namespace, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
-    probe = [*prefix, "getent", "hosts", "several.test"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no mount namespace for an /etc/hosts of one's own")
-    return prefix
 
 
 @pytest.mark.parametrize("listening", ["127.0.0.11", "127.0.0.12", "127.0.0.13"])

@@ -1,10 +1,8 @@
 """ping where time does not pass as it should: it is stopped, and the wall clock is set meanwhile."""
 
-import contextlib
 import mmap
 import os
 import re
-import signal
 import socket
 import struct
 import time
@@ -12,9 +10,9 @@ import time
 import pytest
 
 import faulty
-import kernel
 from client import Client
 from patience import PATIENCE, SLOWNESS, eventually, lasting, within
+from pinging import UNSENT, stopped
 
 HOUR = 3600
 LIBRARY = os.environ.get("STEPPED_CLOCK_LIBRARY", "")
@@ -42,15 +40,6 @@ def clock(workdir):
     return Clock(workdir)
 
 
-@contextlib.contextmanager
-def stopped(client):
-    """The client is stopped for the time of the block."""
-    client.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
-    yield
-    client.process.send_signal(signal.SIGCONT)
-
-
 class Server(socket.socket):
     """Datagrams are answered when the test says so: what it sends is there when it has sent it."""
 
@@ -68,11 +57,11 @@ class Server(socket.socket):
             self.sendto(*each)
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR, 1.5, -1.5])
+@pytest.mark.parametrize("step", [HOUR, -HOUR, 0.3, -0.3])
 @pytest.mark.parametrize("answered", ["before", "after"])
 def test_the_clock_is_set_while_a_reply_waits(clock, step, answered):
     """The reply came in time, and the kernel's stamp of it is of the clock before or after."""
-    wait = lasting(1)
+    wait = lasting(0.5)
     arguments = ("-O", "-c", 1, "-W", wait)
     with Server() as server, Client(*arguments, server.uri, env=clock.environment) as client:
         server.take(1)
@@ -117,7 +106,7 @@ def test_all_that_came_while_it_was_stopped_is_read_before_any_is_missing():
             eventually(lambda: time.monotonic() > begun + 1.2 * wait, "the wait is over")
         assert client.wait_exit() == 0
         assert not client.out.matching("^no reply yet: ")
-        assert client.out.matching(f"^{count} sent, {count} received, 0% loss")
+        assert client.out.matching(f"^{count} sent, {count} received{UNSENT}, 0% loss")
 
 
 def test_the_deadline_counts_what_came_before_it():
@@ -131,20 +120,19 @@ def test_the_deadline_counts_what_came_before_it():
             server.answer()
             eventually(lambda: time.monotonic() > begun + 1.5 * deadline, "the deadline")
         assert client.wait_exit() == 0
-        assert client.out.matching(f"^{count} sent, {count} received, 0% loss")
+        assert client.out.matching(f"^{count} sent, {count} received{UNSENT}, 0% loss")
 
 
 def test_a_stop_is_no_silence_of_the_peer():
-    """It lasts for longer than silence may, and the replies are there."""
+    """It lasts for longer than silence may, and the reply is there when it ends."""
     limit = lasting(0.5)
-    with faulty.datagrams(lambda _, data: [data]) as server:
-        with Client("-i", 0.05, "-W", limit, "-t", 0.1, "-O", server.uri) as client:
-            client.wait_out(" seq=3 ")
-            begun = time.monotonic()
-            with stopped(client):
-                eventually(lambda: time.monotonic() > begun + 2 * limit, "the stop")
-            seq = int(client.wait_out(r" seq=(\d+) ", after=client.out.mark()).group(1))
-            client.wait_out(rf" seq={seq + 3} ")
-            assert client.interrupt() == 0
-            assert not client.out.matching("^no (answer|reply) ")
-            assert client.out.matching(r"^(\d+) sent, \d+ received, 0% loss")
+    arguments = ("-i", PATIENCE, "-W", limit, "-t", 0.1, "-O")
+    with Server() as server, Client(*arguments, server.uri) as client:
+        server.take(1)
+        begun = time.monotonic()
+        with stopped(client):
+            server.answer()
+            eventually(lambda: time.monotonic() > begun + 2 * limit, "the stop")
+        client.wait_out(" seq=1 ")
+        assert client.interrupt() == 0
+        assert not client.out.matching("^no (answer|reply) ")

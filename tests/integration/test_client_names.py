@@ -1,8 +1,10 @@
 """Names that are looked up without end, anew, or no more; and deadlines that hold meanwhile."""
 
 import contextlib
+import json
 import os
 import re
+import signal
 import socket
 import time
 
@@ -10,9 +12,10 @@ import pytest
 
 import faulty
 import kernel
-from client import Client, run
+import tracing
+from client import Client, json_of, run
 from patience import PATIENCE, eventually, lasting, within
-from pinging import LONG
+from pinging import LONG, stopped
 
 NAME = "echo.example.test"
 MOUNT = 'mount --bind {0}/{1} /etc/{1} && '
@@ -100,9 +103,40 @@ def test_an_interrupt_ends_the_search_for_a_name(silence, name_server):
         check_cut_short(client.out.lines, client.err.lines)
 
 
-def test_a_numeric_address_asks_nobody(silence):
-    result = run("-t", 10, "-c", 1, "tcp://127.0.0.1:9", prefix=silence)
-    assert result.stderr == "echod-client: cannot connect to 127.0.0.1:9: Connection refused\n"
+def test_the_object_tells_an_end_before_anybody_was_reached(silence):
+    result = json_of("-w", 0.2, f"tcp://{NAME}:7", status=2, prefix=silence)
+    assert result["ending"] == "deadline"
+    assert result["reason"] == f"cannot find {NAME}: no answer yet"
+    assert (result["address"], result["status"], result["sent"]) == (None, 2, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_a_signal_ends_the_search_in_each_mode(silence, name_server, mode, number):
+    with Client(mode, "--json", *MODES[mode][1:], prefix=silence) as client:
+        name_server.recv(512)
+        start = time.monotonic()
+        client.process.send_signal(number)
+        assert client.wait_exit() == 2
+        assert time.monotonic() - start < within(2)
+    found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
+    assert (found["ending"], found["status"]) == ("interrupted", 2)
+    assert found["reason"] == f"cannot find {NAME}: no answer yet"
+
+
+@pytest.mark.skipif(not tracing.can_trace(), reason="strace(1) may attach to nobody")
+def test_a_numeric_address_has_no_thread(workdir):
+    calls = os.path.join(workdir, "calls")
+    prefix = ["strace", "-f", "-o", calls, "-e", "trace=clone,clone3", "-e", "signal=none"]
+    leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    environment = {**os.environ, "ASAN_OPTIONS": leaks}
+    threads = []
+    for host in "127.0.0.1", "localhost":
+        target = ("-c", 1, "-4", host, kernel.free_port())
+        assert run(*target, prefix=prefix, env=environment).returncode == 2
+        with open(calls, encoding="ascii") as file:
+            threads.append(file.read().count("CLONE_THREAD"))
+    assert threads[1] == threads[0] + 1
 
 
 # --- the deadline while it connects ----------------------------------------------------------------
@@ -137,6 +171,50 @@ def test_an_interrupt_ends_connecting(deaf):
         eventually(lambda: kernel.syns_sent(port) > others, "it connects")
         assert client.interrupt() == 2
         assert client.out.matching("^0 sent, 0 received, ")
+
+
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_sigterm_ends_connecting_in_each_mode(deaf, mode):
+    port = int(deaf.rpartition(":")[2])
+    others = kernel.syns_sent(port)
+    messages = ["text"] if mode == "send" else []
+    with Client(mode, "--json", f"tcp://{deaf}", *messages) as client:
+        eventually(lambda: kernel.syns_sent(port) > others, "it connects")
+        client.process.send_signal(signal.SIGTERM)
+        assert client.wait_exit() == 2
+    found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
+    assert (found["ending"], found["status"]) == ("interrupted", 2)
+    assert found["reason"] == f"cannot connect to {deaf}: no answer yet"
+
+
+def test_a_connection_that_was_there_in_time():
+    """The process was stopped, and only its timer tells when it wakes up."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        for _ in range(2):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        others = kernel.syns_sent(port)
+
+        def all_are_connected():
+            with contextlib.suppress(BlockingIOError):
+                stack.enter_context(server.accept()[0])
+            return not kernel.syns_sent(port)
+
+        timeout = lasting(1.5)
+        arguments = ("-t", timeout, "-w", PATIENCE, f"tcp://127.0.0.1:{port}")
+        client = stack.enter_context(Client(*arguments))
+        eventually(lambda: kernel.syns_sent(port) > others, "it connects")
+        begun = time.monotonic()
+        with stopped(client):
+            eventually(all_are_connected, "the connection is there")
+            eventually(lambda: time.monotonic() > begun + 1.2 * timeout, "the time is over")
+        client.wait_out("^connected to ")
 
 
 # --- connecting again ------------------------------------------------------------------------------

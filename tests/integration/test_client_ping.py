@@ -1,6 +1,6 @@
 """ping: every reply is timed and told, and the statistics add up."""
 
-import contextlib
+import json
 import math
 import re
 import signal
@@ -15,7 +15,10 @@ import kernel
 from client import Client, check_fields, command, json_of, lines_of, match_lines, run
 from echod import listener
 from patience import PATIENCE, eventually, lasting, within
-from pinging import BOTH, COUNTS, FAST, LONG, NAMES, RTT, SHORT, Target, check_counts
+from pinging import BOTH, COUNTS, FAST, LONG, NAMES, RTT, SHORT, UNSENT
+from pinging import Target, check_counts, stopped
+
+OPEN = rf"(?:, \d+ undecided)?{UNSENT}"  # what a signal may find on its way
 
 
 @pytest.fixture(params=NAMES)
@@ -90,7 +93,7 @@ def test_the_interval_is_a_second_by_default(target):
 def test_the_deadline_ends_it(target):
     start = time.monotonic()
     result = json_of("-w", 0.2, "-i", 0.01, target.uri)
-    assert result["end"] == "deadline"
+    assert result["ending"] == "deadline"
     assert time.monotonic() - start >= 0.2
     assert result["seconds"] < 0.2 + within(1)
     assert result["received"] >= 1
@@ -99,14 +102,14 @@ def test_the_deadline_ends_it(target):
 def test_the_deadline_does_not_wait_for_what_is_missing():
     with faulty.stream(faulty.mute) as server:
         result = json_of("-c", 1, "-w", SHORT, *LONG, server.uri, status=1)
-    check_counts(result, sent=1)
-    assert result["end"] == "deadline"
+    check_counts(result, sent=1, undecided=1)
+    assert (result["ending"], result["loss"]) == ("deadline", None)
 
 
 def test_a_deadline_that_comes_before_the_count_is_a_fault(target):
     """As ping(8) has it: not all that was asked for came back."""
     result = json_of("-c", 1000, "-w", 0.1, "-i", 0.01, *LONG, target.uri, status=1)
-    assert result["end"] == "deadline"
+    assert result["ending"] == "deadline"
     assert 0 < result["received"] < 1000
 
 
@@ -150,10 +153,11 @@ def test_json_has_every_field(target):
         result,
         {
             **{"mode": "ping", "uri": target.uri, "address": target.address, "size": 100},
-            **({"connect_seconds": float} if target.is_stream else {}),
+            "connect_seconds": float if target.is_stream else None,
             **dict.fromkeys((*COUNTS, "strangers", "reconnects"), 0),
             **{"stranger": None, "seconds_without": 0.0},
-            **{"sent": 4, "received": 4, "loss": 0.0, "seconds": float, "end": "done"},
+            **{"sent": 4, "received": 4, "unsent": int, "loss": 0.0, "failed": []},
+            **{"seconds": float, "ending": "done", "reason": None, "status": 0},
         },
     )
 
@@ -165,7 +169,7 @@ def test_sigint_ends_with_the_summary(target):
     with Client("ping", *FAST, *LONG, target.uri) as client:
         client.wait_out(r" seq=3 ")
         assert client.interrupt() == 0
-        counts = r"(\d+) sent, (\d+) received, 0% loss, time \d+ ms"
+        counts = rf"(\d+) sent, (\d+) received{OPEN}, 0% loss, time \d+ ms"
         sent, received = map(int, re.fullmatch(counts, client.out.lines[-2]).groups())
         assert 3 <= received <= sent
         assert re.fullmatch(RTT, client.out.lines[-1])
@@ -177,7 +181,7 @@ def test_sigint_is_named_in_json():
         with Client("--json", *LONG, *FAST, server.uri) as client:
             eventually(lambda: len(server.received) >= 2, "two messages")
             assert client.interrupt() in (0, 1)
-            assert '"end": "interrupted"' in client.out.lines[0]
+            assert '"ending": "interrupted"' in client.out.lines[0]
 
 
 def test_sigquit_prints_the_statistics_so_far_and_goes_on(target):
@@ -192,7 +196,7 @@ def test_sigquit_prints_the_statistics_so_far_and_goes_on(target):
             [line for line in client.err.lines if line],
             [
                 f"--- {re.escape(target.uri)} statistics ---",
-                rf"{count} sent, \d+ received, 0% loss, time \d+ ms",
+                rf"{count} sent, \d+ received{OPEN}, 0% loss, time \d+ ms",
                 RTT,
             ],
         )
@@ -200,15 +204,6 @@ def test_sigquit_prints_the_statistics_so_far_and_goes_on(target):
 
 
 # --- being stopped -------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def stopped(client):
-    """The client is stopped for the time of the block."""
-    client.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: kernel.is_stopped(client.process.pid), "the client is stopped")
-    yield
-    client.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
@@ -235,7 +230,7 @@ def test_what_came_while_it_was_stopped_is_not_missing(protocol):
             told.set()
             eventually(lambda: time.monotonic() > begun + 1.2 * wait, "the wait is over")
         assert client.wait_exit() == 0
-        assert client.out.matching(r"^1 sent, 1 received, 0% loss")
+        assert client.out.matching(f"^1 sent, 1 received{UNSENT}, 0% loss")
 
 
 def test_no_burst_makes_up_for_a_stop():
@@ -250,6 +245,46 @@ def test_no_burst_makes_up_for_a_stop():
             client.wait_out(rf" seq={before + 3} ")
             assert time.monotonic() - begun > 11 * interval
             assert client.interrupt() == 0
+
+
+def check_schedule(result, interval):
+    """Each time at which a message was due is in the books: it was sent then, or not."""
+    due = result["seconds"] / interval
+    assert due - 3 < result["sent"] + result["unsent"] < due + 3, result
+
+
+def test_what_was_due_while_it_was_stopped_is_not_sent():
+    interval = lasting(0.02)
+    with faulty.datagrams(lambda _, data: [data]) as server:
+        with Client("--json", "-i", interval, *LONG, server.uri) as client:
+            eventually(lambda: server.received, "a message")
+            begun = time.monotonic()
+            with stopped(client):
+                eventually(lambda: time.monotonic() > begun + 20 * interval, "twenty intervals")
+            assert client.interrupt() == 0
+            result = json.loads(client.out.lines[0])
+    assert result["unsent"] >= 18
+    check_schedule(result, interval)
+
+
+def test_what_a_stopped_server_does_not_take_is_not_sent(start):
+    """The kernel takes some MiB for it; the rest does not hide behind those that were sent."""
+    daemon = start([listener()])
+    interval = lasting(0.004)
+    uri = f"tcp://127.0.0.1:{daemon.port()}"
+    with Client("-q", "-s", 65507, "-i", interval, "-w", lasting(3), *LONG, uri) as client:
+        client.wait_out("^connected to ")
+        daemon.signal(signal.SIGSTOP)
+        client.wait_out(" takes no more bytes$")
+        begun = time.monotonic()
+        eventually(lambda: time.monotonic() > begun + lasting(1), "a second")
+        daemon.signal(signal.SIGCONT)
+        client.wait_exit()
+        line = client.out.lines[-2]
+    counts = re.match(r"(\d+) sent, .*, (\d+) not sent, .* time (\d+) ms", line)
+    sent, unsent, milliseconds = map(int, counts.groups())
+    assert unsent > 200
+    check_schedule({"sent": sent, "unsent": unsent, "seconds": milliseconds / 1000}, interval)
 
 
 # --- nothing to talk to, and nobody who reads ----------------------------------------------------
@@ -267,7 +302,7 @@ def test_that_nobody_listens_is_told_once():
     lines = lines_of("-c", 5, *FAST, "-W", SHORT, f"udp://127.0.0.1:{port}", status=2)
     assert lines.count(f"nobody listens at 127.0.0.1:{port}") == 1
     result = json_of("-c", 2, *FAST, "-W", SHORT, f"udp://127.0.0.1:{port}", status=2)
-    assert result["end"] == "refused"
+    assert result["ending"] == "refused"
 
 
 IN_A_NARROW_NAMESPACE = """

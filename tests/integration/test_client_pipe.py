@@ -2,12 +2,10 @@
 
 import json
 import os
-import pty
 import re
 import select
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -18,6 +16,8 @@ from client import check_fields, check_stderr, command, run
 from echod import listener
 from patience import PATIENCE, SLOWNESS
 from piping import DATA, MIB, endless, pipe_json
+
+DONE = {"ending": "done", "reason": None, "status": 0}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def check_copies(data, *arguments, **named):
     """What comes out is `data`, and nothing is said."""
     if "stdin" not in named:
         named["data"] = data
-    result = run("pipe", *arguments, **named)
+    result = run("pipe", "-q", *arguments, **named)
     assert (result.returncode, result.stderr) == (0, "")
     peers.assert_same(result.stdout, data)
 
@@ -57,7 +57,7 @@ def test_8_mib_through_pipes(uri):
 
 def test_8_mib_from_a_file_to_a_file(uri, data_file, workdir):
     with open(data_file, "rb") as stdin, open(os.path.join(workdir, "out"), "w+b") as stdout:
-        result = run("pipe", uri, stdin=stdin, stdout=stdout)
+        result = run("pipe", "-q", uri, stdin=stdin, stdout=stdout)
         assert (result.returncode, result.stderr) == (0, "")
         stdout.seek(0)
         peers.assert_same(stdout.read(), DATA)
@@ -93,7 +93,7 @@ def test_a_datagram_has_at_most_1400_bytes_and_waits_for_the_one_before():
 def test_bytes_come_back_before_stdin_ends(uri):
     """It is a filter: a line that was sent is echoed at once."""
     with subprocess.Popen(
-        command("pipe", uri), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        command("pipe", "-q", uri), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
     ) as client:
         for line in (b"first\n", b"second\n"):
             client.stdin.write(line)
@@ -114,7 +114,8 @@ def test_json_has_every_field(uri):
         pipe_json(uri, status=0, data=DATA),
         {
             **{"mode": "pipe", "uri": uri, "address": uri.partition("://")[2]},
-            **{"sent": 8 * MIB, "received": 8 * MIB, "end": "done"},
+            **{"sent": 8 * MIB, "received": 8 * MIB, "difference": None, **DONE},
+            **{"datagrams": None, "resent": None},
             **dict.fromkeys(("connect_seconds", "seconds", "bytes_per_second"), float),
         },
     )
@@ -130,7 +131,9 @@ def test_json_over_udp_has_no_connect_time(udp_uri):
         pipe_json(udp_uri, status=0, data=DATA[:5000]),
         {
             **{"mode": "pipe", "uri": udp_uri, "address": udp_uri.partition("://")[2]},
-            **{"sent": 5000, "received": 5000, "end": "done"},
+            **{"sent": 5000, "received": 5000, "difference": None, **DONE},
+            **{"datagrams": 4, "resent": 0},
+            "connect_seconds": None,
             **dict.fromkeys(("seconds", "bytes_per_second"), float),
         },
     )
@@ -138,15 +141,53 @@ def test_json_over_udp_has_no_connect_time(udp_uri):
 
 def test_a_server_that_need_not_echo():
     with faulty.stream(faulty.answer(b"something else")) as server:
-        result = run("pipe", "--no-compare", server.uri, data=DATA)
+        result = run("pipe", "-q", "--no-compare", server.uri, data=DATA)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"something else", "")
 
 
 def test_a_server_that_must_echo_and_does_not():
     with faulty.stream(faulty.answer(b"something else")) as server:
-        result = run("pipe", server.uri, data=b"a")
+        result = run("pipe", "-q", server.uri, data=b"a")
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr == "echod-client: difference at byte 0: sent 0x61, received 0x73\n"
+
+
+# --- what it says at the end ---------------------------------------------------------------------
+
+RATE = r"in \d+\.\d{3} s \(\d+\.\d MiB/s\)"
+
+
+def last_line(*arguments, status=0, **named):
+    """The only one, but for faults."""
+    result = run("pipe", *arguments, **named)
+    assert result.returncode == status, result.stderr
+    assert result.stderr.endswith("\n")
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 + (status != 0), lines
+    return lines[-1]
+
+
+def test_the_end_tells_what_was_moved(uri):
+    said = last_line(uri, data=DATA)
+    assert re.fullmatch(rf"{8 * MIB} bytes sent, {8 * MIB} came back, {RATE}", said), said
+
+
+def test_the_end_tells_datagrams(udp_uri):
+    said = last_line(udp_uri, data=DATA[:5000])
+    assert re.fullmatch(f"5000 bytes sent in 4 datagrams, 5000 came back, {RATE}", said), said
+
+
+def test_the_end_of_nothing_says_so(uri, udp_uri):
+    for each in uri, udp_uri:
+        said = last_line(each)
+        expected = r"nothing was sent: standard input was empty, in \d+\.\d{3} s"
+        assert re.fullmatch(expected, said), said
+
+
+def test_a_fault_tells_what_was_moved_as_well():
+    with faulty.stream(faulty.close_after(4097, more=8192 - 4097)) as server:
+        said = last_line(server.uri, data=DATA[:8192], status=1)
+    assert re.fullmatch(f"8192 bytes sent, 4097 came back, {RATE}", said), said
 
 
 # --- much of it ----------------------------------------------------------------------------------
@@ -166,7 +207,7 @@ def test_1_gib_in_constant_memory(uri):
     sink = subprocess.Popen(["wc", "-c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with source, sink:
         result = run(
-            *("pipe", uri),
+            *("pipe", "-q", uri),
             prefix=[sys.executable, "-I", "-S", "-c", MEASURE],
             timeout=4 * PATIENCE,
             stdin=source.stdout,
@@ -191,21 +232,21 @@ def test_a_closed_stdout_is_no_error(uri, json_wanted):
         assert client.wait(PATIENCE) == 0
     assert head.stdout == bytes(3000000)
     check_stderr(errors)
-    assert json.loads(errors)["end"] == "stdout closed" if json_wanted else errors == ""
+    assert json.loads(errors)["ending"] == "stdout closed" if json_wanted else errors == ""
 
 
 def test_a_full_stdout_is_an_error(uri):
     with open("/dev/full", "wb") as full:
-        result = run("pipe", uri, data=b"text", stdout=full)
+        result = run("pipe", "-q", uri, data=b"text", stdout=full)
         assert result.returncode == 1
         assert result.stderr == "echod-client: cannot write: No space left on device\n"
-        assert pipe_json(uri, status=1, data=b"text", stdout=full)["end"] == "stdout failed"
+        assert pipe_json(uri, status=1, data=b"text", stdout=full)["ending"] == "stdout failed"
 
 
 def test_a_stdin_that_cannot_be_read(uri, workdir):
     directory = os.open(workdir, os.O_RDONLY)
     try:
-        result = run("pipe", uri, stdin=directory)
+        result = run("pipe", "-q", uri, stdin=directory)
     finally:
         os.close(directory)
     assert result.returncode == 1
@@ -225,89 +266,17 @@ def test_a_stdin_that_cannot_be_read(uri, workdir):
 def test_a_closed_standard_descriptor(uri, closing, error):
     """The socket must not take its place."""
     shell = ["sh", "-c", f'exec "$@" {closing}', "sh"]
-    result = run("pipe", uri, prefix=shell, data=b"text")
+    result = run("pipe", "-q", uri, prefix=shell, data=b"text")
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr == f"echod-client: {error}\n"
-
-
-# --- the progress line ---------------------------------------------------------------------------
-
-
-def read_terminal(terminal, client, pattern=None):
-    """What the terminal shows: until `pattern` comes, or without one until the client ends."""
-    text = ""
-    while not (pattern and re.search(pattern, text)):
-        if not select.select([terminal], [], [], PATIENCE)[0]:
-            raise AssertionError(f"nothing more than {text!r}")
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:
-            piece = b""  # a terminal whose other side is closed has no EOF
-        if not piece:
-            client.wait(PATIENCE)
-            assert pattern is None, text
-            return text
-        text += piece.decode()
-    return text
-
-
-def run_on_terminal(uri, stdin, release):
-    """Calls `release` when the progress line is there, for the copy to go on to its end.
-
-    Returns what is shown up to that line, what is shown after it, and the status.
-    """
-    terminal, side = pty.openpty()
-    try:
-        client = subprocess.Popen(
-            command("pipe", uri), stdin=stdin, stdout=subprocess.DEVNULL, stderr=side
-        )
-        os.close(side)
-        with client:
-            progress = read_terminal(terminal, client, r"MiB/s")
-            release()
-            return progress, read_terminal(terminal, client), client.wait(PATIENCE)
-    finally:
-        os.close(terminal)
-
-
-def test_progress_without_a_size(uri):
-    reading, writing = os.pipe()
-    os.write(writing, DATA[:65536])
-    progress, rest, status = run_on_terminal(uri, reading, lambda: os.close(writing))
-    os.close(reading)
-    assert status == 0
-    assert re.search(r"\r(\x1b\[K)?  0\.1 MiB  \d+\.\d MiB/s$", progress), progress
-    assert rest.endswith("\r\x1b[K")
-
-
-def test_progress_of_a_file_has_a_percentage(data_file):
-    """The server holds the second half back until the line is there.
-
-    What was read of the file before is no part of it.
-    """
-    release = threading.Event()
-
-    def half(connection):
-        first = peers.receive(connection, 3 * MIB)
-        connection.sendall(first)
-        assert release.wait(PATIENCE)
-        faulty.echo(connection)
-
-    with faulty.stream(half) as server, open(data_file, "rb", buffering=0) as stdin:
-        stdin.seek(2 * MIB)
-        progress, rest, status = run_on_terminal(server.uri, stdin, release.set)
-    assert status == 0
-    assert re.search(r"\r(\x1b\[K)?  3\.0 MiB   ?50%  \d+\.\d MiB/s$", progress), progress
-    assert rest.endswith("\r\x1b[K")
 
 
 # --- nothing to talk to, and other servers -------------------------------------------------------
 
 
-@pytest.mark.parametrize("json_wanted", [(), ("--json",)], ids=["text", "json"])
-def test_a_refused_connection(json_wanted):
+def test_a_refused_connection():
     port = kernel.free_port()
-    result = run("pipe", *json_wanted, f"tcp://127.0.0.1:{port}", data=DATA)
+    result = run("pipe", "-q", f"tcp://127.0.0.1:{port}", data=DATA)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr == (
         f"echod-client: cannot connect to 127.0.0.1:{port}: Connection refused\n"
@@ -325,7 +294,7 @@ def test_a_refused_connection(json_wanted):
     ],
 )
 def test_wrong_usage(arguments):
-    result = run("pipe", *arguments)
+    result = run("pipe", "-q", *arguments)
     assert (result.returncode, result.stdout) == (2, b"")
     assert re.match("echod-client: (?!cannot )", result.stderr)
 

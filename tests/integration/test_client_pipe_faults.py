@@ -19,15 +19,18 @@ SHORT = lasting(1)  # a wait that a test lets run out
 def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):
     """The same fault as text and as JSON, with status 1; `serve` makes the faulty server anew."""
     with serve() as server:
-        result = run("pipe", *arguments, server.uri, data=data)
+        result = run("pipe", "-q", *arguments, server.uri, data=data)
     assert (result.returncode, result.stderr) == (1, f"echod-client: {text}\n")
     assert data.startswith(result.stdout)
     with serve() as server:
         found = pipe_json(*arguments, server.uri, status=1, data=data)
         expected = {
-            **{"mode": "pipe", "uri": server.uri, "address": server.address, "end": end},
-            **{"sent": int, "received": int, "seconds": float, "bytes_per_second": float},
-            **({"connect_seconds": float} if server.uri.startswith("tcp") else {}),
+            **{"mode": "pipe", "uri": server.uri, "address": server.address, "ending": end},
+            **{"sent": int, "received": int, "seconds": float, "difference": None},
+            **{"bytes_per_second": float if found["received"] else None},
+            **{"connect_seconds": float if server.uri.startswith("tcp") else None},
+            **{"reason": str, "status": 1},
+            **dict.fromkeys(("datagrams", "resent"), int if "udp:" in server.uri else None),
             **fields,
         }
     check_fields(found, expected)
@@ -84,7 +87,7 @@ def test_the_server_closes_early():
 def test_the_server_resets():
     """The client has read what came before only where it was quick: the figure is no more."""
     with faulty.stream(faulty.reset_after(4097, more=8192 - 4097)) as server:
-        result = run("pipe", server.uri, data=DATA[:8192])
+        result = run("pipe", "-q", server.uri, data=DATA[:8192])
     assert result.returncode == 1
     match = re.fullmatch(
         r"echod-client: connection reset after (\d+) of 8192 bytes\n", result.stderr
@@ -93,7 +96,7 @@ def test_the_server_resets():
     assert int(match.group(1)) == len(result.stdout) <= 4097
     with faulty.stream(faulty.reset_after(0, more=8192)) as server:
         found = pipe_json(server.uri, status=1, data=DATA[:8192])
-    assert (found["end"], found["received"]) == ("reset", 0)
+    assert (found["ending"], found["received"]) == ("reset", 0)
 
 
 def nothing_moved(sent, received):
@@ -105,7 +108,7 @@ def test_a_server_that_never_answers(size):
     """However much it takes: more than may be on its way, too."""
     data = peers.payload(size, seed=size)
     with faulty.stream(faulty.mute) as server:
-        result = run("pipe", "-W", SHORT, server.uri, data=data, timeout=within(5))
+        result = run("pipe", "-q", "-W", SHORT, server.uri, data=data, timeout=within(5))
     assert (result.returncode, result.stdout) == (1, b"")
     assert re.fullmatch(rf"echod-client: {nothing_moved('[0-9]+', 0)}\n", result.stderr)
 
@@ -125,7 +128,7 @@ def test_a_server_that_never_reads():
     """What stdin had does not fit into the socket, and the wait still ends."""
     data = peers.payload(7 * MIB)
     with faulty.stream(faulty.unread, receive_buffer=4096) as server:
-        result = run("pipe", "-W", SHORT, server.uri, data=data, timeout=within(5))
+        result = run("pipe", "-q", "-W", SHORT, server.uri, data=data, timeout=within(5))
     assert (result.returncode, result.stdout) == (1, b"")
     match = re.fullmatch(rf"echod-client: {nothing_moved('([0-9]+)', 0)}\n", result.stderr)
     assert match, result.stderr
@@ -227,7 +230,7 @@ def test_all_comes_back_and_the_server_does_not_close():
 def test_the_wait_for_the_close_begins_at_the_end_of_stdin():
     """Not when the last byte moved: stdin may have been open for long since then."""
     with faulty.stream(faulty.mute_after(5)) as server, subprocess.Popen(
-        command("pipe", "-W", lasting(0.4), server.uri),
+        command("pipe", "-q", "-W", lasting(0.4), server.uri),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -246,7 +249,7 @@ def test_the_wait_for_the_close_begins_at_the_end_of_stdin():
 def test_an_open_stdin_is_waited_for():
     """As long as the server owes nothing, no wait runs."""
     with faulty.stream(faulty.echo) as server, subprocess.Popen(
-        command("pipe", "-W", lasting(0.05), server.uri),
+        command("pipe", "-q", "-W", lasting(0.05), server.uri),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
@@ -262,7 +265,7 @@ def test_an_open_stdin_is_waited_for():
 
 def test_the_server_closes_before_the_end_of_stdin():
     with faulty.stream(faulty.close_after(5)) as server, subprocess.Popen(
-        command("pipe", server.uri),
+        command("pipe", "-q", server.uri),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -293,7 +296,7 @@ def test_a_server_that_need_not_echo_closes_early():
 
 def test_the_right_bytes_before_a_difference_are_written():
     with faulty.stream(faulty.flip(4097)) as server:
-        result = run("pipe", server.uri, data=DATA[:8192])
+        result = run("pipe", "-q", server.uri, data=DATA[:8192])
     assert result.returncode == 1
     assert result.stdout == DATA[:4097]
 
@@ -304,11 +307,11 @@ def test_the_right_bytes_before_a_difference_are_written():
 def test_a_port_that_no_datagram_finds():
     port = kernel.free_port()
     for arguments, text in (([], b"text"), (["--no-compare"], DATA[:5000])):
-        result = run("pipe", *arguments, f"udp://127.0.0.1:{port}", data=text)
+        result = run("pipe", "-q", *arguments, f"udp://127.0.0.1:{port}", data=text)
         assert (result.returncode, result.stdout) == (2, b"")
         assert result.stderr == f"echod-client: nobody listens at 127.0.0.1:{port}\n"
     found = pipe_json(f"udp://127.0.0.1:{port}", status=2, data=b"text")
-    assert found["end"] == "refused"
+    assert found["ending"] == "refused"
 
 
 def test_datagrams_to_a_server_that_need_not_echo():
@@ -318,6 +321,6 @@ def test_datagrams_to_a_server_that_need_not_echo():
         return [b"ten"] * 10 if count == 3 else []
 
     with faulty.datagrams(answer_all) as server:
-        result = run("pipe", "--no-compare", "-W", SHORT, server.uri, data=DATA[:4200])
+        result = run("pipe", "-q", "--no-compare", "-W", SHORT, server.uri, data=DATA[:4200])
         assert b"".join(server.received) == DATA[:4200]
     assert (result.returncode, result.stdout, result.stderr) == (0, b"ten" * 10, "")

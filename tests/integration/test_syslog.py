@@ -359,18 +359,23 @@ def test_a_terminal_is_told_where_the_log_goes(launch_there, logger, terminal):
     assert not lines_seen(terminal[0])
 
 
+def lines_of_a_life(daemon, terminal):
+    daemon.wait_listening_unseen()
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_exit()
+    lines = lines_seen(terminal[0])
+    assert lines[-1].endswith(" notice: stopped")
+    return lines
+
+
 def test_a_terminal_with_f_is_the_log(launch_there, logger, terminal):
     daemon = launch_there(logs.Log(), stderr=terminal[1], arguments=["-f"])
-    daemon.wait_listening_unseen()
-    daemon.assert_echoes()
-    assert not [line for line in lines_seen(terminal[0]) if "syslog" in line]
+    assert not [line for line in lines_of_a_life(daemon, terminal) if "syslog" in line]
 
 
 def test_a_terminal_without_a_logger_is_the_log(launch_there, terminal):
     daemon = launch_there(logs.Log(), stderr=terminal[1])
-    daemon.wait_listening_unseen()
-    daemon.assert_echoes()
-    lines = lines_seen(terminal[0])
+    lines = lines_of_a_life(daemon, terminal)
     assert re.search(r" warning: cannot log to syslog, /dev/log: .*: logging to stderr$", lines[0])
     assert not [line for line in lines if "-f logs here" in line]
 

@@ -127,6 +127,13 @@ while read -r reason; do
 	}
 done <"$work/reasons"
 
+# The events that have fields: "WORDS: NAME=%..." in the source, and a row each in the manual.
+find "$srcdir/src/base" "$source" -name '*.c' -exec cat {} + | tr '\n\t' '  ' | sed 's/" *"//g' |
+	grep -oE '"[^":%]+: [a-z0-9_]+=%|log_numbers\(LOG_[A-Z]+, "[^"]+"' |
+	sed 's/.*"\([^":]*\)[":].*/\1/' | sort -u >"$work/expected"
+sed -n 's/^\.It Li \(.*\) Ta .*/\1/p' "$man8" | sort >"$work/found"
+same "events with fields in echod(8)" "$work/expected" "$work/found"
+
 # --- the client's command line -----------------------------------------------------
 
 # Options as lines "MODE -c --count", those of all modes as "all ...": --help and the reading
@@ -148,7 +155,7 @@ same "options in echod-client(1)" "$work/expected" "$work/found"
 # Lines "MODE -i 1" of the options that have a default.
 awk '/^All modes:/ { mode = "all" }
 /^[a-z]+: / { mode = substr($1, 1, length($1) - 1) }
-/ \(default / { print mode, substr($1, 1, 2), substr($NF, 1, length($NF) - 1) }' "$work/help" |
+/ \(default / { print mode, ($1 ~ /^--/ ? $1 : substr($1, 1, 2)), substr($NF, 1, length($NF) - 1) }' "$work/help" |
 	sort >"$work/defaults"
 awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
 /^\.It/ { option = "-" $3 }

@@ -15,6 +15,7 @@ enum flight_state {
 	FLIGHT_WAITING,
 	FLIGHT_MISSING,  /* its wait is over */
 	FLIGHT_SPOILT,   /* it came back, but not right */
+	FLIGHT_CUT,      /* its stream ended before it came back */
 	FLIGHT_ANSWERED, /* it came back right */
 };
 

@@ -49,8 +49,10 @@ settle(struct judge *judge, struct flight *flight, enum flight_state state)
 
 	tally->missing -= flight->state == FLIGHT_MISSING;
 	tally->spoilt -= flight->state == FLIGHT_SPOILT;
+	tally->cut -= flight->state == FLIGHT_CUT;
 	tally->missing += state == FLIGHT_MISSING;
 	tally->spoilt += state == FLIGHT_SPOILT;
+	tally->cut += state == FLIGHT_CUT;
 	tally->received += state == FLIGHT_ANSWERED;
 	flight->state = state;
 }
@@ -199,8 +201,12 @@ judge_stream(struct judge *judge, const unsigned char *data, int64_t now)
 }
 
 void
-judge_restart(struct judge *judge)
+judge_cut(struct judge *judge)
 {
+	struct flight *flight;
+
+	while ((flight = flights_oldest(&judge->flights)) != NULL)
+		settle(judge, flight, FLIGHT_CUT);
 	judge->expected = judge->flights.last + 1;
 }
 
@@ -234,11 +240,22 @@ judge_settled(struct judge *judge)
 	return flights_oldest(&judge->flights) == NULL;
 }
 
+uint64_t
+tally_judged(const struct tally *tally)
+{
+	return tally->received + tally->missing + tally->spoilt;
+}
+
+uint64_t
+tally_undecided(const struct tally *tally)
+{
+	return tally->sent - tally_judged(tally) - tally->cut;
+}
+
 double
 tally_loss(const struct tally *tally)
 {
-	const uint64_t lost = tally->missing + tally->spoilt;
-	const uint64_t known = tally->received + lost;
+	const uint64_t judged = tally_judged(tally);
 
-	return known == 0 ? 0 : (double)lost / (double)known;
+	return judged == 0 ? 0 : (double)(tally->missing + tally->spoilt) / (double)judged;
 }

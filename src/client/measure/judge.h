@@ -15,10 +15,12 @@
 
 struct tally {
 	uint64_t sent;     /* messages */
+	uint64_t unsent;   /* messages that were due, and nothing was sent */
 	uint64_t received; /* messages that came back right, late ones among them */
 	uint64_t missing;  /* messages whose wait is over */
 	uint64_t corrupt, late, duplicate, reordered; /* replies */
 	uint64_t spoilt;   /* messages that came back corrupt and not right */
+	uint64_t cut;      /* messages that were on their way when their stream ended */
 	uint64_t unsampled; /* right replies whose time found no memory */
 	uint64_t reconnects; /* connections, or sockets for datagrams, after the first */
 	int64_t without;     /* for how long the peer was away, in nanoseconds */
@@ -71,8 +73,8 @@ struct reply judge_datagram(struct judge *judge, const unsigned char *data, size
     int64_t now);
 struct reply judge_stream(struct judge *judge, const unsigned char *data, int64_t now);
 
-/* A new stream begins: what was on its way in the one before does not come back. */
-void judge_restart(struct judge *judge);
+/* The stream has ended: what is on its way does not come back.  The next message begins another. */
+void judge_cut(struct judge *judge);
 
 /* When the next wait is over; false where none runs. */
 bool judge_next_missing(struct judge *judge, int64_t *at);
@@ -83,7 +85,13 @@ uint64_t judge_take_missing(struct judge *judge, int64_t now);
 /* True when no message waits for its reply. */
 bool judge_settled(struct judge *judge);
 
-/* Of the messages whose fate is known, the part that did not come back right: 0 to 1. */
+/* How many messages came back, right or not, or are missing. */
+uint64_t tally_judged(const struct tally *tally);
+
+/* Messages of which nothing is known: their wait is not over. */
+uint64_t tally_undecided(const struct tally *tally);
+
+/* Of the messages that are judged, the part that did not come back right: 0 to 1; 0 of none. */
 double tally_loss(const struct tally *tally);
 
 #endif

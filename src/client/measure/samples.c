@@ -36,13 +36,38 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The nearest rank. */
-static double
-percentile(const double *sorted, size_t count, unsigned percent)
+/* Returns a sorted copy of samples that are there, for free(), or NULL. */
+static double *
+sort(const struct samples *samples)
 {
-	const size_t rank = (count * percent + 99) / 100;
+	double *sorted = reallocarray(NULL, samples->count, sizeof(*sorted));
 
-	return sorted[rank > 0 ? rank - 1 : 0];
+	if (sorted == NULL)
+		return NULL;
+	memcpy(sorted, samples->values, samples->count * sizeof(*sorted));
+	qsort(sorted, samples->count, sizeof(*sorted), compare);
+	return sorted;
+}
+
+/* The nearest rank.  What rounding adds to a whole one must not make it the next. */
+static double
+percentile(const double *sorted, size_t count, double percent)
+{
+	const double rank = ceil((double)count * percent / 100 - 1e-6);
+
+	return sorted[rank > 1 ? (size_t)rank - 1 : 0];
+}
+
+bool
+samples_percentile(const struct samples *samples, double percent, double *seconds)
+{
+	double *sorted = sort(samples);
+
+	if (sorted == NULL)
+		return false;
+	*seconds = percentile(sorted, samples->count, percent);
+	free(sorted);
+	return true;
 }
 
 bool
@@ -54,11 +79,9 @@ samples_summarise(const struct samples *samples, struct summary *summary)
 	*summary = (struct summary){ 0 };
 	if (count == 0)
 		return true;
-	sorted = reallocarray(NULL, count, sizeof(*sorted));
+	sorted = sort(samples);
 	if (sorted == NULL)
 		return false;
-	memcpy(sorted, samples->values, count * sizeof(*sorted));
-	qsort(sorted, count, sizeof(*sorted), compare);
 	for (size_t i = 0; i < count; i++)
 		sum += sorted[i];
 	summary->avg = sum / (double)count;

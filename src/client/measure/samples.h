@@ -26,4 +26,10 @@ void samples_free(struct samples *samples);
 /* False where memory ran out. */
 bool samples_summarise(const struct samples *samples, struct summary *summary);
 
+/*
+ * The time that `percent` of the replies, above 0 to 100, do not exceed: of samples that are
+ * there.  False where memory ran out.
+ */
+bool samples_percentile(const struct samples *samples, double percent, double *seconds);
+
 #endif

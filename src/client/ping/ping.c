@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/ping/ping_internal.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
+#include "client/transport/up.h"
 
 /* What is received before timers and signals have their turn. */
 #define TURN_RECEIVES 64
@@ -22,7 +25,7 @@ end(struct ping *ping, enum ending why)
 	if (ping->ended)
 		return;
 	ping->ended = true;
-	ping->end = why;
+	ping->end.ending = why;
 	event_base_loopbreak(ping->base);
 }
 
@@ -33,9 +36,8 @@ has_more(const struct ping *ping)
 	return ping->options.count == 0 || ping->judge->tally.sent < ping->options.count;
 }
 
-/* After each reply and each wait that is over: that may have been the last. */
-static void
-look_for_end(struct ping *ping)
+void
+ping_look_for_end(struct ping *ping)
 {
 	int64_t at;
 
@@ -67,24 +69,26 @@ take_reply(struct ping *ping, struct reply reply)
 	ping_print_reply(&ping->options, ping->peer, &reply);
 	if (reply.verdict == REPLY_RIGHT)
 		ping->trouble = 0;
-	if (report_stdout_fails())
-		end(ping, ENDING_INTERRUPTED);
-	look_for_end(ping);
+	ping_look_for_end(ping);
 }
 
 /* `error` is 0 where the peer closed in order. */
 static void
 lose_connection(struct ping *ping, int error)
 {
-	ping_print_lost(&ping->options, ping->peer, error);
-	ping->lost = true;
+	char text[PING_LOST_SIZE];
+
+	ping_tell_lost(ping->peer, error, text);
+	ping_lose(ping, text);
 	if (!ping->options.reconnect) {
 		end(ping, ending_of_error(error));
 		return;
 	}
 	outage_forget(&ping->outage);
-	outage_begin(&ping->outage, timing_now());
 	channel_close(ping->channel);
+	ping_look_for_end(ping);
+	if (!ping->ended)
+		outage_begin(&ping->outage, timing_now());
 }
 
 /* These two return false when there is nothing more to read now; *now is when it came. */
@@ -177,18 +181,10 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	ping_receive_until(ping, now);
 	while (!ping->ended && (seq = judge_take_missing(ping->judge, now)) != 0)
 		ping_print_missing(&ping->options, seq);
-	look_for_end(ping);
+	ping_look_for_end(ping);
 }
 
 /* --- sending --------------------------------------------------------------------- */
-
-/* The socket's own address, or the way from there, is no more; another socket may have one. */
-static bool
-is_of_the_socket(int error)
-{
-	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
-	    error == EHOSTUNREACH || error == ENETDOWN;
-}
 
 /* Returns 0, EAGAIN where it is not taken now, or what is wrong. */
 static int
@@ -211,7 +207,7 @@ send_datagram(struct ping *ping)
 		ping_tell_trouble(ping, news);
 	if (error == EAGAIN)
 		return -1;
-	if (is_of_the_socket(error) && !ping->renewed) {
+	if ((channel_has_no_way(error) || error == EHOSTUNREACH) && !ping->renewed) {
 		ping->renewed = true;
 		ping_reconnect(ping);
 		return -1;
@@ -258,7 +254,7 @@ ping_send_message(struct ping *ping)
 	take_message(ping);
 	ping_send_rest(ping);
 	ping_watch_silence(ping);
-	look_for_end(ping);
+	ping_look_for_end(ping);
 }
 
 /* Of datagrams the one that is due is sent, whether or not there is a way. */
@@ -268,7 +264,7 @@ begin_again(struct ping *ping)
 	if (!ping_is_stream(ping))
 		take_message(ping);
 	ping_reconnect(ping);
-	look_for_end(ping);
+	ping_look_for_end(ping);
 }
 
 static void
@@ -279,29 +275,50 @@ tell_blocked(struct ping *ping)
 	ping->blocked = true;
 }
 
+/* Where the process was stopped no burst makes up for it: what was due meanwhile is not sent. */
+static void
+set_next(struct ping *ping)
+{
+	const int64_t interval = timing_nanoseconds(ping->options.interval), now = timing_now();
+
+	ping->next_send += interval;
+	if (has_more(ping) && ping->next_send < now - interval) {
+		const int64_t passed = (now - ping->next_send) / interval + 1;
+
+		ping->judge->tally.unsent += (uint64_t)passed;
+		ping->next_send += passed * interval;
+	}
+}
+
+/* True while one is being made; of a connection a message waits for it. */
+static bool
+is_connecting(const struct ping *ping)
+{
+	return reach_is_under_way(ping->reach) ||
+	    channel_state(ping->channel) == CHANNEL_CONNECTING;
+}
+
 /* A message is due. */
 static void
 on_send(evutil_socket_t fd, short what, void *arg)
 {
 	struct ping *ping = arg;
-	const int64_t interval = timing_nanoseconds(ping->options.interval);
 
 	(void)fd;
 	(void)what;
 	if (!has_more(ping))
-		return; /* the last one was sent by on_connected() */
-	if (reach_is_under_way(ping->reach) ||
-	    channel_state(ping->channel) == CHANNEL_CONNECTING)
-		; /* a message goes out when that is over */
-	else if (channel_state(ping->channel) == CHANNEL_CLOSED)
+		return; /* the last one was sent when it had connected again */
+	if (is_connecting(ping)) {
+		ping->judge->tally.unsent++;
+	} else if (channel_state(ping->channel) == CHANNEL_CLOSED) {
 		begin_again(ping);
-	else if (ping->unsent > 0 || judge_is_full(ping->judge))
+	} else if (ping->unsent > 0 || judge_is_full(ping->judge)) {
+		ping->judge->tally.unsent++;
 		tell_blocked(ping);
-	else if (channel_state(ping->channel) == CHANNEL_OPEN)
+	} else {
 		ping_send_message(ping);
-	ping->next_send += interval;
-	if (ping->next_send < timing_now() - interval)
-		ping->next_send = timing_now(); /* the process was stopped: no burst */
+	}
+	set_next(ping);
 	if (has_more(ping))
 		timing_arm(ping->send_timer, ping->next_send);
 }
@@ -325,36 +342,33 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_interrupt(evutil_socket_t fd, short what, void *arg)
+on_interrupt(void *arg)
 {
-	(void)fd;
-	(void)what;
 	break_off(arg, ENDING_INTERRUPTED);
+}
+
+static void
+on_stdout_failed(void *arg)
+{
+	end(arg, ENDING_STDOUT_FAILED);
+}
+
+static void
+print_summary(struct ping *ping, FILE *stream)
+{
+	ping->judge->tally.without = outage_total(&ping->outage, timing_now());
+	ping_print_summary(&ping->options, &ping->judge->tally, ping->started, stream);
 }
 
 static void
 on_quit(evutil_socket_t fd, short what, void *arg)
 {
-	const struct ping *ping = arg;
-
 	(void)fd;
 	(void)what;
-	ping_print_summary(&ping->options, &ping->judge->tally, ping->started, stderr);
+	print_summary(arg, stderr);
 }
 
 /* --- start and end ------------------------------------------------------------------- */
-
-/* Where stdout blocks nothing else would end it. */
-static void
-let_a_second_interrupt_kill(void)
-{
-	struct sigaction action;
-
-	if (sigaction(SIGINT, NULL, &action) == -1)
-		return;
-	action.sa_flags |= (int)SA_RESETHAND;
-	sigaction(SIGINT, &action, NULL);
-}
 
 static const struct channel_user channel_user = {
 	.readable = receive,
@@ -375,26 +389,25 @@ prepare(struct ping *ping)
 	ping->wait_timer = evtimer_new(ping->base, on_wait_over, ping);
 	ping->silence_timer = evtimer_new(ping->base, ping_on_silence, ping);
 	ping->deadline_timer = evtimer_new(ping->base, on_deadline, ping);
-	ping->interrupt = evsignal_new(ping->base, SIGINT, on_interrupt, ping);
 	ping->quit = evsignal_new(ping->base, SIGQUIT, on_quit, ping);
-	if (ping->reach == NULL || ping->send_timer == NULL || ping->wait_timer == NULL ||
-	    ping->silence_timer == NULL || ping->deadline_timer == NULL || ping->interrupt == NULL || ping->quit == NULL ||
-	    event_add(ping->interrupt, NULL) == -1 || event_add(ping->quit, NULL) == -1)
-		return false;
-	let_a_second_interrupt_kill();
-	return true;
+	return ping->reach != NULL && ping->send_timer != NULL && ping->wait_timer != NULL &&
+	    ping->silence_timer != NULL && ping->deadline_timer != NULL && ping->quit != NULL &&
+	    event_add(ping->quit, NULL) == 0 &&
+	    interrupt_watch(ping->base, on_interrupt, ping) &&
+	    standard_watch(ping->base, on_stdout_failed, ping);
 }
 
 static void
 dispose(struct ping *ping)
 {
+	interrupt_unwatch();
+	standard_unwatch();
 	reach_free(ping->reach);
 	channel_free(ping->channel);
 	event_free(ping->send_timer);
 	event_free(ping->wait_timer);
 	event_free(ping->silence_timer);
 	event_free(ping->deadline_timer);
-	event_free(ping->interrupt);
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
@@ -402,66 +415,88 @@ dispose(struct ping *ping)
 	free(ping);
 }
 
-static int
-exit_status(const struct ping *ping)
+static json_t *
+fields(const void *arg)
 {
-	const struct tally *tally = &ping->judge->tally;
-	const bool cut_short = ping->end == ENDING_DEADLINE && ping->options.count != 0 &&
-	    tally->received < ping->options.count;
-	const int status = ending_status(ping->end, tally->received + tally->corrupt > 0);
+	static const struct tally nothing;
+	const struct ping *ping = arg;
 
-	if (status != EXIT_SUCCESS)
-		return status;
-	return tally->received == 0 || tally->missing > 0 || tally->corrupt > 0 ||
-	    tally->late > 0 || tally->duplicate > 0 || ping->lost || cut_short
-	    ? EXIT_WRONG : EXIT_SUCCESS;
+	return ping_fields(&ping->options, ping->judge != NULL ? &ping->judge->tally : &nothing,
+	    ping->started, *ping->peer != '\0' ? ping->channel : NULL);
 }
 
-/* Returns the exit status. */
+/* Tells how it ended before anybody was reached. */
 static int
-reach_and_talk(struct ping *ping)
+conclude_unreached(struct ping *ping)
 {
-	const struct tally *tally = &ping->judge->tally;
-	const char *fault;
+	if (report_is_object())
+		return report_object(ping->end.ending, ping->unreached, EXIT_USAGE);
+	report_fault("%s", ping->unreached);
+	print_summary(ping, stdout);
+	return EXIT_USAGE;
+}
 
-	if (!reach_now(ping->reach, &fault)) {
-		ping->unreached = fault != NULL;
-		report_fault("%s", ping->unreached ? fault : reach_state(ping->reach));
-		return EXIT_USAGE;
-	}
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(struct ping *ping)
+{
+	const struct ping_options *options = &ping->options;
+	struct tally *tally = &ping->judge->tally;
+	struct ping_verdict verdict;
+
+	if (ping->unreached != NULL)
+		return conclude_unreached(ping);
+	tally->without = outage_total(&ping->outage, timing_now());
+	verdict = ping_judge(options, tally, &ping->end, ping->peer);
+	if (report_is_object())
+		return report_object(ping->end.ending, verdict.reason, verdict.status);
+	print_summary(ping, stdout);
+	ping_print_thresholds(options, tally);
+	return verdict.status;
+}
+
+static void
+talk(struct ping *ping)
+{
+	struct tally *tally = &ping->judge->tally;
+
 	channel_peer(ping->channel, ping->peer);
 	channel_want_read(ping->channel, true);
 	ping_print_start(&ping->options, ping->peer);
 	ping_print_connected(&ping->options, ping->peer, ping->channel);
 	ping->started = ping->next_send = timing_now();
 	timing_arm(ping->send_timer, ping->next_send);
-	event_base_dispatch(ping->base);
-	if (ping->end == ENDING_DONE && ping->refused && tally->received + tally->corrupt == 0)
-		ping->end = ENDING_REFUSED;
-	return exit_status(ping);
+	if (!ping->ended)
+		event_base_dispatch(ping->base);
+	if (ping_is_stream(ping) && is_connecting(ping))
+		tally->unsent++; /* the one that waits for it */
+	if (ping->end.ending == ENDING_DONE && ping->refused &&
+	    tally->received + tally->corrupt == 0)
+		ping->end.ending = ENDING_REFUSED;
 }
 
-static int
+/* Ends the program where nobody is reached, unless that was ended before it was known. */
+static void
 run(struct ping *ping)
 {
 	const struct ping_options *options = &ping->options;
-	struct tally *tally = &ping->judge->tally;
-	int status;
+	const struct common_arguments *common = &options->common;
+	const char *fault = NULL;
+	enum ending ending;
 
 	ping->started = timing_now();
 	if (options->deadline > 0)
 		timing_arm(ping->deadline_timer,
 		    ping->started + timing_nanoseconds(options->deadline));
-	status = reach_and_talk(ping);
-	if (ping->unreached)
-		return status;
-	tally->without = outage_total(&ping->outage, timing_now());
-	if (options->common.json)
-		status = ping_print_json(options, tally, ping->started, ping->channel,
-		    ping->end, status);
-	else
-		ping_print_summary(options, tally, ping->started, stdout);
-	return report_flush(status);
+	ending = up_await(ping->base, &common->wish, common->until_up, true, &fault);
+	if (ending == ENDING_DONE)
+		ending = reach_now(ping->reach, &fault);
+	if (ending == ENDING_DONE)
+		talk(ping);
+	else if (!ping->ended)
+		common_unreached(common, ending, fault);
+	else if (ping->end.ending != ENDING_STDOUT_FAILED)
+		ping->unreached = fault;
 }
 
 int
@@ -473,10 +508,15 @@ ping_main(int argc, char **argv)
 	if (ping == NULL)
 		report_unusable("%s", strerror(errno));
 	ping_options_read(&ping->options, argc, argv);
+	ping->started = timing_now();
+	if (ping->options.common.json)
+		report_as_object((struct report){ "ping", ping->options.common.uri, stdout, fields,
+		    ping });
 	ping->base = timing_base_new(false);
 	if (!prepare(ping))
 		report_unusable("cannot start: %s", strerror(errno));
-	status = run(ping);
+	run(ping);
+	status = report_flush(conclude(ping));
 	dispose(ping);
 	return status;
 }

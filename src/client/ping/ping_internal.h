@@ -5,6 +5,7 @@
 #include "client/measure/outage.h"
 #include "client/ping/ping_options.h"
 #include "client/ping/ping_report.h"
+#include "client/ping/ping_verdict.h"
 #include "client/transport/reach.h"
 
 struct ping {
@@ -16,7 +17,7 @@ struct ping {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *silence_timer, *deadline_timer;
-	struct event *interrupt, *quit;
+	struct event *quit;
 	int64_t started, next_send; /* timing_now() */
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */
@@ -26,11 +27,10 @@ struct ping {
 	bool told_stranger; /* since the last message was sent */
 	bool renewed;   /* the last message was given another socket */
 	bool refused;   /* nobody listens for datagrams */
-	bool lost;      /* a connection ended early */
 	bool blocked;   /* the peer took no more bytes when that was last told */
-	bool unreached; /* nobody was, and it was told why */
+	const char *unreached; /* why nobody was by the end; NULL: somebody was */
 	bool ended;
-	enum ending end;
+	struct ping_end end;
 	unsigned char out[MESSAGE_MOST], in[MESSAGE_MOST + 1];
 };
 
@@ -55,19 +55,25 @@ void ping_receive_until(struct ping *ping, int64_t until);
 void ping_send_message(struct ping *ping);
 void ping_send_rest(void *arg);
 
+/* After each reply, each wait that is over, and each cut: that may have been the last. */
+void ping_look_for_end(struct ping *ping);
+
 /* --- way.c ---------------------------------------------------------------------------- */
 
 /* The peer was heard at `now`, whatever it said. */
 void ping_hear(struct ping *ping, int64_t now);
+
+/* The connection is lost, as `text` tells: what was on its way is cut. */
+void ping_lose(struct ping *ping, const char *text);
 
 /* Something was sent: if nothing comes, that is looked at when the time is over. */
 void ping_watch_silence(struct ping *ping);
 void ping_on_silence(evutil_socket_t fd, short what, void *arg);
 
 /*
- * Begins to connect again, or makes another socket for datagrams.  Of a connection the next
- * message goes out when it is there; of datagrams the last one, which is missing where there is
- * no way.
+ * Begins to connect again, or makes another socket for datagrams.  Of a connection the message
+ * that is due goes out when it is there, or is not sent; of datagrams the last one, which is
+ * missing where there is no way.
  */
 void ping_reconnect(struct ping *ping);
 

@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 #include "client/arguments.h"
+#include "client/measure/threshold.h"
 
 struct ping_options {
 	struct common_arguments common;
 	uint64_t count; /* 0: no end */
 	double interval, wait, deadline; /* seconds; deadline 0: none */
 	size_t size;
+	struct thresholds thresholds;
 	bool quiet, outstanding, timestamp, reconnect;
 };
 

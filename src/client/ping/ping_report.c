@@ -81,20 +81,32 @@ ping_print_missing(const struct ping_options *options, uint64_t seq)
 }
 
 void
-ping_print_lost(const struct ping_options *options, const char *peer, int error)
+ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE])
 {
-	if (options->common.json)
-		return;
 	switch (ending_of_error(error)) {
 	case ENDING_CLOSED:
-		printf("connection closed by %s\n", peer);
+		snprintf(text, PING_LOST_SIZE, "connection closed by %s", peer);
 		break;
 	case ENDING_RESET:
-		printf("connection reset by %s\n", peer);
+		snprintf(text, PING_LOST_SIZE, "connection reset by %s", peer);
 		break;
 	default:
-		printf("connection to %s lost: %s\n", peer, strerror(error));
+		snprintf(text, PING_LOST_SIZE, "connection to %s lost: %s", peer,
+		    strerror(error));
 	}
+}
+
+void
+ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE])
+{
+	snprintf(text, PING_LOST_SIZE, "no answer from %s for %g s", peer, seconds);
+}
+
+void
+ping_print_lost(const struct ping_options *options, const char *text)
+{
+	if (!options->common.json)
+		puts(text);
 }
 
 void
@@ -102,13 +114,6 @@ ping_print_blocked(const struct ping_options *options, const char *peer)
 {
 	if (!options->common.json)
 		printf("%s takes no more bytes\n", peer);
-}
-
-void
-ping_print_silent(const struct ping_options *options, const char *peer, double seconds)
-{
-	if (!options->common.json)
-		printf("no answer from %s for %g s\n", peer, seconds);
 }
 
 void
@@ -173,8 +178,14 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 	print_count(stream, tally->duplicate, "duplicate");
 	print_count(stream, tally->reordered, "reordered");
 	print_count(stream, tally->strangers, "from strangers");
-	fprintf(stream, ", %.4g%% loss, time %.0f ms\n", tally_loss(tally) * 100,
-	    seconds_since(started) * 1000);
+	print_count(stream, tally->cut, "cut");
+	print_count(stream, tally_undecided(tally), "undecided");
+	print_count(stream, tally->unsent, "not sent");
+	if (tally_judged(tally) > 0)
+		fprintf(stream, ", %.4g%% loss", tally_loss(tally) * 100);
+	else
+		fputs(", loss unknown", stream);
+	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
 	if (tally->reconnects > 0 || tally->without > 0)
 		fprintf(stream, "%llu reconnects, %.0f ms without an answer\n",
 		    (unsigned long long)tally->reconnects,
@@ -205,26 +216,71 @@ rtt_object(const struct samples *samples)
 	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
 }
 
-int
-ping_print_json(const struct ping_options *options, const struct tally *tally, int64_t started,
-    const struct channel *channel, enum ending end, int status)
+void
+ping_print_thresholds(const struct ping_options *options, const struct tally *tally)
 {
-	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
-	const bool stream = channel_is_stream(&options->common.wish);
-	const uint64_t strangers = channel_strangers(channel, stranger);
+	const struct thresholds *thresholds = &options->thresholds;
+	char text[THRESHOLD_TEXT_SIZE];
 
-	return report_json(json_pack(
-	    "{ss ss ss so* sI sI sI sI sI sI sI sI sI ss? sI sf sf sf so* ss}",
-	    "mode", "ping", "uri", options->common.uri,
-	    "address", channel_peer(channel, address),
-	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "size", (json_int_t)options->size, "sent", (json_int_t)tally->sent,
+	for (size_t i = 0; i < thresholds->count; i++)
+		if (!threshold_holds(&thresholds->rows[i], tally))
+			printf("failed: %s\n", threshold_tell(&thresholds->rows[i], tally, text));
+}
+
+/* The names of the thresholds that do not hold. */
+static json_t *
+failed_array(const struct thresholds *thresholds, const struct tally *tally)
+{
+	json_t *failed = json_array();
+
+	for (size_t i = 0; i < thresholds->count; i++)
+		if (!threshold_holds(&thresholds->rows[i], tally))
+			json_array_append_new(failed, json_string(thresholds->rows[i].name));
+	return failed;
+}
+
+static json_t *
+counts_object(const struct tally *tally)
+{
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI}", "sent", (json_int_t)tally->sent,
 	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
 	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
 	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
-	    "strangers", (json_int_t)strangers, "stranger", strangers > 0 ? stranger : NULL,
-	    "reconnects", (json_int_t)tally->reconnects,
+	    "cut", (json_int_t)tally->cut, "undecided", (json_int_t)tally_undecided(tally),
+	    "unsent", (json_int_t)tally->unsent, "reconnects", (json_int_t)tally->reconnects);
+}
+
+static json_t *
+results_object(const struct ping_options *options, const struct tally *tally, int64_t started)
+{
+	return json_pack("{so? so? so sf sf}",
+	    "loss", tally_judged(tally) > 0 ? json_real(tally_loss(tally)) : NULL,
+	    "rtt_seconds", rtt_object(&tally->rtt),
+	    "failed", failed_array(&options->thresholds, tally),
 	    "seconds_without", timing_seconds(tally->without),
-	    "loss", tally_loss(tally), "seconds", seconds_since(started),
-	    "rtt_seconds", rtt_object(&tally->rtt), "end", ending_word(end)), stdout, status);
+	    "seconds", seconds_since(started));
+}
+
+json_t *
+ping_fields(const struct ping_options *options, const struct tally *tally, int64_t started,
+    const struct channel *channel)
+{
+	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
+	const uint64_t strangers = channel != NULL ? channel_strangers(channel, stranger) : 0;
+	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
+	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
+	json_t *fields = json_pack("{ss? so? sI sI ss?}",
+	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
+	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
+	    "size", (json_int_t)options->size, "strangers", (json_int_t)strangers,
+	    "stranger", strangers > 0 ? stranger : NULL);
+
+	if (json_object_update(fields, counts) == -1 ||
+	    json_object_update(fields, results) == -1) {
+		json_decref(fields);
+		fields = NULL;
+	}
+	json_decref(counts);
+	json_decref(results);
+	return fields;
 }

@@ -4,10 +4,10 @@
 #ifndef CLIENT_PING_PING_REPORT_H
 #define CLIENT_PING_PING_REPORT_H
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "client/ending.h"
 #include "client/measure/judge.h"
 #include "client/ping/ping_options.h"
 #include "client/transport/channel.h"
@@ -21,12 +21,10 @@ void ping_print_connected(const struct ping_options *options, const char *peer,
 void ping_print_reply(const struct ping_options *options, const char *peer,
     const struct reply *reply);
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
-/* How a connection ended: by the errno, 0 where the peer closed it in order. */
-void ping_print_lost(const struct ping_options *options, const char *peer, int error);
+/* How the way to the peer was lost: see below. */
+void ping_print_lost(const struct ping_options *options, const char *text);
 /* The peer takes no more bytes for now: streams. */
 void ping_print_blocked(const struct ping_options *options, const char *peer);
-/* It has not answered for `seconds`. */
-void ping_print_silent(const struct ping_options *options, const char *peer, double seconds);
 /* It has answered again, after `seconds`, to the address that `channel` has now. */
 void ping_print_back(const struct ping_options *options, const char *peer,
     const struct channel *channel, double seconds);
@@ -39,12 +37,22 @@ void ping_print_stranger(const struct ping_options *options, const char *from, b
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 
-/* The statistics so far: two lines below a head.  `started` is timing_now() then. */
+#define PING_LOST_SIZE (ADDRESS_TEXT_SIZE + 80)
+
+/* Writes how a connection ended: by the errno, 0 where the peer closed it in order. */
+void ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE]);
+/* The peer has not answered for `seconds`. */
+void ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE]);
+
+/* The statistics so far: two lines or three below a head.  `started` is timing_now() then. */
 void ping_print_summary(const struct ping_options *options, const struct tally *tally,
     int64_t started, FILE *stream);
 
-/* All of it as one JSON object on stdout.  Returns `status`, or EXIT_WRONG where that fails. */
-int ping_print_json(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct channel *channel, enum ending end, int status);
+/* The thresholds that were exceeded, a line each. */
+void ping_print_thresholds(const struct ping_options *options, const struct tally *tally);
+
+/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
+json_t *ping_fields(const struct ping_options *options, const struct tally *tally,
+    int64_t started, const struct channel *channel);
 
 #endif

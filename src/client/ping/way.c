@@ -4,12 +4,21 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/ping/ping_internal.h"
 #include "client/report.h"
 #include "client/timing.h"
+
+void
+ping_lose(struct ping *ping, const char *text)
+{
+	ping_print_lost(&ping->options, text);
+	snprintf(ping->end.lost, sizeof(ping->end.lost), "%s", text);
+	judge_cut(ping->judge);
+}
 
 /* --- silence ---------------------------------------------------------------------- */
 
@@ -40,6 +49,7 @@ ping_on_silence(evutil_socket_t fd, short what, void *arg)
 {
 	struct ping *ping = arg;
 	const int64_t now = timing_now();
+	char text[PING_LOST_SIZE];
 	int64_t at;
 
 	(void)fd;
@@ -51,11 +61,14 @@ ping_on_silence(evutil_socket_t fd, short what, void *arg)
 		timing_arm(ping->silence_timer, at);
 		return;
 	}
-	if (outage_begin(&ping->outage, ping->outage.asked) || ping_is_stream(ping))
-		ping_print_silent(&ping->options, ping->peer, silence_limit(ping));
-	ping->lost |= ping_is_stream(ping);
+	ping_tell_silent(ping->peer, silence_limit(ping), text);
+	if (outage_begin(&ping->outage, ping->outage.asked) && !ping_is_stream(ping))
+		ping_print_lost(&ping->options, text);
+	if (ping_is_stream(ping))
+		ping_lose(ping, text);
 	outage_forget(&ping->outage);
 	channel_close(ping->channel);
+	ping_look_for_end(ping);
 }
 
 /* Whatever it is, the peer is there. */
@@ -79,7 +92,6 @@ go_on(struct ping *ping)
 	channel_want_read(ping->channel, true);
 	if (ping_is_stream(ping)) {
 		ping_print_connected(&ping->options, ping->peer, ping->channel);
-		judge_restart(ping->judge);
 		ping_send_message(ping);
 	} else {
 		ping_send_rest(ping);
@@ -87,11 +99,19 @@ go_on(struct ping *ping)
 	}
 }
 
+/* The message that was due is not sent; a datagram was, and is missing. */
+static void
+give_up(struct ping *ping)
+{
+	if (ping_is_stream(ping))
+		ping->judge->tally.unsent++;
+	ping->unsent = 0;
+}
+
 static void
 on_reached(void *arg, const char *fault)
 {
 	struct ping *ping = arg;
-
 	const bool is_news =
 	    fault != NULL && (ping->fault == NULL || strcmp(ping->fault, fault) != 0);
 
@@ -102,7 +122,7 @@ on_reached(void *arg, const char *fault)
 	if (fault == NULL)
 		go_on(ping);
 	else
-		ping->unsent = 0; /* gone: it is missing */
+		give_up(ping);
 }
 
 /* Of datagrams, to the same address as before. */
@@ -114,7 +134,7 @@ on_connected(void *arg, int error)
 	if (error == 0) {
 		go_on(ping);
 	} else {
-		ping->unsent = 0;
+		give_up(ping);
 		ping_tell_trouble(ping, error);
 	}
 }

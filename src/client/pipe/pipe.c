@@ -3,25 +3,29 @@
  *
  * While the ring of what has not come back is full nothing more is read, so that the memory
  * does not grow with the stream.
- * Datagrams go one at a time, so that none is lost for want of room.
+ * Datagrams go one at a time, so that none is lost for want of room, and at a rate, so that
+ * none is lost by a limit of the server's.
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/interrupt.h"
 #include "client/modes.h"
+#include "client/pipe/datagrams.h"
 #include "client/pipe/pipe_options.h"
 #include "client/pipe/pipe_report.h"
+#include "client/pipe/progress.h"
 #include "client/pipe/ring.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* What one read, send or receive moves at most; any datagram fits. */
 #define CHUNK 262144U
@@ -32,12 +36,11 @@ struct pipe_run {
 	struct pipe_tally tally;
 	struct channel *channel;
 	struct event_base *base;
-	struct event *from_stdin, *wait_timer, *progress_timer;
+	struct event *from_stdin, *wait_timer, *turn_timer;
 	int64_t started;
 	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
-	int64_t told;        /* when progress was last told, and what had come by then */
-	uint64_t told_bytes;
 	size_t before;       /* datagrams: bytes of the last one that came back */
+	struct datagrams datagrams; /* of a stream without a limit */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
 	struct ring *ring;   /* of stdin, what has not come back */
@@ -65,12 +68,6 @@ static uint64_t
 smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-static void
-fail_channel(struct pipe_run *run, int error)
-{
-	finish(run, ending_of_error(error), error);
 }
 
 /* Bytes that were sent and have to come back; of datagrams they are one. */
@@ -114,23 +111,88 @@ read_stdin(struct pipe_run *run)
 		finish(run, ENDING_STDIN_FAILED, errno);
 }
 
+/*
+ * Of datagrams an error is news of the way there, told once and in place of what was asked
+ * for: the MTU of a path, a firewall, a server that is started anew.  What the kernel refused
+ * was not sent, and what waits did not get through: it goes again.
+ */
+static void
+take_trouble(struct pipe_run *run, int error)
+{
+	if (is_stream(run) || (error == ECONNREFUSED && run->tally.received == 0)) {
+		finish(run, ending_of_error(error), error);
+		return;
+	}
+	if (channel_has_no_way(error))
+		channel_close(run->channel);
+	run->tally.trouble = error;
+	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
+}
+
+/* The byte to be sent next. */
+static uint64_t
+next_byte(const struct pipe_run *run)
+{
+	return run->datagrams.again ? run->tally.received : run->tally.sent;
+}
+
+static void
+count_sent(struct pipe_run *run, size_t size)
+{
+	struct pipe_tally *tally = &run->tally;
+	const int64_t now = timing_now();
+
+	if (!datagrams_sent(&run->datagrams, now)) {
+		tally->resent++;
+		return; /* the wait goes on */
+	}
+	tally->sent += size;
+	tally->datagrams++;
+	tally->sending_seconds = timing_seconds(now - run->started);
+	run->moved = now;
+}
+
+static void advance(struct pipe_run *run);
+
+static void
+on_opened(void *arg, int error)
+{
+	struct pipe_run *run = arg;
+
+	if (error == 0)
+		channel_want_read(run->channel, true);
+	else
+		take_trouble(run, error);
+	advance(run);
+}
+
+static void
+open_again(struct pipe_run *run)
+{
+	const int error = channel_connect(run->channel, NULL, on_opened, run);
+
+	if (error != 0)
+		take_trouble(run, error);
+}
+
 static void
 send_some(struct pipe_run *run)
 {
-	struct pipe_tally *tally = &run->tally;
-	const size_t size = ring_piece(tally->sent, tally->read - tally->sent);
+	const uint64_t next = next_byte(run);
+	const size_t size = ring_piece(next, run->tally.read - next);
 	ssize_t n;
 
-	if (size == 0)
+	if (size == 0 || timing_now() < datagrams_turn(&run->datagrams))
 		return;
-	n = channel_send(run->channel, ring_at(run->ring, tally->sent), size);
-	if (n > 0) {
-		tally->sent += (uint64_t)n;
-		tally->datagrams++;
-		run->moved = timing_now();
-	} else if (n == -1 && errno != EAGAIN) {
-		fail_channel(run, errno);
-	}
+	if (channel_state(run->channel) == CHANNEL_CLOSED)
+		open_again(run);
+	if (channel_state(run->channel) != CHANNEL_OPEN)
+		return;
+	n = channel_send(run->channel, ring_at(run->ring, next), size);
+	if (n > 0)
+		count_sent(run, (size_t)n);
+	else if (n == -1 && errno != EAGAIN)
+		take_trouble(run, errno);
 }
 
 /* --- the server to stdout ---------------------------------------------------------------- */
@@ -141,6 +203,16 @@ is_duplicate(const struct pipe_run *run, const unsigned char *data, size_t size)
 {
 	return !is_stream(run) && size > 0 && size == run->before &&
 	    ring_same(run->ring, run->tally.received - size, data, size) == size;
+}
+
+/* A copy of a datagram that went more than once, unless the one that waits is the same. */
+static bool
+take_copy(struct pipe_run *run, const unsigned char *data, size_t size)
+{
+	if (run->datagrams.copies == 0 || (size == outstanding(run) &&
+	    ring_same(run->ring, run->tally.received, data, size) == size))
+		return false;
+	return datagrams_take_copy(&run->datagrams, run->ring, data, size);
 }
 
 /* What is wrong with `size` bytes of which only the first `same` are those that were sent. */
@@ -181,26 +253,12 @@ compare(struct pipe_run *run, const unsigned char *data, size_t size)
 	return run->ended && !is_stream(run) ? 0 : same;
 }
 
-static bool
-write_stdout(struct pipe_run *run, const unsigned char *data, size_t size)
+static void
+on_stdout_failed(void *arg)
 {
-	struct pollfd writable = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	const int error = standard_error();
 
-	while (size > 0) {
-		const ssize_t n = write(STDOUT_FILENO, data, size);
-
-		if (n >= 0) {
-			data += n;
-			size -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			poll(&writable, 1, -1);
-		} else if (errno != EINTR) {
-			finish(run, errno == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED,
-			    errno);
-			return false;
-		}
-	}
-	return true;
+	finish(arg, error == EPIPE ? ENDING_STDOUT_CLOSED : ENDING_STDOUT_FAILED, error);
 }
 
 static void
@@ -212,7 +270,32 @@ end_of_stream(struct pipe_run *run)
 	finish(run, run->shut_down && all_back ? ENDING_DONE : ENDING_CLOSED, 0);
 }
 
-static void advance(struct pipe_run *run);
+/* Of datagrams the one that waited has come back. */
+static void
+count_received(struct pipe_run *run, size_t size)
+{
+	struct pipe_tally *tally = &run->tally;
+
+	if (run->options.compare) {
+		datagrams_came(&run->datagrams, tally->received, size);
+		tally->trouble = 0;
+	}
+	tally->received += size;
+	run->before = size;
+	run->moved = timing_now();
+}
+
+/* `error` is 0 where the server has closed the stream. */
+static void
+receive_none(struct pipe_run *run, int error)
+{
+	if (error == 0) {
+		end_of_stream(run);
+	} else if (error != EAGAIN) {
+		take_trouble(run, error);
+		advance(run);
+	}
+}
 
 static void
 on_readable(void *arg)
@@ -222,19 +305,16 @@ on_readable(void *arg)
 	size_t right = n > 0 ? (size_t)n : 0;
 
 	if (n == -1) {
-		if (errno == 0)
-			end_of_stream(run);
-		else if (errno != EAGAIN)
-			fail_channel(run, errno);
+		receive_none(run, errno);
 		return;
 	}
+	if (take_copy(run, run->chunk, right))
+		return;
 	if (run->options.compare)
 		right = compare(run, run->chunk, (size_t)n);
-	if (!write_stdout(run, run->chunk, right))
-		return;
-	run->tally.received += right;
-	run->before = right;
-	run->moved = timing_now();
+	if (!standard_write(run->chunk, right))
+		return; /* on_stdout_failed() tells why */
+	count_received(run, right);
 	advance(run);
 }
 
@@ -260,7 +340,7 @@ server_owes(const struct pipe_run *run)
 {
 	const struct pipe_tally *tally = &run->tally;
 
-	if (tally->sent < tally->read)
+	if (tally->sent < tally->read && timing_now() >= pace_due(&run->datagrams.pace))
 		return true;
 	if (outstanding(run) > 0)
 		return true;
@@ -280,6 +360,19 @@ watch_wait(struct pipe_run *run)
 		    run->moved + timing_nanoseconds(run->options.wait));
 }
 
+static void
+end_waiting_for_datagrams(struct pipe_run *run)
+{
+	const struct pipe_tally *tally = &run->tally;
+
+	if (tally->trouble == ECONNREFUSED)
+		finish(run, ENDING_REFUSED, tally->trouble);
+	else if (run->options.compare || tally->sent < tally->read)
+		finish(run, ENDING_TIMEOUT, tally->trouble);
+	else /* who knows whether a reply was to come */
+		finish(run, tally->trouble == 0 ? ENDING_DONE : ENDING_LOST, tally->trouble);
+}
+
 /* The timer is not set anew for each byte: it looks when the last one moved. */
 static void
 on_wait_over(evutil_socket_t fd, short what, void *arg)
@@ -294,8 +387,8 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (timing_now() < over)
 		timing_arm(run->wait_timer, over);
-	else if (!run->options.compare && !is_stream(run) && tally->sent == tally->read)
-		finish(run, ENDING_DONE, 0); /* who knows whether a reply was to come */
+	else if (!is_stream(run))
+		end_waiting_for_datagrams(run);
 	else if (run->shut_down && run->options.compare && tally->received == tally->read)
 		finish(run, ENDING_UNCLOSED, 0);
 	else
@@ -305,10 +398,24 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 static void
 want_stdin(struct pipe_run *run, bool wanted)
 {
-	if (wanted && !event_pending(run->from_stdin, EV_READ, NULL))
+	if (wanted)
 		event_add(run->from_stdin, NULL);
-	else if (!wanted)
+	else
 		event_del(run->from_stdin);
+}
+
+/* Waits until the channel takes what is next, or until its turn comes. */
+static void
+want_send(struct pipe_run *run)
+{
+	const bool unsent = next_byte(run) < run->tally.read;
+	const int64_t turn = datagrams_turn(&run->datagrams);
+	const bool is_turn = timing_now() >= turn;
+
+	if (channel_state(run->channel) == CHANNEL_OPEN)
+		channel_want_write(run->channel, unsent && is_turn);
+	if (unsent && !is_turn)
+		timing_arm(run->turn_timer, turn);
 }
 
 /* Decides what to wait for, after anything has moved. */
@@ -316,7 +423,7 @@ static void
 advance(struct pipe_run *run)
 {
 	const struct pipe_tally *tally = &run->tally;
-	const bool unsent = tally->sent < tally->read;
+	const bool unsent = next_byte(run) < tally->read;
 
 	if (!channel_can_send(run->channel)) {
 		want_stdin(run, false);
@@ -332,7 +439,7 @@ advance(struct pipe_run *run)
 		return;
 	}
 	want_stdin(run, !tally->stdin_ended && room(run) > 0);
-	channel_want_write(run->channel, unsent);
+	want_send(run);
 	watch_wait(run);
 }
 
@@ -346,6 +453,14 @@ on_writable(void *arg)
 }
 
 static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	on_writable(arg);
+}
+
+static void
 on_stdin(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -354,21 +469,13 @@ on_stdin(evutil_socket_t fd, short what, void *arg)
 	on_writable(arg);
 }
 
-static void
-on_progress(evutil_socket_t fd, short what, void *arg)
-{
-	struct pipe_run *run = arg;
-	const int64_t now = timing_now();
-	const double bytes = (double)(run->tally.received - run->told_bytes);
-
-	(void)fd;
-	(void)what;
-	pipe_print_progress(&run->tally, bytes / timing_seconds(now - run->told));
-	run->told = now;
-	run->told_bytes = run->tally.received;
-}
-
 /* --- the start and the end ------------------------------------------------------------------- */
+
+static void
+on_interrupt(void *arg)
+{
+	finish(arg, ENDING_INTERRUPTED, 0);
+}
 
 static const struct channel_user channel_user = {
 	.readable = on_readable,
@@ -382,77 +489,110 @@ prepare(struct pipe_run *run)
 	run->ring = malloc(sizeof(*run->ring));
 	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
 	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
-	run->progress_timer = event_new(run->base, -1, EV_PERSIST, on_progress, run);
-	channel_serve(run->channel, &channel_user, run);
-	channel_want_read(run->channel, true);
+	run->turn_timer = evtimer_new(run->base, on_turn, run);
+	datagrams_init(&run->datagrams, run->options.rate);
 	return run->ring != NULL && run->from_stdin != NULL && run->wait_timer != NULL &&
-	    run->progress_timer != NULL;
+	    run->turn_timer != NULL &&
+	    interrupt_watch(run->base, on_interrupt, run) &&
+	    standard_watch(run->base, on_stdout_failed, run);
+}
+
+/* Ends the program where nobody is reached, but for what is wrong with stdout by then. */
+static void
+reach_server(struct pipe_run *run)
+{
+	const struct common_arguments *common = &run->options.common;
+	const char *fault = NULL;
+	enum ending ending = up_await(run->base, &common->wish, common->until_up,
+	    run->options.compare, &fault);
+
+	if (ending == ENDING_DONE)
+		run->channel = reach_first(run->base, &common->wish, &ending, &fault);
+	if (run->channel != NULL) {
+		channel_serve(run->channel, &channel_user, run);
+		channel_want_read(run->channel, true);
+	} else if (!run->ended || run->tally.end == ENDING_INTERRUPTED) {
+		common_unreached(common, ending, fault);
+	}
 }
 
 static void
 dispose(struct pipe_run *run)
 {
+	interrupt_unwatch();
+	standard_unwatch();
 	event_free(run->from_stdin);
 	event_free(run->wait_timer);
-	event_free(run->progress_timer);
+	event_free(run->turn_timer);
 	channel_free(run->channel);
 	event_base_free(run->base);
 	free(run->ring);
 	free(run);
 }
 
-/* What is still to be read of a file; 0: unknown. */
-static uint64_t
-size_of_stdin(void)
+static json_t *
+fields(const void *arg)
 {
-	const off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
-	struct stat st;
+	const struct pipe_run *run = arg;
 
-	if (at == -1 || fstat(STDIN_FILENO, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < at)
-		return 0;
-	return (uint64_t)(st.st_size - at);
+	return pipe_fields(&run->options, &run->tally, run->channel,
+	    timing_seconds(timing_now() - run->started));
+}
+
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(const struct pipe_run *run)
+{
+	int status = ending_status(run->tally.end, run->tally.received > 0);
+	char reason[PIPE_REASON_SIZE];
+
+	if (run->tally.end == ENDING_INTERRUPTED)
+		status = EXIT_WRONG; /* the rest has not come back */
+	pipe_reason(&run->options, &run->tally, run->channel, reason);
+	if (report_is_object())
+		return report_object(run->tally.end, reason, status);
+	if (*reason != '\0')
+		report_fault("%s", reason);
+	if (!run->options.quiet)
+		pipe_print_summary(&run->options, &run->tally,
+		    timing_seconds(timing_now() - run->started));
+	return status;
 }
 
 static int
 copy(struct pipe_run *run)
 {
-	const bool shows_progress = isatty(STDERR_FILENO) && !run->options.common.json;
-	const struct timeval second = { 1, 0 };
-	int status;
+	struct progress *progress = NULL;
 
-	run->started = run->told = timing_now();
-	run->tally.stdin_size = size_of_stdin();
-	if (shows_progress)
-		event_add(run->progress_timer, &second);
-	advance(run);
-	event_base_dispatch(run->base);
-	if (shows_progress)
-		pipe_clear_progress();
-	status = ending_status(run->tally.end, run->tally.received > 0);
-	if (run->options.common.json)
-		return pipe_print_json(&run->options, &run->tally, run->channel,
-		    timing_seconds(timing_now() - run->started), status);
-	pipe_print_end(&run->options, &run->tally, run->channel);
-	return status;
+	run->started = timing_now();
+	if (!run->options.common.json && !run->options.quiet)
+		progress = progress_begin(run->base, &run->tally);
+	if (!run->ended) {
+		advance(run);
+		event_base_dispatch(run->base);
+	}
+	progress_end(progress);
+	return conclude(run);
 }
 
 int
 pipe_main(int argc, char **argv)
 {
 	struct pipe_run *run = calloc(1, sizeof(*run));
-	const char *fault;
 	int status;
 
 	if (run == NULL)
 		report_unusable("%s", strerror(errno));
 	pipe_options_read(&run->options, argc, argv);
+	run->started = timing_now();
+	if (run->options.common.json)
+		report_as_object((struct report){ "pipe", run->options.common.uri, stderr, fields,
+		    run });
 	signal(SIGPIPE, SIG_IGN); /* a closed stdout is told as one */
 	run->base = timing_base_new(true);
-	run->channel = reach_first(run->base, &run->options.common.wish, &fault);
-	if (run->channel == NULL)
-		report_unusable("%s", fault);
 	if (!prepare(run))
 		report_unusable("cannot start: %s", strerror(errno));
+	reach_server(run);
 	status = copy(run);
 	dispose(run);
 	return status;

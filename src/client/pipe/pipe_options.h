@@ -8,8 +8,9 @@
 
 struct pipe_options {
 	struct common_arguments common;
-	bool compare;
+	bool compare, quiet;
 	double wait; /* seconds */
+	long rate;   /* datagrams a second; 0: no limit, as of a stream */
 };
 
 /* Reads it.  Wrong usage ends the program. */

@@ -2,112 +2,178 @@
 #include "client/pipe/pipe_report.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/report.h"
-
 typedef unsigned long long ull;
+
+/* More than these, and faster: the fewest that can meet a limit of echod as it is installed. */
+#define LIMITED_DATAGRAMS 100
+#define LIMITED_RATE 200 /* a second */
 
 /* --- faults of the stream ----------------------------------------------------------- */
 
-static void
-print_timeout(const struct pipe_options *options, const struct pipe_tally *tally)
+static void __attribute__((format(printf, 2, 3)))
+say(char *reason, const char *format, ...)
 {
-	if (channel_is_stream(&options->common.wish))
-		report_fault("nothing moved for %g seconds: %llu bytes were sent, %llu came back",
-		    options->wait, (ull)tally->sent, (ull)tally->received);
-	else
-		report_fault("no reply to datagram %llu (byte %llu) for %g seconds",
-		    (ull)tally->datagrams, (ull)tally->received, options->wait);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, PIPE_REASON_SIZE, format, args);
+	va_end(args);
+}
+
+/* Other datagrams came back, and there were many: so it may be a limit of the server's. */
+static bool
+may_be_limited(const struct pipe_tally *tally)
+{
+	return tally->received > 0 && tally->datagrams > LIMITED_DATAGRAMS &&
+	    (double)tally->datagrams > LIMITED_RATE * tally->sending_seconds;
 }
 
 static void
-print_closed(const struct pipe_options *options, const struct pipe_tally *tally)
+tell_lost_datagram(const struct pipe_options *options, const struct pipe_tally *tally,
+    char *reason)
 {
+	const char *likely = may_be_limited(tally) ? ": echod answers 1000 a second of one source "
+	    "by default, see --rate" : "";
+
 	if (!options->compare)
-		report_fault("the server closed when %llu bytes had been sent", (ull)tally->sent);
+		say(reason, "datagram %llu could not be sent for %g seconds%s%s",
+		    (ull)tally->datagrams + 1, options->wait, tally->error != 0 ? ": " : "",
+		    tally->error != 0 ? strerror(tally->error) : "");
+	else
+		say(reason, "no reply to datagram %llu (byte %llu) for %g seconds%s%s",
+		    (ull)tally->datagrams, (ull)tally->received, options->wait,
+		    tally->error != 0 ? ": " : likely,
+		    tally->error != 0 ? strerror(tally->error) : "");
+}
+
+static void
+tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
+{
+	if (channel_is_stream(&options->common.wish))
+		say(reason, "nothing moved for %g seconds: %llu bytes were sent, %llu came back",
+		    options->wait, (ull)tally->sent, (ull)tally->received);
+	else
+		tell_lost_datagram(options, tally, reason);
+}
+
+static void
+tell_closed(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
+{
+	if (tally->end == ENDING_UNCLOSED)
+		say(reason, "all %llu bytes came back, but the server has not closed for "
+		    "%g seconds", (ull)tally->received, options->wait);
+	else if (!options->compare)
+		say(reason, "the server closed when %llu bytes had been sent", (ull)tally->sent);
 	else if (tally->received == tally->read)
-		report_fault("the server closed before the end of standard input: "
+		say(reason, "the server closed before the end of standard input: "
 		    "all %llu bytes so far came back", (ull)tally->received);
 	else
-		report_fault("the server closed after %llu of %llu bytes", (ull)tally->received,
+		say(reason, "the server closed after %llu of %llu bytes", (ull)tally->received,
 		    (ull)tally->read);
 }
 
 /* What came back is not what was sent. */
 static void
-print_wrong_echo(const struct pipe_tally *tally)
+tell_wrong_echo(const struct pipe_tally *tally, char *reason)
 {
 	switch (tally->end) {
 	case ENDING_DIFFERENCE:
-		report_fault("difference at byte %llu: sent 0x%02x, received 0x%02x",
+		say(reason, "difference at byte %llu: sent 0x%02x, received 0x%02x",
 		    (ull)tally->offset, tally->expected, tally->seen);
 		break;
 	case ENDING_SURPLUS:
-		report_fault("byte %llu came back but was never sent", (ull)tally->offset);
+		say(reason, "byte %llu came back but was never sent", (ull)tally->offset);
 		break;
 	case ENDING_TRUNCATED:
-		report_fault("datagram %llu (byte %llu) came back with %u of %u bytes",
+		say(reason, "datagram %llu (byte %llu) came back with %u of %u bytes",
 		    (ull)tally->datagrams, (ull)tally->received, tally->reply, tally->asked);
 		break;
 	default: /* ENDING_DUPLICATE */
-		report_fault("datagram %llu came back twice", (ull)tally->datagram);
+		say(reason, "datagram %llu came back twice", (ull)tally->datagram);
 	}
 }
 
 static void
-print_broken_off(const struct pipe_tally *tally)
+tell_broken_off(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	const ull received = tally->received, read = tally->read;
 
-	if (tally->end == ENDING_RESET)
-		report_fault("connection reset after %llu of %llu bytes", received, read);
+	if (!channel_is_stream(&options->common.wish))
+		say(reason, "datagrams were lost: %s", strerror(tally->error));
+	else if (tally->end == ENDING_RESET)
+		say(reason, "connection reset after %llu of %llu bytes", received, read);
 	else
-		report_fault("connection lost after %llu of %llu bytes: %s", received, read,
+		say(reason, "connection lost after %llu of %llu bytes: %s", received, read,
 		    strerror(tally->error));
 }
 
 void
-pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel)
+pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, char reason[PIPE_REASON_SIZE])
 {
 	char peer[ADDRESS_TEXT_SIZE];
 
+	*reason = '\0';
 	switch (tally->end) {
 	case ENDING_DIFFERENCE:
 	case ENDING_SURPLUS:
 	case ENDING_TRUNCATED:
 	case ENDING_DUPLICATE:
-		print_wrong_echo(tally);
+		tell_wrong_echo(tally, reason);
 		break;
 	case ENDING_CLOSED:
-		print_closed(options, tally);
-		break;
 	case ENDING_UNCLOSED:
-		report_fault("all %llu bytes came back, but the server has not closed for "
-		    "%g seconds", (ull)tally->received, options->wait);
+		tell_closed(options, tally, reason);
 		break;
 	case ENDING_RESET:
 	case ENDING_LOST:
-		print_broken_off(tally);
+		tell_broken_off(options, tally, reason);
 		break;
 	case ENDING_REFUSED:
-		report_fault("nobody listens at %s", channel_peer(channel, peer));
+		say(reason, "nobody listens at %s", channel_peer(channel, peer));
 		break;
 	case ENDING_TIMEOUT:
-		print_timeout(options, tally);
+		tell_timeout(options, tally, reason);
 		break;
 	case ENDING_STDOUT_FAILED:
+		say(reason, "cannot write: %s", strerror(tally->error));
+		break;
 	case ENDING_STDIN_FAILED:
-		report_fault("cannot %s: %s",
-		    tally->end == ENDING_STDIN_FAILED ? "read stdin" : "write",
-		    strerror(tally->error));
+		say(reason, "cannot read stdin: %s", strerror(tally->error));
+		break;
+	case ENDING_INTERRUPTED:
+		say(reason, "interrupted");
 		break;
 	default: /* no fault */
 		break;
 	}
+}
+
+/* --- what was moved ------------------------------------------------------------------- */
+
+void
+pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
+    double seconds)
+{
+	if (tally->sent == 0 && tally->received == 0) {
+		fprintf(stderr, "nothing was sent%s, in %.3f s\n",
+		    tally->stdin_ended ? ": standard input was empty" : "", seconds);
+		return;
+	}
+	fprintf(stderr, "%llu bytes sent", (ull)tally->sent);
+	if (!channel_is_stream(&options->common.wish))
+		fprintf(stderr, " in %llu datagrams", (ull)tally->datagrams);
+	if (tally->resent > 0)
+		fprintf(stderr, " and %llu again", (ull)tally->resent);
+	fprintf(stderr, ", %llu came back, in %.3f s", (ull)tally->received, seconds);
+	if (tally->received > 0 && seconds > 0)
+		fprintf(stderr, " (%.1f MiB/s)", (double)tally->received / seconds / 1048576);
+	fputc('\n', stderr);
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -121,39 +187,20 @@ difference_object(const struct pipe_tally *tally)
 	    (int)tally->expected, "seen", (int)tally->seen);
 }
 
-int
-pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel, double seconds, int status)
+json_t *
+pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, double seconds)
 {
 	char address[ADDRESS_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
-	return report_json(json_pack("{ss ss ss so* sI sI sf sf so* ss}", "mode", "pipe",
-	    "uri", options->common.uri, "address", channel_peer(channel, address),
-	    "connect_seconds", stream ? json_real(channel_connect_seconds(channel)) : NULL,
+	return json_pack("{ss? so? sI sI so? so? sf so? so?}",
+	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
+	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
-	    "seconds", seconds,
-	    "bytes_per_second", seconds > 0 ? (double)tally->received / seconds : 0.0,
-	    "difference", difference_object(tally), "end", ending_word(tally->end)), stderr,
-	    status);
-}
-
-/* --- progress --------------------------------------------------------------------------- */
-
-void
-pipe_print_progress(const struct pipe_tally *tally, double rate)
-{
-	char percent[16] = "";
-
-	if (tally->stdin_size > 0)
-		snprintf(percent, sizeof(percent), "  %3.0f%%",
-		    100 * (double)tally->received / (double)tally->stdin_size);
-	fprintf(stderr, "\r\033[K  %.1f MiB%s  %.1f MiB/s", (double)tally->received / 1048576,
-	    percent, rate / 1048576);
-}
-
-void
-pipe_clear_progress(void)
-{
-	fputs("\r\033[K", stderr);
+	    "datagrams", stream ? NULL : json_integer((json_int_t)tally->datagrams),
+	    "resent", stream ? NULL : json_integer((json_int_t)tally->resent),
+	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0
+	    ? json_real((double)tally->received / seconds) : NULL,
+	    "difference", difference_object(tally));
 }

@@ -4,6 +4,7 @@
 #ifndef CLIENT_PIPE_PIPE_REPORT_H
 #define CLIENT_PIPE_PIPE_REPORT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +15,9 @@
 struct pipe_tally {
 	uint64_t read, sent, received; /* bytes: of stdin, to and from the server */
 	uint64_t datagrams;            /* sent */
-	uint64_t stdin_size;           /* 0: unknown */
+	uint64_t resent;               /* sent once more, since an error came of the way there */
+	double sending_seconds;        /* from the start to the last of them */
+	int trouble;                   /* the last of those errors, 0 since something came back */
 	bool stdin_ended;
 	enum ending end;
 	int error;                     /* errno, where one was the reason */
@@ -24,19 +27,19 @@ struct pipe_tally {
 	uint64_t datagram;             /* the one that came back twice, from 1 */
 };
 
-/* Says on stderr what went wrong, if anything did. */
-void pipe_print_end(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel);
+/* The longest of the reasons, and the NUL. */
+#define PIPE_REASON_SIZE 256
 
-/*
- * Prints all of it as one JSON object, on stderr.  `seconds` is how long it took.
- * Returns `status`, or EXIT_WRONG where that fails.
- */
-int pipe_print_json(const struct pipe_options *options, const struct pipe_tally *tally,
-    const struct channel *channel, double seconds, int status);
+/* Writes to `reason` what went wrong, "" where nothing did. */
+void pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, char reason[PIPE_REASON_SIZE]);
 
-/* Rewrites the line of progress on a terminal: `rate` is in bytes a second. */
-void pipe_print_progress(const struct pipe_tally *tally, double rate);
-void pipe_clear_progress(void);
+/* Prints the line of what was moved, in `seconds`, on stderr. */
+void pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
+    double seconds);
+
+/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
+json_t *pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, double seconds);
 
 #endif

@@ -13,13 +13,20 @@
 #include "base/escape.h"
 #include "client/arguments.h"
 #include "client/ending.h"
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
+#include "client/transport/pace.h"
 #include "client/transport/reach.h"
+#include "client/transport/up.h"
 
 /* So many have a second descriptor each, for strangers. */
 #define HEARING_SOCKETS_MAX 100
+
+/* How often a datagram is sent whose path turns out to have a smaller MTU still. */
+#define SENDINGS_MOST 4
 
 struct talker {
 	struct sender *sender;
@@ -31,6 +38,7 @@ struct talker {
 	int64_t started;
 	double seconds; /* that the exchange took */
 	enum ending end;
+	unsigned sendings; /* datagrams: of the message */
 	bool waits, gone;
 	json_t *exchanges;
 };
@@ -38,30 +46,21 @@ struct talker {
 struct sender {
 	struct common_arguments common;
 	struct event_base *base;
-	struct event *wait_timer;
+	struct event *wait_timer, *turn_timer;
+	struct pace pace; /* datagrams; of a stream it has no limit */
 	double wait; /* seconds */
 	struct talker *talkers;
 	size_t count, waiting;
+	size_t next; /* whose turn it is to send the message */
 	const char *message;
 	size_t size; /* of `message` */
 	enum ending fault; /* of an exchange that was not right; ENDING_DONE: all were */
 	bool forgot; /* an exchange found no memory for its object */
 	bool heard;  /* an exchange found somebody there */
+	unsigned exchanges, failures;
+	int64_t started;
+	bool stopped; /* by a signal, or since stdout has failed */
 };
-
-/* A JSON string of any bytes: as they are where they are UTF-8, else escaped as in the text. */
-static json_t *
-json_bytes(const char *data, size_t size)
-{
-	json_t *string = json_stringn(data, size);
-	char *text;
-
-	if (string != NULL || (text = malloc(size * 4 + 1)) == NULL)
-		return string;
-	string = json_string(escape_bytes(data, size, text));
-	free(text);
-	return string;
-}
 
 static void
 say(const struct talker *talker, const char *what, const void *data, size_t size)
@@ -83,6 +82,7 @@ print_failure(const struct talker *talker)
 		[ENDING_RESET] = "the server reset the connection",
 		[ENDING_REFUSED] = "nobody listens there",
 		[ENDING_TIMEOUT] = "no reply",
+		[ENDING_INTERRUPTED] = "interrupted",
 	};
 
 	if (talker->sender->common.json)
@@ -109,9 +109,23 @@ finish(struct talker *talker, enum ending end)
 		event_base_loopbreak(sender->base);
 }
 
+/* What the kernel has learnt of the path came of this datagram, which is gone: once more. */
+static bool
+sends_again(struct talker *talker, int error)
+{
+	if (error != EMSGSIZE || channel_is_stream(&talker->sender->common.wish) ||
+	    talker->sendings >= SENDINGS_MOST)
+		return false;
+	talker->sent = 0;
+	channel_want_write(talker->channel, true);
+	return true;
+}
+
 static void
 fail(struct talker *talker, int error)
 {
+	if (sends_again(talker, error))
+		return;
 	talker->error = error;
 	finish(talker, ending_of_error(error));
 }
@@ -148,10 +162,12 @@ static void
 on_writable(void *arg)
 {
 	struct talker *talker = arg;
-	const struct sender *sender = talker->sender;
+	struct sender *sender = talker->sender;
 	const ssize_t n = channel_send(talker->channel, sender->message + talker->sent,
 	    sender->size - talker->sent);
 
+	talker->sendings++;
+	pace_spend(&sender->pace, timing_now());
 	if (n == -1 && errno != EAGAIN) {
 		fail(talker, errno);
 		return;
@@ -192,6 +208,20 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* The user ends it, or nobody reads what is said. */
+static void
+stop(void *arg)
+{
+	struct sender *sender = arg;
+
+	sender->stopped = true;
+	sender->next = sender->count;
+	for (size_t i = 0; i < sender->count; i++)
+		if (sender->talkers[i].waits)
+			finish(&sender->talkers[i], ENDING_INTERRUPTED);
+	event_base_loopbreak(sender->base); /* though none waits yet */
+}
+
 /* Tells what came of an exchange, once all of them are over: in the order of the sockets. */
 static void
 tell(struct talker *talker)
@@ -202,28 +232,61 @@ tell(struct talker *talker)
 		say(talker, "received", talker->reply, talker->received);
 	print_failure(talker);
 	sender->forgot |= json_array_append_new(talker->exchanges, json_pack("{so so sf ss}",
-	    "sent", json_bytes(sender->message, sender->size),
-	    "received", json_bytes(talker->reply, talker->received),
-	    "seconds", talker->seconds, "end", ending_word(talker->end))) == -1;
+	    "sent", report_bytes(sender->message, sender->size),
+	    "received", report_bytes(talker->reply, talker->received),
+	    "seconds", talker->seconds, "ending", ending_word(talker->end))) == -1;
 	/* What comes late could not be told from the next reply. */
 	talker->gone = talker->end != ENDING_DONE && talker->end != ENDING_DIFFERENT;
-	if (talker->end != ENDING_DONE)
+	sender->exchanges++;
+	if (talker->end != ENDING_DONE) {
 		sender->fault = talker->end;
+		sender->failures++;
+	}
 	sender->heard |= talker->end != ENDING_REFUSED;
 }
 
 /* --- one message ------------------------------------------------------------------------- */
 
 static void
+prepare(struct talker *talker)
+{
+	talker->sent = talker->received = 0;
+	talker->sendings = 0;
+	talker->waits = !talker->gone;
+	talker->started = timing_now();
+	talker->sender->waiting += talker->waits;
+}
+
+static void
 begin(struct talker *talker)
 {
 	say(talker, "sending", talker->sender->message, talker->sender->size);
-	talker->sent = talker->received = 0;
-	talker->waits = true;
-	talker->sender->waiting++;
 	talker->started = timing_now();
 	channel_want_read(talker->channel, true);
 	on_writable(talker);
+}
+
+/* Those whose turn has come send; when the last one has, the wait begins. */
+static void
+take_turns(struct sender *sender)
+{
+	for (; sender->next < sender->count; sender->next++) {
+		if (timing_now() < pace_due(&sender->pace)) {
+			timing_arm(sender->turn_timer, pace_due(&sender->pace));
+			return;
+		}
+		if (sender->talkers[sender->next].waits)
+			begin(&sender->talkers[sender->next]);
+	}
+	timing_arm(sender->wait_timer, timing_now() + timing_nanoseconds(sender->wait));
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_turns(arg);
 }
 
 static void
@@ -231,14 +294,14 @@ send_message(struct sender *sender, const char *message)
 {
 	sender->message = message;
 	sender->size = strlen(message);
+	sender->next = 0;
 	for (size_t i = 0; i < sender->count; i++)
-		if (!sender->talkers[i].gone)
-			begin(&sender->talkers[i]);
-	if (sender->waiting > 0) {
-		timing_arm(sender->wait_timer, timing_now() + timing_nanoseconds(sender->wait));
+		prepare(&sender->talkers[i]);
+	take_turns(sender);
+	if (sender->waiting > 0)
 		event_base_dispatch(sender->base);
-		event_del(sender->wait_timer);
-	}
+	event_del(sender->turn_timer);
+	event_del(sender->wait_timer);
 	for (size_t i = 0; i < sender->count; i++)
 		if (!sender->talkers[i].gone)
 			tell(&sender->talkers[i]);
@@ -252,14 +315,38 @@ static const struct channel_user channel_user = {
 	.stranger = on_stranger,
 };
 
+/* Ends the program, but for what is wrong with stdout by then. */
+static void
+give_up(struct sender *sender, enum ending ending, const char *fault)
+{
+	if (standard_error() == 0)
+		common_unreached(&sender->common, ending, fault);
+	sender->stopped = true;
+}
+
+static void
+await(struct sender *sender)
+{
+	const struct common_arguments *common = &sender->common;
+	const char *fault = NULL;
+	const enum ending ending =
+	    up_await(sender->base, &common->wish, common->until_up, true, &fault);
+
+	if (ending != ENDING_DONE)
+		give_up(sender, ending, fault);
+}
+
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
+	enum ending ending;
 	const char *fault;
 
-	talker->channel = reach_first(sender->base, &sender->common.wish, &fault);
-	if (talker->channel == NULL)
-		report_unusable("%s", fault);
+	talker->channel = reach_first(sender->base, &sender->common.wish, &ending, &fault);
+	if (talker->channel == NULL) {
+		give_up(sender, ending, fault);
+		return;
+	}
 	channel_serve(talker->channel, &channel_user, talker);
 	channel_local(talker->channel, talker->name);
 	talker->sender = sender;
@@ -279,23 +366,47 @@ close_talker(struct talker *talker)
 	free(talker->reply);
 }
 
-static int
-print_json(const struct sender *sender, int64_t started, int status)
+/* The sockets that were opened. */
+static json_t *
+fields(const void *arg)
 {
+	const struct sender *sender = arg;
 	json_t *sockets = json_array();
 
-	if (sender->forgot) {
-		json_decref(sockets);
-		return report_json(NULL, stdout, status);
-	}
-	for (size_t i = 0; i < sender->count; i++)
+	for (size_t i = 0; i < sender->count && sender->talkers != NULL &&
+	    sender->talkers[i].exchanges != NULL; i++)
 		json_array_append_new(sockets, json_pack("{ss sO}", "address",
 		    sender->talkers[i].name, "exchanges", sender->talkers[i].exchanges));
-	return report_json(json_pack("{ss ss so sf ss}", "mode", "send", "uri",
-	    sender->common.uri, "sockets", sockets, "seconds",
-	    timing_seconds(timing_now() - started), "end",
-	    ending_word(sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED)),
-	    stdout, status);
+	return json_pack("{so sf}", "sockets", sockets, "seconds",
+	    timing_seconds(timing_now() - sender->started));
+}
+
+static enum ending
+end_of_all(const struct sender *sender)
+{
+	if (sender->stopped)
+		return ENDING_INTERRUPTED;
+	return sender->fault == ENDING_DONE ? ENDING_DONE : ENDING_FAILED;
+}
+
+/* Tells how it ended.  Returns the exit status. */
+static int
+conclude(const struct sender *sender)
+{
+	const int status = sender->stopped ? EXIT_WRONG
+	    : ending_status(sender->fault, sender->heard);
+	char reason[80] = "";
+
+	if (!report_is_object())
+		return status;
+	if (sender->forgot)
+		report_unusable("%s", strerror(ENOMEM));
+	if (sender->failures > 0)
+		snprintf(reason, sizeof(reason), "%u of %u exchanges failed", sender->failures,
+		    sender->exchanges);
+	else if (sender->stopped)
+		snprintf(reason, sizeof(reason), "interrupted");
+	return report_object(end_of_all(sender), reason, status);
 }
 
 static size_t
@@ -314,19 +425,17 @@ converse(struct sender *sender, char **messages, int message_count)
 {
 	const struct endpoint *uri = &sender->common.wish.uri;
 	const size_t longest = longest_of(messages, message_count);
-	const int64_t started = timing_now();
 	int status;
 
 	if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
-	for (size_t i = 0; i < sender->count; i++)
+	await(sender);
+	for (size_t i = 0; i < sender->count && !sender->stopped; i++)
 		open_talker(sender, &sender->talkers[i], longest);
-	for (int i = 0; i < message_count; i++)
+	for (int i = 0; i < message_count && !sender->stopped; i++)
 		send_message(sender, messages[i]);
-	status = ending_status(sender->fault, sender->heard);
-	if (sender->common.json)
-		status = print_json(sender, started, status);
-	for (size_t i = 0; i < sender->count; i++)
+	status = conclude(sender);
+	for (size_t i = 0; i < sender->count && sender->talkers[i].channel != NULL; i++)
 		close_talker(&sender->talkers[i]);
 	return report_flush(status);
 }
@@ -365,13 +474,25 @@ send_main(int argc, char **argv)
 	common_take_uri(&sender.common, argv[optind]);
 	check_messages(&sender, argv + optind + 1, argc - optind - 1);
 	sender.common.wish.strangers = sender.count <= HEARING_SOCKETS_MAX;
+	sender.started = timing_now();
+	if (sender.common.json)
+		report_as_object((struct report){ "send", sender.common.uri, stdout, fields,
+		    &sender });
 	sender.talkers = calloc(sender.count, sizeof(*sender.talkers));
 	sender.base = timing_base_new(false);
 	sender.wait_timer = evtimer_new(sender.base, on_wait_over, &sender);
-	if (sender.talkers == NULL || sender.wait_timer == NULL)
+	sender.turn_timer = evtimer_new(sender.base, on_turn, &sender);
+	pace_init(&sender.pace, channel_is_stream(&sender.common.wish) ? 0 : PACE_DEFAULT);
+	if (sender.talkers == NULL || sender.wait_timer == NULL || sender.turn_timer == NULL)
 		report_unusable("%s", strerror(ENOMEM));
+	if (!interrupt_watch(sender.base, stop, &sender) ||
+	    !standard_watch(sender.base, stop, &sender))
+		report_unusable("cannot start: %s", strerror(errno));
 	status = converse(&sender, argv + optind + 1, argc - optind - 1);
+	interrupt_unwatch();
+	standard_unwatch();
 	event_free(sender.wait_timer);
+	event_free(sender.turn_timer);
 	event_base_free(sender.base);
 	free(sender.talkers);
 	return status;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,6 +76,13 @@ channel_state(const struct channel *channel)
 }
 
 bool
+channel_has_no_way(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	    error == ENETDOWN || error == ENODEV;
+}
+
+bool
 channel_has_peer(const struct channel *channel)
 {
 	return channel->peer.sa.sa_family != AF_UNSPEC;
@@ -132,11 +140,13 @@ complete(struct channel *channel)
 	return 0;
 }
 
-/* Where the process was stopped both have come: the connection counts. */
+/* Where the process was stopped, the timer alone may tell, and the connection counts. */
 static void
 end_connecting(struct channel *channel, short what)
 {
-	const int error = what & EV_WRITE ? complete(channel) : ETIMEDOUT;
+	struct pollfd writable = { .fd = channel->fd, .events = POLLOUT };
+	const bool over = what & EV_WRITE || poll(&writable, 1, 0) == 1;
+	const int error = over ? complete(channel) : ETIMEDOUT;
 
 	event_del(&channel->writable);
 	if (error == 0)

@@ -72,6 +72,12 @@ void channel_close(struct channel *channel);
 
 enum channel_state channel_state(const struct channel *channel);
 
+/*
+ * True for an errno that a socket for datagrams answers for good where its own address, or the
+ * way from there, is no more: connected again, the channel may have another way.
+ */
+bool channel_has_no_way(int error);
+
 /* False until it has begun to connect for the first time. */
 bool channel_has_peer(const struct channel *channel);
 

@@ -19,6 +19,7 @@ struct reach {
 	const struct addrinfo *next; /* the one to try after this */
 	char *fault;                 /* NULL: nothing is wrong yet */
 	bool told_address;           /* `fault` has one */
+	enum ending ending;          /* what `fault` comes to */
 	bool under_way;
 	reach_done *done;
 	void *arg;
@@ -45,13 +46,21 @@ add_fault(struct reach *reach, const char *format, ...)
 
 /* "cannot connect to 127.0.0.1:7: Connection refused", and what follows it without its head. */
 static void
-add_address(struct reach *reach, const char *why)
+tell_address(struct reach *reach, const char *why)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
 	add_fault(reach, "%s%s: %s", reach->told_address ? "" : "cannot connect to ",
 	    channel_peer(reach->channel, text), why);
 	reach->told_address = true;
+}
+
+static void
+add_address(struct reach *reach, int error)
+{
+	if (error != ECONNREFUSED)
+		reach->ending = ENDING_UNREACHED;
+	tell_address(reach, strerror(error));
 }
 
 static void
@@ -87,7 +96,7 @@ on_connected(void *arg, int error)
 		finish(reach, true);
 		return;
 	}
-	add_address(reach, strerror(error));
+	add_address(reach, error);
 	try_next(reach);
 }
 
@@ -98,7 +107,7 @@ try_address(struct reach *reach, const struct address *peer)
 	const int error = channel_connect(reach->channel, peer, on_connected, reach);
 
 	if (error != 0)
-		add_address(reach, strerror(error));
+		add_address(reach, error);
 	return error == 0;
 }
 
@@ -127,6 +136,7 @@ on_found(void *arg, struct addrinfo *found, const char *fault)
 	reach->found = found;
 	reach->next = found;
 	if (found == NULL) {
+		reach->ending = ENDING_UNRESOLVED;
 		add_fault(reach, "cannot find %s: %s", reach->wish->uri.host, fault);
 		if (channel_has_peer(reach->channel) && try_address(reach, NULL))
 			return;
@@ -167,6 +177,7 @@ reach_begin(struct reach *reach, reach_done *done, void *arg)
 	free(reach->fault);
 	reach->fault = NULL;
 	reach->told_address = false;
+	reach->ending = ENDING_REFUSED;
 	reach->under_way = true;
 	reach->done = done;
 	reach->arg = arg;
@@ -185,7 +196,7 @@ reach_state(struct reach *reach)
 	if (reach->lookup != NULL)
 		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
 	else if (reach->under_way)
-		add_address(reach, "no answer yet");
+		tell_address(reach, "no answer yet");
 	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
 }
 
@@ -197,37 +208,43 @@ on_over(void *arg, const char *fault)
 	*(const char **)arg = fault;
 }
 
-bool
+enum ending
 reach_now(struct reach *reach, const char **fault)
 {
 	*fault = NULL;
 	reach_begin(reach, on_over, fault);
 	while (reach->under_way) {
-		if (event_base_loop(reach->base, EVLOOP_ONCE) == -1)
+		if (event_base_loop(reach->base, EVLOOP_ONCE) == -1) {
 			*fault = strerror(errno);
-		if (*fault != NULL || event_base_got_break(reach->base))
-			break;
+			return ENDING_ERROR;
+		}
+		if (reach->under_way && event_base_got_break(reach->base)) {
+			*fault = reach_state(reach);
+			return ENDING_INTERRUPTED;
+		}
 	}
-	return !reach->under_way && *fault == NULL;
+	return *fault == NULL ? ENDING_DONE : reach->ending;
 }
 
 struct channel *
-reach_first(struct event_base *base, const struct channel_wish *wish, const char **fault)
+reach_first(struct event_base *base, const struct channel_wish *wish, enum ending *ending,
+    const char **fault)
 {
 	static char *kept;
 	struct channel *channel = channel_new(base, wish);
 	struct reach *reach = channel != NULL ? reach_new(base, channel, wish) : NULL;
 
+	*ending = ENDING_ERROR;
 	*fault = strerror(errno);
-	if (reach != NULL && reach_now(reach, fault)) {
+	if (reach != NULL)
+		*ending = reach_now(reach, fault);
+	if (*ending == ENDING_DONE) {
 		reach_free(reach);
 		return channel;
 	}
-	if (reach != NULL && *fault != NULL) {
-		free(kept);
-		kept = strdup(*fault);
-		*fault = kept != NULL ? kept : strerror(errno);
-	}
+	free(kept);
+	kept = strdup(*fault);
+	*fault = kept != NULL ? kept : strerror(errno);
 	reach_free(reach);
 	channel_free(channel);
 	return NULL;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "client/ending.h"
 #include "client/transport/channel.h"
 
 struct reach;
@@ -41,18 +42,17 @@ bool reach_is_under_way(const struct reach *reach);
 const char *reach_state(struct reach *reach);
 
 /*
- * The same at once: runs the base until it is over, and returns true with the channel open.
- * Else *fault has what is wrong; or it is NULL where a callback broke the loop
- * (event_base_loopbreak()), and it is still under way.
+ * The same at once: runs the base until it is over.  Returns ENDING_DONE with the channel open,
+ * or how it ended, and *fault has what is wrong: ENDING_INTERRUPTED where a callback broke the
+ * loop (event_base_loopbreak()), and it is still under way.
  */
-bool reach_now(struct reach *reach, const char **fault);
+enum ending reach_now(struct reach *reach, const char **fault);
 
 /*
  * Makes a channel and reaches the far end with it, as reach_now() does.  Returns it, for
- * channel_free(), or NULL with *fault, which lasts until the next call; NULL where the loop was
- * broken.
+ * channel_free(), or NULL with *ending and *fault, which lasts until the next call.
  */
 struct channel *reach_first(struct event_base *base, const struct channel_wish *wish,
-    const char **fault);
+    enum ending *ending, const char **fault);
 
 #endif

@@ -40,6 +40,7 @@ static const struct field {
 	{ ROW_ACCEPTED, "opened" },
 	{ ROW_CLOSED, "closed" },
 	{ ROW_REFUSED, "refused" },
+	{ ROW_HEADERS, "headers" },
 	{ ROW_DATAGRAMS_SENT, "answered" },
 	{ ROW_DATAGRAMS_DROPPED, "dropped" },
 	{ ROW_RECEIVED_BYTES, "received" },

@@ -25,6 +25,14 @@ static const struct {
 	{ "unix:///run/echod.sock", PROTOCOL_UNIX, "/run/echod.sock", 0 },
 	{ "unix://///run/echod.sock", PROTOCOL_UNIX, "/run/echod.sock", 0 },
 	{ "unix://@echo", PROTOCOL_UNIX, "@echo", 0 },
+	{ "TCP://localhost:7", PROTOCOL_TCP, "localhost", 7 },
+	{ "uDp://LOCALHOST:7/", PROTOCOL_UDP, "LOCALHOST", 7 },
+	{ "tcp://[::1]:7/", PROTOCOL_TCP, "::1", 7 },
+	{ "tcp://[fe80::1%25eth0]:7", PROTOCOL_TCP, "fe80::1%eth0", 7 },
+	{ "tcp://[fe80::1%2525g]:7", PROTOCOL_TCP, "fe80::1%25g", 7 },
+	{ "tcp://[fe80::1%25]:7", PROTOCOL_TCP, "fe80::1%25", 7 },
+	{ "tcp://[fe80::1%251]:7", PROTOCOL_TCP, "fe80::1%251", 7 },
+	{ "tcp://[fe80::1%2]:7", PROTOCOL_TCP, "fe80::1%2", 7 },
 };
 
 START_TEST(parses)
@@ -60,7 +68,14 @@ static const struct {
 	{ "tcp://localhost:65536", "from 0 to 65535" },
 	{ "tcp://localhost:-1", "from 0 to 65535" },
 	{ "tcp://localhost:7x", "from 0 to 65535" },
-	{ "tcp://localhost:7/", "from 0 to 65535" },
+	{ "tcp://localhost:7//", "nothing may follow" },
+	{ "tcp://localhost:7/path", "nothing may follow" },
+	{ "tcp://localhost:7?query", "nothing may follow" },
+	{ "tcp://localhost:7#fragment", "nothing may follow" },
+	{ "tcp://localhost/", "port is missing" },
+	{ "tcp://localhost:/", "from 0 to 65535" },
+	{ "tcp://localhost:65536/", "from 0 to 65535" },
+	{ "TCP4://localhost:7", "tcp://HOST:PORT" },
 	{ "tcp://localhost:000007", "from 0 to 65535" },
 	{ "unix", "unix:PATH" },
 	{ "unix:", "give a path" },
@@ -160,6 +175,10 @@ START_TEST(formats)
 	    "udp://[::1]:65535");
 	ck_assert_str_eq(endpoint_format(PROTOCOL_UNIX, "@echo", 0, text, sizeof(text)),
 	    "unix:@echo");
+	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "fe80::1%eth0", 7, text, sizeof(text)),
+	    "udp://[fe80::1%eth0]:7");
+	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "fe80::1%25g", 7, text, sizeof(text)),
+	    "udp://[fe80::1%2525g]:7"); /* or it would be read as "g" */
 	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "::1", 65535, small, sizeof(small)), "udp://[");
 }
 END_TEST

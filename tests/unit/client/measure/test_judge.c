@@ -170,13 +170,31 @@ END_TEST
 START_TEST(streams)
 {
 	ck_assert_uint_eq(judge_stream(judge, messages[1], 15 * MS).seq, 1);
-	judge_restart(judge);
+	judge_cut(judge);
 	send_message(judge, messages[4], 40 * MS);
 	ck_assert_uint_eq(judge_stream(judge, messages[4], 45 * MS).seq, 4);
 	ck_assert_int_eq(judge_stream(judge, messages[4], 46 * MS).verdict, REPLY_FOREIGN);
-	while (judge_take_missing(judge, 1000 * MS) != 0)
-		;
-	check_tally(2, 2, 1, 0.5);
+	ck_assert_uint_eq(judge_take_missing(judge, 1000 * MS), 0); /* what was cut waits no more */
+	check_tally(2, 0, 1, 0);
+	ck_assert_uint_eq(judge->tally.cut, 2);
+	ck_assert_uint_eq(tally_judged(&judge->tally), 2);
+	ck_assert_uint_eq(tally_undecided(&judge->tally), 0);
+}
+END_TEST
+
+/* What is missing when its stream ends stays missing; of nothing that is judged no loss is known. */
+START_TEST(cut)
+{
+	judge_cut(judge);
+	check_tally(0, 0, 0, 0);
+	ck_assert_uint_eq(tally_judged(&judge->tally), 0);
+	ck_assert_uint_eq(judge->tally.cut, 3);
+	send_message(judge, messages[4], 40 * MS);
+	ck_assert_uint_eq(tally_undecided(&judge->tally), 1);
+	judge_take_missing(judge, 140 * MS);
+	judge_cut(judge);
+	check_tally(0, 1, 0, 1);
+	ck_assert_uint_eq(judge->tally.cut, 3);
 }
 END_TEST
 
@@ -213,6 +231,7 @@ main(void)
 	tcase_add_test(tests, strangers);
 	tcase_add_test(tests, another_run);
 	tcase_add_test(tests, streams);
+	tcase_add_test(tests, cut);
 	tcase_add_loop_test(tests, full, 0, 2);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -1,0 +1,93 @@
+/* What a run of ping amounts to: see ping_verdict.h. */
+#include "client/ping/ping_verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef unsigned long long ull;
+
+static void __attribute__((format(printf, 2, 3)))
+add(struct ping_verdict *verdict, const char *format, ...)
+{
+	char *reason = verdict->reason;
+	const size_t before = strlen(reason), size = sizeof(verdict->reason);
+	va_list args;
+	int comma = 0;
+
+	if (before > 0)
+		comma = snprintf(reason + before, size - before, ", ");
+	if (before + (size_t)comma >= size)
+		return;
+	va_start(args, format);
+	vsnprintf(reason + before + comma, size - before - (size_t)comma, format, args);
+	va_end(args);
+}
+
+static void
+add_count(struct ping_verdict *verdict, uint64_t count, const char *what)
+{
+	if (count > 0)
+		add(verdict, "%llu %s", (ull)count, what);
+}
+
+static void
+add_end(struct ping_verdict *verdict, const struct ping_end *end, const char *peer)
+{
+	if (end->ending == ENDING_REFUSED)
+		add(verdict, "nobody listens at %s", peer);
+	else if (*end->lost != '\0')
+		add(verdict, "%s", end->lost);
+}
+
+/* With a threshold of loss, that tells what may be missing and late. */
+static void
+add_counts(struct ping_verdict *verdict, const struct tally *tally, bool loss_is_limited)
+{
+	if (!loss_is_limited)
+		add_count(verdict, tally->missing, "missing");
+	add_count(verdict, tally->corrupt, "corrupt");
+	if (!loss_is_limited)
+		add_count(verdict, tally->late, "late");
+	add_count(verdict, tally->duplicate, "duplicate");
+}
+
+/* The deadline must not hide that fewer were judged than were asked for. */
+static void
+add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
+    const struct tally *tally, const struct ping_end *end)
+{
+	const uint64_t judged = tally_judged(tally);
+
+	if (end->ending == ENDING_DEADLINE && judged < options->count)
+		add(verdict, "the deadline came after %llu of %llu messages", (ull)judged,
+		    (ull)options->count);
+	if (tally->received == 0 && *verdict->reason == '\0')
+		add(verdict, "nothing came back");
+}
+
+struct ping_verdict
+ping_judge(const struct ping_options *options, const struct tally *tally,
+    const struct ping_end *end, const char *peer)
+{
+	const struct thresholds *thresholds = &options->thresholds;
+	struct ping_verdict verdict = { .reason = "" };
+	bool loss_is_limited = false;
+	char text[THRESHOLD_TEXT_SIZE];
+
+	for (size_t i = 0; i < thresholds->count; i++)
+		loss_is_limited |= threshold_is_of_loss(&thresholds->rows[i]);
+	add_end(&verdict, end, peer);
+	add_counts(&verdict, tally, loss_is_limited);
+	for (size_t i = 0; i < thresholds->count; i++)
+		if (!threshold_holds(&thresholds->rows[i], tally))
+			add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
+	add_what_lacks(&verdict, options, tally, end);
+	if (*verdict.reason == '\0')
+		verdict.status = EXIT_SUCCESS;
+	else
+		verdict.status = end->ending == ENDING_REFUSED
+		    ? ending_status(ENDING_REFUSED, tally->received + tally->corrupt > 0)
+		    : EXIT_WRONG;
+	return verdict;
+}

@@ -1,0 +1,29 @@
+/*
+ * What a run of ping amounts to: what is wrong with it, in words, and the exit status.  The
+ * status is 0 where nothing is, so that the two agree.
+ */
+#ifndef CLIENT_PING_PING_VERDICT_H
+#define CLIENT_PING_PING_VERDICT_H
+
+#include <stdbool.h>
+
+#include "client/ending.h"
+#include "client/measure/judge.h"
+#include "client/ping/ping_options.h"
+#include "client/ping/ping_report.h"
+
+struct ping_verdict {
+	int status;
+	char reason[1024]; /* "": nothing is wrong */
+};
+
+/* How it ended. */
+struct ping_end {
+	enum ending ending;
+	char lost[PING_LOST_SIZE]; /* how the last connection that ended early did; "": none did */
+};
+
+struct ping_verdict ping_judge(const struct ping_options *options, const struct tally *tally,
+    const struct ping_end *end, const char *peer);
+
+#endif

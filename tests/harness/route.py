@@ -1,0 +1,56 @@
+"""A way to a server through a router, behind which the MTU is smaller than before it."""
+
+from network import Side, Unavailable, _run  # noqa: F401  (Unavailable is for who makes one)
+
+MTU = 1280  # the least that IPv6 allows
+HOSTS = {"ipv4": "192.0.2.130", "ipv6": "[2001:db8:2::2]"}
+CLIENT = """
+ip link set lo up
+ip address add 192.0.2.1/25 dev near
+ip address add 2001:db8:1::1/64 dev near nodad
+ip link set near up
+ip route add default via 192.0.2.2
+ip -6 route add default via 2001:db8:1::2
+"""
+ROUTER = f"""
+for each in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 >/proc/sys/net/$each; done
+ip address add 192.0.2.2/25 dev near
+ip address add 2001:db8:1::2/64 dev near nodad
+ip address add 192.0.2.129/25 dev far
+ip address add 2001:db8:2::1/64 dev far nodad
+ip link set far mtu {MTU}
+ip link set near up
+ip link set far up
+"""
+SERVER = f"""
+ip link set lo up
+ip address add 192.0.2.130/25 dev far
+ip address add 2001:db8:2::2/64 dev far nodad
+ip link set far mtu {MTU}
+ip link set far up
+ip route add default via 192.0.2.129
+ip -6 route add default via 2001:db8:2::1
+"""
+
+
+class Route:
+    """client, server    the Sides at its ends"""
+
+    def __init__(self):
+        self.client, self._router, self.server = Side(), Side(), Side()
+
+    def connect(self):
+        self._cable("near", self.client)
+        self._cable("far", self.server)
+        self._router.run(ROUTER)
+        self.client.run(CLIENT)
+        self.server.run(SERVER)
+
+    def _cable(self, name, side):
+        near, far = str(self._router.holder.pid), str(side.holder.pid)
+        _run(["ip", "link", "add", name, "netns", near, *("type", "veth", "peer", "name", name)]
+             + ["netns", far])
+
+    def end(self):
+        for side in self.client, self._router, self.server:
+            side.end()
