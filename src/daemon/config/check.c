@@ -128,20 +128,39 @@ check_proxies(const struct config *config, const struct config_places *places,
 
 /* --- access lists ------------------------------------------------------------------ */
 
+/* Where all others are one user, a rule about it would be about all of them. */
+static void
+check_users(const struct rule_list *rules, const char *name, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct place place = places->options[option_find("access", name) - option_rows];
+	char text[RULE_TEXT_SIZE];
+
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->items[i].is_user)
+			faults_add_at(faults, place, "access.%s = %s: this process cannot tell one"
+			    " user from another, as with PrivateUsers=: leave it out, or give it all"
+			    " users", name, rule_format(&rules->items[i], text));
+}
+
 static void
 check_access(const struct config *config, const struct config_places *places,
     struct faults *faults)
 {
-	const struct prefix_list *allow = &config->access.allow, *deny = &config->access.deny;
+	const struct rule_list *allow = &config->access.allow, *deny = &config->access.deny;
 	const struct place place = places->options[option_find("access", "deny") - option_rows];
-	char text[PREFIX_TEXT_SIZE];
+	char text[RULE_TEXT_SIZE];
 
 	for (size_t i = 0; i < deny->count; i++)
 		for (size_t j = 0; j < allow->count; j++)
-			if (prefix_equal(&deny->items[i], &allow->items[j]))
+			if (rule_equal(&deny->items[i], &allow->items[j]))
 				faults_add_at(faults, place, "access.deny = %s: access.allow has it"
 				    " too: give it in one of them",
-				    prefix_format(&deny->items[i], text));
+				    rule_format(&deny->items[i], text));
+	if (accounts_are_whole())
+		return;
+	check_users(allow, "allow", places, faults);
+	check_users(deny, "deny", places, faults);
 }
 
 void

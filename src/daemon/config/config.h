@@ -64,7 +64,7 @@ struct config {
 	} limits;
 
 	struct {
-		struct prefix_list allow, deny;
+		struct rule_list allow, deny;
 	} access;
 
 	struct {

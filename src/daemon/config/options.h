@@ -23,6 +23,7 @@ enum option_type {
 	OPTION_PROTOCOL, /* enum protocol */
 	/* Lists, each with its own element: see lists.h. */
 	OPTION_PREFIXES, /* struct prefix_list: "10.0.0.0/8" */
+	OPTION_RULES,    /* struct rule_list: the same, and "uid:1000" */
 	OPTION_PORTS,    /* struct port_list: "0-1023" */
 };
 

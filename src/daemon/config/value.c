@@ -309,6 +309,13 @@ parse_prefix(const struct option_row *row, const char *text, void *place, char *
 }
 
 static bool
+parse_rule(const struct option_row *row, const char *text, void *place, char *right)
+{
+	(void)row;
+	return list_append(LIST_OF_RULES, place, text, right);
+}
+
+static bool
 parse_ports(const struct option_row *row, const char *text, void *place, char *right)
 {
 	(void)row;
@@ -318,6 +325,8 @@ parse_ports(const struct option_row *row, const char *text, void *place, char *r
 static enum list_kind
 list_kind(const struct option_row *row)
 {
+	if (row->type == OPTION_RULES)
+		return LIST_OF_RULES;
 	return row->type == OPTION_PREFIXES ? LIST_OF_PREFIXES : LIST_OF_PORTS;
 }
 
@@ -365,6 +374,8 @@ static const struct type {
 	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,
 	    .format = format_protocol, .names = names_of_protocols },
 	[OPTION_PREFIXES] = { .size = LIST_SIZE, .parse = parse_prefix, .format = format_list,
+	    .free = list_clear, .is_list = true },
+	[OPTION_RULES] = { .size = LIST_SIZE, .parse = parse_rule, .format = format_list,
 	    .free = list_clear, .is_list = true },
 	[OPTION_PORTS] = { .size = LIST_SIZE, .parse = parse_ports, .format = format_list,
 	    .free = list_clear, .is_list = true },

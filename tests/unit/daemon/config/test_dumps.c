@@ -153,6 +153,15 @@ random_path(char *text)
 }
 
 static void
+random_rule(char *text)
+{
+	if (random_once_in(3))
+		sprintf(text, "uid:%zu", random_below(100000));
+	else
+		random_prefix(text);
+}
+
+static void
 random_ports(char *text)
 {
 	const size_t from = random_below(65536);
@@ -189,6 +198,9 @@ random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 		break;
 	case OPTION_PREFIXES:
 		random_prefix(text);
+		break;
+	case OPTION_RULES:
+		random_rule(text);
 		break;
 	case OPTION_PORTS:
 		random_ports(text);
@@ -268,7 +280,7 @@ random_config(void)
 		config->edge_triggered = false;
 	for (size_t i = 0; i < config->access.allow.count; i++)
 		for (size_t j = 0; j < config->access.deny.count; j++)
-			if (prefix_equal(&config->access.allow.items[i], &config->access.deny.items[j])) {
+			if (rule_equal(&config->access.allow.items[i], &config->access.deny.items[j])) {
 				config->access.deny.count = j;
 				break;
 			}

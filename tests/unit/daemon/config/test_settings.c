@@ -27,9 +27,9 @@ static const struct {
 	{ "access.allow={ 10.1.2.3/8, x }", "-o access.allow={ 10.1.2.3/8, x }: 10.1.2.3/8: bits"
 	    " behind the prefix are set: give 10.0.0.0/8, or 10.1.2.3 alone\n"
 	    "-o access.allow={ 10.1.2.3/8, x }: x: give an address or a prefix, such as"
-	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, or a user, such as uid:1000\n" },
 	{ "access.allow=x", "-o access.allow=x: give an address or a prefix, such as"
-	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, or a user, such as uid:1000\n" },
 	{ "access.allow={ ::1 ::2 }", "-o access.allow={ ::1 ::2 }: \",\" is missing between two"
 	    " elements\n" },
 	{ "access.allow={ ::1", "-o access.allow={ ::1: this list has no end: \"}\" is missing; or"
