@@ -11,7 +11,10 @@
  */
 void buffers_set(int fd, int bytes);
 
-/* Gives `fd`, which was accepted at `listening` and has not got it, a size that was set there. */
+/*
+ * Of a Unix socket `fd`, which accept(2) gave nothing of `listening`: it gets the sizes that were
+ * set there, or a send buffer that is held, as below.
+ */
 void buffers_hand_on(int listening, int fd);
 
 /*
@@ -24,7 +27,7 @@ void buffers_hold(int fd);
 /* By how much a connection is let grow: bytes. */
 #define BUFFERS_GROWTH 262144
 
-/* Ends buffers_hold(), with more room to begin with; sizes that were set stay. */
+/* Ends buffers_hold(), or the same of a Unix socket, with more room to begin with; sizes that were set stay. */
 void buffers_let_grow(int fd);
 
 #endif

@@ -109,6 +109,7 @@ static const struct rule rules[] = {
 	ALLOW(getpeername),
 	ALLOW(getsockopt),
 	ALLOW_IF(ioctl, IS(1, TIOCOUTQ)),
+	ALLOW_IF(ioctl, IS(1, FIONREAD)), /* of a Unix socket: SIOCINQ */
 	ALLOW_IF(ioctl, IS(1, SIOCGIFNAME)), /* if_indextoname(3), of a link-local peer */
 	ALLOW_IF(ioctl, IS(1, SIOCGIFINDEX)),
 

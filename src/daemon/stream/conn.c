@@ -34,6 +34,7 @@ conn_new(int fd, const struct address *peer, struct branch *branch, const struct
 	if (via != NULL)
 		memcpy(conn + 1, via, sizeof(*via));
 	keep_fd(conn, fd);
+	conn->is_unix = (via != NULL ? via->proxy : *peer).sa.sa_family == AF_UNIX;
 	conn->peer = *peer;
 	conn->branch = branch;
 	ledger_hold(branch->ledger);
@@ -61,7 +62,7 @@ void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0x1f;
+	conn->state = (uint8_t)state & 0xf;
 	conn->active = (uint32_t)clock_ms();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)
