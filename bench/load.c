@@ -3,7 +3,7 @@
  * verifies every byte that comes back, and prints one line of JSON.
  *
  *   load MODE --port=PORT [--connections=N] [--size=BYTES] [--depth=N] [--flying=N]
- *        [--idle=N] [--seconds=S] [--warmup=S] [--count=N] [--sync]
+ *        [--idle=N] [--seconds=S] [--warmup=S] [--count=N] [--sync] [--unix]
  *
  * stream     N connections, DEPTH messages in flight on each (1)
  * cycle      connect, one echo, end of stream both ways, close: N at once
@@ -12,6 +12,7 @@
  *
  * With --sync it prints "begin" before what is measured and "end" after it, each time
  * with nothing in flight, and waits for a line on stdin: for whoever watches the server.
+ * With --unix it connects to the abstract name echod-bench-PORT.
  */
 #include "load.h"
 
@@ -300,7 +301,7 @@ number(const char *text)
 static void
 take_option(int letter, const char *text)
 {
-	const double value = letter == 'y' ? 0 : number(text);
+	const double value = text != NULL ? number(text) : 0;
 
 	switch (letter) {
 	case 'p': options.port = (int)value; break;
@@ -313,6 +314,7 @@ take_option(int letter, const char *text)
 	case 'w': options.warmup = value; break;
 	case 'n': options.count = (uint64_t)value; break;
 	case 'y': options.sync = true; break;
+	case 'u': options.is_unix = true; break;
 	default: break;
 	}
 }
@@ -331,6 +333,7 @@ take_options(int argc, char **argv)
 		{ "warmup", required_argument, NULL, 'w' },
 		{ "count", required_argument, NULL, 'n' },
 		{ "sync", no_argument, NULL, 'y' },
+		{ "unix", no_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int letter;

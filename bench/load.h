@@ -28,6 +28,7 @@ struct options {
 	double seconds, warmup;
 	uint64_t count; /* instead of seconds: so many echoes, without a warm-up */
 	bool sync;
+	bool is_unix; /* `port` is the number of an abstract name: peers/peer.h */
 };
 
 /* What epoll knows a socket by. */

@@ -3,11 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define SOURCES 16
@@ -34,6 +38,23 @@ bind_source(int fd, unsigned int number)
 	return bind(fd, (const struct sockaddr *)&from, sizeof(from));
 }
 
+/* Where its queue is full this waits, whatever `type` says: connect(2) would only say EAGAIN. */
+static int
+connect_unix(int type)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const int size = snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "echod-bench-%d",
+	    options.port);
+	const socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size);
+	const int fd = socket(AF_UNIX, (type & ~SOCK_NONBLOCK) | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || connect(fd, (const struct sockaddr *)&to, length) == -1)
+		load_die("connect");
+	if ((type & SOCK_NONBLOCK) && fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+		load_die("fcntl");
+	return fd;
+}
+
 int
 load_connect(int type, unsigned int number)
 {
@@ -42,9 +63,11 @@ load_connect(int type, unsigned int number)
 		.sin_port = htons((uint16_t)options.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-	int error;
+	int fd, error;
 
+	if (options.is_unix)
+		return connect_unix(type);
+	fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* fails for datagrams, which need none */

@@ -177,6 +177,7 @@ log { target = "stderr" level = "notice" }
 limits { connections = 16000 idle_timeout = 0 datagram_rate_per_source = 0 }
 listen echo-tcp { protocol = "tcp" address = "127.0.0.1" port = 0 }
 listen echo-udp { protocol = "udp" address = "127.0.0.1" port = 0 }
+listen echo-unix { protocol = "unix" path = "@echod-bench-NUMBER" }
 """
 
 
@@ -184,14 +185,22 @@ def echod(context):
     options = list(context.options)
     if context.protocol == "udp":
         options.append(f"limits.socket_buffer={DATAGRAM_BUFFER}")
-    configuration = context.write("echod.conf", ECHOD_CONFIGURATION)
+    number = str(os.getpid())  # of the abstract name, as peers/peer.h has its own
+    configuration = context.write(
+        "echod.conf", ECHOD_CONFIGURATION.replace("NUMBER", number)
+    )
     command = [context.program("echod"), "-f", "-c", configuration]
     return command + [word for option in options for word in ("-o", option)]
 
 
 def own(name, *arguments):
     """A peer in C of this folder."""
-    return lambda context: [context.program(f"bench/peers/{name}"), "0", *map(str, arguments)]
+
+    def command(context):
+        where = "unix" if context.protocol == "unix" else "0"
+        return [context.program(f"bench/peers/{name}"), where, *map(str, arguments)]
+
+    return command
 
 
 def select_loop(context):
@@ -228,8 +237,8 @@ def inetd(context):
 
 
 KINDS = {
-    "echod": Kind(echod, "tcp udp"),
-    "epoll": Kind(own("epoll", SCRATCH)),
+    "echod": Kind(echod, "tcp udp unix"),
+    "epoll": Kind(own("epoll", SCRATCH), "tcp unix"),
     "libevent": Kind(own("libevent")),
     "libuv": Kind(own("libuv")),
     "io_uring": Kind(own("io_uring", SCRATCH)),
@@ -321,6 +330,8 @@ class Server:
             if " serving: " not in output:
                 return False
             mark = f"listening on {self.protocol}://127.0.0.1:"
+            if self.protocol == "unix":
+                mark = "listening on unix:@echod-bench-"
         else:
             mark = "listening "
         digits = output.partition(mark)[2].partition("\n")

@@ -12,7 +12,7 @@ SETTLE = 0.002  # seconds, for a server to go to sleep after its last echo
 
 class Workload:
     """arguments    of the load generator
-    protocol     tcp or udp
+    protocol     tcp, udp or unix
     idle         its figure is the memory for each idle connection
     """
 
@@ -29,6 +29,8 @@ WORKLOADS = {
     "stream-16k": Workload("16 KiB x 16 connections", "stream", connections=16, size=16384),
     "stream-64k": Workload("64 KiB x 8 connections", "stream", connections=8, size=65536),
     "stream-1m": Workload("1 MiB x 8 connections", "stream", connections=8, size=1048576),
+    "unix-64": Workload("64 B x 64, Unix", "stream", "unix", connections=64, size=64),
+    "unix-64k": Workload("64 KiB x 8, Unix", "stream", "unix", connections=8, size=65536),
     "pingpong": Workload("64 B x 1 connection", "stream", connections=1, size=64),
     "cycles": Workload("connect, 64 B, close: 16 at once", "cycle", connections=16, size=64),
     "udp-64": Workload(
@@ -46,8 +48,9 @@ WORKLOADS = {
 class Load:
     """The load generator, which waits at the beginning and the end of what is measured."""
 
-    def __init__(self, build, mode, port, **arguments):
-        command = [os.path.join(build, "bench/load"), mode, "--sync", f"--port={port}"]
+    def __init__(self, build, mode, server, **arguments):
+        command = [os.path.join(build, "bench/load"), mode, "--sync", f"--port={server.port}"]
+        command += ["--unix"] if server.protocol == "unix" else []
         command += [f"--{name}={value}" for name, value in arguments.items()]
         self._process = subprocess.Popen(
             command,
@@ -89,7 +92,7 @@ class Load:
 
 def measure(build, server, mode, **arguments):
     """Runs one load; returns its figures, with those of the server for the same time."""
-    with Load(build, mode, server.port, **arguments) as load:
+    with Load(build, mode, server, **arguments) as load:
         load.wait("begin")
         memory, cpu = server.anonymous_bytes(), server.cpu_ns()
         load.go()

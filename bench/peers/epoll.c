@@ -4,7 +4,7 @@
  * one buffer, one send(2) from it.  What a socket does not take waits in memory of
  * the connection, and reading stops until that is gone.
  *
- *   epoll PORT [BUFFER [SOCKET_BUFFER]]
+ *   epoll PORT|unix [BUFFER [SOCKET_BUFFER]]
  *
  * BUFFER is what one recv(2) takes at most (65536, as in echod); SOCKET_BUFFER is
  * SO_SNDBUF and SO_RCVBUF (0: the kernel's autotuning).
@@ -169,7 +169,11 @@ main(int argc, char **argv)
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (buffer == NULL || epoll_fd == -1)
 		peer_die("epoll");
-	listener = peer_socket(SOCK_STREAM | SOCK_NONBLOCK, argc > 1 ? peer_number(argv[1]) : 0);
+	if (argc > 1 && strcmp(argv[1], "unix") == 0)
+		listener = peer_unix_socket(SOCK_STREAM | SOCK_NONBLOCK);
+	else
+		listener = peer_socket(SOCK_STREAM | SOCK_NONBLOCK,
+		    argc > 1 ? peer_number(argv[1]) : 0);
 	peer_tune(listener, socket_buffer); /* what is accepted inherits it */
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event) == -1)
 		peer_die("epoll_ctl");

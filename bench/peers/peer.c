@@ -6,10 +6,13 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stopped;
 
@@ -54,6 +57,23 @@ peer_socket(int type, int port)
 	return fd;
 }
 
+int
+peer_unix_socket(int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int size = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+	    "echod-bench-%d", (int)getpid());
+	const socklen_t before = offsetof(struct sockaddr_un, sun_path) + 1;
+	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		peer_die("socket");
+	if (bind(fd, (const struct sockaddr *)&address, before + (socklen_t)size) == -1 ||
+	    listen(fd, SOMAXCONN) == -1)
+		peer_die("bind");
+	return fd;
+}
+
 void
 peer_ready(int fd)
 {
@@ -62,7 +82,8 @@ peer_ready(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&address, &size) == -1)
 		peer_die("getsockname");
-	printf("listening %d\n", ntohs(address.sin_port));
+	printf("listening %d\n",
+	    address.sin_family == AF_INET ? ntohs(address.sin_port) : (int)getpid());
 	fflush(stdout);
 }
 

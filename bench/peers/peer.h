@@ -28,7 +28,10 @@ int peer_number(const char *text);
  */
 int peer_socket(int type, int port);
 
-/* Prints "listening PORT", once the peer would answer. */
+/* The same, bound to the abstract name echod-bench-PID. */
+int peer_unix_socket(int type);
+
+/* Prints "listening PORT", or PID, once the peer would answer. */
 void peer_ready(int fd);
 
 /* TCP_NODELAY, and both buffers where `buffer` is not 0. */

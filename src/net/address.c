@@ -152,6 +152,18 @@ address_from_sockaddr(struct address *address, const struct sockaddr *sa, sockle
 		address->in6.sin6_scope_id = 0;
 }
 
+struct address
+address_of_unix_peer(uid_t uid, pid_t pid)
+{
+	struct address address;
+
+	memset(&address, 0, sizeof(address));
+	address.unix_peer.family = AF_UNIX;
+	address.unix_peer.uid = uid;
+	address.unix_peer.pid = pid;
+	return address;
+}
+
 /* --- values ------------------------------------------------------------------------- */
 
 socklen_t
@@ -228,6 +240,16 @@ format_in6(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 	return text;
 }
 
+static const char *
+format_unix_peer(const struct unix_peer *peer, char text[ADDRESS_TEXT_SIZE])
+{
+	const int used = snprintf(text, ADDRESS_TEXT_SIZE, "uid:%u", (unsigned)peer->uid);
+
+	if (peer->pid != 0)
+		snprintf(text + used, ADDRESS_TEXT_SIZE - (size_t)used, ",pid:%d", (int)peer->pid);
+	return text;
+}
+
 const char *
 address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
@@ -240,6 +262,8 @@ address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 		return text;
 	case AF_INET6:
 		return format_in6(address, text);
+	case AF_UNIX:
+		return format_unix_peer(&address->unix_peer, text);
 	default:
 		snprintf(text, ADDRESS_TEXT_SIZE, "unknown");
 		return text;

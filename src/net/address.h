@@ -1,5 +1,6 @@
 /*
- * Socket addresses: one compact value for IPv4 and IPv6, its text and back.
+ * Socket addresses: one compact value for IPv4 and IPv6, its text and back; and in their place
+ * what is known of a peer on a Unix socket, which has no address: who it is.
  *
  * A v4-mapped IPv6 address (RFC 4291, 2.5.5.2) becomes the IPv4 address that
  * it stands for at the door, so that nothing behind it meets one.  In the same way only
@@ -13,12 +14,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+
+/* Who called connect(2), as the kernel says (unix(7), SO_PEERCRED). */
+struct unix_peer {
+	sa_family_t family; /* AF_UNIX */
+	pid_t pid;          /* 0: of a process that this one cannot see */
+	uid_t uid;
+};
 
 struct address {
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
+		struct unix_peer unix_peer;
 	};
 };
 
@@ -50,6 +60,9 @@ bool address_check_host(const char *text, char host[ADDRESS_HOST_SIZE],
 /* Takes over what accept(2), recvmsg(2) or getsockname(2) gave. */
 void address_from_sockaddr(struct address *address, const struct sockaddr *sa, socklen_t length);
 
+/* The peer of a Unix socket. */
+struct address address_of_unix_peer(uid_t uid, pid_t pid);
+
 /* The length that bind(2) and sendmsg(2) want. */
 socklen_t address_length(const struct address *address);
 
@@ -79,8 +92,8 @@ bool address_is_loopback(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 
 /*
- * Writes "192.0.2.1:7" or "[2001:db8::1]:7" to `text` and returns it; a family
- * that echod does not know gives "unknown".
+ * Writes "192.0.2.1:7", "[2001:db8::1]:7" or "uid:1000,pid:4711" to `text` and returns it; a
+ * family that echod does not know gives "unknown".
  */
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 

@@ -22,8 +22,16 @@
  */
 #define NEXT_RECEIVE_BUFFER (BUFFERS_GROWTH / 2)
 
+/*
+ * Of a Unix socket what it has sent is kept for it at the other end, until that reads or closes,
+ * whatever becomes of this one.  So it begins with little room: twice as much is set.  What it
+ * gets then has room for two of the longest that are sent at once.
+ */
+#define FIRST_SEND_BUFFER 16384
+#define NEXT_SEND_BUFFER 65536
+
 /* Bits of SO_BUF_LOCK: the kernel leaves the size as it is. */
-enum { AUTOTUNED = 0, LOCK_RECEIVE = 2 };
+enum { AUTOTUNED = 0, LOCK_SEND = 1, LOCK_RECEIVE = 2 };
 
 static void
 set(int fd, int option, int value)
@@ -32,20 +40,27 @@ set(int fd, int option, int value)
 }
 
 static int
+get(int fd, int option, int otherwise)
+{
+	int value = otherwise;
+	socklen_t length = sizeof(value);
+
+	getsockopt(fd, SOL_SOCKET, option, &value, &length);
+	return value;
+}
+
+static int
 kind_of(int fd)
 {
-	int kind = SOCK_STREAM;
-	socklen_t length = sizeof(kind);
-
-	getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length);
-	return kind;
+	return get(fd, SO_TYPE, SOCK_STREAM);
 }
 
 /* As a new socket has it.  A service that may not make sockets cannot ask, and leaves it. */
 static void
 set_default_size(int fd, int option)
 {
-	const int probe = socket(AF_INET, kind_of(fd) | SOCK_CLOEXEC, 0);
+	const int family = get(fd, SO_DOMAIN, AF_INET);
+	const int probe = socket(family, kind_of(fd) | SOCK_CLOEXEC, 0);
 	int size;
 	socklen_t length = sizeof(size);
 
@@ -115,6 +130,21 @@ buffers_set(int fd, int bytes)
 }
 
 void
+buffers_hand_on(int listening, int fd)
+{
+	const int locks = locks_of(listening);
+
+	if (locks == -1)
+		return;
+	if ((locks & LOCK_SEND) == 0) {
+		set(fd, SO_SNDBUF, FIRST_SEND_BUFFER); /* locks it */
+		return;
+	}
+	set(fd, SO_SNDBUF, get(listening, SO_SNDBUF, 0) / 2); /* the double of what is set */
+	set(fd, SO_RCVBUF, get(listening, SO_RCVBUF, 0) / 2);
+}
+
+void
 buffers_hold(int fd)
 {
 	if (locks_of(fd) == AUTOTUNED)
@@ -124,7 +154,13 @@ buffers_hold(int fd)
 void
 buffers_let_grow(int fd)
 {
-	if (locks_of(fd) != LOCK_RECEIVE)
+	const int locks = locks_of(fd);
+
+	if (locks == LOCK_SEND) {
+		set(fd, SO_SNDBUF, NEXT_SEND_BUFFER);
+		return;
+	}
+	if (locks != LOCK_RECEIVE)
 		return;
 	set(fd, SO_RCVBUF, NEXT_RECEIVE_BUFFER);
 	/* Unlike autotuning, setting the size does not widen the window. */

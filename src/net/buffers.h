@@ -12,6 +12,12 @@
 void buffers_set(int fd, int bytes);
 
 /*
+ * Of a Unix socket `fd`, which accept(2) gave nothing of `listening`: it gets the sizes that were
+ * set there, or a send buffer that is held, as below.
+ */
+void buffers_hand_on(int listening, int fd);
+
+/*
  * Of a connection with autotuning: its receive buffer is the one that it begins with, and stays.
  * Else the kernel makes room for a peer that sends, whether or not it is read.  Before Linux
  * 5.14 nothing changes, here and below.
@@ -21,7 +27,7 @@ void buffers_hold(int fd);
 /* By how much a connection is let grow: bytes. */
 #define BUFFERS_GROWTH 262144
 
-/* Ends buffers_hold(), with more room to begin with; sizes that were set stay. */
+/* Ends buffers_hold(), or the same of a Unix socket, with more room to begin with; sizes that were set stay. */
 void buffers_let_grow(int fd);
 
 #endif

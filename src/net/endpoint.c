@@ -20,19 +20,44 @@ scheme_fault(void)
 	return fault;
 }
 
+/* Reads the name of the protocol and what separates it from the place. */
 static const char *
 parse_scheme(struct endpoint *endpoint, const char **rest)
 {
-	const char *end = strstr(*rest, "://");
+	const size_t length = strcspn(*rest, ":");
+	const char *separator;
 	char name[8];
 
-	if (end == NULL || (size_t)(end - *rest) >= sizeof(name))
+	if (length >= sizeof(name))
 		return scheme_fault();
-	for (size_t i = 0; i < (size_t)(end - *rest); i++) /* RFC 3986, 3.1 */
+	for (size_t i = 0; i < length; i++) /* RFC 3986, 3.1 */
 		name[i] = (char)tolower((unsigned char)(*rest)[i]);
-	name[end - *rest] = '\0';
-	*rest = end + 3;
-	return protocol_parse(name, &endpoint->protocol) ? NULL : scheme_fault();
+	name[length] = '\0';
+	if (!protocol_parse(name, &endpoint->protocol))
+		return scheme_fault();
+	separator = protocol_separator(endpoint->protocol);
+	*rest += length;
+	if (strncmp(*rest, separator, strlen(separator)) != 0)
+		return scheme_fault();
+	*rest += strlen(separator);
+	return NULL;
+}
+
+/* Others write unix:///PATH: more slashes than one are one. */
+static const char *
+parse_name(struct endpoint *endpoint, const char *name)
+{
+	const char *fault;
+
+	if (strncmp(name, "//@", 3) == 0)
+		name += 2;
+	while (name[0] == '/' && name[1] == '/')
+		name++;
+	if ((fault = unix_name_fault(name)) != NULL)
+		return fault;
+	snprintf(endpoint->host, sizeof(endpoint->host), "%s", name);
+	endpoint->port = 0;
+	return NULL;
 }
 
 /*
@@ -116,6 +141,8 @@ endpoint_parse(struct endpoint *endpoint, const char *text)
 
 	if ((fault = parse_scheme(endpoint, &text)) != NULL)
 		return fault;
+	if (!protocol_has_ports(endpoint->protocol))
+		return parse_name(endpoint, text);
 	if ((fault = parse_host(endpoint, &text)) != NULL)
 		return fault;
 	return parse_port(endpoint, text);
@@ -129,9 +156,14 @@ endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *t
 	const bool escape = scope != NULL && has_escape(scope + 1);
 	const int before = escape ? (int)(scope - host) : (int)strlen(host);
 
-	snprintf(text, size, "%s://%s%.*s%s%s%s:%u", protocol_name(protocol),
-	    brackets ? "[" : "", before, host, escape ? "%25" : "", escape ? scope + 1 : "",
-	    brackets ? "]" : "", (unsigned)port);
+	if (protocol_has_ports(protocol))
+		snprintf(text, size, "%s%s%s%.*s%s%s%s:%u", protocol_name(protocol),
+		    protocol_separator(protocol), brackets ? "[" : "", before, host,
+		    escape ? "%25" : "", escape ? scope + 1 : "", brackets ? "]" : "",
+		    (unsigned)port);
+	else
+		snprintf(text, size, "%s%s%s", protocol_name(protocol),
+		    protocol_separator(protocol), host);
 	return text;
 }
 
@@ -150,8 +182,8 @@ endpoint_format_socket(enum protocol protocol, const struct address *address, bo
 	if (is_any)
 		return endpoint_format(protocol, ANY, address_port(address), text,
 		    ENDPOINT_SOCKET_SIZE);
-	snprintf(text, ENDPOINT_SOCKET_SIZE, "%s://%s", protocol_name(protocol),
-	    address_format(address, host));
+	snprintf(text, ENDPOINT_SOCKET_SIZE, "%s%s%s", protocol_name(protocol),
+	    protocol_separator(protocol), address_format(address, host));
 	return text;
 }
 
@@ -194,8 +226,11 @@ add(struct endpoint_cover *cover, const char *text, uint16_t port)
 struct endpoint_cover
 endpoint_cover(const struct endpoint_view *view)
 {
-	struct endpoint_cover cover = { .dual_stack = endpoint_is_any(view->host) };
+	struct endpoint_cover cover = { 0 };
 
+	if (!protocol_has_ports(view->protocol))
+		return cover;
+	cover.dual_stack = endpoint_is_any(view->host);
 	if (cover.dual_stack) {
 		add(&cover, "::", view->port);
 		add(&cover, "0.0.0.0", view->port);
@@ -254,10 +289,12 @@ endpoint_overlap(const struct endpoint_view *a, const struct endpoint_view *b)
 	struct endpoint_cover of_a, of_b;
 
 	if (!protocol_shares_addresses(a->protocol, b->protocol) || a->port != b->port ||
-	    a->port == 0)
+	    (a->port == 0 && protocol_has_ports(a->protocol)))
 		return false;
 	if (strcmp(a->host, b->host) == 0) /* also on an interface that is not there */
 		return true;
+	if (!protocol_has_ports(a->protocol))
+		return false;
 	of_a = endpoint_cover(a);
 	of_b = endpoint_cover(b);
 	return covers_overlap(&of_a, &of_b);

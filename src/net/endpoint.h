@@ -1,7 +1,8 @@
 /*
  * Where to listen or to connect, as both commands write it:
  * tcp://HOST:PORT and udp://HOST:PORT, with an IPv6 address in brackets.  They are URIs (RFC
- * 3986): capitals are as good in the scheme, and "/" may follow.
+ * 3986): capitals are as good in the scheme, and "/" may follow.  unix:PATH and unix:@NAME have a
+ * path or an abstract name (unix_name.h) in the host's place.
  *
  * Of a listener the host is numeric, "*" or "localhost".  What those mean is known here alone:
  * which addresses, which sockets, and what is in the way of what.
@@ -15,6 +16,7 @@
 
 #include "net/address.h"
 #include "net/protocol.h"
+#include "net/unix_name.h"
 
 /* A DNS name has at most 253 characters (RFC 1035, 2.3.4). */
 #define ENDPOINT_HOST_SIZE 256
@@ -22,13 +24,13 @@
 /* "tcp://[", a host, with "%25" for its "%", "]:65535" and the NUL. */
 #define ENDPOINT_TEXT_SIZE (ENDPOINT_HOST_SIZE + 16)
 
-/* The same of a numeric address. */
-#define ENDPOINT_SOCKET_SIZE (ADDRESS_TEXT_SIZE + 8)
+/* The same of a numeric address, or of a path. */
+#define ENDPOINT_SOCKET_SIZE (UNIX_NAME_SIZE + 8)
 
 struct endpoint {
 	enum protocol protocol;
-	char host[ENDPOINT_HOST_SIZE]; /* without brackets: an address, a name or "*" */
-	uint16_t port;            /* host order */
+	char host[ENDPOINT_HOST_SIZE]; /* without brackets: an address, a name or "*"; a path */
+	uint16_t port;            /* host order; 0 behind a path */
 };
 
 /* Where a listener listens: the same of a host that is kept elsewhere. */
@@ -59,8 +61,8 @@ struct endpoint_cover {
 const char *endpoint_parse(struct endpoint *endpoint, const char *text);
 
 /*
- * Writes "tcp://127.0.0.1:7" or "udp://[::1]:7" to `text` and returns it, cut
- * where `size` is too small.
+ * Writes "tcp://127.0.0.1:7", "udp://[::1]:7" or "unix:/run/echod.sock" to `text` and returns
+ * it, cut where `size` is too small.
  */
 const char *endpoint_format(enum protocol protocol, const char *host, uint16_t port, char *text,
     size_t size);
@@ -68,7 +70,7 @@ const char *endpoint_format(enum protocol protocol, const char *host, uint16_t p
 /* The same of where a listener listens. */
 const char *endpoint_format_view(const struct endpoint_view *view, char text[ENDPOINT_TEXT_SIZE]);
 
-/* The same of a socket at `address`, with "*" for the host where it `is_any`. */
+/* The same of a socket at `address`, which has a port, with "*" for the host where it `is_any`. */
 const char *endpoint_format_socket(enum protocol protocol, const struct address *address,
     bool is_any, char text[ENDPOINT_SOCKET_SIZE]);
 
@@ -82,12 +84,12 @@ bool endpoint_is_any(const char *host);
 bool endpoint_check_host(const char *text, char host[ADDRESS_HOST_SIZE],
     char right[ADDRESS_RIGHT_SIZE]);
 
-/* What `view`, whose host endpoint_check_host() has judged, means now. */
+/* What `view`, whose host endpoint_check_host() has judged, means now; of a path nothing. */
 struct endpoint_cover endpoint_cover(const struct endpoint_view *view);
 
 /*
  * True where a socket like those of `protocol` at `address`, `dual_stack` or not, is one of
- * those that `view` means; none is for port 0.
+ * those that `view` means; none is for port 0, and none for a path.
  */
 bool endpoint_covers(const struct endpoint_view *view, enum protocol protocol,
     const struct address *address, bool dual_stack);

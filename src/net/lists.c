@@ -12,19 +12,27 @@ struct any_list {
 };
 
 _Static_assert(sizeof(struct port_list) == LIST_SIZE, "lists are copied as struct any_list");
+_Static_assert(sizeof(struct rule_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(sizeof(struct any_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(PREFIX_RIGHT_SIZE <= LIST_RIGHT_SIZE, "prefix_parse() writes to it");
 
 /* Room for an element of any kind. */
 union element {
 	struct prefix prefix;
+	struct rule rule;
 	struct port_range ports;
 };
 
 static size_t
 size_of(enum list_kind kind)
 {
-	return kind == LIST_OF_PREFIXES ? sizeof(struct prefix) : sizeof(struct port_range);
+	static const size_t sizes[] = {
+		[LIST_OF_PREFIXES] = sizeof(struct prefix),
+		[LIST_OF_RULES] = sizeof(struct rule),
+		[LIST_OF_PORTS] = sizeof(struct port_range),
+	};
+
+	return sizes[kind];
 }
 
 static struct any_list
@@ -100,8 +108,14 @@ format_ports(const struct port_range *range, char text[LIST_ELEMENT_SIZE])
 static bool
 parse(enum list_kind kind, union element *element, const char *text, char right[LIST_RIGHT_SIZE])
 {
-	if (kind == LIST_OF_PREFIXES)
+	switch (kind) {
+	case LIST_OF_PREFIXES:
 		return prefix_parse(&element->prefix, text, right);
+	case LIST_OF_RULES:
+		return rule_parse(&element->rule, text, right);
+	case LIST_OF_PORTS:
+		break;
+	}
 	return parse_ports(&element->ports, text, right);
 }
 
@@ -110,8 +124,14 @@ same(enum list_kind kind, const void *a, const void *b)
 {
 	const struct port_range *ports = a, *others = b;
 
-	if (kind == LIST_OF_PREFIXES)
+	switch (kind) {
+	case LIST_OF_PREFIXES:
 		return prefix_equal(a, b);
+	case LIST_OF_RULES:
+		return rule_equal(a, b);
+	case LIST_OF_PORTS:
+		break;
+	}
 	return ports->from == others->from && ports->to == others->to;
 }
 
@@ -121,7 +141,15 @@ list_format(enum list_kind kind, const void *list, size_t index, char text[LIST_
 	const struct any_list any = load(list);
 	const void *element = item(kind, &any, index);
 
-	return kind == LIST_OF_PREFIXES ? prefix_format(element, text) : format_ports(element, text);
+	switch (kind) {
+	case LIST_OF_PREFIXES:
+		return prefix_format(element, text);
+	case LIST_OF_RULES:
+		return rule_format(element, text);
+	case LIST_OF_PORTS:
+		break;
+	}
+	return format_ports(element, text);
 }
 
 /* --- all lists --------------------------------------------------------------------------- */
@@ -213,4 +241,13 @@ list_equal(enum list_kind kind, const void *a, const void *b)
 		if (!same(kind, item(kind, &x, i), item(kind, &y, i)))
 			return false;
 	return true;
+}
+
+bool
+rules_have(const struct rule_list *list, bool is_user)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].is_user == is_user)
+			return true;
+	return false;
 }

@@ -11,9 +11,15 @@
 #include <stdint.h>
 
 #include "net/prefix.h"
+#include "net/rule.h"
 
 struct prefix_list {
 	struct prefix *items;
+	size_t count;
+};
+
+struct rule_list {
+	struct rule *items;
 	size_t count;
 };
 
@@ -27,7 +33,7 @@ struct port_list {
 };
 
 /* Which of them a list is. */
-enum list_kind { LIST_OF_PREFIXES, LIST_OF_PORTS };
+enum list_kind { LIST_OF_PREFIXES, LIST_OF_RULES, LIST_OF_PORTS };
 
 /* Each has this size; zeroed it is the empty list. */
 #define LIST_SIZE sizeof(struct prefix_list)
@@ -46,6 +52,9 @@ enum list_kind { LIST_OF_PREFIXES, LIST_OF_PORTS };
  * unchanged and what would be right in `right`.
  */
 bool list_append(enum list_kind kind, void *list, const char *text, char right[LIST_RIGHT_SIZE]);
+
+/* True where a rule is about users, or about addresses. */
+bool rules_have(const struct rule_list *list, bool is_user);
 
 /* Frees the elements: the list is empty. */
 void list_clear(void *list);

@@ -9,13 +9,14 @@
 static const struct row {
 	const char *name;
 	const char *place; /* what follows the name, with the words of the manuals */
-	int family;        /* AF_INET: IPv4 and IPv6 */
+	int family;        /* AF_INET: IPv4 and IPv6; AF_UNIX: paths and abstract names */
 	int type;
 	int number; /* socket(2)'s protocol */
 	uint16_t default_port;
 } rows[] = {
 	[PROTOCOL_TCP] = { "tcp", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 7 },
 	[PROTOCOL_UDP] = { "udp", "://HOST:PORT", AF_INET, SOCK_DGRAM, IPPROTO_UDP, 7 },
+	[PROTOCOL_UNIX] = { "unix", ":PATH", AF_UNIX, SOCK_STREAM, 0, 0 },
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == PROTOCOL_COUNT, "a row for each protocol");
 
@@ -55,6 +56,12 @@ protocol_is_stream(enum protocol protocol)
 	return rows[protocol].type == SOCK_STREAM;
 }
 
+bool
+protocol_has_ports(enum protocol protocol)
+{
+	return rows[protocol].family != AF_UNIX;
+}
+
 int
 protocol_socket_type(enum protocol protocol)
 {
@@ -79,30 +86,51 @@ protocol_default_port(enum protocol protocol)
 	return rows[protocol].default_port;
 }
 
+const char *
+protocol_separator(enum protocol protocol)
+{
+	return protocol_has_ports(protocol) ? "://" : ":";
+}
+
 /* --- for texts ---------------------------------------------------------------------- */
 
+/* Of those that `wanted` says, by their place in the table. */
 static const char *
-list(bool places, char text[PROTOCOLS_TEXT_SIZE])
+list(bool places, uint32_t wanted, char text[PROTOCOLS_TEXT_SIZE])
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < PROTOCOL_COUNT && used < PROTOCOLS_TEXT_SIZE; i++) {
-		const char *before = i == 0 ? "" : i == PROTOCOL_COUNT - 1 ? " or " : ", ";
+		const char *before = used == 0 ? "" : wanted >> (i + 1) == 0 ? " or " : ", ";
 
-		used += (size_t)snprintf(text + used, PROTOCOLS_TEXT_SIZE - used, "%s%s%s", before,
-		    rows[i].name, places ? rows[i].place : "");
+		if ((wanted >> i & 1) != 0)
+			used += (size_t)snprintf(text + used, PROTOCOLS_TEXT_SIZE - used, "%s%s%s",
+			    before, rows[i].name, places ? rows[i].place : "");
 	}
 	return text;
 }
 
+#define ALL ((UINT32_C(1) << PROTOCOL_COUNT) - 1)
+
 const char *
 protocol_names(char text[PROTOCOLS_TEXT_SIZE])
 {
-	return list(false, text);
+	return list(false, ALL, text);
 }
 
 const char *
 protocol_forms(char text[PROTOCOLS_TEXT_SIZE])
 {
-	return list(true, text);
+	return list(true, ALL, text);
+}
+
+const char *
+protocol_names_of(bool with_ports, char text[PROTOCOLS_TEXT_SIZE])
+{
+	uint32_t wanted = 0;
+
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		if (protocol_has_ports((enum protocol)i) == with_ports)
+			wanted |= UINT32_C(1) << i;
+	return list(false, wanted, text);
 }

@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_COUNT };
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX, PROTOCOL_COUNT };
 
 /* Room for protocol_names() or protocol_forms(), and the NUL. */
 #define PROTOCOLS_TEXT_SIZE 128
 
-/* "tcp" or "udp". */
+/* "tcp", "udp" or "unix". */
 const char *protocol_name(enum protocol protocol);
 
 /* Returns false, *protocol untouched, when `name` is no protocol of echod's. */
@@ -29,6 +29,12 @@ bool protocol_of_socket(int domain, int type, int number, enum protocol *protoco
 /* True where peers make connections, false where they send datagrams. */
 bool protocol_is_stream(enum protocol protocol);
 
+/* True where a place is a host and a port, false where it is a path or an abstract name. */
+bool protocol_has_ports(enum protocol protocol);
+
+/* What is between its name and the place in a URI: "://" or ":". */
+const char *protocol_separator(enum protocol protocol);
+
 /* SOCK_STREAM or SOCK_DGRAM. */
 int protocol_socket_type(enum protocol protocol);
 
@@ -39,8 +45,11 @@ bool protocol_shares_addresses(enum protocol a, enum protocol b);
 enum protocol protocol_default(void);
 uint16_t protocol_default_port(enum protocol protocol);
 
-/* All of them, for texts: "tcp or udp", and "tcp://HOST:PORT or udp://HOST:PORT". */
+/* All of them, for texts: "tcp, udp or unix", and "tcp://HOST:PORT, … or unix:PATH". */
 const char *protocol_names(char text[PROTOCOLS_TEXT_SIZE]);
 const char *protocol_forms(char text[PROTOCOLS_TEXT_SIZE]);
+
+/* The names of those that have ports, "tcp or udp", or that have none. */
+const char *protocol_names_of(bool with_ports, char text[PROTOCOLS_TEXT_SIZE]);
 
 #endif

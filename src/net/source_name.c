@@ -13,6 +13,8 @@ source_name(const struct address *peer)
 	const struct in6_addr *in6 = &peer->in6.sin6_addr;
 	struct source_name name = { .kind = SOURCE_IPV4 };
 
+	if (peer->sa.sa_family == AF_UNIX)
+		return (struct source_name){ .bits = peer->unix_peer.uid, .kind = SOURCE_UID };
 	if (peer->sa.sa_family != AF_INET6) {
 		name.bits = peer->in4.sin_addr.s_addr;
 		return name;
@@ -31,6 +33,10 @@ source_name_format(struct source_name name, char text[SOURCE_NAME_TEXT_SIZE])
 
 	if (name.kind == SOURCE_IPV4)
 		return inet_ntop(AF_INET, &in4, text, SOURCE_NAME_TEXT_SIZE);
+	if (name.kind == SOURCE_UID) {
+		snprintf(text, SOURCE_NAME_TEXT_SIZE, "uid:%u", (unsigned)name.bits);
+		return text;
+	}
 	if (name.kind == SOURCE_IPV6 && name.bits == 0)
 		return memcpy(text, "::1", sizeof("::1")); /* of its /64 there is no other host */
 	if (name.kind == SOURCE_LINK_LOCAL) {

@@ -335,8 +335,8 @@ set_rules(void)
 static struct acl *
 new_acl(void)
 {
-	struct prefix prefix = { .bits = { 192, 0, 2 }, .length = 24 };
-	const struct prefix_list deny = { &prefix, 1 }, allow = { NULL, 0 };
+	struct rule rule = { .prefix = { .bits = { 192, 0, 2 }, .length = 24 } };
+	const struct rule_list deny = { &rule, 1 }, allow = { NULL, 0 };
 
 	return acl_new(&allow, &deny);
 }

@@ -1,5 +1,5 @@
 /*
- * Elements of lists of the configuration, as text: address prefixes and ranges of ports.  What
+ * Elements of lists of the configuration, as text: prefixes, rules and ranges of ports.  What
  * is taken is printed as what is read as the same, and is not taken a second time; what is not
  * leaves the list as it was and is told what would be right.  No prefix is v4-mapped.
  */
@@ -10,7 +10,7 @@
 static void
 check_element(enum list_kind kind, const char *text)
 {
-	struct prefix_list list = { NULL, 0 }, read = { NULL, 0 }; /* of either kind */
+	struct prefix_list list = { NULL, 0 }, read = { NULL, 0 }; /* of any kind */
 	char right[LIST_RIGHT_SIZE] = "", printed[LIST_ELEMENT_SIZE];
 
 	_Static_assert(sizeof(list) == LIST_SIZE, "any list is as large");
@@ -40,6 +40,22 @@ check_prefix(const char *text)
 	fuzz_assert(prefix_equal(&read, &prefix));
 }
 
+/* What is no rule about a user is one about a prefix, or none. */
+static void
+check_rule(const char *text)
+{
+	char right[PREFIX_RIGHT_SIZE];
+	struct prefix prefix;
+	struct rule rule;
+	const bool is_prefix = prefix_parse(&prefix, text, right);
+
+	if (rule_parse(&rule, text, right))
+		fuzz_assert(rule.is_user ? !is_prefix && rule.uid != (uid_t)-1
+		    : is_prefix && prefix_equal(&rule.prefix, &prefix));
+	else
+		fuzz_assert(!is_prefix);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -47,7 +63,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_prefix(text);
 	check_element(LIST_OF_PREFIXES, text);
+	check_element(LIST_OF_RULES, text);
 	check_element(LIST_OF_PORTS, text);
+	check_rule(text);
 	free(text);
 	return 0;
 }

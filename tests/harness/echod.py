@@ -16,9 +16,11 @@ Listening = namedtuple("Listening", "protocol host port")
 
 
 def listener(name="echo-tcp", address="127.0.0.1", port=0, protocol="tcp", **options):
-    """A listen section."""
+    """A listen section; with a `path` that of a Unix socket."""
     more = "".join(f" {option} = {_in_file_syntax(value)}" for option, value in options.items())
     where = f'protocol = "{protocol}" address = "{address}" port = {port}'
+    if "path" in options:
+        where = 'protocol = "unix"'
     return f"listen {name} {{ {where}{more} }}\n"
 
 
@@ -145,12 +147,13 @@ class Echod:
 
     def _note_listening(self, after=0):
         for line in self.log.matching(r"^notice: listening on ", after):
-            protocol, host, port, name = re.fullmatch(
-                r"notice: listening on (tcp|udp)://(.+):(\d+) \((.+?)\)(?:, inherited as .+)?", line
+            uri, name = re.fullmatch(
+                r"notice: listening on (\S+) \((.+?)\)(?:, inherited as .+)?", line
             ).groups()
-            self.listening.setdefault(name, []).append(
-                Listening(protocol, host.strip("[]"), int(port))
-            )
+            protocol, _, place = uri.partition(":")
+            host, _, port = place.removeprefix("//").rpartition(":")
+            where = (uri, None) if protocol == "unix" else (host.strip("[]"), int(port))
+            self.listening.setdefault(name, []).append(Listening(protocol, *where))
 
     def wait_listening_unseen(self):
         """Waits until the one stream listener is up, for a daemon whose log nobody reads."""

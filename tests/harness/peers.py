@@ -30,9 +30,13 @@ def odd_sizes(seed=1, largest=70001):
 def connect(host, port, receive_buffer=0, send_buffer=0, source=None, segment=0):
     """A connected stream socket, from the address `source` if any.
 
-    Buffers and the largest segment are in bytes, 0 leaves them to the kernel.
+    Buffers and the largest segment are in bytes, 0 leaves them to the kernel.  A `host` may be
+    unix:PATH or unix:@NAME.
     """
+    is_unix = host.startswith("unix:")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if is_unix:
+        family = socket.AF_UNIX
     peer = socket.socket(family, socket.SOCK_STREAM)
     if receive_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -46,16 +50,25 @@ def connect(host, port, receive_buffer=0, send_buffer=0, source=None, segment=0)
             # else its port would be nobody else's for a minute after its end
             peer.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
             peer.bind((source, 0))
-        peer.connect((host, port))
+        peer.connect(unix_address(host) if is_unix else (host, port))
     except OSError:
         peer.close()
         raise
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not is_unix:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return peer
+
+
+def unix_address(uri):
+    """What connect(2) wants for unix:PATH or unix:@NAME."""
+    name = uri.removeprefix("unix:")
+    return "\0" + name[1:] if name.startswith("@") else name
 
 
 def name_of(peer):
     """The peer as echod's log writes it."""
+    if peer.family == socket.AF_UNIX:
+        return f"uid:{os.getuid()},pid:{os.getpid()}"
     host, port = peer.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

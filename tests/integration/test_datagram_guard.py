@@ -195,7 +195,7 @@ def test_the_access_list_holds_for_datagrams(start, sockets):
         assert "1 kept" in daemon.reload()[-1]
 
 
-OPEN = "^warning: access.allow is empty, and datagrams are answered whatever source they claim: "
+OPEN = "^warning: access.allow has no prefix, and datagrams are answered whatever source they claim: "
 
 
 def exposed(daemon, after=0):

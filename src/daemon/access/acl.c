@@ -29,15 +29,24 @@ struct family {
 	size_t count;
 };
 
+/* What is said of one user. */
+struct user {
+	uid_t uid;
+	bool allowed;
+};
+
 struct acl {
 	atomic_uint holders;
 	bool allowed_otherwise;
 	struct family families[2]; /* IPv4, IPv6 */
+	bool users_otherwise;
+	struct user *users; /* user_count of them, by uid; of the same two the one that denies is first */
+	size_t user_count;
 };
 
 /* --- making one ---------------------------------------------------------------------- */
 
-struct rule {
+struct prefix_rule {
 	const struct prefix *prefix;
 	bool allowed;
 };
@@ -46,7 +55,7 @@ struct rule {
 static int
 compare_rules(const void *a, const void *b)
 {
-	const struct rule *x = a, *y = b;
+	const struct prefix_rule *x = a, *y = b;
 	const int order = memcmp(x->prefix->bits, y->prefix->bits, ADDRESS_SIZE);
 
 	if (order != 0)
@@ -86,7 +95,7 @@ add_span(struct family *family, const uint8_t first[ADDRESS_SIZE], bool allowed)
 
 /* A walk over sorted rules: those that the place it has come to is within. */
 struct walk {
-	const struct rule *open[NESTED_MAX];
+	const struct prefix_rule *open[NESTED_MAX];
 	size_t depth;
 	bool otherwise;
 };
@@ -96,7 +105,7 @@ static void
 close_innermost(struct walk *walk, struct family *family)
 {
 	uint8_t next[ADDRESS_SIZE];
-	const struct rule *closed = walk->open[--walk->depth];
+	const struct prefix_rule *closed = walk->open[--walk->depth];
 
 	if (find_end(closed->prefix, next))
 		add_span(family, next,
@@ -112,7 +121,7 @@ covers(const struct prefix *outer, const struct prefix *inner)
 }
 
 static void
-make_spans(struct family *family, const struct rule *rules, size_t count, bool otherwise)
+make_spans(struct family *family, const struct prefix_rule *rules, size_t count, bool otherwise)
 {
 	static const uint8_t zero[ADDRESS_SIZE];
 	struct walk walk = { .otherwise = otherwise };
@@ -130,24 +139,24 @@ make_spans(struct family *family, const struct rule *rules, size_t count, bool o
 }
 
 static size_t
-add_rules(struct rule *rules, const struct prefix_list *list, bool is_ipv6, bool allowed)
+add_rules(struct prefix_rule *rules, const struct rule_list *list, bool is_ipv6, bool allowed)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].is_ipv6 == is_ipv6)
-			rules[count++] = (struct rule){ &list->items[i], allowed };
+		if (!list->items[i].is_user && list->items[i].prefix.is_ipv6 == is_ipv6)
+			rules[count++] = (struct prefix_rule){ &list->items[i].prefix, allowed };
 	return count;
 }
 
 /* Returns false when memory ran out. */
 static bool
-make_family(struct acl *acl, bool is_ipv6, const struct prefix_list *allow,
-    const struct prefix_list *deny)
+make_family(struct acl *acl, bool is_ipv6, const struct rule_list *allow,
+    const struct rule_list *deny)
 {
 	const size_t most = allow->count + deny->count;
 	struct family *family = &acl->families[is_ipv6];
-	struct rule *rules = calloc(most + 1, sizeof(*rules));
+	struct prefix_rule *rules = calloc(most + 1, sizeof(*rules));
 	size_t count;
 
 	family->spans = calloc(2 * most + 1, sizeof(*family->spans));
@@ -163,16 +172,58 @@ make_family(struct acl *acl, bool is_ipv6, const struct prefix_list *allow,
 	return true;
 }
 
+static int
+compare_users(const void *a, const void *b)
+{
+	const struct user *x = a, *y = b;
+
+	return x->uid != y->uid ? (x->uid > y->uid) - (x->uid < y->uid) : x->allowed - y->allowed;
+}
+
+static int
+compare_uid(const void *uid, const void *user)
+{
+	const uid_t wanted = *(const uid_t *)uid, is = ((const struct user *)user)->uid;
+
+	return (wanted > is) - (wanted < is);
+}
+
+static size_t
+add_users(struct user *users, const struct rule_list *list, bool allowed)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].is_user)
+			users[count++] = (struct user){ list->items[i].uid, allowed };
+	return count;
+}
+
+/* Returns false when memory ran out. */
+static bool
+make_users(struct acl *acl, const struct rule_list *allow, const struct rule_list *deny)
+{
+	acl->users = calloc(allow->count + deny->count + 1, sizeof(*acl->users));
+	if (acl->users == NULL)
+		return false;
+	acl->user_count = add_users(acl->users, deny, false);
+	acl->user_count += add_users(acl->users + acl->user_count, allow, true);
+	qsort(acl->users, acl->user_count, sizeof(*acl->users), compare_users);
+	return true;
+}
+
 struct acl *
-acl_new(const struct prefix_list *allow, const struct prefix_list *deny)
+acl_new(const struct rule_list *allow, const struct rule_list *deny)
 {
 	struct acl *acl = calloc(1, sizeof(*acl));
 
 	if (acl == NULL)
 		return NULL;
 	atomic_init(&acl->holders, 1);
-	acl->allowed_otherwise = allow->count == 0;
-	if (!make_family(acl, false, allow, deny) || !make_family(acl, true, allow, deny)) {
+	acl->allowed_otherwise = !rules_have(allow, false);
+	acl->users_otherwise = !rules_have(allow, true);
+	if (!make_family(acl, false, allow, deny) || !make_family(acl, true, allow, deny) ||
+	    !make_users(acl, allow, deny)) {
 		acl_release(acl);
 		errno = ENOMEM;
 		return NULL;
@@ -194,6 +245,7 @@ acl_release(struct acl *acl)
 		return;
 	for (int i = 0; i < 2; i++)
 		free(acl->families[i].spans);
+	free(acl->users);
 	free(acl);
 }
 
@@ -208,6 +260,19 @@ acl_allows_all(const struct acl *acl)
 	return acl->allowed_otherwise;
 }
 
+static bool
+allows_user(const struct acl *acl, uid_t uid)
+{
+	const struct user *user = bsearch(&uid, acl->users, acl->user_count, sizeof(*acl->users),
+	    compare_uid);
+
+	if (user == NULL)
+		return acl->users_otherwise;
+	while (user > acl->users && user[-1].uid == uid)
+		user--;
+	return user->allowed;
+}
+
 bool
 acl_allows(const struct acl *acl, const struct address *address)
 {
@@ -219,6 +284,8 @@ acl_allows(const struct acl *acl, const struct address *address)
 		memcpy(bits, &address->in6.sin6_addr, sizeof(address->in6.sin6_addr));
 	else if (address->sa.sa_family == AF_INET)
 		memcpy(bits, &address->in4.sin_addr, sizeof(address->in4.sin_addr));
+	else if (address->sa.sa_family == AF_UNIX)
+		return allows_user(acl, address->unix_peer.uid);
 	else
 		return acl->allowed_otherwise;
 	/* The last span that begins at the address or before it: the one at `low`. */

@@ -21,6 +21,12 @@ option_is_of_listener(const struct option_row *row)
 	return option_takes_title(row->section);
 }
 
+bool
+option_is_for(const struct option_row *row, enum protocol protocol)
+{
+	return row->use == FOR_ALL || (row->use == FOR_PORTS) == protocol_has_ports(protocol);
+}
+
 const char *
 option_section(const char *name)
 {

@@ -1,17 +1,11 @@
 /* Checks across options: see check.h. */
 #include "daemon/config/check.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/config/options.h"
+#include "daemon/process/accounts.h"
 #include "daemon/process/sandbox.h"
-
-/* An entry of the user or group database that needs more is broken. */
-#define DATABASE_ENTRY_MAX ((size_t)1024 * 1024)
 
 static struct place
 place_of(const struct config_places *places, const char *name)
@@ -21,62 +15,23 @@ place_of(const struct config_places *places, const char *name)
 
 /* --- users and groups ---------------------------------------------------------- */
 
-/* Each returns 0 or an error number, and whether there is such a name in *found. */
-static int
-look_up_user(const char *name, char *buffer, size_t size, bool *found)
-{
-	struct passwd user, *result;
-	const int failure = getpwnam_r(name, &user, buffer, size, &result);
-
-	*found = result != NULL;
-	return failure;
-}
-
-static int
-look_up_group(const char *name, char *buffer, size_t size, bool *found)
-{
-	struct group group, *result;
-	const int failure = getgrnam_r(name, &group, buffer, size, &result);
-
-	*found = result != NULL;
-	return failure;
-}
-
-static int
-look_up(int (*function)(const char *, char *, size_t, bool *), const char *name, bool *found)
-{
-	size_t size = 1024;
-	int failure = ERANGE;
-
-	*found = false;
-	for (; failure == ERANGE && size <= DATABASE_ENTRY_MAX; size *= 2) {
-		char *buffer = malloc(size);
-
-		if (buffer == NULL)
-			return ENOMEM;
-		failure = function(name, buffer, size, found);
-		free(buffer);
-	}
-	return failure;
-}
-
 /*
  * `known` is one that was looked up, or NULL.  That the database does not answer is of the moment
  * and no fault of the file: a start as root, which needs it, fails later.  The error numbers by
  * which getpwnam_r(3) would have "there is none" are those of a service that is not there yet.
  */
 static void
-check_name(const struct config_places *places, struct faults *faults, const char *option,
-    const char *value, const char *known, int (*function)(const char *, char *, size_t, bool *))
+check_name(struct place place, struct faults *faults, const char *option, const char *value,
+    const char *known, int (*function)(const char *, id_t *, bool *))
 {
 	bool found;
 
 	if (*value == '\0' || (known != NULL && strcmp(value, known) == 0))
 		return;
-	if (look_up(function, value, &found) == 0 && !found)
-		faults_add_at(faults, place_of(places, option),
+	if (function(value, NULL, &found) == 0 && !found)
+		faults_add_at(faults, place,
 		    "%s = \"%s\": no %s of this name: give one that exists, or \"\"",
-		    option, value, option);
+		    option, value, strcmp(option, "owner") == 0 ? "user" : option);
 }
 
 /* --- listeners -------------------------------------------------------------------- */
@@ -100,9 +55,10 @@ tell_overlap(const struct listen_config *a, struct place at_a, const struct list
 	if (at_a.line != 0)
 		snprintf(line, sizeof(line), " of line %d", at_a.line);
 	faults_add_at(faults, at_b,
-	    "listener \"%s\" (%s) overlaps listener \"%s\" (%s)%s: give another address or port",
+	    "listener \"%s\" (%s) overlaps listener \"%s\" (%s)%s: give another %s",
 	    b->name, endpoint_format_view(&of_b, uri_b), a->name,
-	    endpoint_format_view(&of_a, uri_a), line);
+	    endpoint_format_view(&of_a, uri_a), line,
+	    protocol_has_ports(b->protocol) ? "address or port" : "path");
 }
 
 static void
@@ -121,6 +77,27 @@ check_overlaps(const struct config *config, const struct config_places *places,
 		}
 }
 
+/* --- files of sockets --------------------------------------------------------------- */
+
+/* An abstract name has no permissions: who is in its network namespace may connect. */
+static void
+check_files(const struct config *config, const struct config_places *places, struct faults *faults)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct listen_config *listen = &config->listen[i];
+		const struct place place = places->listen[i];
+
+		if (place.name == NULL || protocol_has_ports(listen->protocol))
+			continue;
+		check_name(place, faults, "owner", listen->owner, NULL, accounts_find_user);
+		check_name(place, faults, "group", listen->group, NULL, accounts_find_group);
+		if (unix_name_is_abstract(listen->path) &&
+		    (*listen->owner != '\0' || *listen->group != '\0'))
+			faults_add_at(faults, place, "listener \"%s\": an abstract name has no owner"
+			    " and no group: leave them out, or give a path", listen->name);
+	}
+}
+
 /* --- proxies ------------------------------------------------------------------------ */
 
 static void
@@ -137,7 +114,8 @@ check_proxies(const struct config *config, const struct config_places *places,
 			faults_add_at(faults, place, "listener \"%s\": proxy_protocol is for"
 			    " connections: give protocol = \"%s\", or leave it out", listen->name,
 			    protocol_name(protocol_default()));
-		else if (listen->proxy_protocol && listen->trusted_proxies.count == 0)
+		else if (listen->proxy_protocol && listen->trusted_proxies.count == 0 &&
+		    protocol_has_ports(listen->protocol))
 			faults_add_at(faults, place, "listener \"%s\": anybody may lie about who"
 			    " connects: give trusted_proxies the addresses of the proxies",
 			    listen->name);
@@ -168,20 +146,39 @@ check_greetings(const struct config *config, const struct config_places *places,
 
 /* --- access lists ------------------------------------------------------------------ */
 
+/* Where all others are one user, a rule about it would be about all of them. */
+static void
+check_users(const struct rule_list *rules, const char *name, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct place place = places->options[option_find("access", name) - option_rows];
+	char text[RULE_TEXT_SIZE];
+
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->items[i].is_user)
+			faults_add_at(faults, place, "access.%s = %s: this process cannot tell one"
+			    " user from another, as with PrivateUsers=: leave it out, or give it all"
+			    " users", name, rule_format(&rules->items[i], text));
+}
+
 static void
 check_access(const struct config *config, const struct config_places *places,
     struct faults *faults)
 {
-	const struct prefix_list *allow = &config->access.allow, *deny = &config->access.deny;
+	const struct rule_list *allow = &config->access.allow, *deny = &config->access.deny;
 	const struct place place = places->options[option_find("access", "deny") - option_rows];
-	char text[PREFIX_TEXT_SIZE];
+	char text[RULE_TEXT_SIZE];
 
 	for (size_t i = 0; i < deny->count; i++)
 		for (size_t j = 0; j < allow->count; j++)
-			if (prefix_equal(&deny->items[i], &allow->items[j]))
+			if (rule_equal(&deny->items[i], &allow->items[j]))
 				faults_add_at(faults, place, "access.deny = %s: access.allow has it"
 				    " too: give it in one of them",
-				    prefix_format(&deny->items[i], text));
+				    rule_format(&deny->items[i], text));
+	if (accounts_are_whole())
+		return;
+	check_users(allow, "allow", places, faults);
+	check_users(deny, "deny", places, faults);
 }
 
 void
@@ -190,10 +187,10 @@ config_check(const struct config *config, const struct config *running,
 {
 	const enum event_method method = config->event_method;
 
-	check_name(places, faults, "user", config->user, running != NULL ? running->user : NULL,
-	    look_up_user);
-	check_name(places, faults, "group", config->group, running != NULL ? running->group : NULL,
-	    look_up_group);
+	check_name(place_of(places, "user"), faults, "user", config->user,
+	    running != NULL ? running->user : NULL, accounts_find_user);
+	check_name(place_of(places, "group"), faults, "group", config->group,
+	    running != NULL ? running->group : NULL, accounts_find_group);
 	if (places->whole && *config->group != '\0' && *config->user == '\0')
 		faults_add_at(faults, place_of(places, "group"),
 		    "group = \"%s\" without a user has no effect: give user too", config->group);
@@ -207,6 +204,7 @@ config_check(const struct config *config, const struct config *running,
 		    "edge_triggered = true: event_method \"%s\" has no edges: give \"epoll\", or"
 		    " edge_triggered = false", event_method_name(method));
 	check_access(config, places, faults);
+	check_files(config, places, faults);
 	check_proxies(config, places, faults);
 	check_greetings(config, places, faults);
 	check_overlaps(config, places, faults);

@@ -25,6 +25,10 @@ struct listen_config {
 	enum protocol protocol;
 	char *address; /* numeric, "*" or "localhost" */
 	uint16_t port; /* host order; 0: the kernel picks one */
+	/* Where the protocol has no ports: */
+	char *path;    /* absolute, or "@" and an abstract name */
+	int mode;      /* of its file */
+	char *owner, *group; /* the same; "": as it is made */
 	bool proxy_protocol; /* each connection begins with a header of it */
 	struct prefix_list trusted_proxies; /* who may send one; others are refused */
 	char *greeting; /* greeting.h; "": none */
@@ -61,7 +65,7 @@ struct config {
 	} limits;
 
 	struct {
-		struct prefix_list allow, deny;
+		struct rule_list allow, deny;
 	} access;
 
 	struct {
@@ -130,6 +134,9 @@ struct config_change {
  */
 void config_tell_changes(const struct config *running, const struct config *next,
     void (*tell)(const struct config_change *change));
+
+/* True where a listener has a file of its own, with a path: not an abstract name. */
+bool config_has_files(const struct config *config);
 
 /* Where it listens, for as long as *listen is there. */
 struct endpoint_view config_endpoint(const struct listen_config *listen);

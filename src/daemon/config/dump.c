@@ -32,12 +32,21 @@ dump_section(const struct option_row *row, const void *base, bool indent, FILE *
 	return row;
 }
 
+/* Those that it may have, from `row` to the end of all. */
+static void
+dump_listener(const struct option_row *row, const struct listen_config *listen, FILE *out)
+{
+	for (; row < option_rows + option_row_count; row++)
+		if (option_is_for(row, listen->protocol))
+			dump_option(row, listen, true, out);
+}
+
 static void
 dump_listeners(const struct option_row *row, const struct config *config, FILE *out)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
 		fprintf(out, "\nlisten %s {\n", config->listen[i].name);
-		dump_section(row, &config->listen[i], true, out);
+		dump_listener(row, &config->listen[i], out);
 		fputs("}\n", out);
 	}
 }

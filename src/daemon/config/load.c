@@ -216,6 +216,7 @@ struct target {
 	const char *title;   /* NULL: not a listener */
 	int *first_lines;    /* as option_rows: where each was set first; 0: not yet */
 	struct place *place; /* of a listener: loses its name when a value is bad */
+	bool lacks_protocol; /* of a listener: that one was bad */
 };
 
 /* What an entry sets, in words: "limits.idle_timeout", "listen echo-tcp: port". */
@@ -231,7 +232,7 @@ subject_of(const struct target *target, const struct option_row *row, char text[
 }
 
 static void
-apply_entry(struct loading *loading, const struct target *target, const struct config_entry *entry)
+apply_entry(struct loading *loading, struct target *target, const struct config_entry *entry)
 {
 	const struct place place = at_line(loading, entry->line);
 	const size_t index = (size_t)(entry->row - option_rows);
@@ -246,8 +247,10 @@ apply_entry(struct loading *loading, const struct target *target, const struct c
 		target->first_lines[index] = entry->line;
 	if (target->title == NULL)
 		loading->places.options[index] = place;
-	if (!apply_value(loading, &setting) && target->place != NULL)
-		target->place->name = NULL;
+	if (apply_value(loading, &setting) || target->place == NULL)
+		return;
+	target->place->name = NULL;
+	target->lacks_protocol |= entry->row->type == OPTION_PROTOCOL;
 }
 
 static bool
@@ -283,12 +286,37 @@ check_repetition(struct loading *loading, size_t index)
 static void
 check_required(struct loading *loading, const struct target *target, struct place place)
 {
-	char shown[ESCAPE_TEXT_SIZE], range[VALUE_RIGHT_SIZE];
+	const struct listen_config *listen = target->base;
+	char shown[ESCAPE_TEXT_SIZE], right[VALUE_RIGHT_SIZE];
 
 	OPTION_FOR_EACH(row)
-		if (row->fallback == NULL && target->first_lines[row - option_rows] == 0)
+		if (row->fallback == NULL && option_is_for(row, listen->protocol) &&
+		    target->first_lines[row - option_rows] == 0) {
 			faults_add_at(loading->faults, place, "listen %s: %s is missing: %s",
-			    show(target->title, shown), row->name, value_range(row, range));
+			    show(target->title, shown), row->name, value_range(row, right));
+			target->place->name = NULL;
+		}
+}
+
+/* What says where is one thing for protocols with ports, and another for those without. */
+static void
+check_fitting(struct loading *loading, const struct target *target)
+{
+	const struct listen_config *listen = target->base;
+	char shown[ESCAPE_TEXT_SIZE], names[PROTOCOLS_TEXT_SIZE];
+
+	OPTION_FOR_EACH(row) {
+		const int line = target->first_lines[row - option_rows];
+
+		if (line == 0 || option_is_for(row, listen->protocol))
+			continue;
+		faults_add_at(loading->faults, at_line(loading, line),
+		    "listen %s: %s is not for protocol = \"%s\": leave it out, or give"
+		    " protocol = %s", show(target->title, shown), row->name,
+		    protocol_name(listen->protocol),
+		    protocol_names_of(row->use == FOR_PORTS, names));
+		target->place->name = NULL;
+	}
 }
 
 /* `first_lines` is scratch.  Returns false when memory ran out. */
@@ -307,10 +335,12 @@ apply_listener(struct loading *loading, const struct config_section *section, in
 	memset(first_lines, 0, option_row_count * sizeof(*first_lines));
 	for (size_t i = 0; i < section->entry_count; i++)
 		apply_entry(loading, &target, &file->entries[section->first_entry + i]);
-	if (section->whole)
-		check_required(loading, &target, place);
-	else
+	if (!section->whole)
 		target.place->name = NULL;
+	if (!target.lacks_protocol)
+		check_fitting(loading, &target);
+	if (section->whole && !target.lacks_protocol)
+		check_required(loading, &target, place);
 	return true;
 }
 
@@ -332,7 +362,7 @@ apply_file(struct loading *loading)
 {
 	const struct config_file *file = &loading->file;
 	int *first_lines = calloc(option_row_count, sizeof(*first_lines));
-	const struct target global = { .base = loading->config, .first_lines = first_lines };
+	struct target global = { .base = loading->config, .first_lines = first_lines };
 
 	if (first_lines == NULL) {
 		out_of_memory(loading);
@@ -366,7 +396,6 @@ static void
 apply_uri(struct loading *loading, size_t index)
 {
 	const char *text = loading->source->listen[index];
-	const struct option_row *address = option_find("listen", "address");
 	const struct place place = keep_argument(loading, 'l', text);
 	char right[VALUE_RIGHT_SIZE], *name;
 	struct listen_config *listen;
@@ -383,7 +412,8 @@ apply_uri(struct loading *loading, size_t index)
 		return;
 	listen->protocol = endpoint.protocol;
 	listen->port = endpoint.port;
-	if (!value_parse(address, endpoint.host, listen, right)) {
+	if (!value_parse(option_find("listen", protocol_has_ports(endpoint.protocol) ? "address"
+	    : "path"), endpoint.host, listen, right)) {
 		faults_add_at(loading->faults, place, "%s", right);
 		loading->places.listen[loading->config->listen_count - 1].name = NULL;
 	}
@@ -517,7 +547,20 @@ config_load(const struct config_source *source, struct faults *faults)
 struct endpoint_view
 config_endpoint(const struct listen_config *listen)
 {
-	return (struct endpoint_view){ listen->protocol, listen->address, listen->port };
+	const char *host =
+	    protocol_has_ports(listen->protocol) ? listen->address : listen->path;
+
+	return (struct endpoint_view){ listen->protocol, host, listen->port };
+}
+
+bool
+config_has_files(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (!protocol_has_ports(config->listen[i].protocol) &&
+		    !unix_name_is_abstract(config->listen[i].path))
+			return true;
+	return false;
 }
 
 void

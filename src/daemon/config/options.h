@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "net/protocol.h"
+
 enum option_type {
 	OPTION_NUMBER,  /* int */
 	OPTION_PORT,    /* uint16_t */
@@ -16,10 +18,13 @@ enum option_type {
 	OPTION_STRING,  /* char * */
 	OPTION_ADDRESS, /* char *: numeric, "*" or "localhost" */
 	OPTION_GREETING, /* char *: greeting.h */
+	OPTION_PATH,    /* char *: an absolute path, or "@" and a name */
+	OPTION_MODE,    /* int: "0660" */
 	OPTION_CHOICE,  /* an int or an enum, by a name of `choices` */
 	OPTION_PROTOCOL, /* enum protocol */
 	/* Lists, each with its own element: see lists.h. */
 	OPTION_PREFIXES, /* struct prefix_list: "10.0.0.0/8" */
+	OPTION_RULES,    /* struct rule_list: the same, and "uid:1000" */
 	OPTION_PORTS,    /* struct port_list: "0-1023" */
 };
 
@@ -30,6 +35,9 @@ enum option_effect {
 	ON_BIND,    /* of a listener: on a reload, which binds new sockets for it */
 	ON_ADDRESS, /* the same, for what it does not have yet of what this means then */
 };
+
+/* Of a listener: for which protocols. */
+enum option_use { FOR_ALL, FOR_PORTS, FOR_PATHS };
 
 struct option_choice {
 	const char *name; /* NULL ends the list */
@@ -44,6 +52,7 @@ struct option_row {
 	const char *fallback; /* the default as text, of a list as the file writes it;
 	                       * NULL: the option must be given */
 	size_t offset;        /* in its struct */
+	enum option_use use;
 	int min, max;         /* OPTION_NUMBER, OPTION_PORT */
 	const char *unit;     /* the same: " seconds", "" */
 	const char *zero;     /* the same: what 0 stands for, also below `min`; NULL: nothing */
@@ -63,6 +72,9 @@ extern const size_t option_row_count;
 
 /* True for the options that are in a `listen` section. */
 bool option_is_of_listener(const struct option_row *row);
+
+/* True where a listener of `protocol` may have it. */
+bool option_is_for(const struct option_row *row, enum protocol protocol);
 
 /* Returns the row of this section and name, or NULL. */
 const struct option_row *option_find(const char *section, const char *name);

@@ -11,6 +11,7 @@
 #include "daemon/stream/greeting.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
+#include "net/unix_name.h"
 
 /* The names that an option has to choose from, and the NUL. */
 #define NAMES_SIZE (VALUE_RIGHT_SIZE - sizeof("give "))
@@ -41,6 +42,10 @@ parse_digits(const char *text, int max, int *value)
 const char *
 value_range(const struct option_row *row, char right[VALUE_RIGHT_SIZE])
 {
+	if (row->type == OPTION_PATH) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give an absolute path, or \"@\" and a name");
+		return right;
+	}
 	snprintf(right, VALUE_RIGHT_SIZE, "give %s%d to %d%s%s%s%s",
 	    row->zero != NULL && row->min > 0 ? "0 or " : "", row->min, row->max, row->unit,
 	    row->zero != NULL ? " (0: " : "", row->zero != NULL ? row->zero : "",
@@ -226,7 +231,8 @@ format_string(const struct option_row *row, const void *place, char *text)
 
 	(void)row;
 	*out++ = '"';
-	for (const char *string = *(char *const *)place; *string != '\0'; string++) {
+	for (const char *string = *(char *const *)place; string != NULL && *string != '\0';
+	     string++) {
 		const unsigned char byte = (unsigned char)*string;
 
 		if (byte < 0x20 || byte == 0x7f) {
@@ -266,6 +272,45 @@ parse_greeting(const struct option_row *row, const char *text, void *place, char
 	return false;
 }
 
+/* The folder in which echod was started is not that of whoever connects. */
+static bool
+parse_path(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const char *fault = unix_name_fault(text);
+
+	if (fault == NULL && *text != '/' && !unix_name_is_abstract(text))
+		fault = "give an absolute path, or \"@\" and a name";
+	if (fault == NULL)
+		return parse_string(row, text, place, right);
+	snprintf(right, VALUE_RIGHT_SIZE, "%s", fault);
+	return false;
+}
+
+/* Octal digits, as chmod(1) takes them. */
+static bool
+parse_mode(const struct option_row *row, const char *text, void *place, char *right)
+{
+	const size_t length = strlen(text);
+	int mode = 0;
+
+	(void)row;
+	for (const char *digit = text; *digit >= '0' && *digit <= '7' && mode <= 0777; digit++)
+		mode = mode * 8 + (*digit - '0');
+	if (strspn(text, "01234567") != length || length < 3 || length > 4 || mode > 0777) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give a mode of octal digits, 0000 to 0777");
+		return false;
+	}
+	*(int *)place = mode;
+	return true;
+}
+
+static void
+format_mode(const struct option_row *row, const void *place, char *text)
+{
+	(void)row;
+	snprintf(text, VALUE_TEXT_SIZE, "\"%04o\"", (unsigned)*(const int *)place);
+}
+
 /* --- lists ---------------------------------------------------------------------- */
 
 static bool
@@ -273,6 +318,13 @@ parse_prefix(const struct option_row *row, const char *text, void *place, char *
 {
 	(void)row;
 	return list_append(LIST_OF_PREFIXES, place, text, right);
+}
+
+static bool
+parse_rule(const struct option_row *row, const char *text, void *place, char *right)
+{
+	(void)row;
+	return list_append(LIST_OF_RULES, place, text, right);
 }
 
 static bool
@@ -285,6 +337,8 @@ parse_ports(const struct option_row *row, const char *text, void *place, char *r
 static enum list_kind
 list_kind(const struct option_row *row)
 {
+	if (row->type == OPTION_RULES)
+		return LIST_OF_RULES;
 	return row->type == OPTION_PREFIXES ? LIST_OF_PREFIXES : LIST_OF_PORTS;
 }
 
@@ -326,11 +380,16 @@ static const struct type {
 	    .format = format_string, .free = free_string },
 	[OPTION_GREETING] = { .size = sizeof(char *), .parse = parse_greeting,
 	    .format = format_string, .free = free_string },
+	[OPTION_PATH] = { .size = sizeof(char *), .parse = parse_path,
+	    .format = format_string, .free = free_string },
+	[OPTION_MODE] = { .size = sizeof(int), .parse = parse_mode, .format = format_mode },
 	[OPTION_CHOICE] = { .size = sizeof(int), .parse = parse_choice, .format = format_choice,
 	    .names = choice_names },
 	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,
 	    .format = format_protocol, .names = names_of_protocols },
 	[OPTION_PREFIXES] = { .size = LIST_SIZE, .parse = parse_prefix, .format = format_list,
+	    .free = list_clear, .is_list = true },
+	[OPTION_RULES] = { .size = LIST_SIZE, .parse = parse_rule, .format = format_list,
 	    .free = list_clear, .is_list = true },
 	[OPTION_PORTS] = { .size = LIST_SIZE, .parse = parse_ports, .format = format_list,
 	    .free = list_clear, .is_list = true },

@@ -255,12 +255,14 @@ warn_of_open_datagrams(const struct config *config)
 {
 	char uri[ENDPOINT_TEXT_SIZE];
 
-	for (size_t i = 0; i < config->listen_count && config->access.allow.count == 0; i++) {
+	if (rules_have(&config->access.allow, false))
+		return;
+	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct listen_config *listen = &config->listen[i];
 		const struct endpoint_view endpoint = config_endpoint(listen);
 
 		if (!protocol_is_stream(listen->protocol) && !is_on_loopback(&endpoint))
-			log_warning("access.allow is empty, and datagrams are answered whatever source"
+			log_warning("access.allow has no prefix, and datagrams are answered whatever source"
 			    " they claim: listener=%s uri=%s", listen->name,
 			    endpoint_format_view(&endpoint, uri));
 	}

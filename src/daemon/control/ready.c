@@ -166,7 +166,10 @@ add_socket(void *arg, const char *name, enum protocol protocol, const struct bou
 	if (address_is_wildcard(&address))
 		address_parse(&address, has_ipv4(socket) ? "127.0.0.1" : "::1",
 		    address_port(&socket->address));
-	endpoint_format_socket(protocol, &address, false, uri);
+	if (protocol_has_ports(protocol))
+		endpoint_format_socket(protocol, &address, false, uri);
+	else
+		snprintf(uri, sizeof(uri), "%s", socket->uri);
 	if (json_array_append_new(told->list,
 	    json_pack("{s:s, s:s}", "name", name, "uri", uri)) == -1)
 		told->complete = false;

@@ -176,7 +176,7 @@ settle_process(struct server *server, const struct config *config)
 	if (start_threads(server) == -1)
 		return -1;
 	yield_to_workers();
-	return sandbox_enter(config->sandbox);
+	return sandbox_enter(config->sandbox, config_has_files(config));
 }
 
 static const char *

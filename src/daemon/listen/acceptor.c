@@ -12,6 +12,7 @@
 #include "daemon/listen/admission.h"
 #include "daemon/listen/preamble.h"
 #include "daemon/listen/sockets.h"
+#include "daemon/listen/unix_place.h"
 #include "daemon/stream/crowds.h"
 
 /* How many connections one turn accepts, so that a flood does not starve the signals. */
@@ -23,10 +24,12 @@
 struct acceptor {
 	struct admission *admission;
 	struct preambles *preambles;
+	const struct socket_kind *sockets;
 	const struct listen_config *config; /* acceptor_take_config() */
 	struct ledger *ledger;
 	int fd;
 	bool has_owner; /* inherited: what waits there is not ours to end */
+	struct unix_place *place; /* it is let go when it closes; NULL: it has none */
 	bool paused;
 	struct event *acceptable, *retry;
 };
@@ -105,21 +108,29 @@ is_connections_own(int error)
 
 /* Returns the descriptor, with whose it is in *peer, or -1 with errno. */
 static int
-accept_from(int fd, struct address *peer)
+accept_from(const struct acceptor *acceptor, struct address *peer)
 {
 	struct sockaddr_in6 name;
 	socklen_t length = sizeof(name);
-	int accepted = accept4(fd, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int accepted = accept4(acceptor->fd, (struct sockaddr *)&name, &length,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (accepted != -1)
+	if (accepted != -1 && acceptor->sockets->receive != NULL)
+		acceptor->sockets->receive(accepted, acceptor->fd, peer);
+	else if (accepted != -1)
 		address_from_sockaddr(peer, (struct sockaddr *)&name, length);
 	return accepted;
 }
 
-/* By the rule that nothing is guessed: a header from others than proxies is a lie. */
+/*
+ * By the rule that nothing is guessed: a header from others than proxies is a lie.  Who may connect
+ * to a path is said by its file's mode.
+ */
 static bool
 is_trusted(const struct listen_config *config, const struct address *peer)
 {
+	if (!protocol_has_ports(config->protocol))
+		return true;
 	for (size_t i = 0; i < config->trusted_proxies.count; i++)
 		if (prefix_covers(&config->trusted_proxies.items[i], peer))
 			return true;
@@ -131,7 +142,7 @@ static int
 accept_one(struct acceptor *acceptor)
 {
 	struct address peer;
-	const int accepted = accept_from(acceptor->fd, &peer);
+	const int accepted = accept_from(acceptor, &peer);
 
 	if (accepted == -1)
 		return errno;
@@ -179,7 +190,7 @@ refuse_queue(struct acceptor *acceptor)
 
 	/* No more than can have waited: a flood must not keep the control thread here. */
 	for (int i = 0; i <= SOCKETS_BACKLOG; i++) {
-		refused = accept_from(acceptor->fd, &peer);
+		refused = accept_from(acceptor, &peer);
 		if (refused == -1)
 			return;
 		admission_count_refusal(acceptor->ledger, REFUSE_DRAIN, &peer);
@@ -209,9 +220,9 @@ empty_queue(struct acceptor *acceptor)
 
 /* --- life ----------------------------------------------------------------------- */
 
-void *
-acceptor_new(const struct listener_context *context, struct ledger *ledger,
-    const struct bound_socket *socket)
+static void *
+make(const struct listener_context *context, struct ledger *ledger,
+    const struct bound_socket *socket, const struct socket_kind *sockets)
 {
 	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
@@ -220,9 +231,11 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
 	crowds_serve(context->crowds, ledger);
 	acceptor->admission = context->admission;
 	acceptor->preambles = context->preambles;
+	acceptor->sockets = sockets;
 	acceptor->ledger = ledger;
 	acceptor->fd = socket->fd;
 	acceptor->has_owner = socket->inherited != NULL;
+	acceptor->place = socket->place;
 	acceptor->acceptable = event_new(context->base, acceptor->fd, EV_READ | EV_PERSIST,
 	    on_acceptable, acceptor);
 	acceptor->retry = evtimer_new(context->base, on_retry, acceptor);
@@ -230,6 +243,20 @@ acceptor_new(const struct listener_context *context, struct ledger *ledger,
 		return acceptor;
 	acceptor_free(acceptor);
 	return NULL;
+}
+
+void *
+acceptor_new(const struct listener_context *context, struct ledger *ledger,
+    const struct bound_socket *socket)
+{
+	return make(context, ledger, socket, &sockets_of_tcp);
+}
+
+void *
+acceptor_new_at_path(const struct listener_context *context, struct ledger *ledger,
+    const struct bound_socket *socket)
+{
+	return make(context, ledger, socket, &sockets_of_unix);
 }
 
 void
@@ -266,7 +293,8 @@ acceptor_close(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	if (!acceptor->has_owner)
+	/* Where a duplicate goes on, its queue is not ours to empty. */
+	if (unix_place_release(acceptor->place) && !acceptor->has_owner)
 		empty_queue(acceptor);
 	event_del(acceptor->acceptable);
 	close(acceptor->fd);

@@ -20,6 +20,10 @@
 void *acceptor_new(const struct listener_context *context, struct ledger *ledger,
     const struct bound_socket *socket);
 
+/* The same for a Unix socket, whose place it lets go when it closes. */
+void *acceptor_new_at_path(const struct listener_context *context, struct ledger *ledger,
+    const struct bound_socket *socket);
+
 /* From now on connections are accepted as `config` says, which stays the caller's. */
 void acceptor_take_config(void *service, const struct listen_config *config);
 

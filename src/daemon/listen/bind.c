@@ -27,7 +27,7 @@ set_reuse_port(const struct binding *binding, int fd, int value)
 {
 	socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, value);
 	for (size_t i = 0; i < binding->leaving_count; i++)
-		socket_option_set(binding->leaving[i], SOL_SOCKET, SO_REUSEPORT, value);
+		socket_option_set(binding->leaving[i]->fd, SOL_SOCKET, SO_REUSEPORT, value);
 }
 
 static int
@@ -237,18 +237,18 @@ take(const struct binding *binding, const struct inherited_socket *socket, struc
 	if (made.fd == -1)
 		return -1;
 	prepare_inherited(binding->sockets, socket);
-	add_bound(binding, &made, socket->dual_stack, bound);
+	bound->sockets[bound->count] = made;
+	strcpy(bound->sockets[bound->count++].uri, socket->uri);
 	return 0;
 }
 
 /*
- * Adds those that belong to the listener, each as it is: one worker answers the datagrams of
- * one socket.  More of ours could share its address only as the same user and would keep
- * datagrams from who comes after; more workers at the same socket would answer the datagrams
- * of one source out of order.
+ * Each as it is: one worker answers the datagrams of one socket.  More of ours could share its
+ * address only as the same user and would keep datagrams from who comes after; more workers at
+ * the same socket would answer the datagrams of one source out of order.
  */
-static int
-add_inherited(const struct binding *binding, struct bound *bound)
+int
+bind_add_inherited(const struct binding *binding, struct bound *bound)
 {
 	for (size_t i = 0; i < binding->inherited->count; i++) {
 		const struct inherited_socket *socket = &binding->inherited->sockets[i];
@@ -320,7 +320,7 @@ bind_cover(const struct binding *binding, struct bound *bound, struct address *a
 		return -1;
 	}
 	*at = cover.addresses[0];
-	if (add_inherited(binding, bound) == -1)
+	if (bind_add_inherited(binding, bound) == -1)
 		return -1;
 	if (cover.dual_stack)
 		return bind_dual_stack(binding, &cover, bound);

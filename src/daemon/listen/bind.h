@@ -27,12 +27,21 @@ struct binding {
 	const struct bound *now; /* NULL: there is none */
 	uint16_t picked; /* what port 0 became for it, which stays; 0: the kernel picks one */
 	/*
-	 * Descriptors of sockets that share addresses with it and that this daemon will close
-	 * when the new ones serve: an address that one of them holds may be taken beside it.
+	 * Sockets that share addresses with it and that this daemon will close when the new ones
+	 * serve: an address that one of them holds may be taken beside it.
 	 */
-	const int *leaving;
+	const struct bound_socket *const *leaving;
 	size_t leaving_count;
+	/* Of the file of a Unix socket. */
+	mode_t mode;
+	const char *owner, *group; /* "": as it is made */
 };
+
+/*
+ * Adds those of the sockets that were inherited that belong to the listener, those that it has
+ * already as kept.  Returns 0, or -1 with errno and nothing added.
+ */
+int bind_add_inherited(const struct binding *binding, struct bound *bound);
 
 /*
  * Keeps what there is, takes what was inherited for this listener, binds what else `binding`

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/listen/unix_place.h"
+
 /* The socket itself is asked: its network may be another one than that of the process. */
 bool
 bound_lives(int fd)
@@ -25,10 +27,14 @@ bound_lives(int fd)
 bool
 bound_is_at_home(const struct address *address)
 {
-	const int error = errno, fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int error = errno;
 	struct address any_port = *address;
 	bool is_away = false;
+	int fd;
 
+	if (address->sa.sa_family == AF_UNSPEC)
+		return true;
+	fd = socket(address->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	address_set_port(&any_port, 0);
 	if (fd != -1) {
 		is_away = bind(fd, &any_port.sa, address_length(&any_port)) == -1 &&
@@ -101,9 +107,14 @@ bound_close_behind(struct bound *bound, size_t count)
 {
 	const int error = errno;
 
-	for (; bound->count > count; bound->count--)
-		if (!bound->sockets[bound->count - 1].kept)
-			close(bound->sockets[bound->count - 1].fd);
+	for (; bound->count > count; bound->count--) {
+		const struct bound_socket *socket = &bound->sockets[bound->count - 1];
+
+		if (socket->kept)
+			continue;
+		unix_place_release(socket->place);
+		close(socket->fd);
+	}
 	errno = error;
 }
 

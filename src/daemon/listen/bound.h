@@ -12,12 +12,15 @@
 #include "net/endpoint.h"
 
 struct inherited_socket;
+struct unix_place;
 
 struct bound {
 	size_t count;
 	struct bound_socket {
 		int fd;
-		struct address address; /* as the kernel has it: with the real port */
+		/* As the kernel has it: with the real port; AF_UNSPEC of a Unix socket. */
+		struct address address;
+		struct unix_place *place; /* of a Unix socket that is bound here: held; or NULL */
 		bool dual_stack;
 		/* The same as text, but with "*" where that was written: the kernel's is "[::]". */
 		char uri[ENDPOINT_SOCKET_SIZE];

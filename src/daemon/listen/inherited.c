@@ -25,28 +25,45 @@ get(int fd, int level, int option)
 	return getsockopt(fd, level, option, &value, &length) == 0 ? value : -1;
 }
 
-/* Finds out what `socket->fd` is.  Returns NULL, or what is wrong with it. */
+/* Finds out where it is bound.  Returns NULL, or what is wrong with that. */
 static const char *
-look_at(struct inherited_socket *socket)
+look_at_name(struct inherited_socket *socket)
 {
-	const int type = get(socket->fd, SOL_SOCKET, SO_TYPE);
 	struct sockaddr_storage name;
 	socklen_t length = sizeof(name);
+	char path[UNIX_NAME_SIZE];
 
-	socket->family = get(socket->fd, SOL_SOCKET, SO_DOMAIN);
-	if (!protocol_of_socket(socket->family, type, get(socket->fd, SOL_SOCKET, SO_PROTOCOL),
-	    &socket->protocol) ||
-	    getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
-		return "is no TCP or UDP socket: echod serves ListenStream= and "
-		       "ListenDatagram= with a port";
-	if (protocol_is_stream(socket->protocol) && get(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
-		return "is a connection: give its socket unit Accept=no";
+	if (getsockname(socket->fd, (struct sockaddr *)&name, &length) == -1)
+		return strerror(errno);
+	if (!protocol_has_ports(socket->protocol)) {
+		if (!unix_name_from_sockaddr(path, (struct sockaddr_un *)&name, length))
+			return "has a path or name that cannot be written: give it one of "
+			       "printable ASCII characters";
+		endpoint_format(socket->protocol, path, 0, socket->uri, sizeof(socket->uri));
+		return NULL;
+	}
 	address_from_sockaddr(&socket->address, (struct sockaddr *)&name, length);
 	socket->dual_stack = socket->address.sa.sa_family == AF_INET6 &&
 	    address_is_wildcard(&socket->address) &&
 	    get(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
 	endpoint_format_socket(socket->protocol, &socket->address, socket->dual_stack, socket->uri);
 	return NULL;
+}
+
+/* Finds out what `socket->fd` is.  Returns NULL, or what is wrong with it. */
+static const char *
+look_at(struct inherited_socket *socket)
+{
+	const int type = get(socket->fd, SOL_SOCKET, SO_TYPE);
+
+	socket->family = get(socket->fd, SOL_SOCKET, SO_DOMAIN);
+	if (!protocol_of_socket(socket->family, type, get(socket->fd, SOL_SOCKET, SO_PROTOCOL),
+	    &socket->protocol))
+		return "is no TCP, UDP or Unix stream socket: echod serves ListenStream=, and "
+		       "ListenDatagram= with a port";
+	if (protocol_is_stream(socket->protocol) && get(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
+		return "is a connection: give its socket unit Accept=no";
+	return look_at_name(socket);
 }
 
 /* --- life ------------------------------------------------------------------------- */
@@ -115,8 +132,18 @@ inherited_take(struct faults *faults)
 /* --- whose it is ------------------------------------------------------------------ */
 
 bool
+inherited_has_uri(const char *uri, const struct endpoint_view *endpoint)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	return strcmp(endpoint_format_view(endpoint, text), uri) == 0;
+}
+
+bool
 inherited_belongs(const struct inherited_socket *socket, const struct endpoint_view *endpoint)
 {
+	if (!protocol_has_ports(endpoint->protocol))
+		return inherited_has_uri(socket->uri, endpoint);
 	return endpoint_covers(endpoint, socket->protocol, &socket->address, socket->dual_stack);
 }
 
@@ -139,7 +166,8 @@ may_be_served(const struct inherited_socket *socket, const struct config *config
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct endpoint_view endpoint = config_endpoint(&config->listen[i]);
 
-		if (protocol_shares_addresses(endpoint.protocol, socket->protocol) &&
+		if (protocol_has_ports(endpoint.protocol) &&
+		    protocol_shares_addresses(endpoint.protocol, socket->protocol) &&
 		    endpoint.port == address_port(&socket->address) &&
 		    endpoint_cover(&endpoint).count == 0)
 			return true;

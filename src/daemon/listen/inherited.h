@@ -21,9 +21,10 @@ struct inherited_socket {
 	int fd;
 	char *name; /* FileDescriptorName=, by default that of the socket unit */
 	enum protocol protocol; /* the first of those over such sockets */
-	int family;  /* AF_INET or AF_INET6, which may have an IPv4 address in v4-mapped form */
+	/* AF_INET, AF_UNIX, or AF_INET6, which may have an IPv4 address in v4-mapped form. */
+	int family;
 	bool dual_stack;
-	struct address address;
+	struct address address; /* AF_UNSPEC of a Unix socket */
 	char uri[ENDPOINT_SOCKET_SIZE]; /* with "*" for the address of one that is dual-stack */
 };
 
@@ -43,6 +44,9 @@ void inherited_free(struct inherited *inherited);
 
 /* The same of what the service manager passes (manager.h): once, at start. */
 struct inherited *inherited_take(struct faults *faults);
+
+/* True where `uri`, of a Unix socket, is that of `endpoint`. */
+bool inherited_has_uri(const char *uri, const struct endpoint_view *endpoint);
 
 /* True for a socket that a listener on `endpoint` serves: it is one of those that it means. */
 bool inherited_belongs(const struct inherited_socket *socket,

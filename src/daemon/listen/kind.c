@@ -3,6 +3,7 @@
 
 #include "daemon/listen/acceptor.h"
 #include "daemon/listen/answerer.h"
+#include "daemon/listen/unix_bind.h"
 
 static const struct listener_kind kinds[] = {
 	[PROTOCOL_TCP] = {
@@ -25,6 +26,17 @@ static const struct listener_kind kinds[] = {
 		.serve = answerer_serve,
 		.close = answerer_close,
 		.take_acl = answerer_take_acl,
+	},
+	[PROTOCOL_UNIX] = {
+		.sockets = &sockets_of_unix,
+		.carries = CARRIES_STREAMS,
+		.bind = unix_bind_listener,
+		.make = acceptor_new_at_path,
+		.free = acceptor_free,
+		.serve = acceptor_serve,
+		.close = acceptor_close,
+		.take_config = acceptor_take_config,
+		.resume = acceptor_resume,
 	},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PROTOCOL_COUNT, "a row for each protocol");

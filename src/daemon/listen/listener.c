@@ -9,6 +9,7 @@
 #include "daemon/listen/admission.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/listen/kind.h"
+#include "daemon/listen/unix_place.h"
 
 struct listener {
 	const struct listener_kind *kind;
@@ -148,6 +149,7 @@ listener_serve(struct listener *listener)
 	for (size_t i = 0; i < listener->bound.count; i++) {
 		if (!listener->bound.sockets[i].kept)
 			listener->kind->serve(listener->bound.sockets[i].service);
+		unix_place_settle(listener->bound.sockets[i].place);
 		listener->bound.sockets[i].kept = false;
 	}
 }
@@ -208,6 +210,9 @@ listener_means(const struct listener *listener, const struct bound_socket *socke
 {
 	struct endpoint_view endpoint = config_endpoint(listener->config);
 
+	if (!protocol_has_ports(endpoint.protocol))
+		return inherited_has_uri(socket->uri, &endpoint) &&
+		    (socket->place == NULL || unix_place_is_there(socket->place));
 	if (endpoint.port == 0)
 		endpoint.port = address_port(&socket->address);
 	return endpoint_covers(&endpoint, endpoint.protocol, &socket->address, socket->dual_stack);

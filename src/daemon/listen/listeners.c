@@ -71,15 +71,15 @@ has_fd(const struct set *set, int fd)
 	return false;
 }
 
-/* Room for the descriptors of all sockets of `set`, or NULL; for free(). */
-static int *
-make_fds(const struct set *set)
+/* How many sockets a set has, and one: a set without any is no lack of memory. */
+static size_t
+room_for(const struct set *set)
 {
-	size_t count = 1; /* a set without sockets is no lack of memory */
+	size_t count = 1;
 
 	for (size_t i = 0; i < set->count; i++)
 		count += listener_sockets(set->members[i].listener)->count;
-	return calloc(count, sizeof(int));
+	return count;
 }
 
 /* Adds those that are this daemon's own: what is done to an inherited one, its owner gets. */
@@ -105,7 +105,8 @@ leaves(const struct set *next, const struct listener *listener, const struct bou
 
 /* The sockets that do not stay and share addresses with `protocol`.  Returns how many. */
 static size_t
-find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds)
+find_leaving(const struct listeners *listeners, enum protocol protocol,
+    const struct bound_socket **leaving)
 {
 	size_t count = 0;
 
@@ -117,7 +118,7 @@ find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds
 			continue;
 		for (size_t s = 0; s < bound->count; s++)
 			if (leaves(&listeners->next, listener, &bound->sockets[s]))
-				fds[count++] = bound->sockets[s].fd;
+				leaving[count++] = &bound->sockets[s];
 	}
 	return count;
 }
@@ -128,7 +129,7 @@ find_leaving(const struct listeners *listeners, enum protocol protocol, int *fds
 struct preparation {
 	struct listeners *listeners;
 	const struct config *config;
-	int *fds; /* scratch: make_fds() */
+	const struct bound_socket **leaving; /* scratch, with room for all that there are */
 };
 
 /* The port that the kernel picked where port 0 is still written, or 0. */
@@ -156,8 +157,11 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 		.inherited = listeners->context.inherited,
 		.now = former != NULL ? listener_sockets(former) : NULL,
 		.picked = picked_port(listen, former, is_written),
-		.leaving = preparation->fds,
-		.leaving_count = find_leaving(listeners, listen->protocol, preparation->fds),
+		.leaving = preparation->leaving,
+		.leaving_count = find_leaving(listeners, listen->protocol, preparation->leaving),
+		.mode = (mode_t)listen->mode,
+		.owner = listen->owner,
+		.group = listen->group,
 	};
 
 	return kind->bind(&binding, bound, faults);
@@ -352,16 +356,16 @@ listeners_prepare(struct listeners *listeners, const struct config *config, stru
 	const struct preparation preparation = {
 		.listeners = listeners,
 		.config = config,
-		.fds = make_fds(&listeners->now),
+		.leaving = calloc(room_for(&listeners->now), sizeof(*preparation.leaving)),
 	};
 
 	listeners->next.count = 0;
 	listeners->next.members = calloc(config->listen_count, sizeof(struct member));
-	if (preparation.fds == NULL || listeners->next.members == NULL)
+	if (preparation.leaving == NULL || listeners->next.members == NULL)
 		faults_add(faults, "cannot make listeners: %s", strerror(errno));
 	else
 		prepare_members(&preparation, faults);
-	free(preparation.fds);
+	free(preparation.leaving);
 	if (faults_count(faults) == before)
 		return 0;
 	listeners_roll_back(listeners);
@@ -383,7 +387,7 @@ listeners_prepared(const struct listeners *listeners, int **fds)
 {
 	size_t count = 0;
 
-	*fds = make_fds(&listeners->next);
+	*fds = calloc(room_for(&listeners->next), sizeof(**fds));
 	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++)
 		count = add_own(listener_sockets(listeners->next.members[i].listener), *fds, count);
 	return count;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/buffers.h"
 #include "net/socket_option.h"
 
 /*
@@ -79,4 +80,38 @@ adopt_udp(int fd)
 
 const struct socket_kind sockets_of_udp = {
 	.each_worker = true, .prepare = prepare_udp, .adopt = adopt_udp,
+};
+
+/* --- Unix --------------------------------------------------------------------------- */
+
+static void
+prepare_unix(int fd, sa_family_t family)
+{
+	(void)fd;
+	(void)family;
+}
+
+static void
+adopt_unix(int fd)
+{
+	if (listen(fd, SOCKETS_BACKLOG) == -1)
+		log_debug("listen(%d): %s", SOCKETS_BACKLOG, strerror(errno));
+}
+
+/* Nobody is whom the kernel does not tell: uid -1, which no user has. */
+static void
+receive_unix(int fd, int listening, struct address *peer)
+{
+	struct ucred credentials = { .pid = 0, .uid = (uid_t)-1 };
+	socklen_t length = sizeof(credentials);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == -1)
+		log_debug("getsockopt(SO_PEERCRED): %s", strerror(errno));
+	*peer = address_of_unix_peer(credentials.uid, credentials.pid);
+	socket_option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	buffers_hand_on(listening, fd);
+}
+
+const struct socket_kind sockets_of_unix = {
+	.accepts = true, .prepare = prepare_unix, .adopt = adopt_unix, .receive = receive_unix,
 };

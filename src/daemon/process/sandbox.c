@@ -3,6 +3,15 @@
 
 #include "base/log.h"
 
+/* Of the sandbox that there is, if any. */
+static bool refuses_files;
+
+bool
+sandbox_allows_files(void)
+{
+	return !refuses_files;
+}
+
 #ifdef HAVE_LIBSECCOMP
 
 #include <errno.h>
@@ -100,6 +109,7 @@ static const struct rule rules[] = {
 	ALLOW(getpeername),
 	ALLOW(getsockopt),
 	ALLOW_IF(ioctl, IS(1, TIOCOUTQ)),
+	ALLOW_IF(ioctl, IS(1, FIONREAD)), /* of a Unix socket: SIOCINQ */
 	ALLOW_IF(ioctl, IS(1, SIOCGIFNAME)), /* if_indextoname(3), of a link-local peer */
 	ALLOW_IF(ioctl, IS(1, SIOCGIFINDEX)),
 
@@ -251,6 +261,21 @@ static const struct rule rules[] = {
 	ALLOW(exit_group),
 };
 
+/* The files of Unix sockets: only where the configuration at start has some. */
+static const struct rule rules_of_files[] = {
+	ALLOW(flock),
+	ALLOW(rename),
+	ALLOW(renameat),
+	ALLOW(renameat2),
+	ALLOW(unlink),
+	ALLOW(unlinkat),
+	ALLOW(chmod),
+	ALLOW(fchmodat),
+	ALLOW(chown),
+	ALLOW(chown32),
+	ALLOW(fchownat),
+};
+
 /* What the first filter allows for the sake of the second, which does not. */
 static const struct rule between[] = {
 	ALLOW(prctl),
@@ -314,12 +339,14 @@ set_attributes(scmp_filter_ctx filter)
 }
 
 static int
-make_filter(scmp_filter_ctx filter, uint32_t otherwise)
+make_filter(scmp_filter_ctx filter, uint32_t otherwise, bool has_files)
 {
 	int result = set_attributes(filter);
 
 	if (result == 0)
 		result = add_rules(filter, otherwise, rules, COUNT(rules));
+	if (result == 0 && has_files)
+		result = add_rules(filter, otherwise, rules_of_files, COUNT(rules_of_files));
 	if (result == 0)
 		result = add_abort(filter, otherwise);
 	if (result == 0 && otherwise == FAIL)
@@ -328,14 +355,14 @@ make_filter(scmp_filter_ctx filter, uint32_t otherwise)
 }
 
 static int
-load_filter(uint32_t otherwise)
+load_filter(uint32_t otherwise, bool has_files)
 {
 	scmp_filter_ctx filter = seccomp_init(otherwise);
 	int result;
 
 	if (filter == NULL)
 		return -ENOTSUP;
-	result = make_filter(filter, otherwise);
+	result = make_filter(filter, otherwise, has_files);
 	if (result == 0)
 		result = seccomp_load(filter);
 	seccomp_release(filter);
@@ -355,7 +382,7 @@ load_name_services(void)
 }
 
 int
-sandbox_enter(enum sandbox_mode mode)
+sandbox_enter(enum sandbox_mode mode, bool has_files)
 {
 	int result;
 
@@ -364,10 +391,11 @@ sandbox_enter(enum sandbox_mode mode)
 		return 0;
 	}
 	load_name_services();
-	result = load_filter(FAIL);
+	result = load_filter(FAIL, has_files);
 	if (result == 0)
-		result = load_filter(END);
+		result = load_filter(END, has_files);
 	if (result == 0) {
+		refuses_files = !has_files;
 		log_notice("sandboxed by seccomp(2)");
 		return 0;
 	}
@@ -385,9 +413,10 @@ const char sandbox_feature[] = "-seccomp";
 const bool sandbox_built = false;
 
 int
-sandbox_enter(enum sandbox_mode mode)
+sandbox_enter(enum sandbox_mode mode, bool has_files)
 {
 	(void)mode;
+	(void)has_files;
 	log_notice("not sandboxed: built without libseccomp");
 	return 0;
 }

@@ -23,10 +23,13 @@ extern const bool sandbox_built;
  * Puts all threads into the sandbox for good, after the last of them was started: from
  * here on the process cannot make one, and any call that it does not need ends it by
  * SIGSYS; sockets, their options and memory of kinds that it does not need fail with EPERM,
- * since libraries of nsswitch.conf(5) try such.  Says in the log what became of it.  Returns
- * 0, also where `mode` is SANDBOX_AUTO and there is no sandbox to be had, or -1 after an error
- * in the log.
+ * since libraries of nsswitch.conf(5) try such.  Where it `has_files` it may replace and remove
+ * those of Unix sockets.  Says in the log what became of it.  Returns 0, also where `mode` is
+ * SANDBOX_AUTO and there is no sandbox to be had, or -1 after an error in the log.
  */
-int sandbox_enter(enum sandbox_mode mode);
+int sandbox_enter(enum sandbox_mode mode, bool has_files);
+
+/* False where files of sockets can no longer be made or removed. */
+bool sandbox_allows_files(void);
 
 #endif

@@ -64,6 +64,7 @@ conn_new(int fd, const struct address *peer, struct branch *branch,
 	if (has_tail)
 		set_tail(conn, extras);
 	keep_fd(conn, fd);
+	conn->is_unix = (extras->via != NULL ? extras->via->proxy : *peer).sa.sa_family == AF_UNIX;
 	conn->peer = *peer;
 	conn->branch = branch;
 	ledger_hold(branch->ledger);
@@ -91,7 +92,7 @@ void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
-	conn->state = (uint8_t)state & 0x1f;
+	conn->state = (uint8_t)state & 0xf;
 	conn->active = (uint32_t)clock_ms();
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	if (conn->stalled)

@@ -34,11 +34,13 @@ struct conn {
 	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
 	uint8_t reason : 7;     /* enum close_reason */
 	uint8_t has_tail : 1;   /* a struct tail follows it, in conn.c */
-	uint8_t state : 5;      /* enum conn_state */
+	uint8_t state : 4;      /* enum conn_state */
+	uint8_t is_unix : 1;    /* its socket is a Unix one, whoever its peer is */
 	uint8_t bulk : 1;       /* its event is: loop_prioritize() */
 	uint8_t grows : 1;      /* its receive buffer is no longer held */
 	uint8_t stalled : 1;    /* counted in crowd->stalled */
 };
+static_assert(CONN_STATE_COUNT <= 16, "a state has 4 bits");
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
 
 static inline int

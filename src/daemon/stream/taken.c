@@ -65,6 +65,20 @@ conn_is_taken(const struct conn *conn)
 	return untaken(conn) == 0;
 }
 
+/*
+ * Of a Unix socket what is queued at the other end counts as allocated to be written, at either:
+ * what the peer has sent is held for the peer, and only its bytes are known here.
+ */
+static size_t
+unix_memory(const struct conn *conn, const uint32_t info[SK_MEMINFO_VARS])
+{
+	int unread = 0;
+
+	if (ioctl(fd_of(conn), SIOCINQ, &unread) == -1)
+		unread = 0;
+	return (size_t)info[SK_MEMINFO_WMEM_ALLOC] + (size_t)unread;
+}
+
 static size_t
 kernel_memory(const struct conn *conn)
 {
@@ -73,6 +87,8 @@ kernel_memory(const struct conn *conn)
 
 	if (getsockopt(fd_of(conn), SOL_SOCKET, SO_MEMINFO, info, &length) == -1)
 		return 0;
+	if (conn->is_unix)
+		return unix_memory(conn, info);
 	return (size_t)info[SK_MEMINFO_RMEM_ALLOC] + info[SK_MEMINFO_WMEM_QUEUED] +
 	    info[SK_MEMINFO_FWD_ALLOC];
 }

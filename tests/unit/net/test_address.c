@@ -150,9 +150,31 @@ START_TEST(equality)
 }
 END_TEST
 
+static const struct {
+	uid_t uid;
+	pid_t pid;
+	const char *text;
+} unix_peers[] = {
+	{ 1000, 4711, "uid:1000,pid:4711" },
+	{ 0, 0, "uid:0" }, /* of a process in another namespace */
+	{ (uid_t)-1, INT32_MAX, "uid:4294967295,pid:2147483647" },
+};
+
+START_TEST(peers_of_unix_sockets)
+{
+	const struct address address =
+	    address_of_unix_peer(unix_peers[_i].uid, unix_peers[_i].pid);
+	char text[ADDRESS_TEXT_SIZE];
+
+	ck_assert_str_eq(address_format(&address, text), unix_peers[_i].text);
+	ck_assert_uint_eq(address_port(&address), 0);
+	ck_assert(!address_is_loopback(&address) && !address_is_wildcard(&address));
+}
+END_TEST
+
 START_TEST(unknown_family)
 {
-	const struct sockaddr unknown = { .sa_family = AF_UNIX };
+	const struct sockaddr unknown = { .sa_family = AF_PACKET };
 	struct address address;
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -177,6 +199,8 @@ main(void)
 	tcase_add_test(tests, a_scope_is_dropped_where_it_means_nothing);
 	tcase_add_test(tests, mapped_becomes_ipv4);
 	tcase_add_test(tests, equality);
+	tcase_add_loop_test(tests, peers_of_unix_sockets, 0,
+	    sizeof(unix_peers) / sizeof(unix_peers[0]));
 	tcase_add_test(tests, unknown_family);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -1,4 +1,5 @@
 /* URIs as both commands write them. */
+#include <stddef.h>
 #include <string.h>
 
 #include "net/endpoint.h"
@@ -17,6 +18,13 @@ static const struct {
 	{ "tcp://[fe80::1%eth0]:7", PROTOCOL_TCP, "fe80::1%eth0", 7 },
 	{ "tcp://[fe80::1%odd]name]:7", PROTOCOL_TCP, "fe80::1%odd]name", 7 },
 	{ "tcp://echo.example.net:00007", PROTOCOL_TCP, "echo.example.net", 7 },
+	{ "unix:/run/echod.sock", PROTOCOL_UNIX, "/run/echod.sock", 0 },
+	{ "unix:echod.sock", PROTOCOL_UNIX, "echod.sock", 0 },
+	{ "unix:/a:7@b", PROTOCOL_UNIX, "/a:7@b", 0 },
+	{ "unix:@echo", PROTOCOL_UNIX, "@echo", 0 },
+	{ "unix:///run/echod.sock", PROTOCOL_UNIX, "/run/echod.sock", 0 },
+	{ "unix://///run/echod.sock", PROTOCOL_UNIX, "/run/echod.sock", 0 },
+	{ "unix://@echo", PROTOCOL_UNIX, "@echo", 0 },
 	{ "TCP://localhost:7", PROTOCOL_TCP, "localhost", 7 },
 	{ "uDp://LOCALHOST:7/", PROTOCOL_UDP, "LOCALHOST", 7 },
 	{ "tcp://[::1]:7/", PROTOCOL_TCP, "::1", 7 },
@@ -69,6 +77,13 @@ static const struct {
 	{ "tcp://localhost:65536/", "from 0 to 65535" },
 	{ "TCP4://localhost:7", "tcp://HOST:PORT" },
 	{ "tcp://localhost:000007", "from 0 to 65535" },
+	{ "unix", "unix:PATH" },
+	{ "unix:", "give a path" },
+	{ "unix:@", "behind the \"@\"" },
+	{ "unix:/a b", "no space" },
+	{ "unix:/a\n", "no space" },
+	{ "unix:/\303\244", "ASCII" },
+	{ "tcp:/run/echod.sock", "unix:PATH" },
 };
 
 START_TEST(refuses)
@@ -96,6 +111,60 @@ START_TEST(host_length)
 }
 END_TEST
 
+/* Of an abstract name as many, behind the "@". */
+START_TEST(path_length)
+{
+	char text[ENDPOINT_TEXT_SIZE] = "unix:";
+	struct endpoint endpoint;
+
+	for (int is_abstract = 0; is_abstract < 2; is_abstract++) {
+		memset(text + 5, 'p', 108 + (size_t)is_abstract);
+		text[5] = is_abstract ? '@' : '/';
+		text[5 + 107 + is_abstract] = '\0';
+		ck_assert_ptr_null(endpoint_parse(&endpoint, text));
+		ck_assert_str_eq(endpoint.host, text + 5);
+		text[5 + 107 + is_abstract] = 'p';
+		text[5 + 108 + is_abstract] = '\0';
+		ck_assert_ptr_nonnull(endpoint_parse(&endpoint, text));
+	}
+}
+END_TEST
+
+static const char *const unix_names[] = { "/run/echod.sock", "relative", "@echo", "@" };
+
+START_TEST(names_and_sockets)
+{
+	char name[UNIX_NAME_SIZE];
+	struct sockaddr_un address;
+	const socklen_t length = unix_name_to_sockaddr(unix_names[_i], &address);
+
+	if (unix_name_fault(unix_names[_i]) != NULL) {
+		ck_assert(!unix_name_from_sockaddr(name, &address, length));
+		return;
+	}
+	ck_assert(unix_name_from_sockaddr(name, &address, length));
+	ck_assert_str_eq(name, unix_names[_i]);
+	ck_assert_int_eq(address.sun_path[0] == '\0', *name == '@');
+}
+END_TEST
+
+/* What others bind: no name, an abstract one with a NUL, a path like an abstract name. */
+START_TEST(odd_names_of_sockets)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const socklen_t before = offsetof(struct sockaddr_un, sun_path);
+	char name[UNIX_NAME_SIZE];
+
+	ck_assert(!unix_name_from_sockaddr(name, &address, before));
+	memcpy(address.sun_path, "\0a\0b", 4);
+	ck_assert(!unix_name_from_sockaddr(name, &address, before + 4));
+	memcpy(address.sun_path, "@a", 3);
+	ck_assert(!unix_name_from_sockaddr(name, &address, before + 3));
+	memset(address.sun_path, 'p', sizeof(address.sun_path));
+	ck_assert(!unix_name_from_sockaddr(name, &address, sizeof(address)));
+}
+END_TEST
+
 START_TEST(formats)
 {
 	char text[64], small[8];
@@ -104,6 +173,8 @@ START_TEST(formats)
 	    "tcp://127.0.0.1:7");
 	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "::1", 65535, text, sizeof(text)),
 	    "udp://[::1]:65535");
+	ck_assert_str_eq(endpoint_format(PROTOCOL_UNIX, "@echo", 0, text, sizeof(text)),
+	    "unix:@echo");
 	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "fe80::1%eth0", 7, text, sizeof(text)),
 	    "udp://[fe80::1%eth0]:7");
 	ck_assert_str_eq(endpoint_format(PROTOCOL_UDP, "fe80::1%25g", 7, text, sizeof(text)),
@@ -262,6 +333,10 @@ main(void)
 	tcase_add_loop_test(tests, parses, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tests, refuses, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tests, host_length);
+	tcase_add_test(tests, path_length);
+	tcase_add_loop_test(tests, names_and_sockets, 0,
+	    sizeof(unix_names) / sizeof(unix_names[0]));
+	tcase_add_test(tests, odd_names_of_sockets);
 	tcase_add_test(tests, formats);
 	tcase_add_test(tests, formats_sockets);
 	tcase_add_loop_test(tests, checks_hosts, 0, sizeof(hosts) / sizeof(hosts[0]));

@@ -17,8 +17,10 @@ START_TEST(names)
 	ck_assert_int_eq(protocol, PROTOCOL_TCP);
 	ck_assert(protocol_parse("udp", &protocol));
 	ck_assert_int_eq(protocol, PROTOCOL_UDP);
-	ck_assert_str_eq(protocol_names(text), "tcp or udp");
-	ck_assert_str_eq(protocol_forms(text), "tcp://HOST:PORT or udp://HOST:PORT");
+	ck_assert_str_eq(protocol_names(text), "tcp, udp or unix");
+	ck_assert_str_eq(protocol_forms(text), "tcp://HOST:PORT, udp://HOST:PORT or unix:PATH");
+	ck_assert_str_eq(protocol_names_of(true, text), "tcp or udp");
+	ck_assert_str_eq(protocol_names_of(false, text), "unix");
 }
 END_TEST
 
@@ -33,7 +35,9 @@ static const struct {
 	{ AF_INET, SOCK_STREAM, IPPROTO_SCTP, false, PROTOCOL_UDP },
 	{ AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, false, PROTOCOL_TCP },
 	{ AF_INET, SOCK_RAW, IPPROTO_TCP, false, PROTOCOL_UDP },
+	{ AF_UNIX, SOCK_STREAM, 0, true, PROTOCOL_UNIX },
 	{ AF_UNIX, SOCK_DGRAM, 0, false, PROTOCOL_TCP },
+	{ AF_UNIX, SOCK_SEQPACKET, 0, false, PROTOCOL_TCP },
 	{ -1, -1, -1, false, PROTOCOL_UDP },
 };
 
@@ -56,6 +60,10 @@ START_TEST(streams_and_datagrams)
 	ck_assert(protocol_shares_addresses(PROTOCOL_TCP, PROTOCOL_TCP));
 	ck_assert(protocol_shares_addresses(PROTOCOL_UDP, PROTOCOL_UDP));
 	ck_assert(!protocol_shares_addresses(PROTOCOL_TCP, PROTOCOL_UDP));
+	ck_assert(protocol_is_stream(PROTOCOL_UNIX));
+	ck_assert(!protocol_shares_addresses(PROTOCOL_TCP, PROTOCOL_UNIX));
+	ck_assert(protocol_has_ports(PROTOCOL_TCP) && protocol_has_ports(PROTOCOL_UDP));
+	ck_assert(!protocol_has_ports(PROTOCOL_UNIX));
 }
 END_TEST
 

@@ -15,7 +15,7 @@ static struct dirent **cases;
 static int case_count, current;
 
 struct rules {
-	struct prefix_list allow, deny;
+	struct rule_list allow, deny;
 };
 
 static const char *
@@ -69,7 +69,7 @@ take_rule(void *arg, const char *verb, const char *prefix)
 	const bool allow = strcmp(verb, "allow") == 0;
 
 	ck_assert_msg(allow || strcmp(verb, "deny") == 0, "what is %s?", verb);
-	ck_assert_msg(list_append(LIST_OF_PREFIXES, allow ? &rules->allow : &rules->deny, prefix,
+	ck_assert_msg(list_append(LIST_OF_RULES, allow ? &rules->allow : &rules->deny, prefix,
 	    right), "%s: %s", prefix, right);
 }
 
@@ -78,7 +78,10 @@ take_verdict(void *arg, const char *text, const char *verdict)
 {
 	struct address address;
 
-	ck_assert_msg(address_parse(&address, text, 7), "what is %s?", text);
+	if (strncmp(text, "uid:", 4) == 0)
+		address = address_of_unix_peer((uid_t)strtoul(text + 4, NULL, 10), 1);
+	else
+		ck_assert_msg(address_parse(&address, text, 7), "what is %s?", text);
 	ck_assert_msg(strcmp(verdict, acl_allows(arg, &address) ? "allowed" : "denied") == 0,
 	    "%s: %s is not %s", cases[current]->d_name, text, verdict);
 }
@@ -103,11 +106,11 @@ END_TEST
 /* --- many rules, against the plainest way to decide ----------------------------------- */
 
 static void
-add_random(struct prefix_list *list, const struct prefix_list *other, unsigned *seed)
+add_random(struct rule_list *list, const struct rule_list *other, unsigned *seed)
 {
-	struct prefix *prefix = &list->items[list->count];
+	struct prefix *prefix = &list->items[list->count].prefix;
 
-	memset(prefix, 0, sizeof(*prefix));
+	memset(&list->items[list->count], 0, sizeof(struct rule));
 	prefix->is_ipv6 = rand_r(seed) % 2 == 0;
 	/* Few different bits, so that many are one within the other. */
 	prefix->length = (uint8_t)(rand_r(seed) % (prefix_width(prefix) + 1));
@@ -115,10 +118,10 @@ add_random(struct prefix_list *list, const struct prefix_list *other, unsigned *
 		if (rand_r(seed) % 8 == 0)
 			prefix->bits[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 	for (size_t i = 0; i < list->count; i++)
-		if (prefix_equal(prefix, &list->items[i]))
+		if (prefix_equal(prefix, &list->items[i].prefix))
 			return;
 	for (size_t i = 0; i < other->count; i++)
-		if (prefix_equal(prefix, &other->items[i]))
+		if (prefix_equal(prefix, &other->items[i].prefix))
 			return;
 	list->count++;
 }
@@ -138,20 +141,20 @@ is_in(const struct prefix *prefix, const struct address *address)
 }
 
 static int
-longest(const struct prefix_list *list, const struct address *address)
+longest(const struct rule_list *list, const struct address *address)
 {
 	int most = -1;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].length > most && is_in(&list->items[i], address))
-			most = list->items[i].length;
+		if (list->items[i].prefix.length > most && is_in(&list->items[i].prefix, address))
+			most = list->items[i].prefix.length;
 	return most;
 }
 
 static void
-make_address(struct address *address, const struct prefix_list *list, unsigned *seed)
+make_address(struct address *address, const struct rule_list *list, unsigned *seed)
 {
-	const struct prefix *prefix = &list->items[(size_t)rand_r(seed) % list->count];
+	const struct prefix *prefix = &list->items[(size_t)rand_r(seed) % list->count].prefix;
 	uint8_t bits[16];
 
 	memcpy(bits, prefix->bits, sizeof(bits));
@@ -167,8 +170,8 @@ make_address(struct address *address, const struct prefix_list *list, unsigned *
 
 START_TEST(agrees_with_the_plainest_way)
 {
-	struct prefix items[2][400];
-	struct prefix_list allow = { items[0], 0 }, deny = { items[1], 0 };
+	struct rule items[2][400];
+	struct rule_list allow = { items[0], 0 }, deny = { items[1], 0 };
 	unsigned seed = (unsigned)_i + 1;
 	struct acl *acl;
 
@@ -193,7 +196,7 @@ END_TEST
 
 START_TEST(holds)
 {
-	const struct prefix_list none = { NULL, 0 };
+	const struct rule_list none = { NULL, 0 };
 	struct address address;
 	struct acl *acl = acl_new(&none, &none);
 
@@ -211,14 +214,14 @@ END_TEST
 START_TEST(an_empty_list_allows_all)
 {
 	static const struct prefix prefixes[] = { { .length = 8 }, { .length = 8, .is_ipv6 = true } };
-	const struct prefix_list none = { NULL, 0 };
+	const struct rule_list none = { NULL, 0 };
 	struct acl *acl = acl_new(&none, &none);
 
 	ck_assert(acl_allows_all(acl));
 	acl_release(acl);
 	for (int i = 0; i < 4; i++) {
-		struct prefix prefix = prefixes[i % 2];
-		const struct prefix_list one = { &prefix, 1 };
+		struct rule rule = { .prefix = prefixes[i % 2] };
+		const struct rule_list one = { &rule, 1 };
 
 		acl = i < 2 ? acl_new(&one, &none) : acl_new(&none, &one);
 		ck_assert(!acl_allows_all(acl));

@@ -143,6 +143,25 @@ random_prefix(char *text)
 	} while (!prefix_parse(&prefix, text, right));
 }
 
+/* With a number, which keeps the listeners apart, to come. */
+static void
+random_path(char *text)
+{
+	static const char *const paths[] = { "/", "/run/", "@", "@${\"\\'}", "/\"$\\#'//" };
+
+	sprintf(text, "%s%zu", paths[random_below(sizeof(paths) / sizeof(paths[0]))],
+	    random_below(1000));
+}
+
+static void
+random_rule(char *text)
+{
+	if (random_once_in(3))
+		sprintf(text, "uid:%zu", random_below(100000));
+	else
+		random_prefix(text);
+}
+
 static void
 random_ports(char *text)
 {
@@ -180,8 +199,17 @@ random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 	case OPTION_ADDRESS:
 		random_host(text);
 		break;
+	case OPTION_PATH:
+		random_path(text);
+		break;
+	case OPTION_MODE:
+		sprintf(text, "0%03zo", random_below(01000));
+		break;
 	case OPTION_PREFIXES:
 		random_prefix(text);
+		break;
+	case OPTION_RULES:
+		random_rule(text);
 		break;
 	case OPTION_PORTS:
 		random_ports(text);
@@ -214,6 +242,18 @@ set_values(void *base, bool listen)
 	}
 }
 
+static void
+fit_path(struct listen_config *listen, size_t number)
+{
+	char *longer;
+
+	ck_assert_int_gt(asprintf(&longer, "%s.%zu", listen->path, number), 0);
+	free(listen->path);
+	listen->path = longer;
+	if (*longer == '@')
+		*listen->owner = *listen->group = '\0';
+}
+
 /* The name may be a word of the file's own syntax; ports keep the listeners apart. */
 static void
 add_listener(struct config *config)
@@ -225,9 +265,12 @@ add_listener(struct config *config)
 	listen->port = (uint16_t)(listen->port - listen->port % LISTENERS_MAX + config->listen_count);
 	if (listen->port < LISTENERS_MAX)
 		listen->port = 0;
-	listen->proxy_protocol =
-	    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
-	if (!listen->proxy_protocol)
+	if (protocol_has_ports(listen->protocol))
+		listen->proxy_protocol =
+		    protocol_is_stream(listen->protocol) && listen->trusted_proxies.count > 0;
+	else
+		fit_path(listen, config->listen_count);
+	if (!listen->proxy_protocol || !protocol_has_ports(listen->protocol))
 		list_clear(&listen->trusted_proxies);
 	if (!protocol_is_stream(listen->protocol))
 		*listen->greeting = '\0';
@@ -251,7 +294,7 @@ random_config(void)
 		config->edge_triggered = false;
 	for (size_t i = 0; i < config->access.allow.count; i++)
 		for (size_t j = 0; j < config->access.deny.count; j++)
-			if (prefix_equal(&config->access.allow.items[i], &config->access.deny.items[j])) {
+			if (rule_equal(&config->access.allow.items[i], &config->access.deny.items[j])) {
 				config->access.deny.count = j;
 				break;
 			}
@@ -272,7 +315,8 @@ assert_same(int seed, const struct config *a, const struct config *b, const char
 			continue;
 		}
 		for (size_t i = 0; i < a->listen_count; i++)
-			ck_assert_msg(value_equal(row, &a->listen[i], &b->listen[i]) &&
+			ck_assert_msg((value_equal(row, &a->listen[i], &b->listen[i]) ||
+			    !option_is_for(row, a->listen[i].protocol)) &&
 			    strcmp(a->listen[i].name, b->listen[i].name) == 0,
 			    "seed %d: %s of listener %zu of:\n%s", seed, row->name, i, text);
 	}

@@ -17,11 +17,14 @@
 
 struct values {
 	struct prefix_list prefixes;
+	struct rule_list rules;
 	struct port_list ports;
 };
 
 static const struct option_row prefixes = { "", "prefixes", OPTION_PREFIXES, ON_RELOAD, "{}",
 	.offset = offsetof(struct values, prefixes) };
+static const struct option_row rules = { "", "rules", OPTION_RULES, ON_RELOAD, "{}",
+	.offset = offsetof(struct values, rules) };
 static const struct option_row ports = { "", "ports", OPTION_PORTS, ON_RELOAD, "{}",
 	.offset = offsetof(struct values, ports) };
 
@@ -29,6 +32,8 @@ static const struct option_row ports = { "", "ports", OPTION_PORTS, ON_RELOAD, "
 
 #define ADDRESS_WANTED "give an address or a prefix, such as 192.0.2.1, 192.0.2.0/24 or" \
 	" 2001:db8::/32"
+#define RULE_WANTED ADDRESS_WANTED ", or a user, such as uid:1000"
+#define USER_WANTED "give the number of a user, 0 to 4294967294, such as uid:1000"
 #define NO_SCOPE "a prefix has no scope: give it without \"%\" and the interface"
 #define PORT_WANTED "give a port of 0 to 65535, or a range of them, such as 0-1023"
 
@@ -38,6 +43,22 @@ static const struct {
 	const char *printed; /* NULL: refused */
 	const char *right;
 } elements[] = {
+	{ &rules, "192.0.2.0/24", "{\"192.0.2.0/24\"}", NULL },
+	{ &rules, "::1", "{\"::1\"}", NULL },
+	{ &rules, "uid:0", "{\"uid:0\"}", NULL },
+	{ &rules, "uid:4294967294", "{\"uid:4294967294\"}", NULL },
+	{ &rules, "uid:4294967295", NULL, USER_WANTED },
+	{ &rules, "uid:01", NULL, USER_WANTED },
+	{ &rules, "uid:", NULL, USER_WANTED },
+	{ &rules, "uid:-1", NULL, USER_WANTED },
+	{ &rules, "uid:root", NULL, USER_WANTED },
+	{ &rules, "uid:1000 ", NULL, USER_WANTED },
+	{ &rules, "uid:99999999999999999999", NULL, USER_WANTED },
+	{ &rules, "UID:1000", NULL, RULE_WANTED },
+	{ &rules, "root", NULL, RULE_WANTED },
+	{ &rules, "1000", NULL, ADDRESS_WANTED },
+	{ &rules, "10.1.2.3/8", NULL,
+	    "bits behind the prefix are set: give 10.0.0.0/8, or 10.1.2.3 alone" },
 	{ &prefixes, "192.0.2.0/24", "{\"192.0.2.0/24\"}", NULL },
 	{ &prefixes, "192.0.2.1", "{\"192.0.2.1\"}", NULL },
 	{ &prefixes, "192.0.2.1/32", "{\"192.0.2.1\"}", NULL },

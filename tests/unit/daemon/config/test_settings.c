@@ -27,9 +27,9 @@ static const struct {
 	{ "access.allow={ 10.1.2.3/8, x }", "-o access.allow={ 10.1.2.3/8, x }: 10.1.2.3/8: bits"
 	    " behind the prefix are set: give 10.0.0.0/8, or 10.1.2.3 alone\n"
 	    "-o access.allow={ 10.1.2.3/8, x }: x: give an address or a prefix, such as"
-	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, or a user, such as uid:1000\n" },
 	{ "access.allow=x", "-o access.allow=x: give an address or a prefix, such as"
-	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32\n" },
+	    " 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, or a user, such as uid:1000\n" },
 	{ "access.allow={ ::1 ::2 }", "-o access.allow={ ::1 ::2 }: \",\" is missing between two"
 	    " elements\n" },
 	{ "access.allow={ ::1", "-o access.allow={ ::1: this list has no end: \"}\" is missing; or"
@@ -177,7 +177,7 @@ START_TEST(uri_faults)
 	write_file("workers = x\n" GOOD);
 	assert_faults(&source, "FILE:1: workers = x: give 0 to 256 (0: one for each CPU)\n"
 	    "-l tcp://a:7: give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"\n"
-	    "-l tcp:7: write tcp://HOST:PORT or udp://HOST:PORT\n"
+	    "-l tcp:7: write tcp://HOST:PORT, udp://HOST:PORT or unix:PATH\n"
 	    "-l udp://127.0.0.1:7: listener \"udp-4\" (udp://127.0.0.1:7) overlaps"
 	    " listener \"udp-3\" (udp://*:7): give another address or port\n");
 }
@@ -306,6 +306,16 @@ another_value(const struct option_row *row)
 		return "::1";
 	case OPTION_PORT:
 		return "7";
+	case OPTION_PATH:
+		return "/run/echod.sock";
+	case OPTION_MODE:
+		return "0600";
+	case OPTION_STRING:
+		return "root";
+	case OPTION_BOOL:
+		return "true";
+	case OPTION_PREFIXES:
+		return "::1";
 	default:
 		ck_abort_msg("give %s another value", row->name);
 	}

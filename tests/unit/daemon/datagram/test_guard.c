@@ -226,13 +226,13 @@ END_TEST
 START_TEST(the_access_list_decides)
 {
 	char right[PREFIX_RIGHT_SIZE];
-	struct prefix prefix;
-	const struct prefix_list deny = { &prefix, 1 }, allow = { NULL, 0 };
+	struct rule rule;
+	const struct rule_list deny = { &rule, 1 }, allow = { NULL, 0 };
 	struct acl *acl;
 	struct arrival denied = arrival_from("::ffff:192.0.2.1");
 	struct arrival allowed = arrival_from("192.0.3.1");
 
-	ck_assert(prefix_parse(&prefix, "192.0.2.0/24", right));
+	ck_assert(rule_parse(&rule, "192.0.2.0/24", right));
 	acl = acl_new(&allow, &deny);
 	ck_assert_ptr_nonnull(acl);
 	denied.acl = allowed.acl = acl;

@@ -43,7 +43,7 @@ end_of(long (*call)(void))
 		const struct rlimit no_core = { 0, 0 };
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		if (sandbox_enter(SANDBOX_TRUE) == -1)
+		if (sandbox_enter(SANDBOX_TRUE, false) == -1)
 			_exit(1);
 		_exit(call() == -1 ? REFUSED : ENTERED);
 	}
@@ -459,7 +459,7 @@ START_TEST(a_thread_that_ran_before_is_in_it)
 		setrlimit(RLIMIT_CORE, &no_core);
 		if (pipe2(sandbox_is_there, O_CLOEXEC) == -1 ||
 		    pthread_create(&thread, NULL, execute_once_told, NULL) != 0 ||
-		    sandbox_enter(SANDBOX_TRUE) == -1 || write(sandbox_is_there[1], "!", 1) != 1)
+		    sandbox_enter(SANDBOX_TRUE, false) == -1 || write(sandbox_is_there[1], "!", 1) != 1)
 			_exit(1);
 		pthread_join(thread, NULL);
 		_exit(2);
@@ -471,7 +471,7 @@ END_TEST
 
 START_TEST(without_a_sandbox_nothing_changes)
 {
-	ck_assert_int_eq(sandbox_enter(SANDBOX_FALSE), 0);
+	ck_assert_int_eq(sandbox_enter(SANDBOX_FALSE, false), 0);
 	ck_assert_int_eq(prctl(PR_GET_SECCOMP, 0, 0, 0, 0), 0);
 }
 END_TEST
@@ -495,8 +495,8 @@ forbid_seccomp(void)
 START_TEST(where_there_is_none_auto_goes_on)
 {
 	forbid_seccomp();
-	ck_assert_int_eq(sandbox_enter(SANDBOX_AUTO), 0);
-	ck_assert_int_eq(sandbox_enter(SANDBOX_TRUE), -1);
+	ck_assert_int_eq(sandbox_enter(SANDBOX_AUTO, false), 0);
+	ck_assert_int_eq(sandbox_enter(SANDBOX_TRUE, false), -1);
 	ck_assert_int_ne(open("/dev/null", O_WRONLY | O_CLOEXEC), -1);
 }
 END_TEST
