@@ -31,7 +31,7 @@ def total(statistics, name):
 def assert_none_goes_back(before, after):
     for series, value in before.items():
         if series.split("{")[0].endswith("_total"):
-            assert after.get(series, -1) >= value, series
+            assert after.get(series, 0) >= value, series
 
 
 def reload(daemon, sections, options=None):
@@ -54,7 +54,7 @@ def test_a_removed_listener_is_still_counted(start, back_end):
     assert of(after, SENT, "two") == of(after, "echod_received_bytes_total", "two") == len(data)
     assert of(after, "echod_connections_accepted_total", "two") == 1
     assert of(after, "echod_connections_closed_total", "two", "peer") == 1
-    assert of(after, OPEN, "two") == 0
+    assert not of(after, OPEN, "two")
 
 
 def test_a_connection_outlives_its_listener_in_the_books(start):
@@ -66,7 +66,7 @@ def test_a_connection_outlives_its_listener_in_the_books(start):
     wait_of(daemon, 10, SENT, "two")
     assert of(daemon.statistics(), OPEN, "two") == 1
     peer.close()
-    wait_of(daemon, 0, OPEN, "two")
+    wait_of(daemon, None, OPEN, "two")
     assert of(daemon.statistics(), "echod_connections_closed_total", "two", "peer") == 1
 
 
@@ -159,7 +159,7 @@ def test_datagrams_by_listener(start, back_end):
     daemon.listening.clear()
     _, after = reload(daemon, [listener("two", port=kernel.free_port(), protocol="udp")], options)
     assert of(after, "echod_datagrams_received_total", "one") == 3
-    assert of(after, "echod_datagrams_dropped_total", "one", "size") == 0
+    assert of(after, "echod_datagrams_dropped_total", "one", "size") is None
     ask(daemon, "two", 2)
     wait_of(daemon, 7, "echod_datagrams_sent_total", "two")
     assert of(daemon.statistics(), "echod_datagrams_received_total", "two") == 8

@@ -214,7 +214,8 @@ visit_ledger(const struct visitor *visitor, const struct ledger *ledger, enum le
 			family, ledger->name, value_of(family, i), ledger_read(ledger, id, i),
 		};
 
-		visitor->visit(visitor->arg, &entry);
+		if (entry.number > 0 || ledger->gone == 0)
+			visitor->visit(visitor->arg, &entry);
 	}
 }
 

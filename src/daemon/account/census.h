@@ -62,7 +62,10 @@ struct census_entry {
 	uint64_t number;
 };
 
-/* Calls `visit` for each, always in the same order, those of a family one after the other. */
+/*
+ * Calls `visit` for each, always in the same order, those of a family one after the other; of a
+ * name that nobody has any more, for those that are not 0.
+ */
 void census_each(const struct census *census,
     void (*visit)(void *arg, const struct census_entry *entry), void *arg);
 

@@ -311,6 +311,7 @@ another_value(const struct option_row *row)
 	case OPTION_MODE:
 		return "0600";
 	case OPTION_STRING:
+	case OPTION_GREETING:
 		return "root";
 	case OPTION_BOOL:
 		return "true";
