@@ -306,6 +306,12 @@ another_value(const struct option_row *row)
 		return "::1";
 	case OPTION_PORT:
 		return "7";
+	case OPTION_BOOL:
+		return "true";
+	case OPTION_PREFIXES:
+		return "192.0.2.0/24";
+	case OPTION_GREETING:
+		return "hello";
 	default:
 		ck_abort_msg("give %s another value", row->name);
 	}
