@@ -116,11 +116,12 @@ parse(struct common_arguments *common, const char *text)
 
 	if (fault != NULL)
 		report_unusable("%s: %s", text, fault);
-	if (uri->port == 0)
+	if (protocol_has_ports(uri->protocol) && uri->port == 0)
 		report_unusable("%s: give a port from 1 to 65535", text);
 	if (endpoint_is_any(uri->host))
 		report_unusable("%s: give a host", text);
-	check_numeric(uri->host, text);
+	if (protocol_has_ports(uri->protocol))
+		check_numeric(uri->host, text);
 	check_stream(common);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
@@ -158,7 +159,7 @@ common_take_uri(struct common_arguments *common, const char *text)
 	const char *colon = find_port(text);
 	char host[ENDPOINT_HOST_SIZE], port[sizeof("65535")];
 
-	if (strstr(text, "://") != NULL) {
+	if (endpoint_is_uri(text)) {
 		parse(common, text);
 	} else if (colon != NULL && (size_t)(colon - text) < sizeof(host)) {
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
@@ -197,7 +198,7 @@ common_take_target(struct common_arguments *common, int count, char **rest)
 		report_unusable("give a URI, HOST or HOST PORT; try \"echod-client --help\"");
 	if (count > 2 || (count == 2 && !is_number(rest[1])))
 		check_modes(count, rest);
-	if (count > 2 || (count == 2 && strstr(rest[0], "://") != NULL))
+	if (count > 2 || (count == 2 && endpoint_is_uri(rest[0])))
 		report_unusable("unexpected argument \"%s\"", rest[count - 1]);
 	if (count == 2)
 		take_host(common, rest[0], rest[1]);

@@ -134,6 +134,15 @@ parse_port(struct endpoint *endpoint, const char *rest)
 	return strchr("/?#", *rest) != NULL ? "nothing may follow the port" : fault;
 }
 
+bool
+endpoint_is_uri(const char *text)
+{
+	struct endpoint endpoint;
+
+	return strstr(text, "://") != NULL ||
+	    (parse_scheme(&endpoint, &text) == NULL && !protocol_has_ports(endpoint.protocol));
+}
+
 const char *
 endpoint_parse(struct endpoint *endpoint, const char *text)
 {

@@ -54,6 +54,9 @@ struct endpoint_cover {
 	bool dual_stack;
 };
 
+/* True for what is written as a URI, right or not: no host, with or without its port. */
+bool endpoint_is_uri(const char *text);
+
 /*
  * Reads `text` into *endpoint.  Returns NULL, or what is wrong and would be right,
  * as a constant string; *endpoint is then undefined.

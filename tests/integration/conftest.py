@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "har
 
 import interfaces
 import network
-from echod import Echod
+from echod import Echod, listener
 from patience import BINARY
 
 BACK_ENDS = {
@@ -57,6 +57,12 @@ def workdir():
 def back_end(request):
     """The options that choose an event back end: a test with it runs over each of them."""
     return request.param
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def served(request, workdir):
+    """The listeners of a daemon that serves streams: a test with it runs over each protocol."""
+    return (listener() if request.param == "tcp" else listener(path=f"{workdir}/echod.sock"),)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from patience import within
 MIB = 1 << 20
 
 
-def test_never_readers_cost_little_memory_and_no_time(start, back_end):
+def test_never_readers_cost_little_memory_and_no_time(start, served, back_end):
     daemon = start(
+        served,
         options={**back_end, "workers": 1},
         # memory that is freed is to leave the sanitizer's quarantine, or it looks like a leak
         environment={"ASAN_OPTIONS": "quarantine_size_mb=1"},
@@ -30,8 +31,8 @@ def test_never_readers_cost_little_memory_and_no_time(start, back_end):
     assert time.monotonic() - start_time < within(1)
 
 
-def test_a_stalled_peer_gets_everything_once_it_reads(start, back_end):
-    daemon = start(options=back_end)
+def test_a_stalled_peer_gets_everything_once_it_reads(start, served, back_end):
+    daemon = start(served, options=back_end)
     data = peers.payload(48 * MIB)
     peer = daemon.connect(receive_buffer=65536)
     for _ in range(2):

@@ -8,9 +8,9 @@ from patience import eventually, within
 MIB = 1 << 20
 
 
-def test_data_in_flight_is_delivered(start, back_end):
+def test_data_in_flight_is_delivered(start, served, back_end):
     """The signal comes while megabytes wait on the way, with more to come."""
-    daemon = start(options=back_end)
+    daemon = start(served, options=back_end)
     data = peers.payload(32 * MIB)
     peer = daemon.connect(receive_buffer=65536)
     sent = peers.fill(peer, data)
@@ -23,8 +23,8 @@ def test_data_in_flight_is_delivered(start, back_end):
     assert daemon.wait_exit(within(10)) == 0
 
 
-def test_streams_go_on_until_they_end(start, back_end):
-    daemon = start(options=back_end)
+def test_streams_go_on_until_they_end(start, served, back_end):
+    daemon = start(served, options=back_end)
     streams = [peers.Stream(daemon.connect()) for _ in range(4)]
     for stream in streams:
         stream.start()
@@ -49,9 +49,9 @@ def test_new_connections_are_refused(start):
     held.finish()
 
 
-def test_who_already_waited_is_still_served(start, back_end):
+def test_who_already_waited_is_still_served(start, served, back_end):
     """Connections that the kernel had taken before the signal are not reset."""
-    daemon = start(options=back_end)
+    daemon = start(served, options=back_end)
     daemon.signal(signal.SIGSTOP)
     crowd = [daemon.connect() for _ in range(20)]
     for peer in crowd:

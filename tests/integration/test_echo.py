@@ -19,8 +19,8 @@ def test_the_back_end_that_was_asked_for_runs(start, back_end):
     assert daemon.log.matching(rf"^notice: echod \S+ serving: 2 workers, {name}$")
 
 
-def test_a_random_stream_in_odd_sizes(start, back_end):
-    daemon = start(options=back_end)
+def test_a_random_stream_in_odd_sizes(start, served, back_end):
+    daemon = start(served, options=back_end)
     for seed in range(5):
         data = peers.payload(2 * MIB, seed)
         received = peers.exchange(daemon.connect(), data, peers.odd_sizes(seed))
@@ -42,9 +42,9 @@ def test_single_bytes(start, back_end):
     peers.assert_same(peers.exchange(peer, data, iter(lambda: 1, 0)), data)
 
 
-def test_urgent_bytes_come_back_in_their_place(start, back_end):
+def test_urgent_bytes_come_back_in_their_place(start, served, back_end):
     """A read stops at an urgent byte: one that stopped short must not be taken for the last."""
-    daemon = start(options=back_end)
+    daemon = start(served, options=back_end)
     peer = daemon.connect()
     for _ in range(100):
         peer.sendall(b"before")
@@ -53,8 +53,8 @@ def test_urgent_bytes_come_back_in_their_place(start, back_end):
         peers.assert_same(peers.receive(peer, 12), b"beforeUafter")
 
 
-def test_connections_do_not_mix(start, back_end):
-    daemon = start(options=back_end)
+def test_connections_do_not_mix(start, served, back_end):
+    daemon = start(served, options=back_end)
     streams = [peers.Stream(daemon.connect()) for _ in range(8)]
     for stream in streams:
         stream.start()

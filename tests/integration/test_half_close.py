@@ -10,8 +10,8 @@ MIB = 1 << 20
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 8 * MIB])
-def test_every_byte_and_then_eof(start, back_end, size):
-    daemon = start(options=back_end)
+def test_every_byte_and_then_eof(start, served, back_end, size):
+    daemon = start(served, options=back_end)
     data = peers.payload(size)
     peer = daemon.connect()
     if data:
@@ -24,9 +24,9 @@ def test_every_byte_and_then_eof(start, back_end, size):
     assert (closed["reason"], closed["sent"]) == ("peer", str(size))
 
 
-def test_the_end_that_comes_with_the_data(start, back_end):
+def test_the_end_that_comes_with_the_data(start, served, back_end):
     """Data and FIN may make one event: nothing may be left behind it."""
-    daemon = start(options=back_end)
+    daemon = start(served, options=back_end)
     for number in range(100):
         data = peers.payload(1 + number * 61, number)
         peer = daemon.connect()
@@ -36,9 +36,9 @@ def test_the_end_that_comes_with_the_data(start, back_end):
         peer.close()
 
 
-def test_a_slow_reader_loses_nothing(start, back_end):
+def test_a_slow_reader_loses_nothing(start, served, back_end):
     """The end is sent while every buffer on the way is full; only then is anything read."""
-    daemon = start(options=back_end)
+    daemon = start(served, options=back_end)
     data = peers.payload(48 * MIB)
     peer = daemon.connect(receive_buffer=65536)
     sent = peers.fill(peer, data)

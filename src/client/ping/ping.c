@@ -153,7 +153,7 @@ static void
 on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
 {
 	struct ping *ping = arg;
-	char from[ADDRESS_TEXT_SIZE];
+	char from[CHANNEL_TEXT_SIZE];
 	uint64_t seq;
 
 	ping->judge->tally.strangers = channel_strangers(ping->channel, from);

@@ -14,7 +14,7 @@ struct ping {
 	struct channel *channel;
 	struct reach *reach;
 	struct outage outage;
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[CHANNEL_TEXT_SIZE];
 	struct event_base *base;
 	struct event *send_timer, *wait_timer, *silence_timer, *deadline_timer;
 	struct event *quit;
@@ -23,7 +23,7 @@ struct ping {
 	size_t partial; /* bytes of a reply that have come: streams */
 	int trouble;    /* the errno that was told last: what goes on is told once */
 	char *fault;    /* the same of why it could not connect again, NULL: nothing was told */
-	char stranger[ADDRESS_TEXT_SIZE]; /* who was told last */
+	char stranger[CHANNEL_TEXT_SIZE]; /* who was told last */
 	bool told_stranger; /* since the last message was sent */
 	bool renewed;   /* the last message was given another socket */
 	bool refused;   /* nobody listens for datagrams */

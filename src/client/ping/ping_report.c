@@ -128,7 +128,7 @@ void
 ping_print_back(const struct ping_options *options, const char *peer,
     const struct channel *channel, double seconds)
 {
-	char local[ADDRESS_TEXT_SIZE];
+	char local[CHANNEL_TEXT_SIZE];
 
 	if (!options->common.json)
 		printf("%s answers %s again, after %.3f s\n", peer,
@@ -273,7 +273,7 @@ json_t *
 ping_fields(const struct ping_options *options, const struct tally *tally, int64_t started,
     const struct channel *channel)
 {
-	char address[ADDRESS_TEXT_SIZE], stranger[ADDRESS_TEXT_SIZE];
+	char address[CHANNEL_TEXT_SIZE], stranger[CHANNEL_TEXT_SIZE];
 	const uint64_t strangers = channel != NULL ? channel_strangers(channel, stranger) : 0;
 	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
 	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);

@@ -37,7 +37,7 @@ void ping_print_stranger(const struct ping_options *options, const char *from, b
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 
-#define PING_LOST_SIZE (ADDRESS_TEXT_SIZE + 80)
+#define PING_LOST_SIZE (CHANNEL_TEXT_SIZE + 80)
 
 /* Writes how a connection ended: by the errno, 0 where the peer closed it in order. */
 void ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE]);

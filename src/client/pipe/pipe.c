@@ -323,7 +323,7 @@ static void
 on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
 {
 	const struct pipe_run *run = arg;
-	char from[ADDRESS_TEXT_SIZE];
+	char from[CHANNEL_TEXT_SIZE];
 
 	(void)head;
 	(void)kept;

@@ -116,7 +116,7 @@ void
 pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, char reason[PIPE_REASON_SIZE])
 {
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[CHANNEL_TEXT_SIZE];
 
 	*reason = '\0';
 	switch (tally->end) {
@@ -191,7 +191,7 @@ json_t *
 pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, double seconds)
 {
-	char address[ADDRESS_TEXT_SIZE];
+	char address[CHANNEL_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
 	return json_pack("{ss? so? so? sI sI so? so? sf so? so?}",

@@ -31,7 +31,7 @@
 struct talker {
 	struct sender *sender;
 	struct channel *channel;
-	char name[ADDRESS_TEXT_SIZE]; /* our side's */
+	char name[CHANNEL_TEXT_SIZE]; /* our side's */
 	size_t sent, received; /* of the message under way */
 	char *reply;           /* as long as the longest message */
 	int error;             /* errno, where the socket failed */
@@ -181,7 +181,7 @@ static void
 on_stranger(void *arg, const unsigned char *head, size_t kept, size_t size)
 {
 	const struct talker *talker = arg;
-	char from[ADDRESS_TEXT_SIZE];
+	char from[CHANNEL_TEXT_SIZE];
 
 	(void)head;
 	(void)kept;
@@ -429,7 +429,9 @@ converse(struct sender *sender, char **messages, int message_count)
 	const size_t longest = longest_of(messages, message_count);
 	int status;
 
-	if (!sender->common.json)
+	if (!sender->common.json && !protocol_has_ports(uri->protocol))
+		printf("connecting to %s\n", sender->common.uri);
+	else if (!sender->common.json)
 		printf("connecting to %s port %u\n", uri->host, (unsigned)uri->port);
 	await(sender);
 	for (size_t i = 0; i < sender->count && !sender->stopped; i++)

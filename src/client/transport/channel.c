@@ -91,7 +91,7 @@ channel_has_peer(const struct channel *channel)
 }
 
 uint64_t
-channel_strangers(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	address_format(&channel->stranger, text);
 	return channel->stranger_count;
@@ -104,15 +104,25 @@ channel_connect_seconds(const struct channel *channel)
 }
 
 const char *
-channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+channel_peer(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
+	const struct endpoint *uri = &channel->wish->uri;
+
+	if (channel->peer.sa.sa_family == AF_UNIX)
+		return endpoint_format(uri->protocol, uri->host, 0, text, CHANNEL_TEXT_SIZE);
 	return address_format(&channel->peer, text);
 }
 
 const char *
-channel_local(const struct channel *channel, char text[ADDRESS_TEXT_SIZE])
+channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	return address_format(&channel->local, text);
+}
+
+struct address
+channel_place(void)
+{
+	return address_of_unix_peer((uid_t)-1, 0);
 }
 
 /* --- connecting -------------------------------------------------------------------- */
@@ -133,7 +143,10 @@ complete(struct channel *channel)
 	if (error != 0)
 		return error;
 	channel->connect_seconds = timing_seconds(timing_now() - channel->begun);
-	address_from_sockaddr(&channel->local, (struct sockaddr *)&name, length);
+	if (channel->peer.sa.sa_family == AF_UNIX)
+		channel->local = address_of_unix_peer(geteuid(), getpid()); /* as it is seen */
+	else
+		address_from_sockaddr(&channel->local, (struct sockaddr *)&name, length);
 	/* On one host the kernel may give us the very port that we ask for: we would echo. */
 	if (address_equal(&channel->local, &channel->peer))
 		return ECONNREFUSED;
@@ -228,6 +241,19 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		channel->user->writable(channel->arg);
 }
 
+/* As connect(2). */
+static int
+connect_to_peer(const struct channel *channel)
+{
+	struct sockaddr_un place;
+	socklen_t length;
+
+	if (channel->peer.sa.sa_family != AF_UNIX)
+		return connect(channel->fd, &channel->peer.sa, address_length(&channel->peer));
+	length = unix_name_to_sockaddr(channel->wish->uri.host, &place);
+	return connect(channel->fd, (const struct sockaddr *)&place, length);
+}
+
 /* Begins to connect, with a socket of the channel's.  Returns 0 or an errno. */
 static int
 begin(struct channel *channel)
@@ -240,8 +266,7 @@ begin(struct channel *channel)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
-	if (connect(fd, &channel->peer.sa, address_length(&channel->peer)) == -1 &&
-	    errno != EINPROGRESS)
+	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
 		return errno;
 	return event_add(&channel->writable, &timeout) == -1 ? ENOMEM : 0;
 }

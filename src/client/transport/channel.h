@@ -20,6 +20,9 @@
 struct channel;
 struct event_base;
 
+/* An address, or the URI of a Unix socket, and the NUL. */
+#define CHANNEL_TEXT_SIZE ENDPOINT_SOCKET_SIZE
+
 /* What is asked for. */
 struct channel_wish {
 	struct endpoint uri;
@@ -69,12 +72,16 @@ void channel_free(struct channel *channel);
 void channel_serve(struct channel *channel, const struct channel_user *user, void *arg);
 
 /*
- * Begins to connect to `peer`, or with NULL to the same as before; what was open is closed.
+ * Begins to connect to `peer`, or with NULL to the same as before; what was open is closed.  A
+ * Unix socket is where the wish says: channel_place().
  * (Datagrams connect too, udp(7): so that only their peer is heard.)  Returns 0, `connected`
  * then being called with `arg`, or the errno of a failure at once, the channel being closed.
  */
 int channel_connect(struct channel *channel, const struct address *peer,
     channel_connected *connected, void *arg);
+
+/* The peer for a wish that has a path: nobody looks it up. */
+struct address channel_place(void);
 
 /* Closes it, whatever is on its way.  It may be connected again. */
 void channel_close(struct channel *channel);
@@ -94,7 +101,7 @@ bool channel_has_peer(const struct channel *channel);
  * How many datagrams came from others than the peer, since channel_new(); where that is not 0
  * the address of the last one is in `text`.
  */
-uint64_t channel_strangers(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
+uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
@@ -112,8 +119,8 @@ size_t channel_greeting(const struct channel *channel, const char **greeting);
 json_t *channel_greeting_json(const struct channel *channel);
 
 /* Write the address of the far end, or of this one, to `text`, and return it. */
-const char *channel_peer(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
-const char *channel_local(const struct channel *channel, char text[ADDRESS_TEXT_SIZE]);
+const char *channel_peer(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
+const char *channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 
 /* Whether the user of an open channel is called when something can be received, or sent. */
 void channel_want_read(struct channel *channel, bool wanted);

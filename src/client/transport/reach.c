@@ -48,19 +48,39 @@ add_fault(struct reach *reach, const char *format, ...)
 static void
 tell_address(struct reach *reach, const char *why)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[CHANNEL_TEXT_SIZE];
 
 	add_fault(reach, "%s%s: %s", reach->told_address ? "" : "cannot connect to ",
 	    channel_peer(reach->channel, text), why);
 	reach->told_address = true;
 }
 
+/* What an errno of connect(2) means of a Unix socket; "": what it says. */
+static const char *
+meaning_of(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return ": nobody listens there";
+	case EAGAIN:
+		return ": too many wait there";
+	case EPROTOTYPE:
+		return ": it is no stream socket";
+	default:
+		return "";
+	}
+}
+
 static void
 add_address(struct reach *reach, int error)
 {
+	char why[128];
+
 	if (error != ECONNREFUSED)
 		reach->ending = ENDING_UNREACHED;
-	tell_address(reach, strerror(error));
+	snprintf(why, sizeof(why), "%s%s", strerror(error),
+	    protocol_has_ports(reach->wish->uri.protocol) ? "" : meaning_of(error));
+	tell_address(reach, why);
 }
 
 static void
@@ -136,6 +156,16 @@ try_next(struct reach *reach)
 	finish(reach, false);
 }
 
+/* There is nothing to look up. */
+static void
+try_place(struct reach *reach)
+{
+	const struct address place = channel_place();
+
+	if (!try_address(reach, &place))
+		finish(reach, false);
+}
+
 static void
 on_found(void *arg, struct addrinfo *found, const char *fault)
 {
@@ -190,6 +220,10 @@ reach_begin(struct reach *reach, reach_done *done, void *arg)
 	reach->under_way = true;
 	reach->done = done;
 	reach->arg = arg;
+	if (!protocol_has_ports(reach->wish->uri.protocol)) {
+		try_place(reach);
+		return;
+	}
 	reach->lookup = lookup_begin(reach->base, reach->wish, on_found, reach);
 }
 

@@ -50,7 +50,7 @@ set_fault(struct up *up, const char *format, ...)
 static void
 fail(struct up *up, const char *why)
 {
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[CHANNEL_TEXT_SIZE];
 
 	set_fault(up, "%s: %s", channel_peer(up->channel, peer), why);
 	up->waits = false;

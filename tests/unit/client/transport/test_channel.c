@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(a_channel_connects_again)
 {
-	char first[ADDRESS_TEXT_SIZE], second[ADDRESS_TEXT_SIZE];
+	char first[CHANNEL_TEXT_SIZE], second[CHANNEL_TEXT_SIZE];
 
 	connect_stream();
 	reset_peer();
