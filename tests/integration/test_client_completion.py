@@ -51,6 +51,6 @@ def test_ping_is_the_mode_where_none_is_named():
 
 
 def test_modes_and_schemes():
-    assert complete("") == ["ping", "pipe", "send", "tcp://", "udp://"]
+    assert complete("") == ["ping", "pipe", "send", "tcp://", "udp://", "unix:"]
     assert complete("pi") == ["ping", "pipe"]
-    assert complete("pipe", "u") == ["udp://"]
+    assert complete("pipe", "u") == ["udp://", "unix:"]

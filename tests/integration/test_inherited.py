@@ -315,13 +315,21 @@ def test_a_connection_is_no_listener(workdir, own):
     ]
 
 
-@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, DATAGRAM])
+@pytest.mark.parametrize("kind", [socket.SOCK_SEQPACKET, DATAGRAM])
 def test_other_kinds_of_sockets(workdir, own, kind):
     local = own(socket.socket(socket.AF_UNIX, kind))
     assert refused(workdir, [local], tcp(7)) == [
-        "echod: inherited descriptor 3 (echod.socket) is no TCP or UDP socket: echod serves "
-        "ListenStream= and ListenDatagram= with a port"
+        "echod: inherited descriptor 3 (echod.socket) is no TCP, UDP or Unix stream socket: echod "
+        "serves ListenStream=, and ListenDatagram= with a port"
     ]
+
+
+def test_a_unix_socket_that_nobody_has(workdir, own):
+    local = own(socket.socket(socket.AF_UNIX))
+    local.bind(f"{workdir}/local.sock")
+    local.listen()
+    (line,) = refused(workdir, [local], tcp(7))
+    assert f"inherited socket unix:{workdir}/local.sock (echod.socket): no listener has" in line
 
 
 def test_a_socket_as_it_is_wanted_next_to_one_that_is_not_there(workdir, own):

@@ -50,7 +50,13 @@ echo 'listen only { port = 7 }' >"$work/least.conf"
 "$ECHOD" -T -c "$work/least.conf" >"$work/least.dump"
 options_of_file <"$work/least.dump" >"$work/defaults"
 
-sed 's/^\(listen\.port	\).*/\1-/' "$work/defaults" >"$work/expected"
+# Those of protocols without ports besides.
+echo 'listen only { protocol = "unix" path = "@echod" }' >"$work/least-unix.conf"
+"$ECHOD" -T -c "$work/least-unix.conf" | options_of_file | grep -v '	"unix"$' |
+	sort -u - "$work/defaults" >"$work/both"
+mv "$work/both" "$work/defaults"
+
+sed 's/^\(listen\.\(port\|path\)	\).*/\1-/' "$work/defaults" >"$work/expected"
 options_of_manual >"$work/found"
 same "options and defaults in echod.conf(5)" "$work/expected" "$work/found"
 
@@ -63,8 +69,12 @@ same "options and values in etc/examples/echod.conf" "$work/expected" "$work/fou
 same "what echod makes of etc/examples/echod.conf" "$work/expected" "$work/found"
 
 sed -n 's/^\(listen\.[^	]*\).*/\1/p' "$work/defaults" >"$work/expected"
-options_of_file <"$sample" | sed -n 's/^\(listen\.[^	]*\).*/\1/p' | uniq >"$work/found"
+# A listener that not everybody wants is proposed only.
+sed 's/^#\([a-z	}]\)/\1/' "$sample" >"$work/whole-sample.conf"
+options_of_file <"$work/whole-sample.conf" | sed -n 's/^\(listen\.[^	]*\).*/\1/p' |
+	uniq >"$work/found"
 same "options of listeners in etc/examples/echod.conf" "$work/expected" "$work/found"
+"$ECHOD" -t -c "$work/whole-sample.conf" >"$work/verdict" || status=1
 
 # The file that is installed comes to the same as the sample, and what it proposes is right.
 "$ECHOD" -T -c "$sample" >"$work/expected"
