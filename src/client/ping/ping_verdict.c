@@ -34,7 +34,7 @@ add_count(struct ping_verdict *verdict, uint64_t count, const char *what)
 static void
 add_end(struct ping_verdict *verdict, const struct ping_end *end, const char *peer)
 {
-	if (end->ending == ENDING_REFUSED)
+	if (end->refused)
 		add(verdict, "nobody listens at %s", peer);
 	else if (*end->lost != '\0')
 		add(verdict, "%s", end->lost);
@@ -86,8 +86,6 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 	if (*verdict.reason == '\0')
 		verdict.status = EXIT_SUCCESS;
 	else
-		verdict.status = end->ending == ENDING_REFUSED
-		    ? ending_status(ENDING_REFUSED, tally->received + tally->corrupt > 0)
-		    : EXIT_WRONG;
+		verdict.status = end->refused ? EXIT_USAGE : EXIT_WRONG;
 	return verdict;
 }

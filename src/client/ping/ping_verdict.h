@@ -20,6 +20,7 @@ struct ping_verdict {
 /* How it ended. */
 struct ping_end {
 	enum ending ending;
+	bool refused;              /* nobody listens, and nobody was heard: datagrams */
 	char lost[PING_LOST_SIZE]; /* how the last connection that ended early did; "": none did */
 };
 
