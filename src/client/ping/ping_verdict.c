@@ -66,6 +66,14 @@ add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
 		add(verdict, "nothing came back");
 }
 
+/* Why it may be, where something is. */
+static void
+add_trouble(struct ping_verdict *verdict, const struct ping_end *end)
+{
+	if (*verdict->reason != '\0' && end->trouble != 0 && !end->refused)
+		add(verdict, "%s", strerror(end->trouble));
+}
+
 struct ping_verdict
 ping_judge(const struct ping_options *options, const struct tally *tally,
     const struct ping_end *end, const char *peer)
@@ -83,6 +91,7 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 		if (!threshold_holds(&thresholds->rows[i], tally))
 			add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
 	add_what_lacks(&verdict, options, tally, end);
+	add_trouble(&verdict, end);
 	if (*verdict.reason == '\0')
 		verdict.status = EXIT_SUCCESS;
 	else

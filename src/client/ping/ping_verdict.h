@@ -21,6 +21,7 @@ struct ping_verdict {
 struct ping_end {
 	enum ending ending;
 	bool refused;              /* nobody listens, and nobody was heard: datagrams */
+	int trouble;               /* the errno that was told last and no reply followed; 0: none */
 	char lost[PING_LOST_SIZE]; /* how the last connection that ended early did; "": none did */
 };
 

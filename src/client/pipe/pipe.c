@@ -124,8 +124,6 @@ take_trouble(struct pipe_run *run, int error)
 		finish(run, ending_of_error(error), error);
 		return;
 	}
-	if (channel_has_no_way(error))
-		channel_close(run->channel);
 	run->tally.trouble = error;
 	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
 }
@@ -151,6 +149,15 @@ count_sent(struct pipe_run *run, size_t size)
 	tally->datagrams++;
 	tally->sending_seconds = timing_seconds(now - run->started);
 	run->moved = now;
+}
+
+/* Sending tells whether this host has a way; who is far and knows none answers the receiver. */
+static void
+fail_to_send(struct pipe_run *run, int error)
+{
+	if (!is_stream(run) && channel_has_no_way(error))
+		channel_close(run->channel);
+	take_trouble(run, error);
 }
 
 static void advance(struct pipe_run *run);
@@ -193,7 +200,7 @@ send_some(struct pipe_run *run)
 	if (n > 0)
 		count_sent(run, (size_t)n);
 	else if (n == -1 && errno != EAGAIN)
-		take_trouble(run, errno);
+		fail_to_send(run, errno);
 }
 
 /* --- the server to stdout ---------------------------------------------------------------- */
