@@ -44,7 +44,7 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'O', "outstanding", NULL, "tell each missing reply" },
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
-	    "TCP: connect again when the connection ends or is silent" },
+	    "connect again when it ends or is silent" },
 	{ OPTIONS_OF_PING, OPTION_MAX_LOSS, "max-loss", "PERCENT", "else it is a fault" },
 	{ OPTIONS_OF_PING, OPTION_MAX_RTT, "max-rtt", "STAT:TIME",
 	    "else it is a fault, as in p99:5ms" },

@@ -176,6 +176,7 @@ def test_help_and_version(mode):
     assert (help_text.returncode, help_text.stderr) == (0, "")
     assert help_text.stdout.startswith(b"Usage: echod-client [ping] [OPTION]...")
     assert help_text.stdout == run("-h").stdout
+    assert max(map(len, help_text.stdout.splitlines())) <= 80
     version = run(mode, "-V")
     assert (version.returncode, version.stderr) == (0, "")
     assert re.match(rb"echod-client \d+\.\d+", version.stdout)

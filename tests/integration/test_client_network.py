@@ -4,14 +4,16 @@ import contextlib
 import re
 import socket
 import threading
+import time
 
 import pytest
 
+import kernel
 import network
 from client import Client, json_of, run
 from echod import listener
-from patience import lasting
-from pinging import LONG, UNSENT, check_counts
+from patience import eventually, lasting
+from pinging import FAST, LONG, UNSENT, check_counts
 
 LIMIT = lasting(0.6)  # seconds of silence until there is another connection or socket
 QUICK = ("-W", LIMIT, "-t", 0.2, "-i", lasting(0.1))  # the longer of -W and -t is what counts
@@ -162,6 +164,24 @@ def test_no_way_for_a_while(server, cable):
 
 SECOND = "198.51.100."
 ANYCAST = "203.0.113.7"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.99", "[2001:db8::99]"])
+def test_a_host_that_does_not_answer_on_its_link(cable, host):
+    """The system finds that out after some seconds, and tells it of each message since."""
+    with Client(*FAST, *LONG, f"udp://{host}:7", prefix=cable.peer.prefix) as client:
+        client.wait_out(f"^trouble with {re.escape(host)}:7: No route to host$")
+        begun, used = time.monotonic(), kernel.cpu_seconds(client.process.pid)
+        eventually(lambda: time.monotonic() > begun + 1, "some more messages")
+        assert kernel.cpu_seconds(client.process.pid) - used < 0.5, "it waits"
+        assert client.interrupt() == 1
+    assert len(client.out.matching("^trouble with ")) == 1
+
+
+def test_the_object_has_what_the_way_said(cable):
+    arguments = ("-w", lasting(4.5), "-W", lasting(0.1), "udp://192.0.2.99:7")
+    result = json_of(*arguments, status=1, prefix=cable.peer.prefix)
+    assert re.fullmatch(r"\d+ missing, No route to host", result["reason"])
 
 
 @pytest.mark.parametrize("protocol, again", [("tcp", ("-R",)), ("udp", ())])

@@ -306,6 +306,21 @@ def test_that_nobody_listens_is_told_once():
     assert result["ending"] == "refused"
 
 
+@pytest.mark.parametrize("arguments", [("-W", SHORT), ("-c", 99, "-W", SHORT), LONG], ids=str)
+def test_that_nobody_listens_is_the_reason_by_a_deadline_too(arguments):
+    address = f"127.0.0.1:{kernel.free_port()}"
+    result = json_of(*FAST, "-w", 3 * SHORT, *arguments, f"udp://{address}", status=2)
+    assert result["ending"] == "refused"
+    assert result["reason"].startswith(f"nobody listens at {address}")
+
+
+def test_that_nobody_listens_is_the_reason_by_a_signal_too():
+    address = f"127.0.0.1:{kernel.free_port()}"
+    with Client(*LONG, f"udp://{address}") as client:
+        client.wait_out(f"^nobody listens at {address}$")
+        assert client.interrupt() == 2
+
+
 IN_A_NARROW_NAMESPACE = """
 ip link set lo up && echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range && exec "$@"
 """

@@ -24,7 +24,7 @@ LONG = ("-W", PATIENCE)
 # --- errors of the way there ---------------------------------------------------------------------
 
 UNREACHABLE = 3  # the ICMP type; RFC 792 and 1812 have the codes
-CODES = {"port": 3, "too-big": 4, "prohibited": 13}
+CODES = {"network": 0, "host": 1, "port": 3, "too-big": 4, "prohibited": 13}
 
 
 def forge_error(code, server, client):

@@ -470,8 +470,10 @@ talk(struct ping *ping)
 		event_base_dispatch(ping->base);
 	if (ping_is_stream(ping) && is_connecting(ping))
 		tally->unsent++; /* the one that waits for it */
-	if (ping->end.ending == ENDING_DONE && ping->refused &&
-	    tally->received + tally->corrupt == 0)
+	ping->end.trouble = ping->trouble;
+	ping->end.refused = ping->refused && tally->received + tally->corrupt == 0;
+	if (ping->end.refused && ping->end.ending != ENDING_INTERRUPTED &&
+	    ping->end.ending != ENDING_STDOUT_FAILED)
 		ping->end.ending = ENDING_REFUSED;
 }
 

@@ -34,7 +34,7 @@ add_count(struct ping_verdict *verdict, uint64_t count, const char *what)
 static void
 add_end(struct ping_verdict *verdict, const struct ping_end *end, const char *peer)
 {
-	if (end->ending == ENDING_REFUSED)
+	if (end->refused)
 		add(verdict, "nobody listens at %s", peer);
 	else if (*end->lost != '\0')
 		add(verdict, "%s", end->lost);
@@ -66,6 +66,14 @@ add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
 		add(verdict, "nothing came back");
 }
 
+/* Why it may be, where something is. */
+static void
+add_trouble(struct ping_verdict *verdict, const struct ping_end *end)
+{
+	if (*verdict->reason != '\0' && end->trouble != 0 && !end->refused)
+		add(verdict, "%s", strerror(end->trouble));
+}
+
 struct ping_verdict
 ping_judge(const struct ping_options *options, const struct tally *tally,
     const struct ping_end *end, const char *peer)
@@ -83,11 +91,10 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 		if (!threshold_holds(&thresholds->rows[i], tally))
 			add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
 	add_what_lacks(&verdict, options, tally, end);
+	add_trouble(&verdict, end);
 	if (*verdict.reason == '\0')
 		verdict.status = EXIT_SUCCESS;
 	else
-		verdict.status = end->ending == ENDING_REFUSED
-		    ? ending_status(ENDING_REFUSED, tally->received + tally->corrupt > 0)
-		    : EXIT_WRONG;
+		verdict.status = end->refused ? EXIT_USAGE : EXIT_WRONG;
 	return verdict;
 }

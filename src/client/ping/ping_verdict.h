@@ -20,6 +20,8 @@ struct ping_verdict {
 /* How it ended. */
 struct ping_end {
 	enum ending ending;
+	bool refused;              /* nobody listens, and nobody was heard: datagrams */
+	int trouble;               /* the errno that was told last and no reply followed; 0: none */
 	char lost[PING_LOST_SIZE]; /* how the last connection that ended early did; "": none did */
 };
 

@@ -16,6 +16,7 @@
 
 #include "client/interrupt.h"
 #include "client/modes.h"
+#include "client/pipe/comparison.h"
 #include "client/pipe/datagrams.h"
 #include "client/pipe/pipe_options.h"
 #include "client/pipe/pipe_report.h"
@@ -39,11 +40,11 @@ struct pipe_run {
 	struct event *from_stdin, *wait_timer, *turn_timer;
 	int64_t started;
 	int64_t moved;       /* timing_now() when a byte last moved, or the wait began */
-	size_t before;       /* datagrams: bytes of the last one that came back */
 	struct datagrams datagrams; /* of a stream without a limit */
 	bool owed;           /* the server owed something when that was last looked at */
 	bool shut_down, ended;
 	struct ring *ring;   /* of stdin, what has not come back */
+	struct comparison comparison;
 	unsigned char chunk[CHUNK];
 };
 
@@ -123,8 +124,6 @@ take_trouble(struct pipe_run *run, int error)
 		finish(run, ending_of_error(error), error);
 		return;
 	}
-	if (channel_has_no_way(error))
-		channel_close(run->channel);
 	run->tally.trouble = error;
 	datagrams_trouble(&run->datagrams, outstanding(run) > 0, timing_now());
 }
@@ -150,6 +149,15 @@ count_sent(struct pipe_run *run, size_t size)
 	tally->datagrams++;
 	tally->sending_seconds = timing_seconds(now - run->started);
 	run->moved = now;
+}
+
+/* Sending tells whether this host has a way; who is far and knows none answers the receiver. */
+static void
+fail_to_send(struct pipe_run *run, int error)
+{
+	if (!is_stream(run) && channel_has_no_way(error))
+		channel_close(run->channel);
+	take_trouble(run, error);
 }
 
 static void advance(struct pipe_run *run);
@@ -192,66 +200,10 @@ send_some(struct pipe_run *run)
 	if (n > 0)
 		count_sent(run, (size_t)n);
 	else if (n == -1 && errno != EAGAIN)
-		take_trouble(run, errno);
+		fail_to_send(run, errno);
 }
 
 /* --- the server to stdout ---------------------------------------------------------------- */
-
-/* A datagram that came once more: the bytes before those that wait are still in the ring. */
-static bool
-is_duplicate(const struct pipe_run *run, const unsigned char *data, size_t size)
-{
-	return !is_stream(run) && size > 0 && size == run->before &&
-	    ring_same(run->ring, run->tally.received - size, data, size) == size;
-}
-
-/* A copy of a datagram that went more than once, unless the one that waits is the same. */
-static bool
-take_copy(struct pipe_run *run, const unsigned char *data, size_t size)
-{
-	if (run->datagrams.copies == 0 || (size == outstanding(run) &&
-	    ring_same(run->ring, run->tally.received, data, size) == size))
-		return false;
-	return datagrams_take_copy(&run->datagrams, run->ring, data, size);
-}
-
-/* What is wrong with `size` bytes of which only the first `same` are those that were sent. */
-static void
-tell_difference(struct pipe_run *run, const unsigned char *data, size_t size, size_t same)
-{
-	struct pipe_tally *tally = &run->tally;
-
-	tally->offset = tally->received + same;
-	if (is_duplicate(run, data, size)) {
-		tally->datagram = tally->datagrams - (outstanding(run) > 0);
-		finish(run, ENDING_DUPLICATE, 0);
-	} else if (tally->offset == tally->sent) {
-		finish(run, ENDING_SURPLUS, 0);
-	} else {
-		tally->seen = data[same];
-		tally->expected = *ring_at(run->ring, tally->offset);
-		finish(run, ENDING_DIFFERENCE, 0);
-	}
-}
-
-/* Returns how many bytes are right and go to stdout; ends the run where that is not all of them. */
-static size_t
-compare(struct pipe_run *run, const unsigned char *data, size_t size)
-{
-	struct pipe_tally *tally = &run->tally;
-	const size_t known = (size_t)smaller(size, tally->sent - tally->received);
-	const size_t same = ring_same(run->ring, tally->received, data, known);
-
-	if (same < size) {
-		tell_difference(run, data, size, same);
-	} else if (!is_stream(run) && size < outstanding(run)) {
-		tally->reply = (unsigned)size;
-		tally->asked = (unsigned)outstanding(run);
-		finish(run, ENDING_TRUNCATED, 0);
-	}
-	/* Of a datagram that is not right nothing is. */
-	return run->ended && !is_stream(run) ? 0 : same;
-}
 
 static void
 on_stdout_failed(void *arg)
@@ -281,7 +233,7 @@ count_received(struct pipe_run *run, size_t size)
 		tally->trouble = 0;
 	}
 	tally->received += size;
-	run->before = size;
+	run->comparison.before = size;
 	run->moved = timing_now();
 }
 
@@ -297,6 +249,18 @@ receive_none(struct pipe_run *run, int error)
 	}
 }
 
+/* Returns how many bytes are right and go to stdout; ends the run where that is not all of them. */
+static size_t
+compare(struct pipe_run *run, size_t size)
+{
+	enum ending end;
+	const size_t right = comparison_of(&run->comparison, run->chunk, size, &end);
+
+	if (end != ENDING_DONE)
+		finish(run, end, 0);
+	return right;
+}
+
 static void
 on_readable(void *arg)
 {
@@ -308,10 +272,10 @@ on_readable(void *arg)
 		receive_none(run, errno);
 		return;
 	}
-	if (take_copy(run, run->chunk, right))
+	if (comparison_takes_copy(&run->comparison, &run->datagrams, run->chunk, right))
 		return;
 	if (run->options.compare)
-		right = compare(run, run->chunk, (size_t)n);
+		right = compare(run, right);
 	if (!standard_write(run->chunk, right))
 		return; /* on_stdout_failed() tells why */
 	count_received(run, right);
@@ -487,6 +451,8 @@ static bool
 prepare(struct pipe_run *run)
 {
 	run->ring = malloc(sizeof(*run->ring));
+	run->comparison =
+	    (struct comparison){ .ring = run->ring, .tally = &run->tally, .stream = is_stream(run) };
 	run->from_stdin = event_new(run->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, run);
 	run->wait_timer = evtimer_new(run->base, on_wait_over, run);
 	run->turn_timer = evtimer_new(run->base, on_turn, run);
