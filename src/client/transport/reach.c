@@ -111,7 +111,7 @@ static void
 on_connected(void *arg, int error)
 {
 	struct reach *reach = arg;
-	char text[ADDRESS_TEXT_SIZE];
+	char text[CHANNEL_TEXT_SIZE];
 
 	if (error == 0) {
 		finish(reach, true);
