@@ -29,7 +29,7 @@ static const struct row {
 	{ OPTIONS_OF_ALL, OPTION_WAIT_UNTIL_UP, "wait-until-up", "SEC",
 	    "begin when somebody answers, so long" },
 	{ OPTIONS_OF_ALL, OPTION_PROXY, "proxy", "V",
-	    "TCP: send a header of PROXY v1 or v2[=SRC,DST] first" },
+	    "TCP: send a PROXY header, v1 or v2[=SRC,DST], first" },
 	{ OPTIONS_OF_ALL, OPTION_EXPECT_GREETING, "expect-greeting", "TEXT",
 	    "TCP: what the server says first; * is any bytes" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
