@@ -200,53 +200,77 @@ is_checksum(const struct block *block, const uint8_t *at)
 	return crc == ((uint32_t)get_short(at) << 16 | get_short(at + 2));
 }
 
-static enum proxy_verdict read_tlvs(const struct block *block, const uint8_t *at,
-    const uint8_t *end, bool within_ssl);
+struct tlv {
+	unsigned type;
+	const uint8_t *value;
+	size_t size;
+};
+
+/* Takes the one at *at, of those that go to `end`.  Returns false where it goes beyond that. */
+static bool
+next_tlv(const uint8_t **at, const uint8_t *end, struct tlv *tlv)
+{
+	if (end - *at < TLV_START)
+		return false;
+	tlv->type = (*at)[0];
+	tlv->size = get_short(*at + 1);
+	tlv->value = *at + TLV_START;
+	*at = tlv->value;
+	if ((size_t)(end - *at) < tlv->size)
+		return false;
+	*at += tlv->size;
+	return true;
+}
+
+/* Of PP2_TYPE_SSL, which has TLVs of its own. */
+static enum proxy_verdict
+take_ssl(const struct block *block, const struct tlv *ssl)
+{
+	const uint8_t *at = ssl->value + SSL_START, *end = ssl->value + ssl->size;
+	struct tlv tlv;
+
+	if (ssl->size < SSL_START)
+		return PROXY_FAULT_TLV;
+	while (at < end) {
+		if (!next_tlv(&at, end, &tlv))
+			return PROXY_FAULT_TLV;
+		if (tlv.type == TLV_SSL_VERSION)
+			block->header->tls_version = (struct proxy_text){ tlv.value, tlv.size };
+	}
+	return PROXY_WHOLE;
+}
 
 static enum proxy_verdict
-take_tlv(const struct block *block, unsigned type, const uint8_t *value, size_t size)
+take_tlv(const struct block *block, const struct tlv *tlv)
 {
-	switch (type) {
+	switch (tlv->type) {
 	case TLV_ALPN:
-		block->header->alpn = (struct proxy_text){ value, size };
+		block->header->alpn = (struct proxy_text){ tlv->value, tlv->size };
 		return PROXY_WHOLE;
 	case TLV_AUTHORITY:
-		block->header->authority = (struct proxy_text){ value, size };
+		block->header->authority = (struct proxy_text){ tlv->value, tlv->size };
 		return PROXY_WHOLE;
 	case TLV_CRC32C:
-		if (size != 4)
+		if (tlv->size != 4)
 			return PROXY_FAULT_TLV;
-		return is_checksum(block, value) ? PROXY_WHOLE : PROXY_FAULT_CHECKSUM;
+		return is_checksum(block, tlv->value) ? PROXY_WHOLE : PROXY_FAULT_CHECKSUM;
 	case TLV_SSL:
-		if (size < SSL_START)
-			return PROXY_FAULT_TLV;
-		return read_tlvs(block, value + SSL_START, value + size, true);
+		return take_ssl(block, tlv);
 	default:
 		return PROXY_WHOLE;
 	}
 }
 
-/* Those within PP2_TYPE_SSL have types of their own. */
+/* Those from `at` to the end of the header. */
 static enum proxy_verdict
-read_tlvs(const struct block *block, const uint8_t *at, const uint8_t *end, bool within_ssl)
+take_tlvs(const struct block *block, const uint8_t *at)
 {
+	const uint8_t *end = block->start + block->size;
 	enum proxy_verdict verdict = PROXY_WHOLE;
+	struct tlv tlv;
 
-	while (at < end && verdict == PROXY_WHOLE) {
-		const uint8_t *value = at + TLV_START;
-		size_t size;
-
-		if (end - at < TLV_START)
-			return PROXY_FAULT_TLV;
-		size = get_short(at + 1);
-		if ((size_t)(end - value) < size)
-			return PROXY_FAULT_TLV;
-		if (!within_ssl)
-			verdict = take_tlv(block, *at, value, size);
-		else if (*at == TLV_SSL_VERSION)
-			block->header->tls_version = (struct proxy_text){ value, size };
-		at = value + size;
-	}
+	while (at < end && verdict == PROXY_WHOLE)
+		verdict = next_tlv(&at, end, &tlv) ? take_tlv(block, &tlv) : PROXY_FAULT_TLV;
 	return verdict;
 }
 
@@ -261,8 +285,7 @@ judge_block(const uint8_t *data, struct proxy_header *header)
 		return PROXY_WHOLE; /* all that it says is passed over */
 	if (transport == TRANSPORT_STREAM && (family == FAMILY_INET || family == FAMILY_INET6))
 		read_addresses(family, data + BLOCK_START, header);
-	return read_tlvs(&block, data + BLOCK_START + addresses_size(family),
-	    data + header->size, false);
+	return take_tlvs(&block, data + BLOCK_START + addresses_size(family));
 }
 
 /* The bytes before the block, in their order: each that is there is judged. */
@@ -318,7 +341,7 @@ const char *
 proxy_fault_name(enum proxy_verdict fault)
 {
 	static const char *const names[] = {
-#define PROXY_FAULT_NAME(id, name) [PROXY_FAULT_##id] = name,
+#define PROXY_FAULT_NAME(id, name) [PROXY_FAULT_##id] = (name),
 		PROXY_FAULTS(PROXY_FAULT_NAME)
 #undef PROXY_FAULT_NAME
 	};

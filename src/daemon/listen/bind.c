@@ -238,7 +238,8 @@ take(const struct binding *binding, const struct inherited_socket *socket, struc
 		return -1;
 	prepare_inherited(binding->sockets, socket);
 	bound->sockets[bound->count] = made;
-	strcpy(bound->sockets[bound->count++].uri, socket->uri);
+	snprintf(bound->sockets[bound->count].uri, sizeof(made.uri), "%s", socket->uri);
+	bound->count++;
 	return 0;
 }
 

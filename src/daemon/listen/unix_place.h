@@ -28,14 +28,14 @@ struct unix_dress {
  * Binds `fd` to `name` (unix_name.h) and listens there with `backlog`.  Returns the place with one
  * hold, or NULL with errno and in *why what it was about, a constant, or NULL.
  */
-struct unix_place *unix_place_bind(int fd, const char *name, const struct unix_dress *dress,
+struct unix_place *unix_place_bind(int fd, const char *name, const struct unix_dress *wanted,
     int backlog, const char **why);
 
 /* For a duplicate.  Returns `place`. */
 struct unix_place *unix_place_hold(struct unix_place *place);
 
 /* Dresses the file anew, to be undone by the next release.  Returns 0, or -1 with errno. */
-int unix_place_dress(struct unix_place *place, const struct unix_dress *dress);
+int unix_place_dress(struct unix_place *place, const struct unix_dress *wanted);
 
 /* What was done is to stay. */
 void unix_place_settle(struct unix_place *place);
