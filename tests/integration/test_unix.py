@@ -1,5 +1,6 @@
 """Unix sockets: the file and its life, the peers and their users, and over reloads."""
 
+import fcntl
 import os
 import re
 import signal
@@ -164,6 +165,17 @@ def test_only_one_of_many_that_start_has_it(launch, path):
             each.terminate()
             each.communicate()
         assert not os.path.exists(path)
+
+
+def test_who_holds_the_lock_of_the_folder_keeps_nobody_out(start, workdir, path):
+    """It is asked for, or the one before proves little; but whoever may read the folder may."""
+    folder = os.open(workdir, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    stale(path)
+    daemon = start(served(path), {"log.level": "debug"})
+    assert daemon.log.matching(rf"^debug: no lock on {workdir}: ")
+    daemon.assert_echoes()
+    os.close(folder)
 
 
 def test_what_others_put_in_its_place_stays(start, path):
