@@ -173,7 +173,7 @@ def test_who_holds_the_lock_of_the_folder_keeps_nobody_out(start, workdir, path)
     fcntl.flock(folder, fcntl.LOCK_EX)
     stale(path)
     daemon = start(served(path), {"log.level": "debug"})
-    assert daemon.log.matching(rf"^debug: no lock on {workdir}: ")
+    assert daemon.log.matching(rf"^debug: no lock on {workdir}/: ")
     daemon.assert_echoes()
     os.close(folder)
 

@@ -238,8 +238,7 @@ take(const struct binding *binding, const struct inherited_socket *socket, struc
 		return -1;
 	prepare_inherited(binding->sockets, socket);
 	bound->sockets[bound->count] = made;
-	snprintf(bound->sockets[bound->count].uri, sizeof(made.uri), "%s", socket->uri);
-	bound->count++;
+	memcpy(bound->sockets[bound->count++].uri, socket->uri, sizeof(socket->uri));
 	return 0;
 }
 

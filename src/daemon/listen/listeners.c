@@ -356,7 +356,7 @@ listeners_prepare(struct listeners *listeners, const struct config *config, stru
 	const struct preparation preparation = {
 		.listeners = listeners,
 		.config = config,
-		.leaving = calloc(room_for(&listeners->now), sizeof(struct bound_socket *)),
+		.leaving = calloc(room_for(&listeners->now), sizeof(const struct bound_socket *)),
 	};
 
 	listeners->next.count = 0;

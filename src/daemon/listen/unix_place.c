@@ -48,8 +48,8 @@ lock_folder(const char *path)
 	char folder[UNIX_NAME_SIZE];
 	int fd;
 
-	snprintf(folder, sizeof(folder), "%.*s", slash > path ? (int)(slash - path) : 1,
-	    slash != NULL ? path : ".");
+	/* It is absolute, and its folder may be the root. */
+	snprintf(folder, sizeof(folder), "%.*s/", slash != NULL ? (int)(slash - path) : 0, path);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; fd != -1 && i < LOCK_TRIES; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
