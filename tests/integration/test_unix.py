@@ -232,6 +232,23 @@ def test_another_listener_takes_the_path_without_a_gap(start, path):
     assert not os.path.exists(path)
 
 
+@pytest.mark.parametrize("names", [("new", "newer"), ("another", "echo-tcp")])
+def test_a_path_spelled_twice_is_one_listeners(start, path, names):
+    """Both would take it over from the one that has it; then who is served by which is chance."""
+    daemon = start(served(path))
+    spelled = path.replace("/echod.sock", "//echod.sock")
+    daemon.configure([listener(names[0], path=path), listener(names[1], path=spelled)])
+    lines = daemon.reload()
+    assert any("somebody listens there" in line for line in lines)
+    assert lines[-1].startswith("err: reload failed")
+    daemon.assert_echoes()
+    daemon.configure([listener(names[0], path=spelled)])
+    daemon.reload()
+    daemon.assert_echoes()
+    daemon.stop()
+    assert not os.path.exists(path)
+
+
 def test_a_reload_that_fails_leaves_the_files_as_they_were(start, workdir, path, busy_port):
     other = f"{workdir}/other.sock"
     daemon = start(served(path))

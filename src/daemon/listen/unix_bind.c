@@ -111,6 +111,17 @@ make(struct attempt *attempt, struct bound *bound)
 	return 0;
 }
 
+/*
+ * True where `name` leads to `socket` and no listener that is made at the same time goes on with
+ * it already: by another spelling of the path two would be served by one.
+ */
+static bool
+is_free_at(const struct bound_socket *socket, const char *name)
+{
+	return socket->place != NULL && unix_place_is_at(socket->place, name) &&
+	    !unix_place_is_shared(socket->place);
+}
+
 /* The socket of `binding`'s own listener that is there and stays, or NULL. */
 static const struct bound_socket *
 find_kept(const struct binding *binding, const char *name)
@@ -118,7 +129,7 @@ find_kept(const struct binding *binding, const char *name)
 	for (size_t i = 0; binding->now != NULL && i < binding->now->count; i++) {
 		const struct bound_socket *socket = &binding->now->sockets[i];
 
-		if (socket->place != NULL && unix_place_is_at(socket->place, name))
+		if (is_free_at(socket, name))
 			return socket;
 	}
 	return NULL;
@@ -130,7 +141,7 @@ find_leaving(const struct binding *binding, const char *name)
 	for (size_t i = 0; i < binding->leaving_count; i++) {
 		const struct bound_socket *socket = binding->leaving[i];
 
-		if (socket->place != NULL && unix_place_is_at(socket->place, name))
+		if (is_free_at(socket, name))
 			return socket;
 	}
 	return NULL;

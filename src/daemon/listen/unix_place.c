@@ -292,6 +292,12 @@ unix_place_hold(struct unix_place *place)
 }
 
 bool
+unix_place_is_shared(const struct unix_place *place)
+{
+	return place->holders > 1;
+}
+
+bool
 unix_place_release(struct unix_place *place)
 {
 	if (place == NULL)

@@ -34,6 +34,9 @@ struct unix_place *unix_place_bind(int fd, const char *name, const struct unix_d
 /* For a duplicate.  Returns `place`. */
 struct unix_place *unix_place_hold(struct unix_place *place);
 
+/* True where a duplicate has it as well. */
+bool unix_place_is_shared(const struct unix_place *place);
+
 /* Dresses the file anew, to be undone by the next release.  Returns 0, or -1 with errno. */
 int unix_place_dress(struct unix_place *place, const struct unix_dress *wanted);
 
