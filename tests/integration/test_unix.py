@@ -364,6 +364,27 @@ def test_rules_of_users_are_a_fault_where_all_are_one(workdir):
     assert run("-t", "-c", file).returncode == 0
 
 
+@root_only
+@pytest.mark.parametrize(
+    "users, status",
+    [("", 78), ("0 0 4294967294", 78), ("0 0 4294967295", 0), ("0 0 1\n1 1 4294967294", 0)],
+)
+def test_whether_all_are_one_is_told_by_the_whole_map(workdir, users, status):
+    file = f"{workdir}/echod.conf"
+    with open(file, "w", encoding="utf-8") as out:
+        out.write('listen a { port = 7 }\naccess { deny = {"uid:1000"} }\n')
+    script = 'echo; read mapped; exec "$0" -t -c "$1"'
+    command = ["unshare", "--user", "sh", "-c", script, os.environ["ECHOD"], file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as inside:
+        if not inside.stdout.readline():
+            pytest.skip("no user namespaces")
+        if users:
+            with open(f"/proc/{inside.pid}/uid_map", "w", encoding="ascii") as out:
+                out.write(users)
+        inside.communicate(b"\n")
+    assert inside.returncode == status
+
+
 def test_proxies_are_trusted_by_the_mode(start, path):
     daemon = start(served(path, proxy_protocol=True))
     peer = daemon.connect()
