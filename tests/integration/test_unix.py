@@ -270,6 +270,20 @@ def test_a_reload_that_fails_leaves_the_files_as_they_were(start, workdir, path,
     daemon.assert_echoes()
 
 
+@root_only
+def test_a_mode_that_it_may_not_change_stays_and_nothing_is_said_of_giving_it_back(start, path):
+    """The file is root's, who bound it; echod is another by now."""
+    os.chmod(os.path.dirname(path), 0o755)
+    daemon = start(served(path, mode="0600"), {"user": "nobody"})
+    daemon.configure(served(path, mode="0666"), {"user": "nobody"})
+    lines = daemon.reload()
+    assert any("its mode, owner and group cannot be changed" in line for line in lines)
+    assert lines[-1].startswith("err: reload failed")
+    assert not any("back" in line for line in lines)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    daemon.assert_echoes()
+
+
 def test_a_path_that_goes_is_removed_and_one_that_comes_is_there(start, workdir, path):
     daemon = start(served(path))
     daemon.configure(served(f"{workdir}/new.sock"))

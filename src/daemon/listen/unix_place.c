@@ -152,14 +152,25 @@ unix_place_is_there(const struct unix_place *place)
 	return unix_place_is_at(place, place->name);
 }
 
-/* The owner before the mode: a change of owners may take bits from it. */
+/*
+ * What is so already is not touched: who may not change it need not.  The owner comes before the
+ * mode: a change of owners may take bits from it.
+ */
 static int
-dress(const char *path, const struct unix_dress *dress)
+dress(const char *path, const struct unix_dress *wanted)
 {
-	if ((dress->uid != (uid_t)-1 || dress->gid != (gid_t)-1) &&
-	    chown(path, dress->uid, dress->gid) == -1)
+	struct stat now;
+	bool has_owners;
+
+	if (lstat(path, &now) == -1)
 		return -1;
-	return chmod(path, dress->mode);
+	has_owners = (wanted->uid == (uid_t)-1 || wanted->uid == now.st_uid) &&
+	    (wanted->gid == (gid_t)-1 || wanted->gid == now.st_gid);
+	if (has_owners && wanted->mode == (now.st_mode & ALLPERMS))
+		return 0;
+	if (!has_owners && chown(path, wanted->uid, wanted->gid) == -1)
+		return -1;
+	return chmod(path, wanted->mode);
 }
 
 int
@@ -171,10 +182,6 @@ unix_place_dress(struct unix_place *place, const struct unix_dress *wanted)
 		return 0;
 	if (lstat(place->name, &now) == -1)
 		return -1;
-	if ((now.st_mode & ALLPERMS) == wanted->mode &&
-	    (wanted->uid == (uid_t)-1 || wanted->uid == now.st_uid) &&
-	    (wanted->gid == (gid_t)-1 || wanted->gid == now.st_gid))
-		return 0;
 	place->settled = false;
 	place->was_dressed = true;
 	place->before = (struct unix_dress){ now.st_mode & ALLPERMS, now.st_uid, now.st_gid };
