@@ -104,9 +104,14 @@ def assert_reached(uri):
 
 
 def ways_to(pipe, pid):
-    """The descriptors of the process that are the pipe."""
+    """The descriptors of the process that are the pipe; others come and go meanwhile."""
     folder = f"/proc/{pid}/fd"
-    return [each for each in os.listdir(folder) if os.readlink(f"{folder}/{each}") == pipe.name]
+    found = []
+    for each in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"{folder}/{each}") == pipe.name:
+                found.append(each)
+    return found
 
 
 # --- what it says --------------------------------------------------------------------------------
