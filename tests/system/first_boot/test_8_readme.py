@@ -61,7 +61,10 @@ def test_an_ordinary_user_finds_all_programs():
 
 
 def test_the_small_configuration_is_one(home):
-    (text,) = blocks("Configure")
+    text, *others = blocks("Configure")
+    for other in others:
+        (home / "other.conf").write_text(other)
+        assert as_user(home, "/usr/sbin/echod -t -c other.conf") == "other.conf: OK\n"
     (home / "my.conf").write_text(text.partition("$ ")[0])
     check, *dumps = readme.commands(text)
     assert as_user(home, check) == "my.conf: OK\n"
