@@ -60,14 +60,23 @@ arm_deadline(struct preambles *preambles)
 	loop_set_timer(preambles->deadline, left > 0 ? left : 0);
 }
 
-/* Forgets it; its descriptor and what is held for it are the caller's to go on with. */
+/*
+ * Before its descriptor is closed or another thread's, which may close it at once: its number
+ * could be somebody else's when the event is taken from it.
+ */
+static void
+stop_watching(struct preamble *preamble)
+{
+	event_del(&preamble->readable);
+}
+
+/* Forgets it, which is no longer watched; its descriptor has gone where it belongs. */
 static void
 end(struct preamble *preamble)
 {
 	struct preambles *preambles = preamble->preambles;
 	const bool was_first = preamble == TAILQ_FIRST(&preambles->waiting);
 
-	event_del(&preamble->readable);
 	TAILQ_REMOVE(&preambles->waiting, preamble, neighbours);
 	preambles->count--;
 	ledger_release(preamble->ledger);
@@ -80,6 +89,7 @@ end(struct preamble *preamble)
 static void
 refuse(struct preamble *preamble, enum refuse_reason reason)
 {
+	stop_watching(preamble);
 	admission_dismiss(preamble->preambles->admission, preamble->ledger, fd_of(preamble),
 	    &preamble->proxy, reason);
 	end(preamble);
@@ -112,6 +122,7 @@ admit(struct preamble *preamble, const struct proxy_header *header)
 		refuse(preamble, REFUSE_PREAMBLE_CUT);
 		return;
 	}
+	stop_watching(preamble);
 	admission_admit_proxied(preambles->admission, preamble->ledger, fd_of(preamble),
 	    &preamble->proxy, header, preamble->greeting);
 	end(preamble);
