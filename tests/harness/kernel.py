@@ -172,6 +172,11 @@ def wake_ups(pid, name=""):
     return sum(n for thread, n in counts.items() if thread_name(pid, thread).startswith(name))
 
 
+def wake_ups_of_first(pid):
+    """The same of its first thread alone: a sanitizer may have one of its own."""
+    return _status_numbers(f"{pid}/task/{pid}", "voluntary_ctxt_switches")[0]
+
+
 def resident_bytes(pid):
     return int(_status(pid, "VmRSS")[0]) * 1024
 
