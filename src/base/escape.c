@@ -6,7 +6,7 @@
 
 /* Writes one byte as C would in a string; returns how many characters that took, at most 4. */
 static size_t
-escape_byte(unsigned char byte, char *out)
+escape_byte(unsigned char byte, unsigned char first, char *out)
 {
 	static const char named[][2] = {
 		{ '\n', 'n' }, { '\r', 'r' }, { '\t', 't' }, { '"', '"' }, { '\\', '\\' },
@@ -19,7 +19,7 @@ escape_byte(unsigned char byte, char *out)
 			out[1] = named[i][1];
 			return 2;
 		}
-	if (byte >= 0x20 && byte < 0x7f) {
+	if (byte >= first && byte < 0x7f) {
 		out[0] = (char)byte;
 		return 1;
 	}
@@ -30,32 +30,29 @@ escape_byte(unsigned char byte, char *out)
 	return 4;
 }
 
-const char *
-escape_bytes(const void *data, size_t size, char *text)
+/* Printable bytes from `first` on stay as they are. */
+static const char *
+escape(const void *data, size_t size, unsigned char first, char *text)
 {
 	const unsigned char *bytes = data;
 	char *out = text;
 
 	for (size_t i = 0; i < size; i++)
-		out += escape_byte(bytes[i], out);
+		out += escape_byte(bytes[i], first, out);
 	*out = '\0';
 	return text;
 }
 
 const char *
+escape_bytes(const void *data, size_t size, char *text)
+{
+	return escape(data, size, ' ', text);
+}
+
+const char *
 escape_word(const void *data, size_t size, char *text)
 {
-	const unsigned char *bytes = data;
-	char *out = text;
-
-	for (size_t i = 0; i < size; i++) {
-		if (bytes[i] == ' ')
-			out = stpcpy(out, "\\x20");
-		else
-			out += escape_byte(bytes[i], out);
-	}
-	*out = '\0';
-	return text;
+	return escape(data, size, ' ' + 1, text);
 }
 
 const char *
