@@ -261,10 +261,11 @@ census_read(const struct census *census, enum ledger_row_id id, size_t index)
 uint64_t
 census_total(const struct census *census, enum ledger_row_id id)
 {
-	uint64_t sum = 0;
+	uint64_t sum = ledger_total(census->gone, id);
+	const struct ledger *ledger;
 
-	for (size_t i = 0; i < ledger_rows[id].family.count; i++)
-		sum += census_read(census, id, i);
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
+		sum += ledger_total(ledger, id);
 	return sum;
 }
 
