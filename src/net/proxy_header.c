@@ -10,9 +10,6 @@
 /* The CRLF included (2.1). */
 #define LINE_MOST 107
 
-/* "PROXY UNKNOWN", and the CRLF. */
-#define LINE_LEAST 15
-
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define SIGNATURE_SIZE 12
 
@@ -140,7 +137,6 @@ parse_line(const uint8_t *data, size_t size, struct proxy_header *header)
 	size_t length = sizeof(start) - 1;
 
 	header->version = 1;
-	header->size = size < LINE_LEAST ? LINE_LEAST : size + 1;
 	if (memcmp(data, start, size < length ? size : length) != 0)
 		return PROXY_FAULT_SIGNATURE;
 	while (length < most && data[length] != '\r' && data[length] != '\n' &&
@@ -316,7 +312,6 @@ parse_block(const uint8_t *data, size_t size, struct proxy_header *header)
 	enum proxy_verdict verdict;
 
 	header->version = 2;
-	header->size = BLOCK_START;
 	verdict = judge_start(data, size, header);
 	if (verdict != PROXY_WHOLE)
 		return verdict;
@@ -330,23 +325,11 @@ proxy_header_parse(const void *data, size_t size, struct proxy_header *header)
 {
 	const uint8_t *bytes = data;
 
-	*header = (struct proxy_header){ .size = 1 };
+	*header = (struct proxy_header){ 0 };
 	if (size == 0)
 		return PROXY_PARTIAL;
 	return bytes[0] == 'P' ? parse_line(bytes, size, header)
 	    : parse_block(bytes, size, header);
-}
-
-const char *
-proxy_fault_name(enum proxy_verdict fault)
-{
-	static const char *const names[] = {
-#define PROXY_FAULT_NAME(id, name) [PROXY_FAULT_##id] = (name),
-		PROXY_FAULTS(PROXY_FAULT_NAME)
-#undef PROXY_FAULT_NAME
-	};
-
-	return names[fault];
 }
 
 /* --- the other way ------------------------------------------------------------------------ */

@@ -21,21 +21,21 @@
 /* The most that proxy_header_format() writes: the longest line of version 1. */
 #define PROXY_HEADER_SIZE 108
 
-/* What is wrong with a header: the label of the counter and the word in the log. */
-#define PROXY_FAULTS(X)                                                              \
-	X(SIGNATURE, "signature") /* it begins like neither version */               \
-	X(LINE, "line")           /* version 1: not as 2.1 has it */                 \
-	X(VERSION, "version")     /* after the signature of 2: another version */    \
-	X(COMMAND, "command")     /* neither LOCAL nor PROXY */                      \
-	X(FAMILY, "family")       /* of addresses, or transport, that is unassigned */ \
-	X(LENGTH, "length")       /* the addresses do not fit in it */               \
-	X(TLV, "tlv")             /* one goes beyond the header */                   \
-	X(CHECKSUM, "checksum")   /* CRC32c */
+/* What is wrong with a header. */
+#define PROXY_FAULTS(X)                                                  \
+	X(SIGNATURE) /* it begins like neither version */                \
+	X(LINE)      /* version 1: not as 2.1 has it */                  \
+	X(VERSION)   /* after the signature of 2: another version */     \
+	X(COMMAND)   /* neither LOCAL nor PROXY */                       \
+	X(FAMILY)    /* of addresses, or transport, that is unassigned */ \
+	X(LENGTH)    /* the addresses do not fit in it */                \
+	X(TLV)       /* one goes beyond the header */                    \
+	X(CHECKSUM)  /* CRC32c */
 
 enum proxy_verdict {
 	PROXY_WHOLE,   /* it is all there, and right */
-	PROXY_PARTIAL, /* what is there is right */
-#define PROXY_FAULT_ENUM(id, name) PROXY_FAULT_##id,
+	PROXY_PARTIAL, /* what is there is right, and all of it the header's */
+#define PROXY_FAULT_ENUM(id) PROXY_FAULT_##id,
 	PROXY_FAULTS(PROXY_FAULT_ENUM)
 #undef PROXY_FAULT_ENUM
 };
@@ -47,8 +47,7 @@ struct proxy_text {
 };
 
 struct proxy_header {
-	/* Of PROXY_PARTIAL: no verdict changes before there are so many.  Else its size. */
-	size_t size;
+	size_t size; /* of one that is whole; what follows is no part of it */
 	uint8_t version; /* 1 or 2 */
 	bool is_local;   /* the proxy speaks for itself, as for a health check */
 	/* The ends of the connection that it stands for; false: those of its own are meant. */
@@ -61,9 +60,6 @@ struct proxy_header {
 /* Judges the first `size` bytes of a stream; *header is what they say. */
 enum proxy_verdict proxy_header_parse(const void *data, size_t size,
     struct proxy_header *header);
-
-/* "signature", "line" …; of a fault. */
-const char *proxy_fault_name(enum proxy_verdict fault);
 
 /*
  * Writes the header that says the same to `text`: `version`, `is_local`, `has_addresses`,

@@ -101,7 +101,7 @@ static enum refuse_reason
 reason_of(enum proxy_verdict fault)
 {
 	static const enum refuse_reason reasons[] = {
-#define REASON_OF_FAULT(id, name) [PROXY_FAULT_##id] = REFUSE_HEADER_##id,
+#define REASON_OF_FAULT(id) [PROXY_FAULT_##id] = REFUSE_HEADER_##id,
 		PROXY_FAULTS(REASON_OF_FAULT)
 #undef REASON_OF_FAULT
 	};
@@ -305,10 +305,4 @@ preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
 	preambles->count++;
 	if (preambles->count == 1)
 		arm_deadline(preambles);
-}
-
-size_t
-preambles_count(const struct preambles *preambles)
-{
-	return preambles->count;
 }

@@ -10,7 +10,6 @@
 #ifndef DAEMON_LISTEN_PREAMBLE_H
 #define DAEMON_LISTEN_PREAMBLE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/account/ledger.h"
@@ -40,8 +39,5 @@ void preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
 
 /* A drain begins: whose header is there is admitted, and the others have nothing to lose. */
 void preambles_drain(struct preambles *preambles);
-
-/* How many are waited for. */
-size_t preambles_count(const struct preambles *preambles);
 
 #endif

@@ -95,8 +95,6 @@ START_TEST(waits_for_the_rest)
 
 	for (size_t size = 0; size < right[_i].size; size++) {
 		ck_assert_int_eq(proxy_header_parse(right[_i].data, size, &header), PROXY_PARTIAL);
-		ck_assert_uint_gt(header.size, size);
-		ck_assert_uint_le(header.size, right[_i].size);
 	}
 }
 END_TEST
@@ -108,84 +106,84 @@ END_TEST
 static const struct {
 	const char *data;
 	size_t size;
-	const char *fault;
+	enum proxy_verdict fault;
 } wrong[] = {
-	{ BYTES("GET / HTTP/1.1\r\n"), "signature" },
-	{ BYTES("\0"), "signature" },
-	{ BYTES("proxy TCP4"), "signature" },
-	{ BYTES("PROXY\r\n"), "signature" },
-	{ BYTES("PROXYTCP4 "), "signature" },
-	{ BYTES("\x16\x03\x01"), "signature" },
-	{ BYTES("\r\n\r\n\0\r\nQUIT\r"), "signature" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1\r192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\0\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY UNKNOWN \0\r\n"), "line" },
-	{ BYTES("PROXY UNKNOWNX\r\n"), "line" },
-	{ BYTES("PROXY unknown\r\n"), "line" },
-	{ BYTES("PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4\t192.0.2.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1  192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1  2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.1\r\n"), "line" },
-	{ BYTES("PROXY TCP4 \r\n"), "line" },
-	{ BYTES("PROXY TCP4\r\n"), "line" },
-	{ BYTES("PROXY \r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.02.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 192.0.2 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 3221225985 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP6 2001:db8::1 192.0.2.2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP6 [2001:db8::1] [2001:db8::2] 1 2\r\n"), "line" },
-	{ BYTES("PROXY TCP6 2001:db8::1::2 2001:db8::2 1 2\r\n"), "line" },
-	{ BYTES(V4 "65536 2\r\n"), "line" },
-	{ BYTES(V4 "1 65536\r\n"), "line" },
-	{ BYTES(V4 "4294967297 2\r\n"), "line" },
-	{ BYTES(V4 "080 2\r\n"), "line" },
-	{ BYTES(V4 "00 2\r\n"), "line" },
-	{ BYTES(V4 "+1 2\r\n"), "line" },
-	{ BYTES(V4 "-1 2\r\n"), "line" },
-	{ BYTES(V4 "0x1 2\r\n"), "line" },
-	{ BYTES(V4 "1 2x\r\n"), "line" },
-	{ BYTES(V4 " 2\r\n"), "line" },
-	{ BYTES(V4 "1 \r\n"), "line" },
+	{ BYTES("GET / HTTP/1.1\r\n"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("\0"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("proxy TCP4"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("PROXY\r\n"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("PROXYTCP4 "), PROXY_FAULT_SIGNATURE },
+	{ BYTES("\x16\x03\x01"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("\r\n\r\n\0\r\nQUIT\r"), PROXY_FAULT_SIGNATURE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1\r192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\0\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY UNKNOWN \0\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY UNKNOWNX\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY unknown\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4\t192.0.2.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1  192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1  2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.1\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 \r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY \r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.02.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 192.0.2 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 3221225985 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP6 2001:db8::1 192.0.2.2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP6 [2001:db8::1] [2001:db8::2] 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES("PROXY TCP6 2001:db8::1::2 2001:db8::2 1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "65536 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "1 65536\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "4294967297 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "080 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "00 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "+1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "-1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "0x1 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "1 2x\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 " 2\r\n"), PROXY_FAULT_LINE },
+	{ BYTES(V4 "1 \r\n"), PROXY_FAULT_LINE },
 	/* 108 bytes, the CRLF included, and 107 without it. */
 	{ BYTES("PROXY UNKNOWN 1234567890123456789012345678901234567890123456789012345678901234567"
-	    "89012345678901234567890123\r\n"), "line" },
+	    "89012345678901234567890123\r\n"), PROXY_FAULT_LINE },
 	{ BYTES("PROXY UNKNOWN 1234567890123456789012345678901234567890123456789012345678901234567"
-	    "89012345678901234567890123"), "line" },
-	{ BYTES(SIGNATURE "\x11\x11\0\x0c" ENDS4), "version" },
-	{ BYTES(SIGNATURE "\x31\x11\0\x0c" ENDS4), "version" },
-	{ BYTES(SIGNATURE "\x01\x11\0\x0c" ENDS4), "version" },
-	{ BYTES(SIGNATURE "\x22\x11\0\x0c" ENDS4), "command" },
-	{ BYTES(SIGNATURE "\x2f\x11\0\x0c" ENDS4), "command" },
-	{ BYTES(SIGNATURE "\x21\x41\0\x0c" ENDS4), "family" },
-	{ BYTES(SIGNATURE "\x21\x13\0\x0c" ENDS4), "family" },
-	{ BYTES(SIGNATURE "\x21\xff\0\x0c" ENDS4), "family" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x0b" ENDS4), "length" },
-	{ BYTES(SIGNATURE "\x21\x11\0\0"), "length" },
-	{ BYTES(SIGNATURE "\x21\x21\0\x23"), "length" },
-	{ BYTES(SIGNATURE "\x21\x31\0\xd7"), "length" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x0d" ENDS4 "\x04"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x0e" ENDS4 "\x04\0"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x0f" ENDS4 "\x04\0\x01"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x0f" ENDS4 "\x04\xff\xff"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x12" ENDS4 "\x03\0\x03\0\0\0"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x13" ENDS4 "\x20\0\x04\0\0\0\0"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x16" ENDS4 "\x20\0\x07\0\0\0\0\0\x21\0"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x17" ENDS4 "\x20\0\x08\0\0\0\0\0\x21\0\x01"), "tlv" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x13" ENDS4 "\x03\0\x04\0\0\0\0"), "checksum" },
-	{ BYTES(SIGNATURE "\x21\0\0\x07\x03\0\x04\0\0\0\0"), "checksum" },
+	    "89012345678901234567890123"), PROXY_FAULT_LINE },
+	{ BYTES(SIGNATURE "\x11\x11\0\x0c" ENDS4), PROXY_FAULT_VERSION },
+	{ BYTES(SIGNATURE "\x31\x11\0\x0c" ENDS4), PROXY_FAULT_VERSION },
+	{ BYTES(SIGNATURE "\x01\x11\0\x0c" ENDS4), PROXY_FAULT_VERSION },
+	{ BYTES(SIGNATURE "\x22\x11\0\x0c" ENDS4), PROXY_FAULT_COMMAND },
+	{ BYTES(SIGNATURE "\x2f\x11\0\x0c" ENDS4), PROXY_FAULT_COMMAND },
+	{ BYTES(SIGNATURE "\x21\x41\0\x0c" ENDS4), PROXY_FAULT_FAMILY },
+	{ BYTES(SIGNATURE "\x21\x13\0\x0c" ENDS4), PROXY_FAULT_FAMILY },
+	{ BYTES(SIGNATURE "\x21\xff\0\x0c" ENDS4), PROXY_FAULT_FAMILY },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0b" ENDS4), PROXY_FAULT_LENGTH },
+	{ BYTES(SIGNATURE "\x21\x11\0\0"), PROXY_FAULT_LENGTH },
+	{ BYTES(SIGNATURE "\x21\x21\0\x23"), PROXY_FAULT_LENGTH },
+	{ BYTES(SIGNATURE "\x21\x31\0\xd7"), PROXY_FAULT_LENGTH },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0d" ENDS4 "\x04"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0e" ENDS4 "\x04\0"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0f" ENDS4 "\x04\0\x01"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0f" ENDS4 "\x04\xff\xff"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x12" ENDS4 "\x03\0\x03\0\0\0"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x13" ENDS4 "\x20\0\x04\0\0\0\0"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x16" ENDS4 "\x20\0\x07\0\0\0\0\0\x21\0"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x17" ENDS4 "\x20\0\x08\0\0\0\0\0\x21\0\x01"), PROXY_FAULT_TLV },
+	{ BYTES(SIGNATURE "\x21\x11\0\x13" ENDS4 "\x03\0\x04\0\0\0\0"), PROXY_FAULT_CHECKSUM },
+	{ BYTES(SIGNATURE "\x21\0\0\x07\x03\0\x04\0\0\0\0"), PROXY_FAULT_CHECKSUM },
 };
 
 START_TEST(refuses)
@@ -194,8 +192,7 @@ START_TEST(refuses)
 	const enum proxy_verdict verdict =
 	    proxy_header_parse(wrong[_i].data, wrong[_i].size, &header);
 
-	ck_assert_int_gt(verdict, PROXY_PARTIAL);
-	ck_assert_str_eq(proxy_fault_name(verdict), wrong[_i].fault);
+	ck_assert_int_eq(verdict, wrong[_i].fault);
 }
 END_TEST
 
@@ -207,8 +204,7 @@ START_TEST(byte_by_byte_it_is_the_same_fault)
 
 	for (size_t size = 0; verdict == PROXY_PARTIAL && size <= wrong[_i].size; size++)
 		verdict = proxy_header_parse(wrong[_i].data, size, &header);
-	ck_assert_int_gt(verdict, PROXY_PARTIAL);
-	ck_assert_str_eq(proxy_fault_name(verdict), wrong[_i].fault);
+	ck_assert_int_eq(verdict, wrong[_i].fault);
 }
 END_TEST
 
