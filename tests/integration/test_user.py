@@ -142,11 +142,14 @@ def test_a_reload_does_not_ask_for_its_user_again(start, readable_workdir):
     write_database(f"{everybody}for-a-test:x:54321:54321::/:/bin/false\n")
     mounting = ["sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', database]
     options = {"user": "for-a-test"}
-    daemon = start(options=options, prefix=["unshare", "--mount", *mounting])
+    path = os.path.join(readable_workdir, "socket")
+    file = f'listen of-a-test {{ protocol = "unix" path = "{path}" owner = "for-a-test" }}\n'
+    listeners = (listener(), file)
+    daemon = start(listeners, options, prefix=["unshare", "--mount", *mounting])
     assert kernel.user_ids(daemon.pid) == [54321] * 4
     write_database(everybody)
     assert daemon.reload()[-1].startswith("notice: reloaded ")
-    daemon.configure(options={"user": "for-another-test"})
+    daemon.configure(listeners, {"user": "for-another-test"})
     assert 'user = "for-another-test": no user of this name' in daemon.reload()[-2]
 
 

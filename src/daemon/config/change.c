@@ -59,8 +59,8 @@ tell_change(const struct option_row *row, const void *running, const void *next,
 	tell(&change);
 }
 
-static const struct listen_config *
-find_listener(const struct config *config, const char *name)
+const struct listen_config *
+config_find_listener(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (strcmp(config->listen[i].name, name) == 0)
@@ -76,7 +76,7 @@ tell_of_listeners(const struct option_row *row, const struct config *running,
 
 	for (size_t i = 0; i < next->listen_count; i++) {
 		const struct listen_config *listen = &next->listen[i];
-		const struct listen_config *before = find_listener(running, listen->name);
+		const struct listen_config *before = config_find_listener(running, listen->name);
 
 		snprintf(name, sizeof(name), "%s.%s.%s", row->section, listen->name, row->name);
 		if (before != NULL)

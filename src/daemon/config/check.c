@@ -81,16 +81,21 @@ check_overlaps(const struct config *config, const struct config_places *places,
 
 /* An abstract name has no permissions: who is in its network namespace may connect. */
 static void
-check_files(const struct config *config, const struct config_places *places, struct faults *faults)
+check_files(const struct config *config, const struct config *running,
+    const struct config_places *places, struct faults *faults)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct listen_config *listen = &config->listen[i];
+		const struct listen_config *before =
+		    running != NULL ? config_find_listener(running, listen->name) : NULL;
 		const struct place place = places->listen[i];
 
 		if (place.name == NULL || protocol_has_ports(listen->protocol))
 			continue;
-		check_name(place, faults, "owner", listen->owner, NULL, accounts_find_user);
-		check_name(place, faults, "group", listen->group, NULL, accounts_find_group);
+		check_name(place, faults, "owner", listen->owner,
+		    before != NULL ? before->owner : NULL, accounts_find_user);
+		check_name(place, faults, "group", listen->group,
+		    before != NULL ? before->group : NULL, accounts_find_group);
 		if (unix_name_is_abstract(listen->path) &&
 		    (*listen->owner != '\0' || *listen->group != '\0'))
 			faults_add_at(faults, place, "listener \"%s\": an abstract name has no owner"
@@ -204,7 +209,7 @@ config_check(const struct config *config, const struct config *running,
 		    "edge_triggered = true: event_method \"%s\" has no edges: give \"epoll\", or"
 		    " edge_triggered = false", event_method_name(method));
 	check_access(config, places, faults);
-	check_files(config, places, faults);
+	check_files(config, running, places, faults);
 	check_proxies(config, places, faults);
 	check_greetings(config, places, faults);
 	check_overlaps(config, places, faults);

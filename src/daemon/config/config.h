@@ -141,6 +141,9 @@ bool config_has_files(const struct config *config);
 /* Where it listens, for as long as *listen is there. */
 struct endpoint_view config_endpoint(const struct listen_config *listen);
 
+/* The one of this name, or NULL. */
+const struct listen_config *config_find_listener(const struct config *config, const char *name);
+
 /*
  * True where a listener that runs as `a` says may be what `b` asks for: the name is the same, and
  * all that a reload does not change in place, but for the address, whose meaning counts.
