@@ -22,12 +22,23 @@ spread_of(const struct binding *binding)
 	return binding->sockets->each_worker ? binding->workers : 1;
 }
 
+const struct leaving *
+bind_leaving(const struct binding *binding)
+{
+	struct leaving *leaving = binding->leaving;
+
+	if (!leaving->is_found)
+		leaving->find(leaving, binding->endpoint.protocol);
+	leaving->is_found = true;
+	return leaving;
+}
+
 static void
-set_reuse_port(const struct binding *binding, int fd, int value)
+set_reuse_port(const struct leaving *leaving, int fd, int value)
 {
 	socket_option_set(fd, SOL_SOCKET, SO_REUSEPORT, value);
-	for (size_t i = 0; i < binding->leaving_count; i++)
-		socket_option_set(binding->leaving[i]->fd, SOL_SOCKET, SO_REUSEPORT, value);
+	for (size_t i = 0; i < leaving->count; i++)
+		socket_option_set(leaving->sockets[i]->fd, SOL_SOCKET, SO_REUSEPORT, value);
 }
 
 static int
@@ -47,13 +58,19 @@ static int
 claim_beside_leaving(const struct binding *binding, int fd, const struct address *address)
 {
 	int result = claim(binding, fd, address), error;
+	const struct leaving *leaving;
 
-	if (result == 0 || errno != EADDRINUSE || binding->leaving_count == 0)
+	if (result == 0 || errno != EADDRINUSE)
 		return result;
-	set_reuse_port(binding, fd, 1);
+	leaving = bind_leaving(binding);
+	if (leaving->count == 0) {
+		errno = EADDRINUSE;
+		return result;
+	}
+	set_reuse_port(leaving, fd, 1);
 	result = claim(binding, fd, address);
 	error = errno;
-	set_reuse_port(binding, fd, spread_of(binding) > 1);
+	set_reuse_port(leaving, fd, spread_of(binding) > 1);
 	errno = error;
 	return result;
 }

@@ -7,6 +7,7 @@
 #ifndef DAEMON_LISTEN_BIND_H
 #define DAEMON_LISTEN_BIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/faults.h"
@@ -14,6 +15,20 @@
 #include "daemon/listen/inherited.h"
 #include "daemon/listen/sockets.h"
 #include "net/endpoint.h"
+
+/*
+ * The sockets that share addresses with one that is to be bound and that this daemon will close
+ * when the new ones serve: an address that one of them holds may be taken beside it.  They are
+ * looked for among all that there are, so not before they matter.
+ */
+struct leaving {
+	const struct bound_socket **sockets; /* with room for all that may be found */
+	size_t count;
+	bool is_found;
+	/* Finds them for the protocol, by `arg`. */
+	void (*find)(struct leaving *leaving, enum protocol protocol);
+	const void *arg;
+};
 
 /* What is to be bound, and beside what. */
 struct binding {
@@ -26,16 +41,14 @@ struct binding {
 	/* The sockets of the listener whose place it takes: of them it keeps what it can. */
 	const struct bound *now; /* NULL: there is none */
 	uint16_t picked; /* what port 0 became for it, which stays; 0: the kernel picks one */
-	/*
-	 * Sockets that share addresses with it and that this daemon will close when the new ones
-	 * serve: an address that one of them holds may be taken beside it.
-	 */
-	const struct bound_socket *const *leaving;
-	size_t leaving_count;
+	struct leaving *leaving; /* bind_leaving() */
 	/* Of the file of a Unix socket. */
 	mode_t mode;
 	const char *owner, *group; /* "": as it is made */
 };
+
+/* Those that leave. */
+const struct leaving *bind_leaving(const struct binding *binding);
 
 /*
  * Adds those of the sockets that were inherited that belong to the listener, those that it has

@@ -103,13 +103,13 @@ leaves(const struct set *next, const struct listener *listener, const struct bou
 	return !has_fd(next, socket->fd);
 }
 
-/* The sockets that do not stay and share addresses with `protocol`.  Returns how many. */
-static size_t
-find_leaving(const struct listeners *listeners, enum protocol protocol,
-    const struct bound_socket **leaving)
+/* Of the struct listeners that is its argument the sockets that do not stay. */
+static void
+find_leaving(struct leaving *leaving, enum protocol protocol)
 {
-	size_t count = 0;
+	const struct listeners *listeners = leaving->arg;
 
+	leaving->count = 0;
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		const struct listener *listener = listeners->now.members[i].listener;
 		const struct bound *bound = listener_sockets(listener);
@@ -118,9 +118,8 @@ find_leaving(const struct listeners *listeners, enum protocol protocol,
 			continue;
 		for (size_t s = 0; s < bound->count; s++)
 			if (leaves(&listeners->next, listener, &bound->sockets[s]))
-				leaving[count++] = &bound->sockets[s];
+				leaving->sockets[leaving->count++] = &bound->sockets[s];
 	}
-	return count;
 }
 
 /* --- prepare -------------------------------------------------------------------------- */
@@ -129,7 +128,7 @@ find_leaving(const struct listeners *listeners, enum protocol protocol,
 struct preparation {
 	struct listeners *listeners;
 	const struct config *config;
-	const struct bound_socket **leaving; /* scratch, with room for all that there are */
+	const struct bound_socket **scratch; /* with room for all that there are */
 };
 
 /* The port that the kernel picked where port 0 is still written, or 0. */
@@ -148,6 +147,9 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 	const struct listeners *listeners = preparation->listeners;
 	const struct listener_kind *kind = kind_of(listen->protocol);
 	const bool is_written = former != NULL && listener_is_written(former, listen);
+	struct leaving leaving = {
+		.sockets = preparation->scratch, .find = find_leaving, .arg = listeners,
+	};
 	const struct binding binding = {
 		.name = listen->name,
 		.endpoint = config_endpoint(listen),
@@ -157,8 +159,7 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 		.inherited = listeners->context.inherited,
 		.now = former != NULL ? listener_sockets(former) : NULL,
 		.picked = picked_port(listen, former, is_written),
-		.leaving = preparation->leaving,
-		.leaving_count = find_leaving(listeners, listen->protocol, preparation->leaving),
+		.leaving = &leaving,
 		.mode = (mode_t)listen->mode,
 		.owner = listen->owner,
 		.group = listen->group,
@@ -356,16 +357,16 @@ listeners_prepare(struct listeners *listeners, const struct config *config, stru
 	const struct preparation preparation = {
 		.listeners = listeners,
 		.config = config,
-		.leaving = calloc(room_for(&listeners->now), sizeof(const struct bound_socket *)),
+		.scratch = calloc(room_for(&listeners->now), sizeof(const struct bound_socket *)),
 	};
 
 	listeners->next.count = 0;
 	listeners->next.members = calloc(config->listen_count, sizeof(struct member));
-	if (preparation.leaving == NULL || listeners->next.members == NULL)
+	if (preparation.scratch == NULL || listeners->next.members == NULL)
 		faults_add(faults, "cannot make listeners: %s", strerror(errno));
 	else
 		prepare_members(&preparation, faults);
-	free(preparation.leaving);
+	free(preparation.scratch);
 	if (faults_count(faults) == before)
 		return 0;
 	listeners_roll_back(listeners);

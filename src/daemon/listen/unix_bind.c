@@ -138,8 +138,10 @@ find_kept(const struct binding *binding, const char *name)
 static const struct bound_socket *
 find_leaving(const struct binding *binding, const char *name)
 {
-	for (size_t i = 0; i < binding->leaving_count; i++) {
-		const struct bound_socket *socket = binding->leaving[i];
+	const struct leaving *leaving = bind_leaving(binding);
+
+	for (size_t i = 0; i < leaving->count; i++) {
+		const struct bound_socket *socket = leaving->sockets[i];
 
 		if (is_free_at(socket, name))
 			return socket;
