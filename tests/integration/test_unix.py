@@ -213,6 +213,21 @@ def test_a_file_that_somebody_removed_is_made_anew(start, path):
     peers.echo(held, b"still served")
 
 
+def test_a_file_that_cannot_be_made_anew(start, workdir):
+    """Its folder has another name: who is connected stays, and nobody else gets there."""
+    folder = os.path.join(workdir, "folder")
+    os.mkdir(folder)
+    daemon = start(served(f"{folder}/echod.sock"))
+    held = daemon.connect()
+    os.rename(folder, f"{folder}-2")
+    warning = daemon.reload()[-2]
+    assert warning.endswith("; the listener stays as it is, which reaches nobody"), warning
+    peers.echo(held, b"still served")
+    os.rename(f"{folder}-2", folder)
+    assert daemon.reload()[-1].endswith("1 kept")
+    daemon.assert_echoes()
+
+
 def test_another_listener_takes_the_path_without_a_gap(start, path):
     """Who comes meanwhile is served, and so is who waits in its queue."""
     daemon = start(served(path))

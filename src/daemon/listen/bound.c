@@ -23,6 +23,13 @@ bound_lives(int fd)
 	return ioctl(fd, SIOCGIFNAME, &interface) == 0 || errno != ENODEV;
 }
 
+bool
+bound_is_reached(const struct bound_socket *socket)
+{
+	return bound_lives(socket->fd) &&
+	    (socket->place == NULL || unix_place_is_there(socket->place));
+}
+
 /* Asked by a socket that goes at once: one that is bound is not told when its address goes. */
 bool
 bound_is_at_home(const struct address *address)

@@ -40,6 +40,9 @@ struct bound {
  */
 bool bound_lives(int fd);
 
+/* False where that is so of `socket`, or its file has been removed or replaced. */
+bool bound_is_reached(const struct bound_socket *socket);
+
 /*
  * False where the host does not have the address now, whatever the port: a socket that is bound
  * to it serves again when it comes back.  Leaves errno as it is.

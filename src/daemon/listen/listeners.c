@@ -194,10 +194,10 @@ make(const struct preparation *preparation, const struct listen_config *listen,
 }
 
 static bool
-any_lives(const struct bound *bound)
+is_reached(const struct bound *bound)
 {
 	for (size_t i = 0; i < bound->count; i++)
-		if (bound_lives(bound->sockets[i].fd))
+		if (bound_is_reached(&bound->sockets[i]))
 			return true;
 	return false;
 }
@@ -254,7 +254,7 @@ renew(const struct preparation *preparation, const struct listen_config *listen,
 		listener = make(preparation, listen, former, faults);
 	for (size_t i = 0; i < faults_count(faults); i++)
 		log_warning("%s; the listener stays as it is%s", faults_get(faults, i),
-		    any_lives(now) ? "" : ", which reaches nobody");
+		    is_reached(now) ? "" : ", which reaches nobody");
 	faults_free(faults);
 	if (listener == NULL)
 		return former;
