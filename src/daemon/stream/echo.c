@@ -165,7 +165,7 @@ received(const struct turn *turn, const void *data, size_t size)
 	struct conn *conn = turn->conn;
 	bool is_ahead;
 
-	if (conn->received < HELD_BYTES && conn->received + size >= HELD_BYTES && !conn->is_unix)
+	if (conn->received < HELD_BYTES && conn->received + size >= HELD_BYTES)
 		buffers_hold(turn->fd);
 	conn->received += size;
 	counter_add(&conn->branch->received_bytes, size);
