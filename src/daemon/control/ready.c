@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,18 +136,6 @@ ready_free(struct ready *ready)
 
 /* --- the line ------------------------------------------------------------------------ */
 
-static bool
-has_ipv4(const struct bound_socket *socket)
-{
-	int only_ipv6 = 1;
-	socklen_t length = sizeof(only_ipv6);
-
-	if (socket->address.sa.sa_family == AF_INET)
-		return true;
-	return getsockopt(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &length) == 0 &&
-	    only_ipv6 == 0;
-}
-
 /* What is told of the sockets. */
 struct told {
 	json_t *list;
@@ -164,8 +151,8 @@ add_socket(void *arg, const char *name, enum protocol protocol, const struct bou
 	char uri[ENDPOINT_SOCKET_SIZE];
 
 	if (address_is_wildcard(&address))
-		address_parse(&address, has_ipv4(socket) ? "127.0.0.1" : "::1",
-		    address_port(&socket->address));
+		address_parse(&address, address.sa.sa_family == AF_INET || socket->dual_stack
+		    ? "127.0.0.1" : "::1", address_port(&socket->address));
 	if (protocol_has_ports(protocol))
 		endpoint_format_socket(protocol, &address, false, uri);
 	else
