@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include "base/escape.h"
+#include "base/plural.h"
 #include "client/report.h"
 #include "client/timing.h"
 
@@ -49,7 +50,7 @@ print_head_of_line(const struct ping_options *options, const char *from, size_t 
 		gettimeofday(&now, NULL);
 		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
 	}
-	printf("%zu bytes from %s: ", size, from);
+	printf("%zu byte%s from %s: ", size, plural(size), from);
 	if (seq != 0)
 		printf("seq=%llu ", (unsigned long long)seq);
 }
@@ -195,11 +196,11 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 		fputs(", loss unknown", stream);
 	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
 	if (tally->reconnects > 0 || tally->without > 0)
-		fprintf(stream, "%llu reconnects, %.0f ms without an answer\n",
-		    (unsigned long long)tally->reconnects,
+		fprintf(stream, "%llu reconnect%s, %.0f ms without an answer\n",
+		    (unsigned long long)tally->reconnects, plural(tally->reconnects),
 		    timing_seconds(tally->without) * 1000);
 	if (tally->unsampled > 0)
-		report_fault("out of memory: the times of %llu replies are not counted",
+		report_fault("out of memory: times that are not counted: %llu",
 		    (unsigned long long)tally->unsampled);
 	if (tally->rtt.count > 0 && !samples_summarise(&tally->rtt, &s))
 		report_fault("out of memory: no times");
