@@ -116,12 +116,17 @@ check_numeric(const struct common_arguments *common, const struct written *writt
 	refuse(written, right);
 }
 
+/* What the protocol of the target has no use for. */
 static void
-check_stream(const struct common_arguments *common)
+check_options(const struct common_arguments *common)
 {
 	const struct channel_wish *wish = &common->wish;
 	const char *protocol = protocol_name(protocol_default());
+	char names[PROTOCOLS_TEXT_SIZE];
 
+	if (wish->family != AF_UNSPEC && !protocol_has_ports(wish->uri.protocol))
+		report_unusable("%s is for addresses: give %s",
+		    wish->family == AF_INET ? "-4" : "-6", protocol_names_of(true, names));
 	if (wish->proxying.header.version != 0 && !channel_is_stream(wish))
 		report_unusable("--proxy is for connections: give %s", protocol);
 	if (wish->greeting.size > 0 && !channel_is_stream(wish))
@@ -143,7 +148,7 @@ parse(struct common_arguments *common, const char *text, const struct written *w
 		refuse(written, "give a host");
 	if (protocol_has_ports(uri->protocol))
 		check_numeric(common, written);
-	check_stream(common);
+	check_options(common);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 
