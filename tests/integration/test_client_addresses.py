@@ -159,6 +159,23 @@ def test_what_was_meant_is_told(line):
 
 
 @pytest.mark.parametrize(
+    "operands, told",
+    [
+        (["localhost", "7", "{}"], 'unexpected argument "{}"'),
+        (["localhost", "{}"], "localhost {}: write URI, HOST, HOST:PORT or HOST PORT"),
+        (["-c", "{}", "localhost"], "-c {}: give 1 to 1000000000"),
+        (["--rate={}", "localhost"], "--rate={} is an option of pipe: "),
+        (["tcp://{}:7"], "cannot find {}: "),
+    ],
+)
+def test_what_it_quotes_stays_one_line(operands, told):
+    result = run("-t", 2, *(each.format("a\n\x1b[31mµ") for each in operands))
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.startswith("echod-client: " + told.format(r"a\n\x1b[31mµ"))
+    assert result.stderr.count("\n") == 1 or "--rate" in told
+
+
+@pytest.mark.parametrize(
     "host, hint",
     [
         ("png", "; did you mean the mode ping?\n"),
