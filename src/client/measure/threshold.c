@@ -150,13 +150,14 @@ measure(const struct threshold *threshold, const struct tally *tally, double *va
 		*value = tally_loss(tally);
 		return tally_judged(tally) > 0;
 	}
-	if (tally->rtt.count == 0 || !samples_summarise(&tally->rtt, &s))
-		return false;
-	if (*name == 'p')
-		return samples_percentile(&tally->rtt, percentile_of(name), value);
-	*value = strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
-	    strcmp(name, "max") == 0 ? s.max : s.mdev;
-	return true;
+	if (*name == 'p') {
+		*value = samples_percentile(&tally->rtt, percentile_of(name));
+	} else {
+		s = samples_summarise(&tally->rtt);
+		*value = strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
+		    strcmp(name, "max") == 0 ? s.max : s.mdev;
+	}
+	return tally->rtt.count > 0;
 }
 
 bool
