@@ -28,14 +28,6 @@ print_version(void)
 	    jansson_version_str());
 }
 
-/* `right`: what would be right of `option`; NULL: it is. */
-static void
-check_value(const char *option, const char *right)
-{
-	if (right != NULL)
-		report_unusable("%s %s: %s", option, optarg, right);
-}
-
 /* Returns false where the option is not one of all modes. */
 static bool
 take(struct common_arguments *common, int option)
@@ -54,10 +46,11 @@ take(struct common_arguments *common, int option)
 		common->until_up = argument_seconds("--wait-until-up", optarg, 0.001, 1000000);
 		break;
 	case OPTION_PROXY:
-		check_value("--proxy", proxying_parse(&common->wish.proxying, optarg));
+		argument_check("--proxy", optarg, proxying_parse(&common->wish.proxying, optarg));
 		break;
 	case OPTION_EXPECT_GREETING:
-		check_value("--expect-greeting", pattern_parse(&common->wish.greeting, optarg));
+		argument_check("--expect-greeting", optarg,
+		    pattern_parse(&common->wish.greeting, optarg));
 		break;
 	case OPTION_JSON:
 		common->json = true;
@@ -247,6 +240,13 @@ common_unreached(const struct common_arguments *common, enum ending ending, cons
 }
 
 /* --- values -------------------------------------------------------------------------- */
+
+void
+argument_check(const char *option, const char *text, const char *right)
+{
+	if (right != NULL)
+		report_unusable("%s %s: %s", option, text, right);
+}
 
 /* Of "500ms" the seconds; -1 where it is nothing of the kind. */
 static double
