@@ -13,6 +13,8 @@
 #include "client/report.h"
 #include "net/address.h"
 
+static const char forms[] = "write URI, HOST, HOST:PORT or HOST PORT";
+
 void
 common_init(struct common_arguments *common)
 {
@@ -24,14 +26,6 @@ print_version(void)
 {
 	printf("echod-client %s, libevent %s, jansson %s\n", PACKAGE_VERSION, event_get_version(),
 	    jansson_version_str());
-}
-
-/* `right`: what would be right of `option`; NULL: it is. */
-static void
-check_value(const char *option, const char *right)
-{
-	if (right != NULL)
-		report_unusable("%s %s: %s", option, optarg, right);
 }
 
 /* Returns false where the option is not one of all modes. */
@@ -52,10 +46,11 @@ take(struct common_arguments *common, int option)
 		common->until_up = argument_seconds("--wait-until-up", optarg, 0.001, 1000000);
 		break;
 	case OPTION_PROXY:
-		check_value("--proxy", proxying_parse(&common->wish.proxying, optarg));
+		argument_check("--proxy", optarg, proxying_parse(&common->wish.proxying, optarg));
 		break;
 	case OPTION_EXPECT_GREETING:
-		check_value("--expect-greeting", pattern_parse(&common->wish.greeting, optarg));
+		argument_check("--expect-greeting", optarg,
+		    pattern_parse(&common->wish.greeting, optarg));
 		break;
 	case OPTION_JSON:
 		common->json = true;
@@ -86,60 +81,84 @@ common_next(struct common_arguments *common, enum option_group mode, int argc, c
 	return option;
 }
 
-/* What has no ":" or "%" in it may be a name. */
-static void
-check_numeric(const char *host, const char *text)
-{
-	char written[ADDRESS_HOST_SIZE], right[ADDRESS_RIGHT_SIZE];
+/* The operands that a target is read from: the second is NULL where there is one alone. */
+struct written {
+	const char *target, *port;
+};
 
-	if (strpbrk(host, ":%") != NULL && !address_check_host(host, written, right))
-		report_unusable("%s: %s", text, *right != '\0' ? right : "this is no address");
+static void __attribute__((noreturn))
+refuse(const struct written *written, const char *right)
+{
+	const bool has_port = written->port != NULL;
+
+	report_unusable("%s%s%s: %s", written->target, has_port ? " " : "",
+	    has_port ? written->port : "", right);
 }
 
+/* What has no ":" or "%" in it may be a name. */
 static void
-check_stream(const struct common_arguments *common)
+check_numeric(const struct common_arguments *common, const struct written *written)
+{
+	const char *host = common->wish.uri.host;
+	char text[ADDRESS_HOST_SIZE], right[ADDRESS_RIGHT_SIZE];
+
+	if (strpbrk(host, ":%") == NULL || address_check_host(host, text, right))
+		return;
+	if (*right == '\0')
+		refuse(written, common->is_bare ? forms : "this is no address");
+	refuse(written, right);
+}
+
+/* What the protocol of the target has no use for. */
+static void
+check_options(const struct common_arguments *common)
 {
 	const struct channel_wish *wish = &common->wish;
 	const char *protocol = protocol_name(protocol_default());
+	char names[PROTOCOLS_TEXT_SIZE];
 
+	if (wish->family != AF_UNSPEC && !protocol_has_ports(wish->uri.protocol))
+		report_unusable("%s is for addresses: give %s",
+		    wish->family == AF_INET ? "-4" : "-6", protocol_names_of(true, names));
 	if (wish->proxying.header.version != 0 && !channel_is_stream(wish))
 		report_unusable("--proxy is for connections: give %s", protocol);
 	if (wish->greeting.size > 0 && !channel_is_stream(wish))
 		report_unusable("--expect-greeting is for connections: give %s", protocol);
 }
 
+/* `text` is the URI that was written, or is meant. */
 static void
-parse(struct common_arguments *common, const char *text)
+parse(struct common_arguments *common, const char *text, const struct written *written)
 {
 	struct endpoint *uri = &common->wish.uri;
 	const char *fault = endpoint_parse(uri, text);
 
 	if (fault != NULL)
-		report_unusable("%s: %s", text, fault);
+		refuse(written, fault);
 	if (protocol_has_ports(uri->protocol) && uri->port == 0)
-		report_unusable("%s: give a port from 1 to 65535", text);
+		refuse(written, "give a port from 1 to 65535");
 	if (endpoint_is_any(uri->host))
-		report_unusable("%s: give a host", text);
+		refuse(written, "give a host");
 	if (protocol_has_ports(uri->protocol))
-		check_numeric(uri->host, text);
-	check_stream(common);
+		check_numeric(common, written);
+	check_options(common);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 
-/* A bare HOST [PORT], written as a URI. */
+/* A bare HOST [PORT] as a URI. */
 static void
-take_host(struct common_arguments *common, const char *host, const char *port)
+take_host(struct common_arguments *common, const char *host, const char *port,
+    const struct written *written)
 {
 	const bool ipv6 = *host != '[' && strchr(host, ':') != strrchr(host, ':');
 	char text[ENDPOINT_TEXT_SIZE];
 
 	common->is_bare = true;
 	if (strlen(host) >= ENDPOINT_HOST_SIZE || strlen(port) > strlen("65535/"))
-		report_unusable("\"%s\" \"%s\": write URI, HOST, HOST:PORT or HOST PORT", host,
-		    port);
+		refuse(written, forms);
 	snprintf(text, sizeof(text), ipv6 ? "%s://[%s]:%s" : "%s://%s:%s",
 	    protocol_name(protocol_default()), host, port);
-	parse(common, text);
+	parse(common, text, written);
 }
 
 /* Returns the ":" between host and port, or NULL: an IPv6 address has its own. */
@@ -156,18 +175,19 @@ find_port(const char *text)
 void
 common_take_uri(struct common_arguments *common, const char *text)
 {
+	const struct written written = { text, NULL };
 	const char *colon = find_port(text);
 	char host[ENDPOINT_HOST_SIZE], port[sizeof("65535")];
 
 	if (endpoint_is_uri(text)) {
-		parse(common, text);
+		parse(common, text, &written);
 	} else if (colon != NULL && (size_t)(colon - text) < sizeof(host)) {
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-		take_host(common, host, colon + 1);
+		take_host(common, host, colon + 1, &written);
 	} else {
 		snprintf(port, sizeof(port), "%u",
 		    (unsigned)protocol_default_port(protocol_default()));
-		take_host(common, text, port);
+		take_host(common, text, port, &written);
 	}
 }
 
@@ -201,7 +221,7 @@ common_take_target(struct common_arguments *common, int count, char **rest)
 	if (count > 2 || (count == 2 && endpoint_is_uri(rest[0])))
 		report_unusable("unexpected argument \"%s\"", rest[count - 1]);
 	if (count == 2)
-		take_host(common, rest[0], rest[1]);
+		take_host(common, rest[0], rest[1], &(struct written){ rest[0], rest[1] });
 	else
 		common_take_uri(common, rest[0]);
 }
@@ -220,6 +240,13 @@ common_unreached(const struct common_arguments *common, enum ending ending, cons
 }
 
 /* --- values -------------------------------------------------------------------------- */
+
+void
+argument_check(const char *option, const char *text, const char *right)
+{
+	if (right != NULL)
+		report_unusable("%s %s: %s", option, text, right);
+}
 
 /* Of "500ms" the seconds; -1 where it is nothing of the kind. */
 static double

@@ -39,7 +39,10 @@ void common_take_uri(struct common_arguments *common, const char *text);
 void common_unreached(const struct common_arguments *common, enum ending ending,
     const char *fault) __attribute__((noreturn));
 
-/* Read the value `text` of `option` ("-i"), from `least` to `most`. */
+/* `right` is what would be right in place of the value `text` of `option` ("-i"); NULL: it is. */
+void argument_check(const char *option, const char *text, const char *right);
+
+/* Read the value `text` of `option`, from `least` to `most`. */
 double argument_seconds(const char *option, const char *text, double least, double most);
 long argument_number(const char *option, const char *text, long least, long most);
 

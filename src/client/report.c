@@ -1,6 +1,7 @@
 /* What goes to the user: see report.h. */
 #include "client/report.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,17 +14,43 @@
 #define PRECISION 9
 
 static struct report object; /* without a stream: text */
+static bool line_stands;     /* of report_line() */
+
+void
+report_line(const char *line)
+{
+	fprintf(stderr, "\r\033[K%s", line);
+	fflush(stderr);
+	line_stands = *line != '\0';
+}
+
+/* What is quoted, of the command line or a resolver, may be anything; it stays one line. */
+static void
+print_fault(const char *text)
+{
+	char escaped[8];
+
+	if (line_stands)
+		report_line("");
+	fputs("echod-client: ", stderr);
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			fputs(escape_bytes(text, 1, escaped), stderr);
+		else
+			fputc(*text, stderr);
+	fputc('\n', stderr);
+}
 
 void
 report_fault(const char *format, ...)
 {
+	char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	fputs("echod-client: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	print_fault(vasprintf(&text, format, args) == -1 ? strerror(ENOMEM) : text);
 	va_end(args);
+	free(text);
 }
 
 /* --- the end ------------------------------------------------------------------------- */
@@ -101,7 +128,7 @@ give_up(enum ending ending, const char *format, va_list args)
 	if (report_is_object())
 		status = report_object(ending, reason, status);
 	else
-		report_fault("%s", reason);
+		print_fault(reason);
 	free(text);
 	return report_flush(status);
 }

@@ -20,7 +20,13 @@ struct report {
 	const void *arg;
 };
 
-/* Prints "echod-client: TEXT" on stderr, as one line. */
+/*
+ * Lets `line` be the last one on stderr, a terminal, without an end: it takes the place of the one
+ * before, and what is told next takes its own.  "" erases it.
+ */
+void report_line(const char *line);
+
+/* Prints "echod-client: TEXT" on stderr, as one line: control characters are escaped. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*

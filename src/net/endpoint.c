@@ -20,23 +20,31 @@ scheme_fault(void)
 	return fault;
 }
 
+/* Reads the name of a protocol, up to a ":" or the end.  Returns false where it is none. */
+static bool
+read_protocol(const char **text, enum protocol *protocol)
+{
+	const size_t length = strcspn(*text, ":");
+	char name[8];
+
+	if (length >= sizeof(name))
+		return false;
+	for (size_t i = 0; i < length; i++) /* RFC 3986, 3.1 */
+		name[i] = (char)tolower((unsigned char)(*text)[i]);
+	name[length] = '\0';
+	*text += length;
+	return protocol_parse(name, protocol);
+}
+
 /* Reads the name of the protocol and what separates it from the place. */
 static const char *
 parse_scheme(struct endpoint *endpoint, const char **rest)
 {
-	const size_t length = strcspn(*rest, ":");
 	const char *separator;
-	char name[8];
 
-	if (length >= sizeof(name))
-		return scheme_fault();
-	for (size_t i = 0; i < length; i++) /* RFC 3986, 3.1 */
-		name[i] = (char)tolower((unsigned char)(*rest)[i]);
-	name[length] = '\0';
-	if (!protocol_parse(name, &endpoint->protocol))
+	if (!read_protocol(rest, &endpoint->protocol))
 		return scheme_fault();
 	separator = protocol_separator(endpoint->protocol);
-	*rest += length;
 	if (strncmp(*rest, separator, strlen(separator)) != 0)
 		return scheme_fault();
 	*rest += strlen(separator);
@@ -80,7 +88,7 @@ take_escape(char *host)
 		memmove(scope, scope + 2, strlen(scope + 2) + 1);
 }
 
-/* The host ends at the last ':' outside brackets; it must not be empty. */
+/* The host ends at what follows it outside brackets (RFC 3986, 3.2); it must not be empty. */
 static const char *
 parse_host(struct endpoint *endpoint, const char **rest)
 {
@@ -94,8 +102,10 @@ parse_host(struct endpoint *endpoint, const char **rest)
 			return "brackets are for IPv6 addresses alone";
 		*rest = end + 1;
 	} else {
-		end = start + strcspn(start, ":");
-		if (strchr(end, ':') != strrchr(end, ':'))
+		end = start + strcspn(start, ":/?#");
+		if (strchr(start, '@') != NULL)
+			return "no user stands before the host: leave out the \"@\" and what is before";
+		if (*end == ':' && strchr(end + 1, ':') != NULL)
 			return "write an IPv6 address in brackets: [::1]";
 		*rest = end;
 	}
@@ -134,13 +144,17 @@ parse_port(struct endpoint *endpoint, const char *rest)
 	return strchr("/?#", *rest) != NULL ? "nothing may follow the port" : fault;
 }
 
+/* "tcp:localhost" lacks its slashes; "tcp:7" is a host that is called so. */
 bool
 endpoint_is_uri(const char *text)
 {
-	struct endpoint endpoint;
+	enum protocol protocol;
 
-	return strstr(text, "://") != NULL ||
-	    (parse_scheme(&endpoint, &text) == NULL && !protocol_has_ports(endpoint.protocol));
+	if (strstr(text, "://") != NULL)
+		return true;
+	if (!read_protocol(&text, &protocol) || *text++ != ':')
+		return false;
+	return !protocol_has_ports(protocol) || text[strspn(text, "0123456789")] != '\0';
 }
 
 const char *

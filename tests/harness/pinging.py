@@ -20,7 +20,7 @@ HEAD = r"PING {uri} \({address}\): {size} bytes each"
 CONNECTED = r"connected to {address} in \d+\.\d{{3}} ms"
 REPLY = r"{size} bytes from {address}: seq={seq} time=(\d+\.\d{{3}}) ms{remark}"
 AGAIN = r"{address} answers \S+ again, after (\d+\.\d{{3}}) s"
-RECONNECTS = r"{count} reconnects, (\d+) ms without an answer"
+RECONNECTED = r"1 reconnect, (\d+) ms without an answer"
 RTT = (
     r"rtt min/avg/max/mdev = (\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3})/(\d+\.\d{3}) ms, "
     r"p50/p99 = (\d+\.\d{3})/(\d+\.\d{3}) ms"
@@ -48,7 +48,7 @@ class Target:
         connected = [self.pattern(CONNECTED)] if self.is_stream else []
         return [self.pattern(HEAD, size=size), *connected]
 
-    def summary(self, counts, reconnects=0):
+    def summary(self, counts, reconnected=False):
         """`counts` is the line up to the time, but for what a busy machine keeps from being sent."""
         judged, _, loss = counts.rpartition(", ")
         lines = [
@@ -56,8 +56,8 @@ class Target:
             self.pattern("--- {uri} statistics ---"),
             rf"{re.escape(judged)}{UNSENT}, {re.escape(loss)}, time (\d+) ms",
         ]
-        if reconnects:
-            lines.append(RECONNECTS.format(count=reconnects))
+        if reconnected:
+            lines.append(RECONNECTED)
         return lines if " 0 received" in counts else [*lines, RTT]
 
 

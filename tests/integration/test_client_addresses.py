@@ -129,6 +129,25 @@ HINTS = {
     "--wait-until-up 1.5min localhost": "--wait-until-up 90\n",
     "-W 1parsec localhost": "-W 1parsec: give 0.001 to 86400 seconds\n",
     "tcp://localhost:7/path": "nothing may follow the port\n",
+    "127.0.0.1/7": "client: 127.0.0.1/7: the port is missing: write it after the host, as in tcp:",
+    "localhost/7 9": "client: localhost/7 9: the port is missing: ",
+    "[::1]/7": "client: [::1]/7: the port is missing: ",
+    "tcp://127.0.0.1/8:7": "client: tcp://127.0.0.1/8:7: the port is missing: ",
+    "tcp://user@localhost:7": "client: tcp://user@localhost:7: no user stands before the host: ",
+    "user@localhost": "client: user@localhost: no user stands before the host: ",
+    "user:secret@localhost": ": write URI, HOST, HOST:PORT or HOST PORT\n",
+    "tcp://user:secret@localhost:7": "no user stands before the host: ",
+    "tcp:127.0.0.1:7": "client: tcp:127.0.0.1:7: write tcp://HOST:PORT, ",
+    "UDP:localhost": "client: UDP:localhost: write tcp://HOST:PORT, ",
+    "tcp:/localhost:7": "client: tcp:/localhost:7: write tcp://HOST:PORT, ",
+    "http:localhost:7": "client: http:localhost:7: write URI, HOST, HOST:PORT or HOST PORT\n",
+    "localhost%lo": "client: localhost%lo: write URI, HOST, HOST:PORT or HOST PORT\n",
+    "localhost 123456": "client: localhost 123456: ",
+    "localhost 1234567": "client: localhost 1234567: write URI, HOST, HOST:PORT or HOST PORT\n",
+    "localhost:0": "client: localhost:0: give a port from 1 to 65535\n",
+    "-4 unix:/run/echod.sock": "client: -4 is for addresses: give tcp or udp\n",
+    "pipe --ipv6 unix:@echod": "client: -6 is for addresses: give tcp or udp\n",
+    "send unix:@echod -6 text": "client: -6 is for addresses: give tcp or udp\n",
 }
 
 
@@ -137,6 +156,23 @@ def test_what_was_meant_is_told(line):
     result = run(*line.split())
     assert (result.returncode, result.stdout) == (2, b"")
     assert HINTS[line] in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    "operands, told",
+    [
+        (["localhost", "7", "{}"], 'unexpected argument "{}"'),
+        (["localhost", "{}"], "localhost {}: write URI, HOST, HOST:PORT or HOST PORT"),
+        (["-c", "{}", "localhost"], "-c {}: give 1 to 1000000000"),
+        (["--rate={}", "localhost"], "--rate={} is an option of pipe: "),
+        (["tcp://{}:7"], "cannot find {}: "),
+    ],
+)
+def test_what_it_quotes_stays_one_line(operands, told):
+    result = run("-t", 2, *(each.format("a\n\x1b[31mµ") for each in operands))
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.startswith("echod-client: " + told.format(r"a\n\x1b[31mµ"))
+    assert result.stderr.count("\n") == 1 or "--rate" in told
 
 
 @pytest.mark.parametrize(

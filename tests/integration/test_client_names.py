@@ -76,7 +76,7 @@ def test_the_connect_timeout_is_for_the_name_too(silence, arguments):
     result = run(arguments[0], "-t", 0.3, *arguments[1:], prefix=silence)
     assert 0.3 <= time.monotonic() - start < within(3)
     assert result.returncode == 2
-    assert result.stderr == f"echod-client: cannot find {NAME}: no answer for 0.3 seconds\n"
+    assert result.stderr == f"echod-client: cannot find {NAME}: no answer for 0.3 s\n"
 
 
 def check_cut_short(lines, faults):

@@ -75,7 +75,7 @@ def test_what_is_between_forgets_it(server, cable, protocol, again):
         _, seconds = wait_again(client)
         assert LIMIT <= seconds
         assert client.interrupt() == 1
-        reconnects, away = re.match(r"(\d+) reconnects, (\d+) ms ", client.out.lines[-2]).groups()
+        reconnects, away = re.match(r"(\d+) reconnects?, (\d+) ms ", client.out.lines[-2]).groups()
         assert int(reconnects) >= 1
         assert int(away) == pytest.approx(1000 * seconds, abs=1)
 
@@ -145,7 +145,7 @@ def test_of_an_ipv4_address_that_changes_no_datagram_is_lost(server, cable):
         cable.peer.run(MOVE)
         assert client.wait_exit() == 0
         assert client.out.matching(f"^20 sent, 20 received{UNSENT}, 0% loss")
-        assert client.out.matching("^1 reconnects, ")
+        assert client.out.matching("^1 reconnect, ")
 
 
 def test_no_way_for_a_while(server, cable):

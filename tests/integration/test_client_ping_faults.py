@@ -221,7 +221,7 @@ def test_reconnecting(how):
             target.pattern(AGAIN),
             target.reply(3),
             target.reply(4),
-            *target.summary("4 sent, 3 received, 1 cut, 0% loss", reconnects=1),
+            *target.summary("4 sent, 3 received, 1 cut, 0% loss", reconnected=True),
         ],
     )
 
@@ -244,7 +244,7 @@ def test_reconnecting_to_nobody_goes_on_trying():
             open_ones = "(, 1 cut)?(, 1 undecided)?"
             counts = rf"\d+ sent, \d+ received{open_ones}, \d+ not sent, 0% loss, time "
             assert re.match(counts, client.out.lines[-3])
-            assert re.match(r"1 reconnects, \d+ ms without an answer$", client.out.lines[-2])
+            assert re.match(r"1 reconnect, \d+ ms without an answer$", client.out.lines[-2])
 
 
 @contextlib.contextmanager

@@ -177,6 +177,12 @@ def test_the_end_tells_datagrams(udp_uri):
     assert re.fullmatch(f"5000 bytes sent in 4 datagrams, 5000 came back, {RATE}", said), said
 
 
+def test_one_is_no_more(uri, udp_uri):
+    for each, datagrams in (uri, ""), (udp_uri, " in 1 datagram"):
+        said = last_line(each, data=b"a")
+        assert re.fullmatch(f"1 byte sent{datagrams}, 1 came back, {RATE}", said), said
+
+
 def test_the_end_of_nothing_says_so(uri, udp_uri):
     for each in uri, udp_uri:
         said = last_line(each)

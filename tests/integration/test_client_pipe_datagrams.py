@@ -270,7 +270,7 @@ def test_what_is_lost_by_a_limit_is_told_with_it(start):
     result = run("pipe", "--rate", 0, *SHORT, uri, data=bytes(1400 * 2000))
     assert result.returncode == 1
     assert re.match(
-        r"echod-client: no reply to datagram \d+ \(byte \d+\) for [\d.]+ seconds: "
+        r"echod-client: no reply to datagram \d+ \(byte \d+\) for [\d.]+ s: "
         r"echod answers 1000 a second of one source by default, see --rate\n",
         result.stderr,
     ), result.stderr

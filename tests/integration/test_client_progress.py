@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -15,11 +16,13 @@ import pytest
 
 import faulty
 import peers
+from activation import bound
 from client import command
 from patience import PATIENCE, lasting
 from piping import DATA, MIB
 
 ERASE = "\r\x1b[K"
+DATAGRAMS = socket.SOCK_DGRAM
 
 
 @pytest.fixture
@@ -143,6 +146,26 @@ def test_it_knows_that_the_terminal_has_become_narrower(uri):
             read_terminal(terminal, client, r"\r\x1b\[K  0\.1 MiB\r")
             close()
             read_terminal(terminal, client)
+
+
+def test_what_is_told_meanwhile_takes_its_place():
+    """And it comes again below."""
+    with bound(kind=DATAGRAMS) as server, bound(kind=DATAGRAMS) as stranger:
+        uri = "udp://127.0.0.1:{}".format(server.getsockname()[1])
+        with open_stdin(b"text") as (stdin, close):
+            with on_terminal(uri, stdin) as (client, terminal):
+                data, address = server.recvfrom(100)
+                server.sendto(data, address)
+                read_terminal(terminal, client, "MiB/s$")
+                stranger.sendto(b"anything", address)
+                told = read_terminal(terminal, client, "not asked(.|\n)*MiB/s$")
+                close()
+                read_terminal(terminal, client)
+    line = r"  0\.0 MiB  0\.0 MiB/s"
+    told = re.sub(f"^({re.escape(ERASE)}{line})*", "", told)
+    fault = r"echod-client: 127\.0\.0\.1:\d+ has sent a datagram and was not asked"
+    erase = re.escape(ERASE)
+    assert re.fullmatch(f"{erase}{fault}\r\n{erase}{line}", told), told
 
 
 def shown_in_two_seconds(uri, stdin, close, **named):

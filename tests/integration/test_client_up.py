@@ -122,7 +122,7 @@ def test_nobody_who_is_up_in_time(kind):
             result = run(mode, "--wait-until-up", seconds, uri, *messages)
             assert seconds <= time.monotonic() - begun < within(seconds)
         assert result.returncode == 2
-        assert result.stderr.startswith(f"echod-client: not up after {seconds:g} seconds: ")
+        assert result.stderr.startswith(f"echod-client: not up after {seconds:g} s: ")
         assert text in result.stderr and result.stderr.count("\n") == 1
     with never_up(kind) as (uri, text):
         found = json_of("--wait-until-up", seconds, uri, status=2)

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool
 samples_add(struct samples *samples, double seconds)
@@ -36,62 +35,49 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Returns a sorted copy of samples that are there, for free(), or NULL. */
-static double *
+/* In place: several ask for them, and there may be millions. */
+static void
 sort(const struct samples *samples)
 {
-	double *sorted = reallocarray(NULL, samples->count, sizeof(*sorted));
-
-	if (sorted == NULL)
-		return NULL;
-	memcpy(sorted, samples->values, samples->count * sizeof(*sorted));
-	qsort(sorted, samples->count, sizeof(*sorted), compare);
-	return sorted;
+	for (size_t i = 1; i < samples->count; i++)
+		if (samples->values[i - 1] > samples->values[i]) {
+			qsort(samples->values, samples->count, sizeof(*samples->values), compare);
+			return;
+		}
 }
 
 /* The nearest rank.  What rounding adds to a whole one must not make it the next. */
-static double
-percentile(const double *sorted, size_t count, double percent)
+double
+samples_percentile(const struct samples *samples, double percent)
 {
-	const double rank = ceil((double)count * percent / 100 - 1e-6);
+	const double rank = ceil((double)samples->count * percent / 100 - 1e-6);
 
-	return sorted[rank > 1 ? (size_t)rank - 1 : 0];
+	if (samples->count == 0)
+		return 0;
+	sort(samples);
+	return samples->values[rank > 1 ? (size_t)rank - 1 : 0];
 }
 
-bool
-samples_percentile(const struct samples *samples, double percent, double *seconds)
+struct summary
+samples_summarise(const struct samples *samples)
 {
-	double *sorted = sort(samples);
-
-	if (sorted == NULL)
-		return false;
-	*seconds = percentile(sorted, samples->count, percent);
-	free(sorted);
-	return true;
-}
-
-bool
-samples_summarise(const struct samples *samples, struct summary *summary)
-{
-	double sum = 0, squares = 0, *sorted;
+	const double *values = samples->values;
 	const size_t count = samples->count;
+	struct summary summary = { 0 };
+	double sum = 0, squares = 0;
 
-	*summary = (struct summary){ 0 };
 	if (count == 0)
-		return true;
-	sorted = sort(samples);
-	if (sorted == NULL)
-		return false;
+		return summary;
+	sort(samples);
 	for (size_t i = 0; i < count; i++)
-		sum += sorted[i];
-	summary->avg = sum / (double)count;
+		sum += values[i];
+	summary.avg = sum / (double)count;
 	for (size_t i = 0; i < count; i++)
-		squares += (sorted[i] - summary->avg) * (sorted[i] - summary->avg);
-	summary->mdev = sqrt(squares / (double)count);
-	summary->min = sorted[0];
-	summary->max = sorted[count - 1];
-	summary->p50 = percentile(sorted, count, 50);
-	summary->p99 = percentile(sorted, count, 99);
-	free(sorted);
-	return true;
+		squares += (values[i] - summary.avg) * (values[i] - summary.avg);
+	summary.mdev = sqrt(squares / (double)count);
+	summary.min = values[0];
+	summary.max = values[count - 1];
+	summary.p50 = samples_percentile(samples, 50);
+	summary.p99 = samples_percentile(samples, 99);
+	return summary;
 }

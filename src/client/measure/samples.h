@@ -9,7 +9,7 @@
 
 struct samples {
 	size_t count, room;
-	double *values; /* seconds, in the order in which they came */
+	double *values; /* seconds, in any order */
 };
 
 /* Seconds; all 0 where there is no sample. */
@@ -23,13 +23,9 @@ struct summary {
 bool samples_add(struct samples *samples, double seconds);
 void samples_free(struct samples *samples);
 
-/* False where memory ran out. */
-bool samples_summarise(const struct samples *samples, struct summary *summary);
+struct summary samples_summarise(const struct samples *samples);
 
-/*
- * The time that `percent` of the replies, above 0 to 100, do not exceed: of samples that are
- * there.  False where memory ran out.
- */
-bool samples_percentile(const struct samples *samples, double percent, double *seconds);
+/* The time that `percent` of the replies, above 0 to 100, do not exceed; 0 where there is none. */
+double samples_percentile(const struct samples *samples, double percent);
 
 #endif

@@ -150,13 +150,14 @@ measure(const struct threshold *threshold, const struct tally *tally, double *va
 		*value = tally_loss(tally);
 		return tally_judged(tally) > 0;
 	}
-	if (tally->rtt.count == 0 || !samples_summarise(&tally->rtt, &s))
-		return false;
-	if (*name == 'p')
-		return samples_percentile(&tally->rtt, percentile_of(name), value);
-	*value = strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
-	    strcmp(name, "max") == 0 ? s.max : s.mdev;
-	return true;
+	if (*name == 'p') {
+		*value = samples_percentile(&tally->rtt, percentile_of(name));
+	} else {
+		s = samples_summarise(&tally->rtt);
+		*value = strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
+		    strcmp(name, "max") == 0 ? s.max : s.mdev;
+	}
+	return tally->rtt.count > 0;
 }
 
 bool
@@ -167,6 +168,24 @@ threshold_holds(const struct threshold *threshold, const struct tally *tally)
 	return measure(threshold, tally, &value) && value <= threshold->most * (1 + ROUNDING);
 }
 
+/* With as many digits as tell the value from what it must not exceed. */
+static void
+tell_more(const struct threshold *threshold, double value, char text[THRESHOLD_TEXT_SIZE])
+{
+	const bool is_loss = threshold_is_of_loss(threshold);
+	const double scale = is_loss ? 100 : 1000;
+	const char *unit = is_loss ? "%" : " ms";
+	char is[24], most[24];
+	int digits = 7;
+
+	snprintf(most, sizeof(most), "%.10g", threshold->most * scale);
+	do
+		snprintf(is, sizeof(is), "%.*g", digits, value * scale);
+	while (strtod(is, NULL) <= strtod(most, NULL) && ++digits <= 15);
+	snprintf(text, THRESHOLD_TEXT_SIZE, "%s is %s%s, more than %s%s", threshold->name, is, unit,
+	    most, unit);
+}
+
 const char *
 threshold_tell(const struct threshold *threshold, const struct tally *tally,
     char text[THRESHOLD_TEXT_SIZE])
@@ -175,11 +194,7 @@ threshold_tell(const struct threshold *threshold, const struct tally *tally,
 
 	if (!measure(threshold, tally, &value))
 		snprintf(text, THRESHOLD_TEXT_SIZE, "%s is unknown", threshold->name);
-	else if (threshold_is_of_loss(threshold))
-		snprintf(text, THRESHOLD_TEXT_SIZE, "loss is %.6g%%, more than %g%%", value * 100,
-		    threshold->most * 100);
 	else
-		snprintf(text, THRESHOLD_TEXT_SIZE, "%s is %.3f ms, more than %g ms",
-		    threshold->name, value * 1000, threshold->most * 1000);
+		tell_more(threshold, value, text);
 	return text;
 }

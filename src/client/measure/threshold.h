@@ -15,7 +15,7 @@
 /* "p99.9999" and the NUL. */
 #define THRESHOLD_NAME_SIZE 9
 
-/* "p99.9999 is 86400000.000 ms, more than 86400000 ms", and room. */
+/* "p99.9999 is 86400000.0000001 ms, more than 86400000 ms", and room. */
 #define THRESHOLD_TEXT_SIZE 80
 
 struct threshold {

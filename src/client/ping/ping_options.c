@@ -4,14 +4,6 @@
 #include <getopt.h>
 
 #include "client/measure/message.h"
-#include "client/report.h"
-
-static void
-check(const char *option, const char *fault)
-{
-	if (fault != NULL)
-		report_unusable("%s %s: %s", option, optarg, fault);
-}
 
 static void
 take_option(struct ping_options *options, int option)
@@ -45,10 +37,12 @@ take_option(struct ping_options *options, int option)
 		options->reconnect = true;
 		break;
 	case OPTION_MAX_LOSS:
-		check("--max-loss", thresholds_add_loss(&options->thresholds, optarg));
+		argument_check("--max-loss", optarg,
+		    thresholds_add_loss(&options->thresholds, optarg));
 		break;
 	case OPTION_MAX_RTT:
-		check("--max-rtt", thresholds_add_rtt(&options->thresholds, optarg));
+		argument_check("--max-rtt", optarg,
+		    thresholds_add_rtt(&options->thresholds, optarg));
 		break;
 	}
 }

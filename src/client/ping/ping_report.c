@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include "base/escape.h"
+#include "base/plural.h"
 #include "client/report.h"
 #include "client/timing.h"
 
@@ -49,7 +50,7 @@ print_head_of_line(const struct ping_options *options, const char *from, size_t 
 		gettimeofday(&now, NULL);
 		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
 	}
-	printf("%zu bytes from %s: ", size, from);
+	printf("%zu byte%s from %s: ", size, plural(size), from);
 	if (seq != 0)
 		printf("seq=%llu ", (unsigned long long)seq);
 }
@@ -176,7 +177,7 @@ void
 ping_print_summary(const struct ping_options *options, const struct tally *tally,
     int64_t started, FILE *stream)
 {
-	struct summary s;
+	const struct summary s = samples_summarise(&tally->rtt);
 
 	fprintf(stream, "\n--- %s statistics ---\n%llu sent, %llu received", options->common.uri,
 	    (unsigned long long)tally->sent, (unsigned long long)tally->received);
@@ -195,15 +196,13 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 		fputs(", loss unknown", stream);
 	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
 	if (tally->reconnects > 0 || tally->without > 0)
-		fprintf(stream, "%llu reconnects, %.0f ms without an answer\n",
-		    (unsigned long long)tally->reconnects,
+		fprintf(stream, "%llu reconnect%s, %.0f ms without an answer\n",
+		    (unsigned long long)tally->reconnects, plural(tally->reconnects),
 		    timing_seconds(tally->without) * 1000);
 	if (tally->unsampled > 0)
-		report_fault("out of memory: the times of %llu replies are not counted",
+		report_fault("out of memory: times that are not counted: %llu",
 		    (unsigned long long)tally->unsampled);
-	if (tally->rtt.count > 0 && !samples_summarise(&tally->rtt, &s))
-		report_fault("out of memory: no times");
-	else if (tally->rtt.count > 0)
+	if (tally->rtt.count > 0)
 		fprintf(stream, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms, "
 		    "p50/p99 = %.3f/%.3f ms\n", s.min * 1000, s.avg * 1000, s.max * 1000,
 		    s.mdev * 1000, s.p50 * 1000, s.p99 * 1000);
@@ -212,14 +211,10 @@ ping_print_summary(const struct ping_options *options, const struct tally *tally
 static json_t *
 rtt_object(const struct samples *samples)
 {
-	struct summary s;
+	const struct summary s = samples_summarise(samples);
 
 	if (samples->count == 0)
 		return NULL;
-	if (!samples_summarise(samples, &s)) {
-		report_fault("out of memory: no times");
-		return NULL;
-	}
 	return json_pack("{sf sf sf sf sf sf}", "min", s.min, "avg", s.avg, "max", s.max,
 	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
+
 typedef unsigned long long ull;
 
 static void __attribute__((format(printf, 2, 3)))
@@ -60,8 +62,8 @@ add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
 	const uint64_t judged = tally_judged(tally);
 
 	if (end->ending == ENDING_DEADLINE && judged < options->count)
-		add(verdict, "the deadline came after %llu of %llu messages", (ull)judged,
-		    (ull)options->count);
+		add(verdict, "the deadline came after %llu of %llu message%s", (ull)judged,
+		    (ull)options->count, plural(options->count));
 	if (tally->received == 0 && *verdict->reason == '\0')
 		add(verdict, "nothing came back");
 }

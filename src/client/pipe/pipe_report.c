@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
+
 typedef unsigned long long ull;
 
 /* More than these, and faster: the fewest that can meet a limit of echod as it is installed. */
@@ -41,11 +43,11 @@ tell_lost_datagram(const struct pipe_options *options, const struct pipe_tally *
 	    "by default, see --rate" : "";
 
 	if (!options->compare)
-		say(reason, "datagram %llu could not be sent for %g seconds%s%s",
+		say(reason, "datagram %llu could not be sent for %g s%s%s",
 		    (ull)tally->datagrams + 1, options->wait, tally->error != 0 ? ": " : "",
 		    tally->error != 0 ? strerror(tally->error) : "");
 	else
-		say(reason, "no reply to datagram %llu (byte %llu) for %g seconds%s%s",
+		say(reason, "no reply to datagram %llu (byte %llu) for %g s%s%s",
 		    (ull)tally->datagrams, (ull)tally->received, options->wait,
 		    tally->error != 0 ? ": " : likely,
 		    tally->error != 0 ? strerror(tally->error) : "");
@@ -55,8 +57,8 @@ static void
 tell_timeout(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	if (channel_is_stream(&options->common.wish))
-		say(reason, "nothing moved for %g seconds: %llu bytes were sent, %llu came back",
-		    options->wait, (ull)tally->sent, (ull)tally->received);
+		say(reason, "nothing moved for %g s: %llu byte%s sent, %llu came back",
+		    options->wait, (ull)tally->sent, plural(tally->sent), (ull)tally->received);
 	else
 		tell_lost_datagram(options, tally, reason);
 }
@@ -65,16 +67,18 @@ static void
 tell_closed(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
 {
 	if (tally->end == ENDING_UNCLOSED)
-		say(reason, "all %llu bytes came back, but the server has not closed for "
-		    "%g seconds", (ull)tally->received, options->wait);
+		say(reason, "all %llu byte%s came back, but the server has not closed for %g s",
+		    (ull)tally->received, plural(tally->received), options->wait);
 	else if (!options->compare)
-		say(reason, "the server closed when %llu bytes had been sent", (ull)tally->sent);
+		say(reason, "the server closed when %llu byte%s had been sent", (ull)tally->sent,
+		    plural(tally->sent));
 	else if (tally->received == tally->read)
 		say(reason, "the server closed before the end of standard input: "
-		    "all %llu bytes so far came back", (ull)tally->received);
+		    "all %llu byte%s so far came back", (ull)tally->received,
+		    plural(tally->received));
 	else
-		say(reason, "the server closed after %llu of %llu bytes", (ull)tally->received,
-		    (ull)tally->read);
+		say(reason, "the server closed after %llu of %llu byte%s", (ull)tally->received,
+		    (ull)tally->read, plural(tally->read));
 }
 
 /* What came back is not what was sent. */
@@ -90,8 +94,9 @@ tell_wrong_echo(const struct pipe_tally *tally, char *reason)
 		say(reason, "byte %llu came back but was never sent", (ull)tally->offset);
 		break;
 	case ENDING_TRUNCATED:
-		say(reason, "datagram %llu (byte %llu) came back with %u of %u bytes",
-		    (ull)tally->datagrams, (ull)tally->received, tally->reply, tally->asked);
+		say(reason, "datagram %llu (byte %llu) came back with %u of %u byte%s",
+		    (ull)tally->datagrams, (ull)tally->received, tally->reply, tally->asked,
+		    plural(tally->asked));
 		break;
 	default: /* ENDING_DUPLICATE */
 		say(reason, "datagram %llu came back twice", (ull)tally->datagram);
@@ -106,10 +111,11 @@ tell_broken_off(const struct pipe_options *options, const struct pipe_tally *tal
 	if (!channel_is_stream(&options->common.wish))
 		say(reason, "datagrams were lost: %s", strerror(tally->error));
 	else if (tally->end == ENDING_RESET)
-		say(reason, "connection reset after %llu of %llu bytes", received, read);
+		say(reason, "connection reset after %llu of %llu byte%s", received, read,
+		    plural(read));
 	else
-		say(reason, "connection lost after %llu of %llu bytes: %s", received, read,
-		    strerror(tally->error));
+		say(reason, "connection lost after %llu of %llu byte%s: %s", received, read,
+		    plural(read), strerror(tally->error));
 }
 
 void
@@ -165,9 +171,10 @@ pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *
 		    tally->stdin_ended ? ": standard input was empty" : "", seconds);
 		return;
 	}
-	fprintf(stderr, "%llu bytes sent", (ull)tally->sent);
+	fprintf(stderr, "%llu byte%s sent", (ull)tally->sent, plural(tally->sent));
 	if (!channel_is_stream(&options->common.wish))
-		fprintf(stderr, " in %llu datagrams", (ull)tally->datagrams);
+		fprintf(stderr, " in %llu datagram%s", (ull)tally->datagrams,
+		    plural(tally->datagrams));
 	if (tally->resent > 0)
 		fprintf(stderr, " and %llu again", (ull)tally->resent);
 	fprintf(stderr, ", %llu came back, in %.3f s", (ull)tally->received, seconds);
@@ -197,7 +204,8 @@ pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
 	return json_pack("{ss? so? so? sI sI so? so? sf so? so?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
 	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "greeting", channel_greeting_json(channel), "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
+	    "greeting", channel_greeting_json(channel),
+	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "datagrams", stream ? NULL : json_integer((json_int_t)tally->datagrams),
 	    "resent", stream ? NULL : json_integer((json_int_t)tally->resent),
 	    "seconds", seconds, "bytes_per_second", tally->received > 0 && seconds > 0

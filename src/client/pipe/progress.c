@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/report.h"
 #include "client/timing.h"
 
 #define COLUMNS_DEFAULT 80 /* of a terminal that does not know */
+#define LINE_SIZE 128
 
 struct progress {
 	struct event *timer;
@@ -52,36 +54,34 @@ is_in_background(void)
 	return foreground != -1 && foreground != getpgrp();
 }
 
-/* A line that is as long as the terminal is wide begins another one. */
-static int
+/* With the NUL: a line that is as long as the terminal is wide begins another one. */
+static size_t
 room(void)
 {
 	struct winsize size;
 
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_col == 0)
-		return COLUMNS_DEFAULT - 1;
-	return size.ws_col - 1;
+		return COLUMNS_DEFAULT;
+	return size.ws_col < LINE_SIZE ? size.ws_col : LINE_SIZE;
 }
 
 static void
 rewrite(const char *line)
 {
-	if (is_in_background())
-		return;
-	fprintf(stderr, "\r\033[K%.*s", room(), line);
-	fflush(stderr);
+	if (!is_in_background())
+		report_line(line);
 }
 
 static void
 print(uint64_t received, uint64_t size, double rate)
 {
-	char percent[16] = "", line[128];
+	char percent[16] = "", line[LINE_SIZE];
 
 	if (size > 0)
 		snprintf(percent, sizeof(percent), "  %3.0f%%",
 		    100 * (double)received / (double)size);
-	snprintf(line, sizeof(line), "  %.1f MiB%s  %.1f MiB/s", (double)received / 1048576,
-	    percent, rate / 1048576);
+	snprintf(line, room(), "  %.1f MiB%s  %.1f MiB/s", (double)received / 1048576, percent,
+	    rate / 1048576);
 	rewrite(line);
 }
 

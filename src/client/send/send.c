@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/plural.h"
 #include "client/arguments.h"
 #include "client/ending.h"
 #include "client/interrupt.h"
@@ -404,8 +405,8 @@ conclude(const struct sender *sender)
 	if (sender->forgot)
 		report_unusable("%s", strerror(ENOMEM));
 	if (sender->failures > 0)
-		snprintf(reason, sizeof(reason), "%u of %u exchanges failed", sender->failures,
-		    sender->exchanges);
+		snprintf(reason, sizeof(reason), "%u of %u exchange%s failed", sender->failures,
+		    sender->exchanges, plural(sender->exchanges));
 	else if (sender->stopped)
 		snprintf(reason, sizeof(reason), "interrupted");
 	return report_object(end_of_all(sender), reason, status);

@@ -126,7 +126,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 		question->found = NULL;
 		fault = explain(question->error, question->system_error);
 	} else {
-		snprintf(silent, sizeof(silent), "no answer for %g seconds", lookup->wish->timeout);
+		snprintf(silent, sizeof(silent), "no answer for %g s", lookup->wish->timeout);
 		fault = silent;
 	}
 	lookup->done(lookup->arg, found, found != NULL ? NULL : fault);

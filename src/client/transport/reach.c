@@ -94,15 +94,18 @@ clear(struct reach *reach)
 	reach->next = NULL;
 }
 
+static const char *
+fault_of(const struct reach *reach)
+{
+	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
+}
+
 static void
 finish(struct reach *reach, bool reached)
 {
 	clear(reach);
 	reach->under_way = false;
-	if (reached)
-		reach->done(reach->arg, NULL);
-	else
-		reach->done(reach->arg, reach->fault != NULL ? reach->fault : strerror(ENOMEM));
+	reach->done(reach->arg, reached ? NULL : fault_of(reach));
 }
 
 static void try_next(struct reach *reach);
@@ -233,22 +236,22 @@ reach_is_under_way(const struct reach *reach)
 	return reach->under_way;
 }
 
-const char *
-reach_state(struct reach *reach)
-{
-	if (reach->lookup != NULL)
-		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
-	else if (reach->under_way)
-		tell_address(reach, "no answer yet");
-	return reach->fault != NULL ? reach->fault : strerror(ENOMEM);
-}
-
 /* --- at once -------------------------------------------------------------------------- */
 
 static void
 on_over(void *arg, const char *fault)
 {
 	*(const char **)arg = fault;
+}
+
+/* What it waits for, behind what is wrong so far. */
+static void
+tell_wait(struct reach *reach)
+{
+	if (reach->lookup != NULL)
+		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
+	else
+		tell_address(reach, "no answer yet");
 }
 
 enum ending
@@ -262,7 +265,8 @@ reach_now(struct reach *reach, const char **fault)
 			return ENDING_ERROR;
 		}
 		if (reach->under_way && event_base_got_break(reach->base)) {
-			*fault = reach_state(reach);
+			tell_wait(reach);
+			*fault = fault_of(reach);
 			return ENDING_INTERRUPTED;
 		}
 	}

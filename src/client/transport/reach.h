@@ -36,12 +36,6 @@ void reach_begin(struct reach *reach, reach_done *done, void *arg);
 bool reach_is_under_way(const struct reach *reach);
 
 /*
- * What is wrong so far, of each address that was tried, and what it waits for: as `fault` of
- * reach_done(), and of the same life.
- */
-const char *reach_state(struct reach *reach);
-
-/*
  * The same at once: runs the base until it is over.  Returns ENDING_DONE with the channel open,
  * or how it ended, and *fault has what is wrong: ENDING_INTERRUPTED where a callback broke the
  * loop (event_base_loopbreak()), and it is still under way.

@@ -154,7 +154,7 @@ conclude(struct up *up, double seconds, const char **fault)
 	if (up->interrupted)
 		n = asprintf(&kept, "not up yet: %s", last);
 	else
-		n = asprintf(&kept, "not up after %g seconds: %s", seconds, last);
+		n = asprintf(&kept, "not up after %g s: %s", seconds, last);
 	*fault = n == -1 ? strerror(ENOMEM) : kept;
 	return up->interrupted ? ENDING_INTERRUPTED : ENDING_DOWN;
 }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/plural.h"
+
 const char *
 status_line_count(uint64_t count, char text[STATUS_LINE_COUNT_SIZE])
 {
@@ -21,12 +23,6 @@ status_line_count(uint64_t count, char text[STATUS_LINE_COUNT_SIZE])
 	else
 		snprintf(text, STATUS_LINE_COUNT_SIZE, "%u %c", (unsigned)count / 1000, *prefix);
 	return text;
-}
-
-static const char *
-plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
 }
 
 /* A fault may quote any byte of the file. */

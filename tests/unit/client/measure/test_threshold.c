@@ -104,7 +104,10 @@ START_TEST(loss_holds)
 	tally.spoilt = 1;
 	ck_assert(!threshold_holds(&thresholds.rows[0], &tally));
 	ck_assert_str_eq(threshold_tell(&thresholds.rows[0], &tally, text),
-	    "loss is 0.1998%, more than 0.1%");
+	    "loss is 0.1998002%, more than 0.1%");
+	tally = (struct tally){ .received = 998999999990, .missing = 1000000010 };
+	ck_assert_str_eq(threshold_tell(&thresholds.rows[0], &tally, text),
+	    "loss is 0.100000001%, more than 0.1%");
 }
 END_TEST
 
@@ -112,14 +115,16 @@ END_TEST
 static const struct {
 	const char *holds, *fails, *told;
 } limits[] = {
-	{ "p99:990ms", "p99:989.999ms", "p99 is 990.000 ms, more than 989.999 ms" },
-	{ "p99.9:999ms", "p99.9:998ms", "p99.9 is 999.000 ms, more than 998 ms" },
-	{ "p50:0.5s", "p50:499ms", "p50 is 500.000 ms, more than 499 ms" },
-	{ "p100:1s", "p100:999ms", "p100 is 1000.000 ms, more than 999 ms" },
-	{ "max:1s", "max:999ms", "max is 1000.000 ms, more than 999 ms" },
-	{ "min:1000us", "min:999us", "min is 1.000 ms, more than 0.999 ms" },
-	{ "avg:500.5ms", "avg:500ms", "avg is 500.500 ms, more than 500 ms" },
+	{ "p99:990ms", "p99:989.999ms", "p99 is 990 ms, more than 989.999 ms" },
+	{ "p99.9:999ms", "p99.9:998ms", "p99.9 is 999 ms, more than 998 ms" },
+	{ "p50:0.5s", "p50:499ms", "p50 is 500 ms, more than 499 ms" },
+	{ "p100:1s", "p100:999ms", "p100 is 1000 ms, more than 999 ms" },
+	{ "max:1s", "max:999ms", "max is 1000 ms, more than 999 ms" },
+	{ "min:1000us", "min:999us", "min is 1 ms, more than 0.999 ms" },
+	{ "avg:500.5ms", "avg:500ms", "avg is 500.5 ms, more than 500 ms" },
 	{ "mdev:289ms", "mdev:288ms", "mdev is 288.675 ms, more than 288 ms" },
+	{ "p99:990ms", "p99:989.9999ms", "p99 is 990 ms, more than 989.9999 ms" },
+	{ "mdev:289ms", "mdev:288.6749ms", "mdev is 288.675 ms, more than 288.6749 ms" },
 };
 
 START_TEST(rtt_holds)
@@ -139,6 +144,19 @@ START_TEST(rtt_holds)
 }
 END_TEST
 
+/* How little the difference is. */
+START_TEST(a_difference_is_told)
+{
+	char text[THRESHOLD_TEXT_SIZE];
+
+	ck_assert_ptr_null(thresholds_add_rtt(&thresholds, "p99:5ms"));
+	ck_assert(samples_add(&tally.rtt, 0.0050000004));
+	ck_assert(!threshold_holds(&thresholds.rows[0], &tally));
+	ck_assert_str_eq(threshold_tell(&thresholds.rows[0], &tally, text),
+	    "p99 is 5.0000004 ms, more than 5 ms");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -151,6 +169,7 @@ main(void)
 	tcase_add_test(tests, several);
 	tcase_add_test(tests, loss_holds);
 	tcase_add_loop_test(tests, rtt_holds, 0, sizeof(limits) / sizeof(limits[0]));
+	tcase_add_test(tests, a_difference_is_told);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
