@@ -92,7 +92,7 @@ def compared(runs):
     titles = {"CPU/echo": "CPU time of the server for one echo", "peak": "The most memory at once"}
     for name, figure in FIGURES.items():
         yield f"### {titles.get(name, name)}, echod / peer"
-        for protocol in ("tcp", "udp"):
+        for protocol in ("tcp", "unix", "udp"):
             yield ""
             yield from runs.table(protocol, figure)
         yield ""

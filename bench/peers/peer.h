@@ -3,8 +3,8 @@
  * an end by SIGTERM that frees everything, so that a leak can be told from a habit.
  *
  * A peer is the least that a program of its kind needs to be a right echo on
- * 127.0.0.1: every byte goes back, an end of stream waits for what must still be
- * sent, an error ends one connection and not the peer.
+ * 127.0.0.1, or on a Unix socket: every byte goes back, an end of stream waits for
+ * what must still be sent, an error ends one connection and not the peer.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H

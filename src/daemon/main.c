@@ -30,7 +30,7 @@ enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
     "             [--ready-fd N]\n"
-    "An echo daemon: what a peer sends over TCP or UDP goes back to it (RFC 862).\n"
+    "An echo daemon: what a peer sends goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
     "  -t, --test            check the configuration and exit\n"

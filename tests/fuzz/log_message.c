@@ -6,23 +6,8 @@
 #include <jansson.h>
 
 #include "base/log_message.h"
+#include "base/packing.h"
 #include "fuzz.h"
-
-static char packed[LOG_MESSAGE_SIZE], printed[1 << 16];
-static struct log_message message;
-
-static void __attribute__((format(printf, 1, 2)))
-pack(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_message_pack(&message, packed, format, args);
-	va_end(args);
-	va_start(args, format);
-	vsnprintf(printed, sizeof(printed), format, args);
-	va_end(args);
-}
 
 static void
 check_text(void)

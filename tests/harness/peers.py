@@ -144,13 +144,16 @@ def exchange(peer, data, sizes=None, half_close=False):
     return bytes(received)
 
 
-def fill(peer, data):
-    """Sends until nothing more is taken or all is sent, reading nothing; returns how much."""
+def fill(peer, data, least=0):
+    """Sends until nothing more is taken or all is sent, reading nothing; returns how much.
+
+    What has to be taken, `least` bytes, is waited for longer: a busy machine is quiet as well.
+    """
     sent = 0
     peer.setblocking(False)
     poller = select.poll()
     poller.register(peer, select.POLLOUT)
-    while sent < len(data) and poller.poll(QUIET * 1000):
+    while sent < len(data) and poller.poll((PATIENCE if sent < least else QUIET) * 1000):
         sent += peer.send(memoryview(data)[sent : sent + (1 << 18)])
     peer.settimeout(PATIENCE)
     return sent

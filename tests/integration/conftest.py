@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "har
 
 import interfaces
 import network
+import route
 from echod import Echod, listener
 from patience import BINARY
 
@@ -102,33 +103,41 @@ def start(launch):
     return start_daemon
 
 
-@pytest.fixture
-def host():
-    """A host of the test's own: see interfaces.py."""
+@contextlib.contextmanager
+def of_its_own(kind):
+    """What cannot be made here skips the test."""
     made = None
     try:
-        made = interfaces.Host()
+        made = kind()
         yield made
     except network.Unavailable as why:
         pytest.skip(f"no network of its own here: {why}")
     finally:
         if made is not None:
             made.end()
+
+
+@pytest.fixture
+def host():
+    """A host of the test's own: see interfaces.py."""
+    with of_its_own(interfaces.Host) as made:
+        yield made
 
 
 @pytest.fixture
 def cable():
     """A network of the test's own: see network.py."""
-    made = None
-    try:
-        made = network.Network()
+    with of_its_own(network.Network) as made:
         made.connect()
         yield made
-    except network.Unavailable as why:
-        pytest.skip(f"no network of its own here: {why}")
-    finally:
-        if made is not None:
-            made.end()
+
+
+@pytest.fixture
+def way():
+    """Networks of the test's own, with a router between: see route.py."""
+    with of_its_own(route.Route) as made:
+        made.connect()
+        yield made
 
 
 @pytest.fixture

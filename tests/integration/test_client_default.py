@@ -7,7 +7,6 @@ import json
 import pytest
 
 import kernel
-import network
 import route
 from client import run
 from echod import listener
@@ -26,20 +25,6 @@ MODES = {
     "send": ["send", *LONG],
     "send on many sockets": ["send", "-n", 320, *LONG],
 }
-
-
-@pytest.fixture
-def way():
-    made = None
-    try:
-        made = route.Route()
-        made.connect()
-        yield made
-    except network.Unavailable as why:
-        pytest.skip(f"no networks of its own here: {why}")
-    finally:
-        if made is not None:
-            made.end()
 
 
 def fault_of(mode, uri, prefix=()):

@@ -155,20 +155,6 @@ def test_without_comparing_it_is_told_that_some_were_lost():
 # --- a path whose MTU is learnt on the way -------------------------------------------------------
 
 
-@pytest.fixture
-def way():
-    made = None
-    try:
-        made = route.Route()
-        made.connect()
-        yield made
-    except network.Unavailable as why:
-        pytest.skip(f"no networks of its own here: {why}")
-    finally:
-        if made is not None:
-            made.end()
-
-
 def test_a_smaller_mtu_on_the_way(start, way):
     daemon = start([listener("echo-udp", "*", 20007, "udp")], prefix=way.server.prefix)
     for family, host in route.HOSTS.items():

@@ -1,9 +1,12 @@
-"""What bash completes of echod's and echod-client's command lines, at a terminal."""
+"""What bash completes of echod's and echod-client's command lines, at a terminal, and that it has
+all that --help has, and nothing else."""
 
 import os
 import pty
+import re
 import select
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -13,7 +16,14 @@ from patience import BINARY, PATIENCE
 
 FOLDER = os.path.join(os.path.dirname(__file__), "../../etc/bash-completion")
 TAB = "\t"
+SCHEMES = ["tcp://", "udp://", "unix:"]
 ERASE = "\x15"  # all that was typed
+
+
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+
+
+# --- at a terminal -----------------------------------------------------------------------------
 
 
 class Terminal:
@@ -58,8 +68,6 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory):
-    if shutil.which("bash") is None:
-        pytest.skip("there is no bash here")
     folder = tmp_path_factory.mktemp("completion")
     (folder / "a file.conf").write_text('listen echo { port = 7 }\n')
     (folder / "faulty.conf").write_text("listen echo { prt = 7 }\n")
@@ -70,6 +78,7 @@ def terminal(tmp_path_factory):
     made.end()
 
 
+@needs_bash
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
@@ -95,8 +104,74 @@ def test_a_tab_completes(terminal, typed, expected):
     terminal.complete(typed, expected)
 
 
-@pytest.mark.parametrize("typed", ["echod -l ", "echod --listen="])
+@needs_bash
+@pytest.mark.parametrize("typed", ["echod -l ", "echod --listen=", "echod-client pipe "])
 def test_of_several_all_are_shown(terminal, typed):
     os.write(terminal.fd, f"{ERASE}{typed}{TAB}".encode())
-    terminal.wait("tcp://")
-    terminal.wait("udp://")
+    for scheme in SCHEMES:
+        terminal.wait(scheme)
+
+
+# --- all of them -------------------------------------------------------------------------------
+
+COMPLETE = """
+. "$1"; shift
+compopt() { :; }
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+name=${1##*/}
+"_${name//-/_}" "$1" "${@: -1}" "${@: -2:1}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(program, *words):
+    """The completions of the last word, sorted."""
+    file = os.path.join(FOLDER, os.path.basename(program))
+    command = ["bash", "-c", COMPLETE, "bash", file, program, *words]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    return sorted(result.stdout.split())
+
+
+def options_of(program, mode=None):
+    """Those that --help has, of the client's for this mode and for all."""
+    found, wanted = [], mode is None
+    result = subprocess.run([program, "--help"], check=True, capture_output=True, text=True)
+    for line in result.stdout.splitlines():
+        if not line.startswith(" "):
+            wanted = mode is None or line.startswith(("All modes:", f"{mode}:"))
+        elif wanted:
+            found += re.findall(r"^ +(?:-., )?(--[a-z0-9-]+)", line)
+    return sorted(found)
+
+
+@needs_bash
+def test_the_options_of_the_daemon():
+    expected = options_of(BINARY)
+    assert {"--config", "--ready-fd"} < set(expected)
+    assert complete(BINARY, "-") == expected
+
+
+@needs_bash
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_the_options_of_a_mode(mode):
+    expected = options_of(CLIENT, mode)
+    assert {"--json", "--wait-until-up"} < set(expected)
+    assert ("--max-rtt" in expected) == (mode == "ping")
+    assert complete(CLIENT, mode, "-") == expected
+    assert complete(CLIENT, mode, "--max-") == [
+        each for each in expected if each.startswith("--max-")
+    ]
+
+
+@needs_bash
+def test_ping_is_the_mode_where_none_is_named():
+    assert complete(CLIENT, "-") == options_of(CLIENT, "ping")
+    assert complete(CLIENT, "-q", "--wait") == ["--wait", "--wait-until-up"]
+
+
+@needs_bash
+def test_modes_and_schemes():
+    assert complete(CLIENT, "") == ["ping", "pipe", "send", *SCHEMES]
+    assert complete(CLIENT, "pi") == ["ping", "pipe"]
+    assert complete(CLIENT, "pipe", "u") == ["udp://", "unix:"]
+    assert complete(BINARY, "-l", "") == SCHEMES

@@ -10,7 +10,7 @@ trap 'rm -rf "$folder"' EXIT
 peers=epoll,libevent,libuv,io_uring,select.py,recvfrom,recvmsg,recvmmsg
 
 "${PYTHON3:-python3}" "$srcdir/bench/run.py" --build . --pairs 1 --seconds 0.05 --peers "$peers" \
-	--only stream-64,cycles,udp-1400 --json "$folder/run.json" >"$out" || {
+	--only stream-64,cycles,unix-64,udp-1400 --json "$folder/run.json" >"$out" || {
 	cat "$out" >&2
 	exit 1
 }
@@ -26,8 +26,10 @@ done
 
 # What was found is told in the tables of bench/README.md.
 "${PYTHON3:-python3}" "$srcdir/bench/tables.py" "$folder" >"$out"
-if ! grep -qE '^\| 64 B x 64 connections \| [0-9]' "$out"; then
-	echo "no table of what was compared:" >&2
-	cat "$out" >&2
-	exit 1
-fi
+for row in '64 B x 64 connections' '64 B x 64, Unix'; do
+	if ! grep -qE "^\| $row \| [0-9]" "$out"; then
+		echo "no row for $row:" >&2
+		cat "$out" >&2
+		exit 1
+	fi
+done

@@ -137,11 +137,11 @@ while read -r reason; do
 	}
 done <"$work/reasons"
 
-# The events that have fields: "WORDS: NAME=%..." in the source, and a row each in the manual.
+# The events that have fields: "WORDS: NAME=%..." in the source, and an item each in the manual.
 find "$srcdir/src/base" "$source" -name '*.c' -exec cat {} + | tr '\n\t' '  ' | sed 's/" *"//g' |
 	grep -oE '"[^":%]+: [a-z0-9_]+=%|log_numbers\(LOG_[A-Z]+, "[^"]+"' |
 	sed 's/.*"\([^":]*\)[":].*/\1/' | sort -u >"$work/expected"
-sed -n 's/^\.It Li \(.*\) Ta .*/\1/p' "$man8" | sort >"$work/found"
+sed -n '/^These have further members:$/,/^\.El$/s/^\.It Li //p' "$man8" | sort >"$work/found"
 same "events with fields in echod(8)" "$work/expected" "$work/found"
 
 # --- the client's command line -----------------------------------------------------

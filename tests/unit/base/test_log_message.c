@@ -8,27 +8,10 @@
 #include <syslog.h>
 
 #include "base/log_message.h"
+#include "base/packing.h"
 #include "runner.h"
 
-static struct log_message message = {
-	.when = { .tv_sec = 1795675118, .tv_nsec = 123987654 },
-	.level = LOG_INFO,
-};
-static char packed[LOG_MESSAGE_SIZE], text[LOG_MESSAGE_SIZE], object[LOG_OBJECT_SIZE];
-static char printed[4 * LOG_MESSAGE_SIZE];
-
-static void __attribute__((format(printf, 1, 2)))
-pack(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_message_pack(&message, packed, format, args);
-	va_end(args);
-	va_start(args, format);
-	vsnprintf(printed, sizeof(printed), format, args);
-	va_end(args);
-}
+static char text[LOG_MESSAGE_SIZE], object[LOG_OBJECT_SIZE];
 
 /* For json_decref(). */
 static json_t *
