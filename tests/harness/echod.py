@@ -195,7 +195,7 @@ class Echod:
     def drain(self, number=signal.SIGTERM, connections=1):
         """The signal; returns once it is said that so many connections are drained."""
         self.signal(number)
-        what = rf"draining {connections} connections, for at most \d+ seconds"
+        what = rf"draining {connections} connections?, for at most \d+ seconds?"
         self.wait_log(rf"^notice: {number.name}: {what}$")
 
     def signal(self, number):

@@ -309,7 +309,7 @@ def test_the_ports_that_serve_change_with_a_reload(start, sockets):
     own = peer.getsockname()[1]
     assert ask(peer, "127.0.0.1", port) == "127.0.0.1"
     daemon.configure([first, listener("echo-2", port=own, protocol="udp")], {"workers": 1})
-    assert "1 listeners added" in daemon.reload()[-1]
+    assert "1 listener added" in daemon.reload()[-1]
     peer.sendto(b"from a port that serves", ("127.0.0.1", port))
     wait_dropped(daemon, "source_port", 1)
     daemon.configure([first], {"workers": 1})

@@ -236,7 +236,7 @@ def test_the_sockets_of_all_workers_have_their_descriptors(start):
     room = room_said(daemon, "RLIMIT_NOFILE has room for 160 descriptors")
     connect_and_count(daemon, room + 1, room)
     daemon.configure([listener(), listener("new", "localhost", protocol="udp")], options)
-    assert daemon.reload()[-1].endswith(": 1 listeners added, 1 removed, 1 kept")
+    assert daemon.reload()[-1].endswith(": 1 listener added, 1 removed, 1 kept")
 
 
 @pytest.mark.skipif(

@@ -100,7 +100,7 @@ def test_a_second_signal_stops_at_once(start, first, second):
     assert daemon.seconds_to_exit() < within(2)
     assert daemon.process.returncode == 0
     assert daemon.log.matching(
-        rf"^notice: {second.name}: stopping now, 1 connections aborted$"
+        rf"^notice: {second.name}: stopping now, 1 connection aborted$"
     )
     assert daemon.wait_closed(peers.name_of(peer))["reason"] == "stop"
     assert daemon.log.lines[-1] == "notice: stopped"

@@ -379,7 +379,7 @@ def test_who_comes_in_a_drain_and_after_it_is_served_by_the_next(start, back_end
     peer = daemon.connect()
     peers.echo(peer, b"hold on")
     daemon.signal(signal.SIGTERM)
-    daemon.wait_log("^notice: SIGTERM: draining 1 connections")
+    daemon.wait_log("^notice: SIGTERM: draining 1 connection,")
     # The worker has given its socket back before it comes to the second.
     for word in b"still", b"served":
         peers.echo(peer, word)

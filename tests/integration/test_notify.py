@@ -332,7 +332,7 @@ def test_who_reads_late_is_told_of_the_stop(start_supervised, supervisor):
     peers.echo(peer, b"hold on")
     with kept_busy(peer):
         daemon.signal(signal.SIGTERM)
-        daemon.wait_log("^notice: SIGTERM: draining 1 connections")
+        daemon.wait_log("^notice: SIGTERM: draining 1 connection,")
         assert next_of_all(supervisor)["READY"] == "1"
         stopping = next_of_all(supervisor)
         assert stopping["STOPPING"] == "1"

@@ -148,7 +148,7 @@ def test_a_reload_changes_nothing(start, host):
 def test_a_listener_that_a_reload_brings_is_like_the_others(start, host):
     daemon = serve(start, host, sections=[listener()])
     daemon.configure(SECTIONS, {"workers": 1, **UNLIMITED})
-    assert "1 listeners added" in daemon.reload()[-1]
+    assert "1 listener added" in daemon.reload()[-1]
     assert_told_apart(host)
 
 

@@ -34,7 +34,7 @@ def test_a_listener_is_added(start):
     kept = kernel.listening_sockets(daemon.pid)
     daemon.configure([listener("first"), listener("second")])
     verdict = daemon.reload()[-1]
-    assert verdict == f"notice: reloaded {daemon.file}: 1 listeners added, 0 removed, 1 kept"
+    assert verdict == f"notice: reloaded {daemon.file}: 1 listener added, 0 removed, 1 kept"
     daemon.assert_echoes("first")
     daemon.assert_echoes("second")
     assert kept.items() < kernel.listening_sockets(daemon.pid).items()
@@ -59,7 +59,7 @@ def test_what_binds_a_listener_makes_another_of_its_name(start, option):
     after = {**before, option: after[option]}
     daemon = start([listener("same", **before)])
     daemon.configure([listener("same", **after)])
-    assert daemon.reload()[-1].endswith(": 1 listeners added, 1 removed, 0 kept")
+    assert daemon.reload()[-1].endswith(": 1 listener added, 1 removed, 0 kept")
     assert peers.is_refused(before["address"], before["port"])
     kind = socket.SOCK_STREAM if after["protocol"] == "tcp" else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as peer:
@@ -72,7 +72,7 @@ def test_what_binds_a_listener_makes_another_of_its_name(start, option):
 def test_a_datagram_listener_is_added_and_removed(start):
     daemon = start([listener("stream")])
     daemon.configure([listener("stream"), listener("datagrams", protocol="udp")])
-    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    assert daemon.reload()[-1].endswith(": 1 listener added, 0 removed, 1 kept")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.settimeout(PATIENCE)
         peer.connect(("127.0.0.1", daemon.port("datagrams")))
@@ -100,7 +100,7 @@ def test_a_kept_datagram_listener_keeps_its_sockets(start):
     sockets = kernel.waiting_datagrams(daemon.pid, daemon.port("kept"))
     assert len(sockets) == 2
     daemon.configure([listener("kept", protocol="udp"), listener("new")])
-    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    assert daemon.reload()[-1].endswith(": 1 listener added, 0 removed, 1 kept")
     assert kernel.waiting_datagrams(daemon.pid, daemon.port("kept")) == sockets
 
 
@@ -216,7 +216,7 @@ def test_the_next_good_file_after_bad_ones_counts(start, busy_port):
         assert daemon.reload()[-1] == FAILED
     descriptors = kernel.highest_descriptor(daemon.pid)
     daemon.configure([listener(), listener("new")])
-    assert daemon.reload()[-1].endswith(": 1 listeners added, 0 removed, 1 kept")
+    assert daemon.reload()[-1].endswith(": 1 listener added, 0 removed, 1 kept")
     daemon.assert_echoes("new")
     assert kernel.highest_descriptor(daemon.pid) <= descriptors + 2
 

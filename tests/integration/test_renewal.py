@@ -36,7 +36,8 @@ def sockets(daemon):
 def verdict(daemon, added=0, removed=0, kept=0, renewed=0):
     """Reloads; returns the warnings, once the last line is that."""
     *lines, last = daemon.reload()
-    expected = f"{added} listeners added, {removed} removed, {kept} kept"
+    listeners = "listener" if added == 1 else "listeners"
+    expected = f"{added} {listeners} added, {removed} removed, {kept} kept"
     expected += f", {renewed} made anew" if renewed else ""
     assert last == f"notice: reloaded {daemon.file}: {expected}", "\n".join(lines)
     others = "select()", "access.allow has no prefix"

@@ -51,7 +51,7 @@ def test_a_removed_listener_serves_who_waits_at_it(start, back_end):
     daemon.write_file('listen other { address = "127.0.0.1" port = 0 }\n')
     daemon.signal(signal.SIGHUP)
     daemon.signal(signal.SIGCONT)
-    daemon.wait_log("^notice: reloaded .*: 1 listeners added, 1 removed, 0 kept")
+    daemon.wait_log("^notice: reloaded .*: 1 listener added, 1 removed, 0 kept")
     assert_all_served(crowd)
 
 

@@ -238,7 +238,7 @@ def test_another_listener_takes_the_path_without_a_gap(start, path):
     daemon.configure(served(path, name="another", mode="0600"))
     daemon.signal(signal.SIGHUP)
     daemon.signal(signal.SIGCONT)
-    daemon.wait_log("reloaded .* 1 listeners added, 1 removed")
+    daemon.wait_log("reloaded .* 1 listener added, 1 removed")
     assert os.stat(path).st_ino == inode
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     for peer in waiting + [daemon.connect()]:

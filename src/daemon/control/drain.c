@@ -4,7 +4,9 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/observe/status_line.h"
 
 /* How long before the end of a drain all connections are finished: ms. */
 #define FINISH_BEFORE_END 5000
@@ -52,6 +54,7 @@ drain_begin(struct server *server, const char *signal)
 {
 	const int most = server->config->drain_timeout * 1000;
 	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
+	char status[STATUS_LINE_SIZE];
 
 	server->draining = true;
 	listeners_close(server->listeners);
@@ -62,8 +65,7 @@ drain_begin(struct server *server, const char *signal)
 		server_end(server);
 		return;
 	}
-	log_notice("%s: draining %llu connections, for at most %d seconds", signal,
-	    (unsigned long long)server->admission.open, server->config->drain_timeout);
+	log_notice("%s: %s", signal, status_line_format_drain(server->admission.open, most, status));
 	workers_drain(server->workers);
 	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
 	loop_set_timer(server->drain_stop, most - margin);
@@ -72,7 +74,7 @@ drain_begin(struct server *server, const char *signal)
 void
 drain_cut(struct server *server, const char *signal)
 {
-	log_notice("%s: stopping now, %llu connections aborted", signal,
-	    (unsigned long long)server->admission.open);
+	log_notice("%s: stopping now, %llu connection%s aborted", signal,
+	    (unsigned long long)server->admission.open, plural(server->admission.open));
 	server_end(server);
 }

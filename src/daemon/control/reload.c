@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "daemon/control/parts.h"
 #include "daemon/control/server_internal.h"
 
@@ -22,8 +23,8 @@ log_reloaded(const char *path, const struct listeners_change *change)
 
 	if (change->renewed > 0)
 		snprintf(renewed, sizeof(renewed), ", %zu made anew", change->renewed);
-	log_notice("reloaded %s: %zu listeners added, %zu removed, %zu kept%s", path, change->added,
-	    change->removed, change->kept, renewed);
+	log_notice("reloaded %s: %zu listener%s added, %zu removed, %zu kept%s", path, change->added,
+	    plural(change->added), change->removed, change->kept, renewed);
 }
 
 /* Returns true when the new configuration is in force, false when nothing has changed. */
