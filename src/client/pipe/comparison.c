@@ -1,13 +1,6 @@
 /* What comes back, compared with what was sent: see comparison.h. */
 #include "client/pipe/comparison.h"
 
-/* Bytes that were sent and have to come back; of datagrams they are one. */
-static uint64_t
-outstanding(const struct comparison *comparison)
-{
-	return comparison->tally->sent - comparison->tally->received;
-}
-
 /* True where the bytes from `position` on are all of `data`. */
 static bool
 is_at(const struct comparison *comparison, uint64_t position, const unsigned char *data,
@@ -20,7 +13,7 @@ bool
 comparison_takes_copy(const struct comparison *comparison, struct datagrams *datagrams,
     const unsigned char *data, size_t size)
 {
-	if (datagrams->copies == 0 || (size == outstanding(comparison) &&
+	if (datagrams->copies == 0 || (size == pipe_tally_outstanding(comparison->tally) &&
 	    is_at(comparison, comparison->tally->received, data, size)))
 		return false;
 	return datagrams_take_copy(datagrams, comparison->ring, data, size);
@@ -43,7 +36,7 @@ find_difference(const struct comparison *comparison, const unsigned char *data, 
 
 	tally->offset = tally->received + same;
 	if (is_duplicate(comparison, data, size)) {
-		tally->datagram = tally->datagrams - (outstanding(comparison) > 0);
+		tally->datagram = tally->datagrams - (pipe_tally_outstanding(tally) > 0);
 		return ENDING_DUPLICATE;
 	}
 	if (tally->offset == tally->sent)
@@ -58,7 +51,7 @@ comparison_of(const struct comparison *comparison, const unsigned char *data, si
     enum ending *end)
 {
 	struct pipe_tally *tally = comparison->tally;
-	const uint64_t waiting = outstanding(comparison);
+	const uint64_t waiting = pipe_tally_outstanding(tally);
 	const size_t known = size < waiting ? size : (size_t)waiting;
 	const size_t same = ring_same(comparison->ring, tally->received, data, known);
 

@@ -71,11 +71,11 @@ smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes that were sent and have to come back; of datagrams they are one. */
+/* Bytes that have to come back; with --no-compare none. */
 static uint64_t
 outstanding(const struct pipe_run *run)
 {
-	return run->options.compare ? run->tally.sent - run->tally.received : 0;
+	return run->options.compare ? pipe_tally_outstanding(&run->tally) : 0;
 }
 
 /* --- stdin to the server --------------------------------------------------------------- */

@@ -27,6 +27,13 @@ struct pipe_tally {
 	uint64_t datagram;             /* the one that came back twice, from 1 */
 };
 
+/* Bytes that were sent and have to come back; of datagrams they are one. */
+static inline uint64_t
+pipe_tally_outstanding(const struct pipe_tally *tally)
+{
+	return tally->sent - tally->received;
+}
+
 /* The longest of the reasons, and the NUL. */
 #define PIPE_REASON_SIZE 256
 
