@@ -11,7 +11,8 @@
 
 /*
  * Returns how many letters are to be added, taken out, changed, or swapped with the next one, to
- * make `b` of `a`, where capitals are as small letters; for names of more than 40 letters some number that is not near.
+ * make `b` of `a`, where capitals are as small letters; for names of more than 40 letters some
+ * number that is not near.
  */
 size_t spelling_distance(const char *a, const char *b);
 

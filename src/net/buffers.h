@@ -27,7 +27,10 @@ void buffers_hold(int fd);
 /* By how much a connection is let grow: bytes. */
 #define BUFFERS_GROWTH 262144
 
-/* Ends buffers_hold(), or the same of a Unix socket, with more room to begin with; sizes that were set stay. */
+/*
+ * Ends buffers_hold(), or the same of a Unix socket, with more room to begin with; sizes that were
+ * set stay.
+ */
 void buffers_let_grow(int fd);
 
 #endif

@@ -377,7 +377,8 @@ format_block(const struct proxy_header *header, uint8_t text[PROXY_HEADER_SIZE])
 	uint8_t *at = put(text, SIGNATURE, SIGNATURE_SIZE);
 
 	*at++ = header->is_local ? COMMAND_LOCAL : COMMAND_PROXY;
-	*at++ = (uint8_t)(family << 4 | (family == FAMILY_UNSPEC ? TRANSPORT_UNSPEC : TRANSPORT_STREAM));
+	*at++ = (uint8_t)(family << 4 |
+	    (family == FAMILY_UNSPEC ? TRANSPORT_UNSPEC : TRANSPORT_STREAM));
 	*at++ = 0;
 	*at++ = (uint8_t)addresses_size(family);
 	if (family != FAMILY_UNSPEC) {

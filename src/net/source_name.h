@@ -1,7 +1,7 @@
 /*
- * What limits for each source count as one source: an IPv4 address, or an IPv6 /64, all
- * of which one host may use; of the peers of Unix sockets a user.  Link-local addresses have one /64 in common, so it is their
- * other half that counts.
+ * What limits for each source count as one source: an IPv4 address, or an IPv6 /64, all of which
+ * one host may use; of the peers of Unix sockets a user.  Link-local addresses have one /64 in
+ * common, so it is their other half that counts.
  */
 #ifndef NET_SOURCE_NAME_H
 #define NET_SOURCE_NAME_H

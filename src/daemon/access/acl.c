@@ -40,7 +40,8 @@ struct acl {
 	bool allowed_otherwise;
 	struct family families[2]; /* IPv4, IPv6 */
 	bool users_otherwise;
-	struct user *users; /* user_count of them, by uid; of the same two the one that denies is first */
+	/* user_count of them, by uid; of the same two the one that denies is first. */
+	struct user *users;
 	size_t user_count;
 };
 

@@ -7,8 +7,8 @@
  * under CENSUS_GONE.  So no sum of a counter ever goes back but by a restart.
  * Whatever else there is to count, its room registers.
  *
- * The control thread's alone, but for census_moves().  Workers write the branches of ledgers without
- * a lock meanwhile.
+ * The control thread's alone, but for census_moves().  Workers write the branches of ledgers
+ * without a lock meanwhile.
  */
 #ifndef DAEMON_ACCOUNT_CENSUS_H
 #define DAEMON_ACCOUNT_CENSUS_H

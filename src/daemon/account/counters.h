@@ -33,49 +33,49 @@ counter_read(const counter *c)
 }
 
 /* Why a connection ended: the label of the counter and the word in the log. */
-#define CLOSE_REASONS(X)                                                              \
-	X(PEER, "peer")         /* the peer shut down its side and has all its bytes */ \
-	X(RESET, "reset")       /* the peer reset the connection */                     \
-	X(VANISHED, "vanished") /* the peer or the way to it is gone: no answer */      \
-	X(ERROR, "error")       /* any other error of the socket */                     \
-	X(IDLE, "idle_timeout") /* limits.idle_timeout */                               \
-	X(WRITE, "write_timeout") /* limits.write_timeout */                            \
+#define CLOSE_REASONS(X)                                                                  \
+	X(PEER, "peer")         /* the peer shut down its side and has all its bytes */   \
+	X(RESET, "reset")       /* the peer reset the connection */                       \
+	X(VANISHED, "vanished") /* the peer or the way to it is gone: no answer */        \
+	X(ERROR, "error")       /* any other error of the socket */                       \
+	X(IDLE, "idle_timeout") /* limits.idle_timeout */                                 \
+	X(WRITE, "write_timeout") /* limits.write_timeout */                              \
 	X(STALLED, "stalled")   /* limits.stalled_connections or limits.blocked_memory */ \
-	X(LIFETIME, "lifetime") /* limits.lifetime */                                   \
-	X(DRAIN, "drain")       /* its turn in a drain */                               \
-	X(STOP, "stop")         /* the end of a drain, or the second signal */          \
+	X(LIFETIME, "lifetime") /* limits.lifetime */                                     \
+	X(DRAIN, "drain")       /* its turn in a drain */                                 \
+	X(STOP, "stop")         /* the end of a drain, or the second signal */            \
 	X(MEMORY, "memory")     /* an allocation failed, here or in the kernel */
 
 #define CLOSE_REASON_ENUM(id, name) CLOSE_##id,
 enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
 
 /* Why an accepted connection was not served. */
-#define REFUSE_REASONS(X)                                           \
-	X(ABORTED, "aborted") /* gone before accept(2) returned it */ \
-	X(MEMORY, "memory")   /* an allocation failed */              \
-	X(DENIED, "denied")   /* the access list */                   \
-	X(SOURCE_CONNECTIONS, "source_connections") /* limits.connections_per_source */ \
-	X(SOURCE_RATE, "source_rate")               /* limits.connection_rate_per_source */ \
+#define REFUSE_REASONS(X)                                                                      \
+	X(ABORTED, "aborted") /* gone before accept(2) returned it */                          \
+	X(MEMORY, "memory")   /* an allocation failed */                                       \
+	X(DENIED, "denied")   /* the access list */                                            \
+	X(SOURCE_CONNECTIONS, "source_connections") /* limits.connections_per_source */        \
+	X(SOURCE_RATE, "source_rate")               /* limits.connection_rate_per_source */    \
 	X(DRAIN, "drain")     /* in the queue of a listener that closed, or in its preamble */ \
-	X(PROXY_UNTRUSTED, "proxy_untrusted")   /* not of trusted_proxies */            \
-	X(PREAMBLE_EMPTY, "preamble_empty")     /* ended without a byte: a health check */ \
-	X(PREAMBLE_CUT, "preamble_cut")         /* ended within its header */           \
-	X(PREAMBLE_TIMEOUT, "preamble_timeout") /* limits.preamble_timeout */           \
-	/* What is wrong with the header: see net/proxy_header.h. */                      \
-	X(HEADER_SIGNATURE, "header_signature")                                           \
-	X(HEADER_LINE, "header_line")                                                     \
-	X(HEADER_VERSION, "header_version")                                               \
-	X(HEADER_COMMAND, "header_command")                                               \
-	X(HEADER_FAMILY, "header_family")                                                 \
-	X(HEADER_LENGTH, "header_length")                                                 \
-	X(HEADER_TLV, "header_tlv")                                                       \
+	X(PROXY_UNTRUSTED, "proxy_untrusted")   /* not of trusted_proxies */                   \
+	X(PREAMBLE_EMPTY, "preamble_empty")     /* ended without a byte: a health check */     \
+	X(PREAMBLE_CUT, "preamble_cut")         /* ended within its header */                  \
+	X(PREAMBLE_TIMEOUT, "preamble_timeout") /* limits.preamble_timeout */                  \
+	/* What is wrong with the header: see net/proxy_header.h. */                           \
+	X(HEADER_SIGNATURE, "header_signature")                                                \
+	X(HEADER_LINE, "header_line")                                                          \
+	X(HEADER_VERSION, "header_version")                                                    \
+	X(HEADER_COMMAND, "header_command")                                                    \
+	X(HEADER_FAMILY, "header_family")                                                      \
+	X(HEADER_LENGTH, "header_length")                                                      \
+	X(HEADER_TLV, "header_tlv")                                                            \
 	X(HEADER_CHECKSUM, "header_checksum")
 
 #define REFUSE_REASON_ENUM(id, name) REFUSE_##id,
 enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 
 /* What a header of the PROXY protocol said. */
-#define HEADER_KINDS(X)                                                    \
+#define HEADER_KINDS(X)                                                      \
 	X(PROXIED, "proxied") /* whose connection it is */                   \
 	X(UNKNOWN, "unknown") /* that this is not known: the proxy's */      \
 	X(LOCAL, "local")     /* that it is the proxy's own: a health check */
@@ -84,11 +84,11 @@ enum refuse_reason { REFUSE_REASONS(REFUSE_REASON_ENUM) REFUSE_REASON_COUNT };
 enum header_kind { HEADER_KINDS(HEADER_KIND_ENUM) HEADER_KIND_COUNT };
 
 /* Why a datagram got no answer. */
-#define DROP_REASONS(X)                                                                    \
+#define DROP_REASONS(X)                                                                      \
 	X(TRUNCATED, "truncated")           /* it, or what the kernel told of it */          \
 	X(SIZE, "size")                     /* longer than udp.max_datagram */               \
 	X(SOURCE_PORT, "source_port")       /* of udp.refuse_source_ports, or of our own */  \
-	X(SOURCE_ADDRESS, "source_address") /* no host can have it, or this one */                        \
+	X(SOURCE_ADDRESS, "source_address") /* no host can have it, or this one */           \
 	X(DENIED, "denied")                 /* the access list */                            \
 	X(DESTINATION, "destination")       /* sent to a broadcast or multicast address */   \
 	X(SOURCE_RATE, "source_rate")       /* beyond limits.datagram_rate_per_source */     \
@@ -136,7 +136,7 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
  *	id, field of struct ledger or branch, [label, its values, how many,] what the
  *	listener carries, type, name, help
  */
-#define LEDGER_ROWS(ONE, EACH)                                                              \
+#define LEDGER_ROWS(ONE, EACH)                                                                \
 	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                              \
 	    "echod_connections_accepted_total", "Connections that were accepted and served.") \
 	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                        \
@@ -144,28 +144,28 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                              \
 	    "echod_connections_preamble",                                                     \
 	    "Connections whose header of the PROXY protocol is waited for.")                  \
-	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                          \
+	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                  \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")    \
-	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,                      \
+	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,            \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_refused_total", "Connections that were not served.")           \
-	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                          \
+	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                \
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_closed_total", "Connections that ended.")
 
-#define BRANCH_ROWS(ONE, EACH)                                                              \
-	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                      \
-	    "echod_received_bytes_total",                                                     \
-	    "Bytes that were read, of connections or datagrams.")                             \
-	ONE(SENT_BYTES, sent_bytes, CARRIES_ANY, FAMILY_COUNTER,                              \
-	    "echod_sent_bytes_total", "Bytes that were sent back.")                           \
-	ONE(DATAGRAMS_RECEIVED, datagrams_received, CARRIES_DATAGRAMS, FAMILY_COUNTER,        \
-	    "echod_datagrams_received_total", "Datagrams that were read.")                    \
-	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
-	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                   \
-	EACH(DATAGRAMS_DROPPED, datagrams_dropped, "reason", drop_reason_names, DROP_REASON_COUNT,      \
-	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                \
+#define BRANCH_ROWS(ONE, EACH)                                                                     \
+	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                           \
+	    "echod_received_bytes_total",                                                          \
+	    "Bytes that were read, of connections or datagrams.")                                  \
+	ONE(SENT_BYTES, sent_bytes, CARRIES_ANY, FAMILY_COUNTER,                                   \
+	    "echod_sent_bytes_total", "Bytes that were sent back.")                                \
+	ONE(DATAGRAMS_RECEIVED, datagrams_received, CARRIES_DATAGRAMS, FAMILY_COUNTER,             \
+	    "echod_datagrams_received_total", "Datagrams that were read.")                         \
+	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                     \
+	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                        \
+	EACH(DATAGRAMS_DROPPED, datagrams_dropped, "reason", drop_reason_names, DROP_REASON_COUNT, \
+	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                     \
 	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")
 
 #endif

@@ -9,7 +9,8 @@ find_place(struct vote *vote, struct source_name source)
 {
 	struct candidate *candidate, *least = vote->candidates;
 
-	for (candidate = vote->candidates; candidate < vote->candidates + VOTE_CANDIDATES; candidate++) {
+	for (candidate = vote->candidates; candidate < vote->candidates + VOTE_CANDIDATES;
+	    candidate++) {
 		if (candidate->votes > 0 && source_name_equal(candidate->source, source))
 			return candidate;
 		if (candidate->votes < least->votes)

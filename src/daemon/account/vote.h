@@ -1,8 +1,8 @@
 /*
- * Who had most of what happened: a vote (Boyer and Moore's, with the candidates of Misra and Gries),
- * which takes the same few bytes however many take part, and whose results can be added up.  Among
- * so many sources as there are candidates the one with most leads; among more, who had more than
- * a fifth of all is a candidate, and who had more than half leads.
+ * Who had most of what happened: a vote (Boyer and Moore's, with the candidates of Misra and
+ * Gries), which takes the same few bytes however many take part, and whose results can be added up.
+ * Among so many sources as there are candidates the one with most leads; among more, who had more
+ * than a fifth of all is a candidate, and who had more than half leads.
  */
 #ifndef DAEMON_ACCOUNT_VOTE_H
 #define DAEMON_ACCOUNT_VOTE_H

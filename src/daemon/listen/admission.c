@@ -50,7 +50,8 @@ admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
 
 /* With a reset: neither we nor the kernel keep anything for this peer. */
 void
-admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd, const struct address *peer)
+admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd,
+    const struct address *peer)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 

@@ -149,7 +149,7 @@ on_letter(void *control, struct letter *letter)
 	atomic_store_explicit(&summary->is_away, false, memory_order_release);
 }
 
-/* Where the control thread has not told of the minute before yet, this one is told with the next. */
+/* Where the control thread has not told of the last minute yet, this one is told with the next. */
 static void
 look(struct summary *summary, int64_t now)
 {

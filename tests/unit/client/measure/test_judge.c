@@ -182,7 +182,7 @@ START_TEST(streams)
 }
 END_TEST
 
-/* What is missing when its stream ends stays missing; of nothing that is judged no loss is known. */
+/* What is missing when its stream ends stays so; of nothing that is judged no loss is known. */
 START_TEST(cut)
 {
 	judge_cut(judge);

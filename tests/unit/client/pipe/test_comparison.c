@@ -8,7 +8,10 @@ static struct ring ring;
 static struct pipe_tally tally;
 static struct comparison comparison;
 
-/* "abcdef" was sent, and "g" was read; `received` of it have come back, the last datagram with `before` of them. */
+/*
+ * "abcdef" was sent, and "g" was read; `received` of it have come back, the last datagram with
+ * `before` of them.
+ */
 static void
 prepare(bool stream, uint64_t received, size_t before)
 {
