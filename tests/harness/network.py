@@ -125,6 +125,12 @@ def host_with_sources():
     return side
 
 
+def lay_cable(name, one, other):
+    """A pair of interfaces, each named so on its Side."""
+    ends = [["name", name, "netns", str(side.holder.pid)] for side in (one, other)]
+    _run(["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]])
+
+
 class Network:
     """Both ends, and what the peer's can do that no honest peer does."""
 
@@ -134,22 +140,14 @@ class Network:
         self.host = Side()
         self.peer = Side()
 
-    def _lay(self, name):
-        _run(
-            [
-                *("ip", "link", "add", name, "netns", str(self.host.holder.pid)),
-                *("type", "veth", "peer", "name", name, "netns", str(self.peer.holder.pid)),
-            ]
-        )
-
     def connect_again(self, host, peer):
         """By another cable, on which they have these addresses."""
-        self._lay("second")
+        lay_cable("second", self.host, self.peer)
         for side, address in (self.host, host), (self.peer, peer):
             side.run(f"ip address add {address}/24 dev second; ip link set second up")
 
     def connect(self):
-        self._lay("cable")
+        lay_cable("cable", self.host, self.peer)
         self.host.run(HOST_COMMANDS)
         self.peer.run(PEER_COMMANDS)
         self._host_hardware = self.host.hardware_address()

@@ -1,6 +1,6 @@
 """A way to a server through a router, behind which the MTU is smaller than before it."""
 
-from network import Side, Unavailable, _run  # noqa: F401  (Unavailable is for who makes one)
+from network import Side, lay_cable
 
 MTU = 1280  # the least that IPv6 allows
 HOSTS = {"ipv4": "192.0.2.130", "ipv6": "[2001:db8:2::2]"}
@@ -40,16 +40,11 @@ class Route:
         self.client, self._router, self.server = Side(), Side(), Side()
 
     def connect(self):
-        self._cable("near", self.client)
-        self._cable("far", self.server)
+        lay_cable("near", self._router, self.client)
+        lay_cable("far", self._router, self.server)
         self._router.run(ROUTER)
         self.client.run(CLIENT)
         self.server.run(SERVER)
-
-    def _cable(self, name, side):
-        near, far = str(self._router.holder.pid), str(side.holder.pid)
-        _run(["ip", "link", "add", name, "netns", near, *("type", "veth", "peer", "name", name)]
-             + ["netns", far])
 
     def end(self):
         for side in self.client, self._router, self.server:
