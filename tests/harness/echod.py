@@ -190,6 +190,10 @@ class Echod:
         peers.echo(peer, b"are you there?")
         peer.close()
 
+    def resets(self, name="echo-tcp", **where):
+        """A new connection ends by a reset."""
+        return peers.is_reset(lambda: self.connect(name, **where))
+
     # --- signals ---------------------------------------------------------------------------------
 
     def drain(self, number=signal.SIGTERM, connections=1):

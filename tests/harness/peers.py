@@ -190,6 +190,14 @@ def ends(peer):
         return "reset"
 
 
+def is_reset(connect):
+    """What connect() gives ends by a reset, which may come before connect() has set its options."""
+    try:
+        return ends(connect()) == "reset"
+    except ConnectionResetError:
+        return True
+
+
 def is_refused(host, port):
     try:
         connect(host, port).close()

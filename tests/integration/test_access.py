@@ -11,18 +11,10 @@ OPEN = 'echod_connections_open{listener="echo-tcp"}'
 ANY = (listener(address="*"),)
 
 
-def is_reset(daemon, **where):
-    """A new connection is; that may be before connect() has set its options."""
-    try:
-        return peers.ends(daemon.connect(**where)) == "reset"
-    except ConnectionResetError:
-        return True
-
-
 def test_a_denied_peer_is_reset(start, back_end):
     daemon = start(options={**back_end, "access.deny": ["127.0.0.2", "127.1.0.0/16"]})
     for source in "127.0.0.2", "127.1.2.3":
-        assert is_reset(daemon, source=source)
+        assert daemon.resets(source=source)
     for source in "127.0.0.1", "127.0.0.3", "127.2.0.1":
         peers.echo(daemon.connect(source=source), b"welcome")
     daemon.wait_counter(DENIED, 2)
@@ -34,16 +26,16 @@ def test_only_those_allowed_are_served(start):
     daemon = start(options={"access.allow": ["127.0.1.0/24"], "access.deny": ["127.0.1.128/25"]})
     peers.echo(daemon.connect(source="127.0.1.1"), b"welcome")
     for source in "127.0.0.1", "127.0.1.129":
-        assert is_reset(daemon, source=source)
+        assert daemon.resets(source=source)
 
 
 def test_peers_of_ipv4_are_that_on_a_listener_of_both(start):
     daemon = start(ANY, {"access.deny": ["127.0.0.0/8"]})
-    assert is_reset(daemon, host="127.0.0.1")
+    assert daemon.resets(host="127.0.0.1")
     peers.echo(daemon.connect(host="::1"), b"welcome")
     daemon.configure(ANY, {"access.allow": ["::/0"]})
     daemon.reload()
-    assert is_reset(daemon, host="127.0.0.1")
+    assert daemon.resets(host="127.0.0.1")
     peers.echo(daemon.connect(host="::1"), b"welcome")
 
 
@@ -53,7 +45,7 @@ def test_a_reload_is_for_new_connections(start):
     peers.echo(inside, b"first")
     daemon.configure(options={"access.deny": ["127.0.0.0/8"]})
     daemon.reload()
-    assert is_reset(daemon)
+    assert daemon.resets()
     peers.echo(inside, b"stays")
     daemon.configure(options={"access.deny": []})
     daemon.reload()
@@ -64,14 +56,14 @@ def test_a_failed_reload_keeps_the_list(start):
     daemon = start(options={"access.deny": ["127.0.0.2"]})
     daemon.configure(options={"access.deny": ["127.0.0.2/8"]})
     assert "bits behind the prefix are set" in "\n".join(daemon.reload())
-    assert is_reset(daemon, source="127.0.0.2")
+    assert daemon.resets(source="127.0.0.2")
     daemon.assert_echoes()
 
 
 def test_the_log_names_one_in_ten_seconds(start):
     daemon = start(options={"access.deny": ["127.0.0.2"]})
     for _ in range(50):
-        assert is_reset(daemon, source="127.0.0.2")
+        assert daemon.resets(source="127.0.0.2")
     daemon.wait_counter(DENIED, 50)
     lines = daemon.log.matching(REFUSED)
     assert len(lines) == 1

@@ -17,7 +17,6 @@ import faulty
 import kernel
 import peers
 from client import Client, command, run
-from echod import listener
 from patience import PATIENCE, eventually, within
 from pinging import FAST, LONG
 from piping import MIB

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-import peers
 from echod import listener
 from patience import PATIENCE, within
 
@@ -37,19 +36,12 @@ def wait_told(daemon, what, count, timeout=PATIENCE, **wanted):
 # --- connections ---------------------------------------------------------------------------------
 
 
-def be_refused(daemon, source):
-    try:
-        assert peers.ends(daemon.connect(source=source)) == "reset"
-    except ConnectionResetError:
-        pass
-
-
 def test_refusals_are_told_when_their_time_is_over(start):
     """Nobody comes any more: what was suppressed is told all the same."""
     daemon = start(options={"access.deny": [OTHER, GREEDY]})
-    be_refused(daemon, OTHER)
+    assert daemon.resets(source=OTHER)
     for source in [GREEDY] * 7 + [OTHER] * 3:
-        be_refused(daemon, source)
+        assert daemon.resets(source=source)
     daemon.wait_log("^notice: connection refused: ")
     assert len(daemon.log.matching("^notice: connection refused: ")) == 1
     assert not told(daemon, "connections refused")
@@ -58,14 +50,14 @@ def test_refusals_are_told_when_their_time_is_over(start):
         {"listener": "echo-tcp", "reason": "denied", "count": "10", "source": GREEDY}
     ]
     # that was a line, too: the next one waits for the next period
-    be_refused(daemon, OTHER)
+    assert daemon.resets(source=OTHER)
     assert len(daemon.log.matching("^notice: connections? refused: ")) == 2
 
 
 def test_a_stop_tells_of_the_refusals_that_are_left(start):
     daemon = start(options={"access.deny": ["127.0.0.0/8"]})
     for source in [OTHER] + [GREEDY] * 4:
-        be_refused(daemon, source)
+        assert daemon.resets(source=source)
     daemon.signal(signal.SIGTERM)
     daemon.wait_exit()
     assert told(daemon, "connections refused") == [

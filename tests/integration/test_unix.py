@@ -354,7 +354,7 @@ def test_access_is_by_user(start, path):
     daemon = start([*served(path, mode="0666"), listener("tcp")], rules)
     assert as_user(4321, path) in ("eof", "ConnectionResetError", "BrokenPipeError")
     assert as_user(4322, path) == "who am I?"
-    assert peers.ends(daemon.connect("tcp")) == "reset"
+    assert daemon.resets("tcp")
     daemon.wait_log("connection refused: peer=uid:4321,pid:.* reason=denied")
     daemon.configure([*served(path, mode="0666"), listener("tcp")], {"access.allow": ["uid:4322"]})
     daemon.reload()
