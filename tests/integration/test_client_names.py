@@ -113,15 +113,15 @@ def test_the_object_tells_an_end_before_anybody_was_reached(silence):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
 def test_a_signal_ends_the_search_in_each_mode(silence, name_server, mode, number):
-    with Client(mode, "--json", *MODES[mode][1:], prefix=silence) as client:
+    with Client(mode, "--json", "-t", 600, *MODES[mode][1:], prefix=silence) as client:
         name_server.recv(512)
         start = time.monotonic()
         client.process.send_signal(number)
         assert client.wait_exit() == 2
         assert time.monotonic() - start < within(2)
     found = json.loads("\n".join((client.err if mode == "pipe" else client.out).lines))
-    assert (found["ending"], found["status"]) == ("interrupted", 2)
-    assert found["reason"] == f"cannot find {NAME}: no answer yet"
+    told = (found["ending"], found["status"], found["reason"])
+    assert told == ("interrupted", 2, f"cannot find {NAME}: no answer yet")
 
 
 @pytest.mark.skipif(not tracing.can_trace(), reason="strace(1) may attach to nobody")

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "runner.h"
 
 const struct loop_settings one_conn_configs[] = {
@@ -143,6 +144,16 @@ turn(void)
 {
 	event_base_loop(loop->base, EVLOOP_NONBLOCK);
 	event_base_loop(control, EVLOOP_NONBLOCK);
+}
+
+void
+turn_until_closed(void)
+{
+	const int64_t patience = clock_ms() + 10000;
+
+	while (!closed && clock_ms() < patience)
+		turn();
+	ck_assert(closed);
 }
 
 void

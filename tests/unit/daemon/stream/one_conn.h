@@ -35,6 +35,9 @@ void connect_pair(int pair[2], int buffer);
 /* One turn of the loop, and of the control thread's. */
 void turn(void);
 
+/* Turns until the kernel has brought all that ends the connection, which no single turn awaits. */
+void turn_until_closed(void);
+
 /* Sends as much of the stream as the socket takes, up to `end`.  Returns how far that was. */
 size_t peer_send(size_t at, size_t end);
 

@@ -76,8 +76,7 @@ START_TEST(half_close_loses_nothing)
 	}
 	ck_assert_uint_eq(seen, sent);
 	sweep_watch(crowd, clock_ms());
-	turn();
-	ck_assert(closed);
+	turn_until_closed();
 	ck_assert_int_eq(reason, CLOSE_PEER);
 	tear_down();
 }
@@ -90,9 +89,7 @@ START_TEST(a_fin_that_comes_with_the_data_is_seen)
 	set_up(&one_conn_configs[_i]);
 	peer_send_all(0, 100);
 	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	turn();
-	turn();
-	ck_assert(closed);
+	turn_until_closed();
 	ck_assert_uint_eq(peer_receive(0, &eof), 100);
 	ck_assert(eof);
 	tear_down();
@@ -118,8 +115,7 @@ START_TEST(finish_flushes_what_waits)
 	ck_assert(!closed); /* lingers until the peer ends too, which would be a reset otherwise */
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	turn();
-	ck_assert(closed);
+	turn_until_closed();
 	ck_assert_int_eq(reason, CLOSE_DRAIN);
 	tear_down();
 }
@@ -141,8 +137,7 @@ START_TEST(a_lingering_connection_echoes_no_more)
 	conn_finish(conn, CLOSE_DRAIN); /* it keeps its first reason */
 	close(peer);
 	peer = -1;
-	turn();
-	ck_assert(closed);
+	turn_until_closed();
 	ck_assert_int_eq(reason, CLOSE_IDLE);
 	tear_down();
 }
@@ -155,9 +150,7 @@ START_TEST(a_peer_that_goes_while_blocked)
 	fill();
 	close(peer);
 	peer = -1;
-	turn();
-	turn();
-	ck_assert(closed);
+	turn_until_closed();
 	ck_assert_int_eq(reason, CLOSE_RESET);
 	tear_down();
 }
