@@ -23,9 +23,9 @@ SHARED = ("base", "net")
 CONFIG = "daemon/config"
 CONFIG_READERS = (CONFIG, "daemon/listen", "daemon/control", "daemon/main")
 
-# A library's headers, by how their names begin, and the one module that knows the library.
+# A library's headers, by how their names begin, and the one module or folder that knows the library.
 LIBRARIES = {
-    "openssl/": "net/tls",
+    "openssl/": "net/tls/",
     "seccomp.h": "daemon/process/sandbox",
     "confuse.h": "daemon/config/file",
     "systemd/": "daemon/process/manager",
@@ -180,12 +180,17 @@ def cycles_from(module, edges, way, done):
         done.add(module)
 
 
+def knows(file, module):
+    return file.module.startswith(module) if module.endswith("/") else file.module == module
+
+
 def check_libraries(files):
     for file in files:
         for line, header in file.includes("<"):
             for start, module in LIBRARIES.items():
-                if header.startswith(start) and file.module != module:
-                    yield f"{file.at(line)}: includes {header}: only src/{module}.c knows it"
+                if header.startswith(start) and not knows(file, module):
+                    where = module if module.endswith("/") else f"{module}.c"
+                    yield f"{file.at(line)}: includes {header}: only src/{where} knows it"
 
 
 def check_protocols(files):

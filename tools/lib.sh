@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034  # read by the scripts that source this one
 
 build_packages=(gcc libc6-dev make autoconf automake pkg-config
-	libevent-dev libconfuse-dev libjansson-dev libcap-dev libseccomp-dev
+	libevent-dev libconfuse-dev libjansson-dev libcap-dev libseccomp-dev libssl-dev
 	libsystemd-dev)
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux

@@ -13,10 +13,12 @@ static const struct row {
 	int type;
 	int number; /* socket(2)'s protocol */
 	uint16_t default_port;
+	bool is_secure; /* connections speak TLS */
 } rows[] = {
-	[PROTOCOL_TCP] = { "tcp", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 7 },
-	[PROTOCOL_UDP] = { "udp", "://HOST:PORT", AF_INET, SOCK_DGRAM, IPPROTO_UDP, 7 },
-	[PROTOCOL_UNIX] = { "unix", ":PATH", AF_UNIX, SOCK_STREAM, 0, 0 },
+	[PROTOCOL_TCP] = { "tcp", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 7, false },
+	[PROTOCOL_UDP] = { "udp", "://HOST:PORT", AF_INET, SOCK_DGRAM, IPPROTO_UDP, 7, false },
+	[PROTOCOL_TLS] = { "tls", "://HOST:PORT", AF_INET, SOCK_STREAM, IPPROTO_TCP, 4007, true },
+	[PROTOCOL_UNIX] = { "unix", ":PATH", AF_UNIX, SOCK_STREAM, 0, 0, false },
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == PROTOCOL_COUNT, "a row for each protocol");
 
@@ -60,6 +62,12 @@ bool
 protocol_has_ports(enum protocol protocol)
 {
 	return rows[protocol].family != AF_UNIX;
+}
+
+bool
+protocol_is_secure(enum protocol protocol)
+{
+	return rows[protocol].is_secure;
 }
 
 int

@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX, PROTOCOL_COUNT };
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_TLS, PROTOCOL_UNIX, PROTOCOL_COUNT };
 
 /* Room for protocol_names() or protocol_forms(), and the NUL. */
 #define PROTOCOLS_TEXT_SIZE 128
 
-/* "tcp", "udp" or "unix". */
+/* "tcp", "udp", "tls" or "unix". */
 const char *protocol_name(enum protocol protocol);
 
 /* Returns false, *protocol untouched, when `name` is no protocol of echod's. */
@@ -31,6 +31,9 @@ bool protocol_is_stream(enum protocol protocol);
 
 /* True where a place is a host and a port, false where it is a path or an abstract name. */
 bool protocol_has_ports(enum protocol protocol);
+
+/* True where connections speak TLS. */
+bool protocol_is_secure(enum protocol protocol);
 
 /* What is between its name and the place in a URI: "://" or ":". */
 const char *protocol_separator(enum protocol protocol);

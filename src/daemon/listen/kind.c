@@ -27,6 +27,17 @@ static const struct listener_kind kinds[] = {
 		.close = answerer_close,
 		.take_acl = answerer_take_acl,
 	},
+	[PROTOCOL_TLS] = {
+		.sockets = &sockets_of_tcp,
+		.carries = CARRIES_STREAMS,
+		.bind = bind_listener,
+		.make = acceptor_new,
+		.free = acceptor_free,
+		.serve = acceptor_serve,
+		.close = acceptor_close,
+		.take_config = acceptor_take_config,
+		.resume = acceptor_resume,
+	},
 	[PROTOCOL_UNIX] = {
 		.sockets = &sockets_of_unix,
 		.carries = CARRIES_STREAMS,

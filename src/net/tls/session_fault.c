@@ -1,0 +1,45 @@
+/* What OpenSSL's errors mean: see session_fault.h. */
+#include "net/tls/session_fault.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+enum tls_fault
+session_fault_of(unsigned long error)
+{
+	if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+		return FAULT_TLS_MEMORY;
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return FAULT_TLS_BROKEN;
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_HTTPS_PROXY_REQUEST:
+		return FAULT_TLS_PLAIN;
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_NO_PROTOCOLS_AVAILABLE:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_UNKNOWN_PROTOCOL:
+	case SSL_R_INAPPROPRIATE_FALLBACK:
+	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+		return FAULT_TLS_VERSION;
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_NO_SHARED_GROUPS:
+	case SSL_R_NO_SUITABLE_GROUPS:
+	case SSL_R_NO_SUITABLE_KEY_SHARE:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+	case SSL_R_NO_CIPHERS_AVAILABLE:
+		return FAULT_TLS_CIPHER;
+	case SSL_R_NO_APPLICATION_PROTOCOL:
+	case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+		return FAULT_TLS_ALPN;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return FAULT_TLS_NO_CERTIFICATE;
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+	case SSL_R_NO_CERTIFICATE_SET:
+		return FAULT_TLS_UNVERIFIED;
+	default:
+		return ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET ? FAULT_TLS_REJECTED
+		    : FAULT_TLS_BROKEN;
+	}
+}
