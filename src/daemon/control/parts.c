@@ -271,7 +271,7 @@ warn_of_open_datagrams(const struct config *config)
 static void
 log_change(const struct config_change *change)
 {
-	if (change->is_list)
+	if (change->is_set)
 		log_notice("option changed: name=%s added=%s removed=%s", change->name, change->to,
 		    change->from);
 	else
