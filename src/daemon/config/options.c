@@ -2,7 +2,6 @@
 #include "daemon/config/options.h"
 
 #include "daemon/config/config.h"
-#include "daemon/config/value.h"
 
 static const struct option_choice event_methods[] = {
 	{ "auto", EVENT_METHOD_AUTO },
@@ -90,7 +89,7 @@ static const struct option_choice versions[] = {
 	{ section, "minimum_version", OPTION_CHOICE, ON_RELOAD, "1.2",                      \
 	    AT_MEMBER(minimum_version), .use = FOR_TLS, .choices = versions },              \
 	{ section, "ciphers", OPTION_STRING, ON_RELOAD, "", AT_MEMBER(ciphers),             \
-	    .use = FOR_TLS, .max = VALUE_STRING_LONGEST, .help = "empty: OpenSSL's" },      \
+	    .use = FOR_TLS, .max = OPTION_STRING_LONGEST, .help = "empty: OpenSSL's" },      \
 	{ section, "groups", OPTION_STRING, ON_RELOAD, "", AT_MEMBER(groups),               \
 	    .use = FOR_TLS, .help = "empty: OpenSSL's" }
 

@@ -40,6 +40,9 @@ enum option_effect {
 /* Of a listener: for which protocols. */
 enum option_use { FOR_ALL, FOR_PORTS, FOR_PATHS, FOR_TLS };
 
+/* The longest string that a row allows, in bytes. */
+#define OPTION_STRING_LONGEST 1023
+
 struct option_choice {
 	const char *name; /* NULL ends the list */
 	int value;

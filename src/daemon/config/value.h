@@ -13,11 +13,8 @@
 /* The longest string that an option takes, in bytes, where its row does not say more. */
 #define VALUE_STRING_MAX 255
 
-/* The longest one that a row says. */
-#define VALUE_STRING_LONGEST 1023
-
 /* A value as the file writes it: quotes, four characters for each byte, the NUL. */
-#define VALUE_TEXT_SIZE (VALUE_STRING_LONGEST * 4 + 3)
+#define VALUE_TEXT_SIZE (OPTION_STRING_LONGEST * 4 + 3)
 
 /* What would be right, or the help of an option, and the NUL. */
 #define VALUE_RIGHT_SIZE 256

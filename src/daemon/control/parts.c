@@ -155,6 +155,25 @@ commit_log(struct server *server, const struct config *next)
 	log_open(&next->log);
 }
 
+/* --- certificates ------------------------------------------------------------------------- */
+
+static bool
+prepare_certificates(struct server *server, const struct config *next, struct faults *faults)
+{
+	if (server->certificates == NULL)
+		server->certificates = certificates_new(server->base, server->census);
+	if (server->certificates != NULL && certificates_prepare(server->certificates, next))
+		return true;
+	faults_add(faults, "cannot watch certificates: %s", strerror(errno));
+	return false;
+}
+
+static void
+commit_certificates(struct server *server, const struct config *next)
+{
+	certificates_commit(server->certificates, server->config, next);
+}
+
 /* --- listeners ---------------------------------------------------------------------------- */
 
 static bool
@@ -203,6 +222,7 @@ static const struct part {
 	{ prepare_workers, commit_workers, NULL },
 	{ prepare_access, commit_access, roll_back_access },
 	{ NULL, commit_log, NULL },
+	{ prepare_certificates, commit_certificates, NULL },
 	{ prepare_listeners, NULL, roll_back_listeners },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
