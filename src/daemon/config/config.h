@@ -19,6 +19,8 @@
 #include "net/endpoint.h"
 #include "net/lists.h"
 
+struct tls_context;
+
 /* One `listen` section, or one -l. */
 struct listen_config {
 	char *name;
@@ -32,6 +34,7 @@ struct listen_config {
 	bool proxy_protocol; /* each connection begins with a header of it */
 	struct prefix_list trusted_proxies; /* who may send one; others are refused */
 	char *greeting; /* greeting.h; "": none */
+	struct tls_context *tls; /* held; NULL where the protocol has none */
 };
 
 struct config {
@@ -58,6 +61,8 @@ struct config {
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
 		int preamble_timeout; /* seconds */
+		int handshake_timeout; /* seconds, of TLS */
+		int handshakes;        /* of TLS, at once, of each worker */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
 		int datagram_rate_per_source; /* answered in a second; 0: no limit */
