@@ -199,8 +199,8 @@ void conn_end_handshake(struct conn *conn);
 
 /*
  * Lets `size` bytes wait that the socket did not take: reading stops until they are sent, and
- * then goes on, or our side is shut down where it is flushing.  `echoed` bytes of echo are in
- * them, which are counted as they are sent; where there are others too (of TLS), when all is.
+ * then goes on, or our side is shut down where it is flushing.  They hold `echoed` bytes of echo,
+ * all or none of them, which are counted as they are sent; sealed ones, once all are sent.
  * Where memory lacks the connection is aborted, and false returned.
  */
 bool conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed);

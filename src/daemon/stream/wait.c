@@ -13,7 +13,7 @@
 
 struct waiting {
 	struct bufferevent *buffer;
-	size_t size, echoed; /* bytes, as conn_wait_with() was given them */
+	size_t size, echoed; /* as conn_wait_with() was told: bytes */
 };
 
 struct copy {
@@ -30,7 +30,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 	(void)buffer;
 	if (info->n_deleted == 0)
 		return;
-	if (conn->waiting->echoed == conn->waiting->size)
+	if (conn->waiting->echoed > 0 && !conn->is_secure)
 		conn_count_sent(conn, info->n_deleted, clock_ms());
 	else
 		conn_touch(conn, clock_ms());
@@ -44,7 +44,7 @@ on_drained(struct bufferevent *buffer, void *arg)
 	const struct waiting *waiting = conn->waiting;
 
 	(void)buffer;
-	if (waiting->echoed > 0 && waiting->echoed < waiting->size)
+	if (waiting->echoed > 0 && conn->is_secure)
 		conn_count_sent(conn, waiting->echoed, clock_ms());
 	conn_wait_end(conn);
 	conn_log_drained(conn);
