@@ -58,6 +58,15 @@ blame(const struct making *making, const char *subject, const char *fault)
 	return false;
 }
 
+static bool
+blame_value(const struct making *making, const char *option, const char *value, const char *fault)
+{
+	char subject[TLS_TEXT_SIZE / 4];
+
+	snprintf(subject, sizeof(subject), "%s = \"%s\"", option, value);
+	return blame(making, subject, fault);
+}
+
 /* --- versions, ciphers, groups ------------------------------------------------------ */
 
 static bool
@@ -102,9 +111,9 @@ set_ciphers(const struct making *making)
 			append(strncmp(ciphers, "TLS_", 4) == 0 ? suites : others, ciphers, length);
 	}
 	if (*suites != '\0' && SSL_CTX_set_ciphersuites(ssl, suites) != 1)
-		blame(making, suites, "give names of TLS 1.3's suites that OpenSSL knows");
+		blame_value(making, "ciphers", suites, "give names of TLS 1.3's suites that OpenSSL knows");
 	else if (*others != '\0' && SSL_CTX_set_cipher_list(ssl, others) != 1)
-		blame(making, others, "give a list of ciphers that OpenSSL knows, see"
+		blame_value(making, "ciphers", others, "give a list of ciphers that OpenSSL knows, see"
 		    " openssl-ciphers(1)");
 	else
 		done = true;
@@ -118,7 +127,7 @@ set_groups(const struct making *making)
 	const char *groups = making->settings->groups;
 
 	return *groups == '\0' || SSL_CTX_set1_groups_list(making->context->ssl, groups) == 1 ||
-	    blame(making, groups, "give a list of groups that OpenSSL knows, such as"
+	    blame_value(making, "groups", groups, "give a list of groups that OpenSSL knows, such as"
 	    " \"X25519:P-256\"");
 }
 
@@ -381,7 +390,7 @@ tls_context_pair(const struct tls_context *context, size_t index)
 }
 
 bool
-tls_context_has_same_certificates(const struct tls_context *a, const struct tls_context *b)
+tls_context_has(const struct tls_context *context, const struct tls_context *other, size_t index)
 {
-	return pairs_have_same_certificates(a->pairs, b->pairs);
+	return pairs_have(context->pairs, other->pairs, index);
 }
