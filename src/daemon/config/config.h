@@ -71,6 +71,8 @@ struct config {
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
 		int preamble_timeout; /* seconds */
+		int handshake_timeout; /* seconds, of TLS */
+		int handshakes;        /* of TLS, at once, of each worker */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
 		int datagram_rate_per_source; /* answered in a second; 0: no limit */

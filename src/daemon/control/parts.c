@@ -103,6 +103,8 @@ commit_workers(struct server *server, const struct config *next)
 		.write = next->limits.write_timeout * MILLISECONDS,
 		.lifetime = next->limits.lifetime * MILLISECONDS,
 		.bandwidth = next->limits.bandwidth_per_connection,
+		.handshake = next->limits.handshake_timeout * MILLISECONDS,
+		.handshakes = (size_t)next->limits.handshakes,
 		.stalled = (size_t)next->limits.stalled_connections,
 		.blocked_memory = (uint64_t)next->limits.blocked_memory * MEBIBYTE,
 	};

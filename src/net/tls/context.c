@@ -294,8 +294,9 @@ static void
 set_modes(SSL_CTX *ssl)
 {
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* it would hide records without data */
-	SSL_CTX_set_read_ahead(ssl, 1);
+	/* Either would hide records without data: what is read ahead is gone through at once. */
+	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_read_ahead(ssl, 0);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 }

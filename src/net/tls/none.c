@@ -131,6 +131,13 @@ tls_session_fault_text(const struct tls_session *session)
 	return "";
 }
 
+bool
+tls_session_is_resumed(const struct tls_session *session)
+{
+	(void)session;
+	return false;
+}
+
 void
 tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 {

@@ -76,6 +76,7 @@ tls_session_new(struct tls_context *context, struct tls_wire *wire,
 		return NULL;
 	}
 	session->wire = wire;
+	session->fault = TLS_FAULT_NONE;
 	session->ssl = SSL_new(context->ssl); /* which holds that */
 	if (session->ssl == NULL) {
 		BIO_free(bio);
@@ -294,6 +295,12 @@ write_certificate(const X509 *certificate, struct tls_facts *facts)
 		facts->end = timegm(&tm);
 }
 
+bool
+tls_session_is_resumed(const struct tls_session *session)
+{
+	return SSL_session_reused(session->ssl) == 1;
+}
+
 void
 tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 {
@@ -306,7 +313,6 @@ tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 	memset(facts, 0, sizeof(*facts));
 	facts->version = SSL_get_version(ssl);
 	facts->cipher = SSL_get_cipher_name(ssl);
-	facts->is_resumed = SSL_session_reused(ssl) == 1;
 	if (name != NULL)
 		snprintf(facts->server_name, sizeof(facts->server_name), "%s", name);
 	SSL_get0_alpn_selected(ssl, &alpn, &size);

@@ -57,13 +57,15 @@ enum tls_fault tls_session_fault(const struct tls_session *session);
 /* The same in words, for people; "" where there are none.  Lasts as long as the session. */
 const char *tls_session_fault_text(const struct tls_session *session);
 
+/* True where the handshake went on with what an earlier session had agreed on. */
+bool tls_session_is_resumed(const struct tls_session *session);
+
 #define TLS_NAME_SIZE 256
 #define TLS_SUBJECT_SIZE 512
 
 /* What was agreed on.  The peer chose some of it: to be escaped wherever it is shown. */
 struct tls_facts {
 	const char *version, *cipher; /* "TLSv1.3"; the library's, for ever */
-	bool is_resumed;
 	char server_name[TLS_NAME_SIZE]; /* that the client asked for; "": none */
 	char alpn[TLS_NAME_SIZE];        /* "": none */
 	char subject[TLS_SUBJECT_SIZE];  /* of the peer's certificate (RFC 2253); "": none */
