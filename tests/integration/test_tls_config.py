@@ -23,7 +23,7 @@ UNPRIVILEGED = ["setpriv", "--reuid", "nobody", "--regid", str(NOBODY.pw_gid), "
 
 @pytest.fixture(name="pair")
 def made_pair(workdir):
-    return put(tls.pair("localhost"), workdir)
+    return put(tls.pair("localhost", days=60), workdir)
 
 
 def check(workdir, text, *arguments, **named):
@@ -188,7 +188,7 @@ def test_the_statistics_have_the_earliest_end(start, workdir):
 
 
 def test_a_key_that_all_may_read_is_a_warning(start, workdir):
-    pair = put(tls.pair("localhost"), workdir, 0o644)
+    pair = put(tls.pair("localhost", days=60), workdir, 0o644)
     daemon = start([secure(pair), listener()])
     warning = f"^warning: all users may read the key: listener=echo-tls file={pair.key}$"
     assert len(daemon.log.matching(warning)) == 1

@@ -23,11 +23,11 @@ FEATURES = run("-V").stdout
 
 @pytest.fixture(name="pair")
 def made_pair(workdir):
-    return put(tls.pair("localhost"), workdir)
+    return put(tls.pair("localhost", days=60), workdir)
 
 
 def another():
-    return tls.pair("localhost", subject="another")
+    return tls.pair("localhost", subject="another", days=60)
 
 
 def of_reload(daemon):
@@ -143,7 +143,7 @@ def test_all_is_as_before(start, workdir, pair, spoil):
 
 def test_one_that_has_ended_and_is_presented_is_no_fault(start, workdir):
     """Whatever else is changed, by a listener of another name, too; beside it one is renewed."""
-    ended, other = of_time(-2, -1), put(tls.pair("localhost"), workdir)
+    ended, other = of_time(-2, -1), put(tls.pair("localhost", days=60), workdir)
     both = {"certificate": [ended.certificate, other.certificate], "key": [ended.key, other.key]}
     daemon = start([listener("first", protocol="tls", **both)])
     put(another(), workdir)
@@ -229,7 +229,7 @@ class Load(threading.Thread):
 def test_certificates_are_swapped_under_load(start, workdir, pair):
     """SWAPS=100 for more of them."""
     daemon = start([secure(pair)], {"limits.connections": 1000})
-    both = tls.pair("localhost"), another()
+    both = tls.pair("localhost", days=60), another()
     loads = [Load(daemon) for _ in range(4)]
     with secured(daemon) as stays:
         for load in loads:
