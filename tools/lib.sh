@@ -15,7 +15,7 @@ proxy_packages=(haproxy nginx libnginx-mod-stream)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
-deb_packages=(build-essential debhelper libseccomp-dev check python3-pytest mandoc)
+deb_packages=(build-essential debhelper libseccomp-dev check openssl python3-pytest mandoc)
 
 say() {
 	printf '%s\n' "$@"

@@ -1,5 +1,6 @@
 """A reload reads certificates and keys again: all of them come into force, or nothing changes."""
 
+import glob
 import os
 import ssl
 import threading
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS 
 
 SWAPS = int(os.environ.get("SWAPS", "10"))
 FEATURES = run("-V").stdout
+MODULE = next(iter(glob.glob("/usr/lib/*/ossl-modules/legacy.so")), None)
 
 
 @pytest.fixture(name="pair")
@@ -66,6 +68,20 @@ def test_the_first_tls_listener(start, back_end, pair):
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     assert is_presented(daemon, pair)
     daemon.assert_echoes()
+
+
+@pytest.mark.skipif(not MODULE, reason="there is no provider to load")
+def test_what_openssl_loads_is_there_before_the_sandbox(start, workdir):
+    """Its own configuration may name providers, also where no listener speaks TLS yet."""
+    path = os.path.join(workdir, "openssl.cnf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(
+            "openssl_conf = all\n[all]\nproviders = some\n[some]\ndefault = used\nlegacy = used\n"
+            "[used]\nactivate = 1\n"
+        )
+    daemon = start(environment={"OPENSSL_CONF": path})
+    with open(f"/proc/{daemon.pid}/maps", encoding="ascii") as file:
+        assert MODULE in file.read()
 
 
 def test_a_listener_that_speaks_tls_from_now_on(start, pair):
