@@ -275,14 +275,13 @@ apply_sections(struct loading *loading, int *first_lines)
 
 /* What is outside of listeners, which they may have their defaults of. */
 static void
-apply_file(struct loading *loading, int *first_lines)
+apply_file(struct loading *loading, struct target *global)
 {
 	const struct config_file *file = &loading->file;
-	struct target global = { .base = loading->config, .first_lines = first_lines };
 
 	for (size_t i = 0; i < file->entry_count; i++)
 		if (!option_is_of_listener(file->entries[i].row))
-			apply_entry(loading, &global, &file->entries[i]);
+			apply_entry(loading, global, &file->entries[i]);
 }
 
 /* --- the command line --------------------------------------------------------------- */
@@ -403,12 +402,13 @@ static void
 apply_all(struct loading *loading)
 {
 	int *first_lines = calloc(option_row_count, sizeof(*first_lines));
+	struct target global = { .base = loading->config, .first_lines = first_lines };
 
 	if (first_lines == NULL) {
 		out_of_memory(loading);
 		return;
 	}
-	apply_file(loading, first_lines);
+	apply_file(loading, &global);
 	apply_settings(loading);
 	if (replace_listeners(loading, loading->file.section_count))
 		apply_sections(loading, first_lines);
