@@ -240,10 +240,16 @@ def test_a_socket_that_was_passed(start, pair, name):
     with bound() as passed:
         daemon = start([secure(pair, port=port_of(passed))], **passing(passed, names=[name]))
         assert daemon.log.matching(
-            rf"^notice: listening on t..://127.0.0.1:{port_of(passed)} \(echo-tls\), inherited as {name}$"
+            rf"^notice: listening on tls://127.0.0.1:{port_of(passed)} \(echo-tls\), inherited as {name}$"
         )
         assert is_presented(daemon, pair)
         assert daemon.reload()[-1].endswith("0 listeners added, 0 removed, 1 kept")
+        assert is_presented(daemon, pair)
+        daemon.configure([listener("plain", port=port_of(passed))])
+        assert "listening on tcp://" in "".join(daemon.reload())
+        daemon.assert_echoes("plain")
+        daemon.configure([secure(pair, port=port_of(passed))])
+        assert daemon.reload()[-1].endswith("1 listener added, 1 removed, 0 kept")
         assert is_presented(daemon, pair)
 
 
