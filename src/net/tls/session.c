@@ -323,6 +323,8 @@ tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 	SSL_get0_alpn_selected(ssl, &alpn, &size);
 	if (alpn != NULL)
 		memcpy(facts->alpn, alpn, size); /* at most 255 */
-	if (certificate != NULL)
-		write_certificate(certificate, facts);
+	if (certificate == NULL)
+		return;
+	facts->is_verified = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE; /* or it had failed */
+	write_certificate(certificate, facts);
 }
