@@ -21,11 +21,53 @@ common_init(struct common_arguments *common)
 	*common = (struct common_arguments){ .wish = { .family = AF_UNSPEC, .timeout = 10 } };
 }
 
+void
+common_dispose(struct common_arguments *common)
+{
+	tls_context_release(common->wish.tls);
+}
+
 static void
 print_version(void)
 {
-	printf("echod-client %s, libevent %s, jansson %s\n", PACKAGE_VERSION, event_get_version(),
-	    jansson_version_str());
+	printf("echod-client %s %s, libevent %s, jansson %s\n", PACKAGE_VERSION, tls_feature(),
+	    event_get_version(), jansson_version_str());
+}
+
+/* Returns false where the option is none of TLS. */
+static bool
+take_tls(struct tls_asked *asked, int option)
+{
+	switch (option) {
+	case OPTION_CA:
+		asked->ca = optarg;
+		asked->option = "--ca";
+		break;
+	case OPTION_CERT:
+		asked->certificate = optarg;
+		asked->option = "--cert";
+		break;
+	case OPTION_KEY:
+		asked->key = optarg;
+		asked->option = "--key";
+		break;
+	case OPTION_SNI:
+		argument_check("--sni", optarg, tls_asked_name(asked, optarg));
+		break;
+	case OPTION_ALPN:
+		argument_check("--alpn", optarg, tls_asked_alpn(asked, optarg));
+		break;
+	case OPTION_INSECURE:
+		asked->is_insecure = true;
+		asked->option = "--insecure";
+		break;
+	case OPTION_TLS_MIN:
+		argument_check("--tls-min", optarg, tls_asked_minimum(asked, optarg));
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 /* Returns false where the option is not one of all modes. */
@@ -65,7 +107,7 @@ take(struct common_arguments *common, int option)
 		fputs("Try \"echod-client --help\".\n", stderr);
 		exit(EXIT_USAGE);
 	default:
-		return false;
+		return take_tls(&common->tls, option);
 	}
 	return true;
 }
@@ -124,6 +166,24 @@ check_options(const struct common_arguments *common)
 		report_unusable("--proxy is for connections: give %s", protocol);
 	if (wish->greeting.size > 0 && !channel_is_stream(wish))
 		report_unusable("--expect-greeting is for connections: give %s", protocol);
+	if (common->tls.option != NULL && !protocol_is_secure(wish->uri.protocol))
+		report_unusable("%s is for TLS: give tls://HOST:PORT", common->tls.option);
+}
+
+static void
+prepare_tls(struct common_arguments *common)
+{
+	struct channel_wish *wish = &common->wish;
+	const char *fault = tls_asked_check(&common->tls);
+	char text[TLS_TEXT_SIZE];
+
+	if (fault != NULL)
+		report_unusable("%s", fault);
+	tls_asked_server(&common->tls, wish->uri.host, common->tls_name);
+	wish->tls_name = common->tls_name;
+	wish->tls = tls_asked_context(&common->tls, common->tls_name, text);
+	if (wish->tls == NULL)
+		report_unusable("%s", text);
 }
 
 /* `text` is the URI that was written, or is meant. */
@@ -142,6 +202,8 @@ parse(struct common_arguments *common, const char *text, const struct written *w
 	if (protocol_has_ports(uri->protocol))
 		check_numeric(common, written);
 	check_options(common);
+	if (protocol_is_secure(uri->protocol))
+		prepare_tls(common);
 	endpoint_format(uri->protocol, uri->host, uri->port, common->uri, sizeof(common->uri));
 }
 

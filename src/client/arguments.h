@@ -9,18 +9,24 @@
 
 #include "client/ending.h"
 #include "client/options.h"
+#include "client/tls/asked.h"
 #include "client/transport/channel.h"
 
 struct common_arguments {
 	struct channel_wish wish;
 	char uri[ENDPOINT_TEXT_SIZE]; /* wish.uri, as reports have it */
 	bool is_bare;                 /* it was given without a scheme */
+	struct tls_asked tls;
+	char tls_name[ENDPOINT_HOST_SIZE]; /* whose certificate the server has to have */
 	double until_up; /* seconds: to wait for somebody who answers; 0: not */
 	bool json;
 };
 
 /* The defaults. */
 void common_init(struct common_arguments *common);
+
+/* Once all channels of the wish are freed. */
+void common_dispose(struct common_arguments *common);
 
 /*
  * Reads the next option of `mode`, and those of all modes on the way, which it takes itself.

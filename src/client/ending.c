@@ -1,8 +1,6 @@
 /* How it ends: see ending.h. */
 #include "client/ending.h"
 
-#include <errno.h>
-
 enum ending
 ending_of_error(int error)
 {
@@ -14,6 +12,12 @@ ending_of_error(int error)
 		return ENDING_RESET;
 	case ECONNREFUSED:
 		return ENDING_REFUSED;
+	case ERROR_CUT:
+		return ENDING_CUT;
+	case ERROR_UNGREETED:
+		return ENDING_UNGREETED;
+	case ERROR_UNSECURED:
+		return ENDING_UNSECURED;
 	default:
 		return ENDING_LOST;
 	}

@@ -5,6 +5,7 @@
 #ifndef CLIENT_ENDING_H
 #define CLIENT_ENDING_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -21,9 +22,11 @@
 	/* The other side does, or what is between. */                   \
 	X(CLOSED, "closed", EXIT_WRONG) /* in order, but too early */    \
 	X(UNCLOSED, "unclosed", EXIT_WRONG) /* all came back, no more */ \
+	X(CUT, "cut", EXIT_WRONG) /* TLS: without its end, close_notify */ \
 	X(RESET, "reset", EXIT_WRONG)                                    \
 	X(LOST, "lost", EXIT_WRONG) /* any other error of the channel */ \
 	X(UNGREETED, "ungreeted", EXIT_WRONG) /* by another greeting, or none */ \
+	X(UNSECURED, "unsecured", EXIT_WRONG) /* no TLS, or none to trust */ \
 	X(TIMEOUT, "timeout", EXIT_WRONG)                                \
 	/* There is nothing to talk to. */                               \
 	X(UNRESOLVED, "unresolved", EXIT_USAGE) /* no such name */       \
@@ -48,7 +51,12 @@ enum ending {
 #undef X
 };
 
-/* What the errno of a channel_send() or channel_receive() means. */
+/* What a channel tells by an errno that no socket has for it. */
+#define ERROR_CUT ESTRPIPE
+#define ERROR_UNGREETED EBADMSG
+#define ERROR_UNSECURED EKEYREJECTED
+
+/* What the errno of a channel means. */
 enum ending ending_of_error(int error);
 
 const char *ending_word(enum ending ending);

@@ -32,6 +32,16 @@ static const struct row {
 	    "TCP: send a PROXY header, v1 or v2[=SRC,DST], first" },
 	{ OPTIONS_OF_ALL, OPTION_EXPECT_GREETING, "expect-greeting", "TEXT",
 	    "TCP: what the server says first; * is any bytes" },
+	{ OPTIONS_OF_ALL, OPTION_CA, "ca", "FILE",
+	    "TLS: whom to trust (default: whom the system does)" },
+	{ OPTIONS_OF_ALL, OPTION_CERT, "cert", "FILE", "TLS: a certificate of the client's" },
+	{ OPTIONS_OF_ALL, OPTION_KEY, "key", "FILE",
+	    "TLS: its key, where that file has none" },
+	{ OPTIONS_OF_ALL, OPTION_SNI, "sni", "NAME",
+	    "TLS: whom to ask for (default: the host)" },
+	{ OPTIONS_OF_ALL, OPTION_ALPN, "alpn", "NAMES", "TLS: protocols to offer, with commas" },
+	{ OPTIONS_OF_ALL, OPTION_INSECURE, "insecure", NULL, "TLS: trust whoever is there" },
+	{ OPTIONS_OF_ALL, OPTION_TLS_MIN, "tls-min", "VERSION", "1.2 or 1.3 (default 1.2)" },
 	{ OPTIONS_OF_ALL, OPTION_JSON, "json", NULL, "print one JSON object instead of text" },
 	{ OPTIONS_OF_ALL, 'V', "version", NULL, "print the version and exit" },
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },
@@ -78,7 +88,8 @@ static const char usage[] =
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
-    "%s; HOST alone means %s://HOST:%u.\n"
+    "%s;\n"
+    "HOST alone means %s://HOST:%u.\n"
     "\n";
 
 static const char statuses[] =

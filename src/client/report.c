@@ -122,7 +122,7 @@ give_up(enum ending ending, const char *format, va_list args)
 {
 	char *text = NULL;
 	const char *reason;
-	int status = ending == ENDING_UNGREETED ? EXIT_WRONG : EXIT_USAGE;
+	int status = ending_status(ending, false) == EXIT_WRONG ? EXIT_WRONG : EXIT_USAGE;
 
 	reason = vasprintf(&text, format, args) == -1 ? strerror(ENOMEM) : text;
 	if (report_is_object())

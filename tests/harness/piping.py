@@ -34,3 +34,14 @@ def endless(*arguments):
         finally:
             if client.poll() is None:
                 client.kill()
+
+
+@contextlib.contextmanager
+def open_pipe(*arguments):
+    """A client whose stdin stays open until the end of the block, with nothing on it."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command("pipe", "-q", *arguments), **pipes) as client:
+        try:
+            yield client
+        finally:
+            client.kill()

@@ -145,9 +145,9 @@ HINTS = {
     "localhost 123456": "client: localhost 123456: ",
     "localhost 1234567": "client: localhost 1234567: write URI, HOST, HOST:PORT or HOST PORT\n",
     "localhost:0": "client: localhost:0: give a port from 1 to 65535\n",
-    "-4 unix:/run/echod.sock": "client: -4 is for addresses: give tcp or udp\n",
-    "pipe --ipv6 unix:@echod": "client: -6 is for addresses: give tcp or udp\n",
-    "send unix:@echod -6 text": "client: -6 is for addresses: give tcp or udp\n",
+    "-4 unix:/run/echod.sock": "client: -4 is for addresses: give tcp, udp or tls\n",
+    "pipe --ipv6 unix:@echod": "client: -6 is for addresses: give tcp, udp or tls\n",
+    "send unix:@echod -6 text": "client: -6 is for addresses: give tcp, udp or tls\n",
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import faulty
 import kernel
+import tls
 import tracing
 from client import Client, run
 from patience import PATIENCE, eventually, lasting
@@ -38,6 +39,10 @@ KEYWORDS = set(
 
 def stream(*faults):
     return lambda: faulty.stream(*faults)
+
+
+def secure(fault, first=b""):
+    return lambda: tls.stream(tls.secure(fault, first=first))
 
 
 def datagrams(change):
@@ -91,8 +96,10 @@ NOTHING_TO_TALK_TO = [
     ("unreached", 2, at("tcp://255.255.255.255:7"), LONG),
     ("down", 2, nobody("tcp"), [*LONG, "--wait-until-up", 0.3]),
     ("ungreeted", 1, stream(deny), [*LONG, *faulty.EXPECTED]),
+    ("unsecured", 1, lambda: tls.stream(faulty.greet(faulty.GREETING, faulty.mute)), LONG),
     ("error", 2, stream(faulty.echo), LONG, FEW_DESCRIPTORS),
 ]
+TRUST = tls.trust()
 
 OUTCOMES = {
     "ping": [
@@ -107,6 +114,8 @@ OUTCOMES = {
         ("done", 1, stream(faulty.hold(64)), ["-c", 2, "-i", lasting(0.1), "-W", lasting(0.05)]),
         ("closed", 1, stream(faulty.close_after(0, more=64)), LONG),
         ("closed", 1, stream(deny), LONG),
+        ("done", 0, secure(faulty.echo), ["-c", 1, *TRUST, *LONG]),
+        ("cut", 1, secure(tls.cut_after(0, more=64)), [*TRUST, *LONG]),
         ("reset", 1, stream(faulty.reset_after(0, more=64)), LONG),
         ("done", 1, stream(faulty.close_after(64), faulty.echo), ["-R", "-c", 2, "-i", 0.1, *LONG]),
         ("lost", 1, unreachable, LONG),
@@ -123,6 +132,8 @@ OUTCOMES = {
         ("duplicate", 1, datagrams(faulty.duplicated), LONG, {"data": bytes(2000)}),
         ("closed", 1, stream(faulty.close_after(2, more=2)), LONG),
         ("unclosed", 1, stream(faulty.mute_after(4)), SHORT),
+        ("done", 0, secure(faulty.echo), [*TRUST, *LONG]),
+        ("cut", 1, secure(tls.cut_after(4)), [*TRUST, *LONG]),
         ("reset", 1, stream(faulty.reset_after(0, more=4)), LONG),
         ("lost", 1, unreachable, LONG),
         ("timeout", 1, stream(faulty.mute), SHORT),
@@ -134,6 +145,9 @@ OUTCOMES = {
         ("done", 0, stream(faulty.echo), LONG),
         ("different", 1, stream(faulty.flip(1)), LONG),
         ("closed", 1, stream(faulty.close_after(2, more=2)), LONG),
+        ("done", 0, secure(faulty.echo), [*TRUST, *LONG]),
+        ("cut", 1, secure(tls.cut_after(2, more=2)), [*TRUST, *LONG]),
+        ("unsecured", 1, secure(tls.garbage), [*TRUST, *LONG]),
         ("reset", 1, stream(faulty.reset_after(0, more=4)), LONG),
         ("lost", 1, unreachable, LONG),
         ("timeout", 1, stream(faulty.mute), SHORT),

@@ -155,6 +155,7 @@ def test_json_has_every_field(target):
             **{"mode": "ping", "uri": target.uri, "address": target.address, "size": 100},
             "connect_seconds": float if target.is_stream else None,
             "greeting": None,
+            "tls": None,
             **dict.fromkeys((*COUNTS, "strangers", "reconnects"), 0),
             **{"stranger": None, "seconds_without": 0.0},
             **{"sent": 4, "received": 4, "unsent": int, "loss": 0.0, "failed": []},

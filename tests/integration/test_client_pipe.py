@@ -113,7 +113,7 @@ def test_json_has_every_field(uri):
     check_fields(
         pipe_json(uri, status=0, data=DATA),
         {
-            **{"mode": "pipe", "uri": uri, "address": uri.partition("://")[2], "greeting": None},
+            **{"mode": "pipe", "uri": uri, "address": uri.partition("://")[2], "greeting": None, "tls": None},
             **{"sent": 8 * MIB, "received": 8 * MIB, "difference": None, **DONE},
             **{"datagrams": None, "resent": None},
             **dict.fromkeys(("connect_seconds", "seconds", "bytes_per_second"), float),
@@ -133,7 +133,7 @@ def test_json_over_udp_has_no_connect_time(udp_uri):
             **{"mode": "pipe", "uri": udp_uri, "address": udp_uri.partition("://")[2]},
             **{"sent": 5000, "received": 5000, "difference": None, **DONE},
             **{"datagrams": 4, "resent": 0},
-            **{"connect_seconds": None, "greeting": None},
+            **{"connect_seconds": None, "greeting": None, "tls": None},
             **dict.fromkeys(("seconds", "bytes_per_second"), float),
         },
     )

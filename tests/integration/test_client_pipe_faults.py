@@ -30,6 +30,7 @@ def check_fault(serve, text, *arguments, end, data=DATA[:8192], **fields):
             **{"bytes_per_second": float if found["received"] else None},
             **{"connect_seconds": float if server.uri.startswith("tcp") else None},
             "greeting": None,
+            "tls": None,
             **{"reason": str, "status": 1},
             **dict.fromkeys(("datagrams", "resent"), int if "udp:" in server.uri else None),
             **fields,

@@ -129,7 +129,7 @@ def check_json(result, uri, exchanges, end):
     )
     assert len(result["sockets"]) == len(exchanges)
     for found, expected in zip(result["sockets"], exchanges):
-        check_fields(found, {"address": str, "greeting": None, "exchanges": list})
+        check_fields(found, {"address": str, "greeting": None, "tls": None, "exchanges": list})
         assert re.fullmatch(r"127\.0\.0\.1:\d+", found["address"])
         assert len(found["exchanges"]) == len(expected)
         for exchange, (sent, received, its_end) in zip(found["exchanges"], expected):

@@ -16,7 +16,7 @@ from patience import BINARY, PATIENCE
 
 FOLDER = os.path.join(os.path.dirname(__file__), "../../etc/bash-completion")
 TAB = "\t"
-SCHEMES = ["tcp://", "udp://", "unix:"]
+SCHEMES = ["tcp://", "tls://", "udp://", "unix:"]
 ERASE = "\x15"  # all that was typed
 
 
@@ -88,7 +88,7 @@ def terminal(tmp_path_factory):
         ("echod -c a", "echod -c a\\ file.conf "),
         ("echod --config=a", "echod --config=a\\ file.conf "),
         ("echod -t -c ./a", "echod -t -c ./a\\ file.conf "),
-        ("echod -l t", "echod -l tcp://"),
+        ("echod -l tc", "echod -l tcp://"),
         ("echod -f --listen=ud", "echod -f --listen=udp://"),
         ("echod -o limits.idle", "echod -o limits.idle_timeout="),
         ("echod --set drain", "echod --set drain_timeout="),

@@ -78,7 +78,7 @@ lose_connection(struct ping *ping, int error)
 {
 	char text[PING_LOST_SIZE];
 
-	ping_tell_lost(ping->peer, error, text);
+	ping_tell_lost(ping->peer, ping->channel, error, text);
 	ping_lose(ping, text);
 	if (!ping->options.reconnect) {
 		end(ping, ending_of_error(error));
@@ -411,6 +411,7 @@ dispose(struct ping *ping)
 	event_free(ping->quit);
 	event_base_free(ping->base);
 	judge_free(ping->judge);
+	common_dispose(&ping->options.common);
 	free(ping->fault);
 	free(ping);
 }

@@ -8,6 +8,7 @@
 #include "base/plural.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/tls/told.h"
 
 /* --- each step -------------------------------------------------------------------- */
 
@@ -28,7 +29,7 @@ void
 ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel)
 {
-	char text[ESCAPE_TEXT_SIZE];
+	char text[ESCAPE_TEXT_SIZE], tls[TLS_TOLD_SIZE];
 	const char *greeting;
 	const size_t size = channel_greeting(channel, &greeting);
 
@@ -38,6 +39,8 @@ ping_print_connected(const struct ping_options *options, const char *peer,
 	if (size > 0)
 		printf(", greeted by %s", escape_payload(greeting, size, text));
 	putchar('\n');
+	if (tls_told(channel, tls) != NULL)
+		printf("over %s\n", tls);
 }
 
 static void
@@ -90,18 +93,22 @@ ping_print_missing(const struct ping_options *options, uint64_t seq)
 }
 
 void
-ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE])
+ping_tell_lost(const char *peer, const struct channel *channel, int error,
+    char text[PING_LOST_SIZE])
 {
 	switch (ending_of_error(error)) {
 	case ENDING_CLOSED:
 		snprintf(text, PING_LOST_SIZE, "connection closed by %s", peer);
+		break;
+	case ENDING_CUT:
+		snprintf(text, PING_LOST_SIZE, "connection cut by %s, without close_notify", peer);
 		break;
 	case ENDING_RESET:
 		snprintf(text, PING_LOST_SIZE, "connection reset by %s", peer);
 		break;
 	default:
 		snprintf(text, PING_LOST_SIZE, "connection to %s lost: %s", peer,
-		    strerror(error));
+		    channel_error_text(channel, error));
 	}
 }
 
@@ -272,10 +279,10 @@ ping_fields(const struct ping_options *options, const struct tally *tally, int64
 	const uint64_t strangers = channel != NULL ? channel_strangers(channel, stranger) : 0;
 	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
 	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
-	json_t *fields = json_pack("{ss? so? so? sI sI ss?}",
+	json_t *fields = json_pack("{ss? so? so? so? sI sI ss?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
 	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "greeting", channel_greeting_json(channel),
+	    "greeting", channel_greeting_json(channel), "tls", tls_told_json(channel),
 	    "size", (json_int_t)options->size, "strangers", (json_int_t)strangers,
 	    "stranger", strangers > 0 ? stranger : NULL);
 

@@ -37,10 +37,11 @@ void ping_print_stranger(const struct ping_options *options, const char *from, b
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
 void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
 
-#define PING_LOST_SIZE (CHANNEL_TEXT_SIZE + 80)
+#define PING_LOST_SIZE (CHANNEL_TEXT_SIZE + 200)
 
 /* Writes how a connection ended: by the errno, 0 where the peer closed it in order. */
-void ping_tell_lost(const char *peer, int error, char text[PING_LOST_SIZE]);
+void ping_tell_lost(const char *peer, const struct channel *channel, int error,
+    char text[PING_LOST_SIZE]);
 /* The peer has not answered for `seconds`. */
 void ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE]);
 

@@ -493,6 +493,7 @@ dispose(struct pipe_run *run)
 	channel_free(run->channel);
 	event_base_free(run->base);
 	free(run->ring);
+	common_dispose(&run->options.common);
 	free(run);
 }
 
@@ -520,7 +521,7 @@ conclude(const struct pipe_run *run)
 	if (*reason != '\0')
 		report_fault("%s", reason);
 	if (!run->options.quiet)
-		pipe_print_summary(&run->options, &run->tally,
+		pipe_print_summary(&run->options, &run->tally, run->channel,
 		    timing_seconds(timing_now() - run->started));
 	return status;
 }

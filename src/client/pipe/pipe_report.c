@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/plural.h"
+#include "client/tls/told.h"
 
 typedef unsigned long long ull;
 
@@ -104,18 +105,53 @@ tell_wrong_echo(const struct pipe_tally *tally, char *reason)
 }
 
 static void
-tell_broken_off(const struct pipe_options *options, const struct pipe_tally *tally, char *reason)
+tell_cut(const struct pipe_tally *tally, char *reason)
+{
+	const ull received = tally->received, read = tally->read;
+
+	if (tally->stdin_ended && received == read)
+		say(reason, "all %llu byte%s came back, but the server cut the connection, without"
+		    " close_notify", received, plural(received));
+	else
+		say(reason, "the server cut the connection, without close_notify, after %llu of"
+		    " %llu byte%s", received, read, plural(read));
+}
+
+static void
+tell_broken_off(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, char *reason)
 {
 	const ull received = tally->received, read = tally->read;
 
 	if (!channel_is_stream(&options->common.wish))
 		say(reason, "datagrams were lost: %s", strerror(tally->error));
+	else if (tally->end == ENDING_CUT)
+		tell_cut(tally, reason);
 	else if (tally->end == ENDING_RESET)
 		say(reason, "connection reset after %llu of %llu byte%s", received, read,
 		    plural(read));
 	else
 		say(reason, "connection lost after %llu of %llu byte%s: %s", received, read,
-		    plural(read), strerror(tally->error));
+		    plural(read), channel_error_text(channel, tally->error));
+}
+
+/* It does not lie with the server. */
+static void
+tell_own_end(const struct pipe_tally *tally, char *reason)
+{
+	switch (tally->end) {
+	case ENDING_STDOUT_FAILED:
+		say(reason, "cannot write: %s", strerror(tally->error));
+		break;
+	case ENDING_STDIN_FAILED:
+		say(reason, "cannot read stdin: %s", strerror(tally->error));
+		break;
+	case ENDING_INTERRUPTED:
+		say(reason, "interrupted");
+		break;
+	default: /* no fault */
+		break;
+	}
 }
 
 void
@@ -136,9 +172,11 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 	case ENDING_UNCLOSED:
 		tell_closed(options, tally, reason);
 		break;
+	case ENDING_CUT:
 	case ENDING_RESET:
 	case ENDING_LOST:
-		tell_broken_off(options, tally, reason);
+	case ENDING_UNSECURED:
+		tell_broken_off(options, tally, channel, reason);
 		break;
 	case ENDING_REFUSED:
 		say(reason, "nobody listens at %s", channel_peer(channel, peer));
@@ -146,25 +184,15 @@ pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
 	case ENDING_TIMEOUT:
 		tell_timeout(options, tally, reason);
 		break;
-	case ENDING_STDOUT_FAILED:
-		say(reason, "cannot write: %s", strerror(tally->error));
-		break;
-	case ENDING_STDIN_FAILED:
-		say(reason, "cannot read stdin: %s", strerror(tally->error));
-		break;
-	case ENDING_INTERRUPTED:
-		say(reason, "interrupted");
-		break;
-	default: /* no fault */
-		break;
+	default:
+		tell_own_end(tally, reason);
 	}
 }
 
 /* --- what was moved ------------------------------------------------------------------- */
 
-void
-pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
-    double seconds)
+static void
+print_moved(const struct pipe_options *options, const struct pipe_tally *tally, double seconds)
 {
 	if (tally->sent == 0 && tally->received == 0) {
 		fprintf(stderr, "nothing was sent%s, in %.3f s\n",
@@ -181,6 +209,17 @@ pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *
 	if (tally->received > 0 && seconds > 0)
 		fprintf(stderr, " (%.1f MiB/s)", (double)tally->received / seconds / 1048576);
 	fputc('\n', stderr);
+}
+
+void
+pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
+    const struct channel *channel, double seconds)
+{
+	char tls[TLS_TOLD_SIZE];
+
+	print_moved(options, tally, seconds);
+	if (tls_told(channel, tls) != NULL)
+		fprintf(stderr, "over %s\n", tls);
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -201,10 +240,10 @@ pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,
 	char address[CHANNEL_TEXT_SIZE];
 	const bool stream = channel_is_stream(&options->common.wish);
 
-	return json_pack("{ss? so? so? sI sI so? so? sf so? so?}",
+	return json_pack("{ss? so? so? so? sI sI so? so? sf so? so?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL, "connect_seconds",
 	    channel != NULL && stream ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "greeting", channel_greeting_json(channel),
+	    "greeting", channel_greeting_json(channel), "tls", tls_told_json(channel),
 	    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 	    "datagrams", stream ? NULL : json_integer((json_int_t)tally->datagrams),
 	    "resent", stream ? NULL : json_integer((json_int_t)tally->resent),

@@ -35,15 +35,15 @@ pipe_tally_outstanding(const struct pipe_tally *tally)
 }
 
 /* The longest of the reasons, and the NUL. */
-#define PIPE_REASON_SIZE 256
+#define PIPE_REASON_SIZE 512
 
 /* Writes to `reason` what went wrong, "" where nothing did. */
 void pipe_reason(const struct pipe_options *options, const struct pipe_tally *tally,
     const struct channel *channel, char reason[PIPE_REASON_SIZE]);
 
-/* Prints the line of what was moved, in `seconds`, on stderr. */
+/* Prints the line of what was moved, in `seconds`, on stderr, and over TLS one of that. */
 void pipe_print_summary(const struct pipe_options *options, const struct pipe_tally *tally,
-    double seconds);
+    const struct channel *channel, double seconds);
 
 /* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
 json_t *pipe_fields(const struct pipe_options *options, const struct pipe_tally *tally,

@@ -19,6 +19,7 @@
 #include "client/report.h"
 #include "client/standard.h"
 #include "client/timing.h"
+#include "client/tls/told.h"
 #include "client/transport/pace.h"
 #include "client/transport/reach.h"
 #include "client/transport/up.h"
@@ -80,6 +81,7 @@ print_failure(const struct talker *talker)
 	const enum ending end = talker->end;
 	static const char *const words[] = {
 		[ENDING_CLOSED] = "the server closed the connection",
+		[ENDING_CUT] = "the server cut the connection, without close_notify",
 		[ENDING_RESET] = "the server reset the connection",
 		[ENDING_REFUSED] = "nobody listens there",
 		[ENDING_TIMEOUT] = "no reply",
@@ -88,8 +90,9 @@ print_failure(const struct talker *talker)
 
 	if (talker->sender->common.json)
 		return;
-	if (end == ENDING_LOST)
-		printf("%s: %s\n", talker->name, strerror(talker->error));
+	if (end == ENDING_LOST || end == ENDING_UNSECURED)
+		printf("%s: %s\n", talker->name,
+		    channel_error_text(talker->channel, talker->error));
 	else if (end == ENDING_DIFFERENT)
 		say(talker, "expected", talker->sender->message, talker->sender->size);
 	else if (end != ENDING_DONE)
@@ -340,6 +343,7 @@ await(struct sender *sender)
 static void
 open_talker(struct sender *sender, struct talker *talker, size_t longest)
 {
+	char tls[TLS_TOLD_SIZE];
 	enum ending ending;
 	const char *fault;
 
@@ -355,6 +359,8 @@ open_talker(struct sender *sender, struct talker *talker, size_t longest)
 	talker->exchanges = json_array();
 	if (talker->reply == NULL || talker->exchanges == NULL)
 		report_unusable("%s", strerror(ENOMEM));
+	if (!sender->common.json && tls_told(talker->channel, tls) != NULL)
+		printf("%s: over %s\n", talker->name, tls);
 }
 
 static void
@@ -376,9 +382,10 @@ fields(const void *arg)
 
 	for (size_t i = 0; i < sender->count && sender->talkers != NULL &&
 	    sender->talkers[i].exchanges != NULL; i++)
-		json_array_append_new(sockets, json_pack("{ss so? sO}", "address",
+		json_array_append_new(sockets, json_pack("{ss so? so? sO}", "address",
 		    sender->talkers[i].name, "greeting",
-		    channel_greeting_json(sender->talkers[i].channel), "exchanges",
+		    channel_greeting_json(sender->talkers[i].channel), "tls",
+		    tls_told_json(sender->talkers[i].channel), "exchanges",
 		    sender->talkers[i].exchanges));
 	return json_pack("{so sf}", "sockets", sockets, "seconds",
 	    timing_seconds(timing_now() - sender->started));
@@ -442,6 +449,7 @@ converse(struct sender *sender, char **messages, int message_count)
 	status = conclude(sender);
 	for (size_t i = 0; i < sender->count && sender->talkers[i].channel != NULL; i++)
 		close_talker(&sender->talkers[i]);
+	common_dispose(&sender->common);
 	return report_flush(status);
 }
 

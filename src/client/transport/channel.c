@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +26,8 @@ channel_is_stream(const struct channel_wish *wish)
 static const struct channel_kind *
 kind_of(const struct channel_wish *wish)
 {
+	if (protocol_is_secure(wish->uri.protocol))
+		return &channel_secure;
 	return channel_is_stream(wish) ? &channel_stream : &channel_datagram;
 }
 
@@ -47,6 +52,9 @@ channel_free(struct channel *channel)
 		return;
 	channel_close(channel);
 	opening_clear(channel);
+	channel_blame(channel, NULL);
+	if (channel->kind->dispose != NULL)
+		channel->kind->dispose(channel);
 	free(channel);
 }
 
@@ -62,10 +70,13 @@ channel_close(struct channel *channel)
 {
 	if (channel->fd == -1)
 		return;
+	if (channel->kind->close != NULL)
+		channel->kind->close(channel);
 	strangers_close(channel);
 	event_del(&channel->readable);
 	event_del(&channel->writable);
-	channel->wants_read = channel->wants_write = false;
+	channel->wants_read = channel->wants_write = channel->awaits_room = false;
+	channel->has_unsent = channel->has_more = channel->is_opening = false;
 	close(channel->fd);
 	channel->fd = -1;
 	channel->state = CHANNEL_CLOSED;
@@ -125,6 +136,92 @@ channel_place(void)
 	return address_of_unix_peer((uid_t)-1, 0);
 }
 
+/* --- what is wrong ------------------------------------------------------------------ */
+
+void
+channel_blame(struct channel *channel, const char *format, ...)
+{
+	va_list args;
+
+	free(channel->fault);
+	channel->fault = NULL;
+	if (format == NULL)
+		return;
+	va_start(args, format);
+	if (vasprintf(&channel->fault, format, args) == -1)
+		channel->fault = NULL;
+	va_end(args);
+}
+
+const char *
+channel_fault(const struct channel *channel)
+{
+	return channel->fault;
+}
+
+const char *
+channel_error_text(const struct channel *channel, int error)
+{
+	switch (error) {
+	case 0:
+		return "it closes the connection";
+	case ERROR_CUT:
+		return "it cuts the connection, without close_notify";
+	case ERROR_UNSECURED:
+		return channel->fault != NULL ? channel->fault : strerror(ENOMEM);
+	default:
+		return strerror(error);
+	}
+}
+
+/* --- what is waited for --------------------------------------------------------------- */
+
+static void
+want(struct event *event, bool *pending, bool wanted)
+{
+	if (wanted && !*pending && event_add(event, NULL) == -1)
+		report_unusable("out of memory");
+	if (!wanted && *pending)
+		event_del(event);
+	*pending = wanted;
+}
+
+static void
+await_room(struct channel *channel)
+{
+	want(&channel->writable, &channel->awaits_room,
+	    channel->wants_write || channel->has_unsent);
+}
+
+void
+channel_want_write(struct channel *channel, bool wanted)
+{
+	channel->wants_write = wanted && channel_can_send(channel);
+	await_room(channel);
+}
+
+void
+channel_keep_unsent(struct channel *channel, bool unsent)
+{
+	channel->has_unsent = unsent;
+	await_room(channel);
+}
+
+void
+channel_keep_more(struct channel *channel, bool more)
+{
+	channel->has_more = more;
+	if (more && channel->wants_read)
+		event_active(&channel->readable, EV_READ, 0);
+}
+
+void
+channel_want_read(struct channel *channel, bool wanted)
+{
+	want(&channel->readable, &channel->wants_read, wanted);
+	channel_keep_more(channel, channel->has_more);
+}
+
 /* --- connecting -------------------------------------------------------------------- */
 
 /* Returns 0 where the connection is there, else its errno. */
@@ -171,9 +268,11 @@ static void
 end_connecting(struct channel *channel, int error)
 {
 	event_del(&channel->readable);
-	event_del(&channel->writable);
 	if (error == 0) {
-		assign_events(channel); /* a persistent event keeps the timeout that it once had */
+		/* A persistent event keeps the timeout that it once had. */
+		event_assign(&channel->readable, channel->base, channel->fd, EV_READ | EV_PERSIST,
+		    on_readable, channel);
+		channel->is_opening = false;
 		channel->state = CHANNEL_OPEN;
 	} else {
 		channel_close(channel);
@@ -181,15 +280,14 @@ end_connecting(struct channel *channel, int error)
 	channel->connected(channel->connected_arg, error);
 }
 
-/* Its greeting is waited for, for what is left of the time. */
+/* The next of it is waited for, for what is left of the time. */
 static void
-await_greeting(struct channel *channel)
+await_opening(struct channel *channel)
 {
 	const double left = channel->wish->timeout -
 	    timing_seconds(timing_now() - channel->begun);
 	const struct timeval timeout = timing_timeval(left > 0 ? left : 0);
 
-	event_del(&channel->writable);
 	if (event_add(&channel->readable, &timeout) == -1)
 		end_connecting(channel, ENOMEM);
 }
@@ -198,7 +296,7 @@ static void
 go_on_connecting(struct channel *channel, int error)
 {
 	if (error == EAGAIN)
-		await_greeting(channel);
+		await_opening(channel);
 	else
 		end_connecting(channel, error);
 }
@@ -211,7 +309,12 @@ on_connected(struct channel *channel, short what)
 	const bool over = what & EV_WRITE || poll(&writable, 1, 0) == 1;
 	int error = over ? complete(channel) : ETIMEDOUT;
 
-	if (error == 0 && channel->kind == &channel_stream)
+	/* As that of on_readable() in end_connecting(). */
+	event_del(&channel->writable);
+	event_assign(&channel->writable, channel->base, channel->fd, EV_WRITE | EV_PERSIST,
+	    on_writable, channel);
+	channel->is_opening = true;
+	if (error == 0 && channel_is_stream(channel->wish))
 		error = opening_begin(channel);
 	go_on_connecting(channel, error);
 }
@@ -235,9 +338,13 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct channel *channel = arg;
 
 	(void)fd;
-	if (channel->state == CHANNEL_CONNECTING)
+	if (channel->state == CHANNEL_CONNECTING && !channel->is_opening) {
 		on_connected(channel, what);
-	else
+		return;
+	}
+	if (channel->has_unsent)
+		channel->kind->flush(channel);
+	if (channel->wants_write && !channel->has_unsent)
 		channel->user->writable(channel->arg);
 }
 
@@ -284,6 +391,7 @@ channel_connect(struct channel *channel, const struct address *peer,
 	channel->connected_arg = arg;
 	channel->send_error = 0;
 	opening_clear(channel);
+	channel_blame(channel, NULL);
 	channel->begun = timing_now();
 	arrival_begin(&channel->clock);
 	channel->fd = socket(channel->peer.sa.sa_family,
@@ -299,28 +407,6 @@ channel_connect(struct channel *channel, const struct address *peer,
 }
 
 /* --- sending and receiving ------------------------------------------------------------ */
-
-static void
-want(struct event *event, bool *pending, bool wanted)
-{
-	if (wanted && !*pending && event_add(event, NULL) == -1)
-		report_unusable("out of memory");
-	if (!wanted && *pending)
-		event_del(event);
-	*pending = wanted;
-}
-
-void
-channel_want_read(struct channel *channel, bool wanted)
-{
-	want(&channel->readable, &channel->wants_read, wanted);
-}
-
-void
-channel_want_write(struct channel *channel, bool wanted)
-{
-	want(&channel->writable, &channel->wants_write, wanted && channel_can_send(channel));
-}
 
 bool
 channel_can_send(const struct channel *channel)

@@ -19,6 +19,8 @@
 
 struct channel;
 struct event_base;
+struct tls_context;
+struct tls_facts;
 
 /* An address, or the URI of a Unix socket, and the NUL. */
 #define CHANNEL_TEXT_SIZE ENDPOINT_SOCKET_SIZE
@@ -33,6 +35,9 @@ struct channel_wish {
 	/* Streams: what each connection begins with before it counts as there. */
 	struct proxying proxying; /* sent */
 	struct pattern greeting;  /* received */
+	/* TLS: whom the channels hold, and whose certificate it has to be. */
+	struct tls_context *tls;
+	const char *tls_name;
 };
 
 struct channel_user {
@@ -47,8 +52,8 @@ struct channel_user {
 };
 
 /*
- * Called in the loop when connecting is over, the greeting received: `error` is 0, or an errno and
- * the channel closed.
+ * Called in the loop when connecting is over, TLS agreed on and the greeting received: `error` is
+ * 0, or an errno and the channel closed.
  */
 typedef void channel_connected(void *arg, int error);
 
@@ -107,10 +112,16 @@ uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT
 double channel_connect_seconds(const struct channel *channel);
 
 /*
- * NULL, or what is wrong with the greeting of the last connection, which failed by it: until the
- * next one.
+ * NULL, or what is wrong with who is there, of the last connection, which failed by it with
+ * ERROR_UNGREETED or ERROR_UNSECURED: until the next one.
  */
-const char *channel_ungreeted(const struct channel *channel);
+const char *channel_fault(const struct channel *channel);
+
+/* The same of any error of channel_receive(), 0 too, in words: "it closes the connection". */
+const char *channel_error_text(const struct channel *channel, int error);
+
+/* What the last TLS handshake agreed on, and how many seconds it took; NULL: there was none. */
+const struct tls_facts *channel_tls(const struct channel *channel, double *seconds);
 
 /* Returns the size of the greeting that the last connection had, and its bytes in *greeting. */
 size_t channel_greeting(const struct channel *channel, const char **greeting);
@@ -140,13 +151,17 @@ bool channel_can_send(const struct channel *channel);
 /*
  * Receives up to `size` bytes of a stream, or one datagram.  Returns how many, or -1 with
  * errno: EAGAIN where there is nothing now, 0 where the peer has closed the stream in order,
- * else what went wrong.  *when, where it is asked for, is the timing_now() at which the last
+ * ERROR_CUT where that is TLS and it has closed without saying so, else what went wrong.  *when, where it is asked for, is the timing_now() at which the last
  * byte arrived: by the kernel's stamp where the wish has it, so that what the client was
  * busy with does not count.
  */
 ssize_t channel_receive(struct channel *channel, void *data, size_t size, int64_t *when);
 
-/* Tells the peer that no more bytes follow, which may still send: streams. */
+/*
+ * Tells the peer that no more bytes follow, which may still send: streams.  Over TLS that is
+ * close_notify alone, and the connection below stays open both ways: so it is seen whether that
+ * is enough.
+ */
 void channel_shut_down(struct channel *channel);
 
 #endif

@@ -18,11 +18,22 @@ struct channel_kind {
 	ssize_t (*send)(struct channel *channel, const void *data, size_t size);
 	ssize_t (*receive)(struct channel *channel, void *data, size_t size, int64_t *when);
 	void (*shut_down)(struct channel *channel); /* NULL: the peer is not told */
+	/*
+	 * Goes on with what has to be agreed on before a new connection is of use.  Returns 0 when
+	 * that is over, EAGAIN while more has to come, or another errno; NULL: nothing has.
+	 */
+	int (*shake)(struct channel *channel);
+	/* There is room for what channel_keep_unsent() was told of. */
+	void (*flush)(struct channel *channel);
+	/* Before the socket is closed, and before the channel is freed; NULL: nothing is to do. */
+	void (*close)(struct channel *channel);
+	void (*dispose)(struct channel *channel);
 };
 
 struct opening;
+struct secure;
 
-extern const struct channel_kind channel_stream, channel_datagram;
+extern const struct channel_kind channel_stream, channel_secure, channel_datagram;
 
 struct channel {
 	const struct channel_kind *kind;
@@ -33,7 +44,10 @@ struct channel {
 	channel_connected *connected;
 	void *connected_arg;
 	struct event readable, writable; /* where there is a descriptor */
-	bool wants_read, wants_write;    /* their events are added: for the user */
+	bool wants_read, wants_write;    /* the user does */
+	bool awaits_room;                /* `writable` is added, for the user or the kind */
+	bool has_unsent, has_more;       /* see below */
+	bool is_opening; /* it has connected, and what comes before the user's bytes goes on */
 	enum channel_state state;
 	int fd;         /* -1: none */
 	int send_error; /* a stream's: the kernel tells it once, to send or to receive */
@@ -46,6 +60,21 @@ struct channel {
 	int64_t begun; /* timing_now() when connecting did */
 	double connect_seconds;
 	struct opening *opening; /* opening.h: of the last connection; NULL: it had no greeting */
+	struct secure *secure;   /* secure.c: NULL: there is no TLS, or was none yet */
+	char *fault;             /* as channel_fault() */
 };
+
+/* What a stream's socket needs. */
+void stream_prepare(struct channel *channel);
+
+/* Sets what channel_fault() says, or with NULL that there is none. */
+void channel_blame(struct channel *channel, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Some of what the user has sent waits here for room: `flush` is called when there is some. */
+void channel_keep_unsent(struct channel *channel, bool unsent);
+
+/* There may be something to receive that the socket does not tell of. */
+void channel_keep_more(struct channel *channel, bool more);
 
 #endif

@@ -2,7 +2,6 @@
 #include "client/transport/opening.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@ struct opening {
 	struct pattern_match match;
 	size_t size; /* of what came of the greeting */
 	char greeting[OPENING_MOST];
-	char *fault; /* what is wrong with it; NULL: nothing is known to be */
 };
 
 /* Returns 0 or an errno. */
@@ -41,29 +39,22 @@ opening_begin(struct channel *channel)
 {
 	const int error = send_header(channel);
 
-	if (error != 0 || channel->wish->greeting.size == 0)
+	if (error != 0)
 		return error;
-	channel->opening = calloc(1, sizeof(*channel->opening));
-	if (channel->opening == NULL)
-		return ENOMEM;
-	pattern_begin(&channel->opening->match, &channel->wish->greeting);
-	return EAGAIN;
+	if (channel->wish->greeting.size > 0) {
+		channel->opening = calloc(1, sizeof(*channel->opening));
+		if (channel->opening == NULL)
+			return ENOMEM;
+		pattern_begin(&channel->opening->match, &channel->wish->greeting);
+	}
+	return opening_go_on(channel);
 }
 
 void
 opening_clear(struct channel *channel)
 {
-	if (channel->opening == NULL)
-		return;
-	free(channel->opening->fault);
 	free(channel->opening);
 	channel->opening = NULL;
-}
-
-const char *
-channel_ungreeted(const struct channel *channel)
-{
-	return channel->opening != NULL ? channel->opening->fault : NULL;
 }
 
 size_t
@@ -84,19 +75,6 @@ channel_greeting_json(const struct channel *channel)
 
 /* --- the greeting ------------------------------------------------------------------------ */
 
-static void __attribute__((format(printf, 2, 3)))
-tell(struct channel *channel, const char *format, ...)
-{
-	struct opening *opening = channel->opening;
-	va_list args;
-
-	free(opening->fault);
-	va_start(args, format);
-	if (vasprintf(&opening->fault, format, args) == -1)
-		opening->fault = NULL;
-	va_end(args);
-}
-
 /* It has not come as a whole: `when` tells by when, or before what. */
 static int
 tell_missing(struct channel *channel, const char *when)
@@ -105,11 +83,11 @@ tell_missing(struct channel *channel, const char *when)
 	char text[ESCAPE_TEXT_SIZE];
 
 	if (opening->size == 0)
-		tell(channel, "no greeting %s", when);
+		channel_blame(channel, "no greeting %s", when);
 	else
-		tell(channel, "only %s of the greeting %s",
+		channel_blame(channel, "only %s of the greeting %s",
 		    escape_payload(opening->greeting, opening->size, text), when);
-	return EBADMSG;
+	return ERROR_UNGREETED;
 }
 
 static int
@@ -117,70 +95,74 @@ tell_failure(struct channel *channel, int error)
 {
 	char when[128];
 
-	snprintf(when, sizeof(when), "before the connection fails: %s", strerror(error));
+	if (error == ERROR_UNSECURED)
+		return error; /* told already */
+	if (error == 0)
+		return tell_missing(channel, "before the server closes the connection");
+	snprintf(when, sizeof(when), "before the connection fails: %s",
+	    channel_error_text(channel, error));
 	return tell_missing(channel, when);
 }
 
-/* Returns how many of the `size` bytes that came next are the greeting's. */
-static size_t
-match(struct opening *opening, size_t size, enum pattern_verdict *verdict)
-{
-	const char *came = opening->greeting + opening->size;
-	size_t taken = 0;
-
-	*verdict = PATTERN_PARTIAL;
-	while (taken < size && *verdict == PATTERN_PARTIAL)
-		*verdict = pattern_take(&opening->match, (unsigned char)came[taken++]);
-	return taken;
-}
-
+/* It is another one: all that came is shown. */
 static int
-judge(struct channel *channel, size_t size, enum pattern_verdict verdict)
+tell_wrong(struct channel *channel)
 {
 	struct opening *opening = channel->opening;
 	char text[ESCAPE_TEXT_SIZE];
+	ssize_t n;
 
-	if (verdict == PATTERN_FITS)
-		return 0;
-	if (verdict == PATTERN_PARTIAL && opening->size < OPENING_MOST)
-		return EAGAIN;
-	tell(channel, "the greeting is another one: %s",
-	    escape_payload(opening->greeting, size, text));
-	return EBADMSG;
+	n = channel->kind->receive(channel, opening->greeting + opening->size,
+	    OPENING_MOST - opening->size, NULL);
+	if (n > 0)
+		opening->size += (size_t)n;
+	channel_blame(channel, "the greeting is another one: %s",
+	    escape_payload(opening->greeting, opening->size, text));
+	return ERROR_UNGREETED;
 }
 
-/* What follows the greeting stays in the socket: it is the user's. */
+/* What follows the greeting is the user's: so it is taken byte by byte. */
+static int
+take_greeting(struct channel *channel)
+{
+	struct opening *opening = channel->opening;
+	enum pattern_verdict verdict = PATTERN_PARTIAL;
+	char *next;
+
+	while (verdict == PATTERN_PARTIAL && opening->size < OPENING_MOST) {
+		next = opening->greeting + opening->size;
+		if (channel->kind->receive(channel, next, 1, NULL) == -1)
+			return errno == EAGAIN || errno == EINTR ? EAGAIN
+			    : tell_failure(channel, errno);
+		opening->size++;
+		verdict = pattern_take(&opening->match, (unsigned char)*next);
+	}
+	return verdict == PATTERN_FITS ? 0 : tell_wrong(channel);
+}
+
 int
 opening_go_on(struct channel *channel)
 {
-	struct opening *opening = channel->opening;
-	char *to = opening->greeting + opening->size;
-	const ssize_t n = recv(channel->fd, to, OPENING_MOST - opening->size, MSG_PEEK);
-	enum pattern_verdict verdict;
-	size_t taken;
+	const int error = channel->kind->shake != NULL ? channel->kind->shake(channel) : 0;
 
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return EAGAIN;
-	if (n == -1)
-		return tell_failure(channel, errno);
-	if (n == 0)
-		return tell_missing(channel, "before the server closes the connection");
-	taken = match(opening, (size_t)n, &verdict);
-	if (recv(channel->fd, to, taken, 0) != (ssize_t)taken)
-		return tell_failure(channel, EIO);
-	opening->size += taken;
-	/* Of a wrong one all that came is shown. */
-	return judge(channel, opening->size - taken + (size_t)n, verdict);
+	if (error != 0 || channel->opening == NULL)
+		return error;
+	return take_greeting(channel);
 }
 
 int
 opening_end(struct channel *channel)
 {
 	const int error = opening_go_on(channel);
+	const double timeout = channel->wish->timeout;
 	char when[64];
 
 	if (error != EAGAIN)
 		return error;
-	snprintf(when, sizeof(when), "within %g s", channel->wish->timeout);
+	if (channel->kind->shake != NULL && channel->kind->shake(channel) != 0) {
+		channel_blame(channel, "no TLS within %g s", timeout);
+		return ERROR_UNSECURED;
+	}
+	snprintf(when, sizeof(when), "within %g s", timeout);
 	return tell_missing(channel, when);
 }

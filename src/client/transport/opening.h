@@ -1,6 +1,6 @@
 /*
  * How a connection is opened before its user has it: the header of a proxy that it begins with,
- * and the greeting that the server has to send.  For the files of channels alone.
+ * what its kind has to agree on, and the greeting that the server has to send.  For the files of channels alone.
  */
 #ifndef CLIENT_TRANSPORT_OPENING_H
 #define CLIENT_TRANSPORT_OPENING_H
@@ -11,14 +11,14 @@
 #define OPENING_MOST 4096
 
 /*
- * `channel` has just connected: sends its header, where one is asked for.  Returns 0 where that
- * is all, EAGAIN where a greeting is to come, or another errno.
+ * `channel` has just connected: sends its header, where one is asked for, and goes on as below.
  */
 int opening_begin(struct channel *channel);
 
 /*
- * Takes what has come of the greeting, and nothing that follows it.  Returns 0 when all of it is
- * there, EAGAIN while more may come, else another errno: channel_ungreeted() tells what is wrong.
+ * Goes on with the agreement, then takes what has come of the greeting, and nothing that follows
+ * it.  Returns 0 when all is there, EAGAIN while more may come, else another errno: where
+ * channel_fault() is not NULL, that tells what is wrong.
  */
 int opening_go_on(struct channel *channel);
 

@@ -121,10 +121,10 @@ on_connected(void *arg, int error)
 		return;
 	}
 	/* Who is there is not whom is asked for: another address would hide that. */
-	if (channel_ungreeted(reach->channel) != NULL) {
-		reach->ending = ENDING_UNGREETED;
+	if (channel_fault(reach->channel) != NULL) {
+		reach->ending = ending_of_error(error);
 		add_fault(reach, "%s: %s", channel_peer(reach->channel, text),
-		    channel_ungreeted(reach->channel));
+		    channel_fault(reach->channel));
 		finish(reach, false);
 		return;
 	}

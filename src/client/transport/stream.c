@@ -6,8 +6,8 @@
 
 #include "client/transport/channel_internal.h"
 
-static void
-prepare(struct channel *channel)
+void
+stream_prepare(struct channel *channel)
 {
 	const int on = 1;
 
@@ -48,7 +48,7 @@ shut_down(struct channel *channel)
 
 const struct channel_kind channel_stream = {
 	.type = SOCK_STREAM,
-	.prepare = prepare,
+	.prepare = stream_prepare,
 	.send = send_bytes,
 	.receive = receive_bytes,
 	.shut_down = shut_down,

@@ -67,7 +67,7 @@ on_readable(void *arg)
 		up->answered = true;
 		up->waits = false;
 	} else if (errno != EAGAIN) {
-		fail(up, errno == 0 ? "it closes the connection" : strerror(errno));
+		fail(up, channel_error_text(up->channel, errno));
 	}
 }
 

@@ -30,7 +30,7 @@ static void
 log_secure(const struct told *told, const struct secure *secure, bool is_proxied)
 {
 	char name[4 * SHOWN_MOST + 1], alpn[4 * SHOWN_MOST + 1], subject[4 * SHOWN_MOST + 1];
-	const double handshake = (double)secure->took / 1000;
+	const double handshake = (double)secure->took / 1e6;
 	struct tls_facts facts;
 	const char *resumed;
 
@@ -39,14 +39,14 @@ log_secure(const struct told *told, const struct secure *secure, bool is_proxied
 	if (is_proxied)
 		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
 		    "sent=%llu seconds=%.3f tls=%s cipher=%s sni=%s alpn=%s subject=%s resumed=%s "
-		    "handshake=%.3f", told->peer, told->proxy, told->listener, told->reason,
+		    "handshake=%.6f", told->peer, told->proxy, told->listener, told->reason,
 		    told->received, told->sent, told->seconds, facts.version, facts.cipher,
 		    word_of(facts.server_name, name), word_of(facts.alpn, alpn),
 		    word_of(facts.subject, subject), resumed, handshake);
 	else
 		log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
 		    "seconds=%.3f tls=%s cipher=%s sni=%s alpn=%s subject=%s resumed=%s "
-		    "handshake=%.3f", told->peer, told->listener, told->reason, told->received,
+		    "handshake=%.6f", told->peer, told->listener, told->reason, told->received,
 		    told->sent, told->seconds, facts.version, facts.cipher,
 		    word_of(facts.server_name, name), word_of(facts.alpn, alpn),
 		    word_of(facts.subject, subject), resumed, handshake);

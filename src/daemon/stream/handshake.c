@@ -34,7 +34,7 @@ begin(struct conn *conn)
 	}
 	crowd->shaking++;
 	secure->is_shaking = true;
-	secure->begun = (uint32_t)clock_ms();
+	secure->begun = (uint32_t)clock_us();
 	conn_set_state(conn, CONN_SHAKING);
 	return true;
 }
@@ -69,7 +69,7 @@ conn_end_handshake(struct conn *conn)
 	if (!secure->is_shaking)
 		return;
 	secure->is_shaking = false;
-	secure->took = (uint32_t)clock_ms() - secure->begun;
+	secure->took = (uint32_t)clock_us() - secure->begun;
 	crowd_of(conn)->shaking--;
 	begin_next(crowd_of(conn));
 }

@@ -17,14 +17,16 @@
 /* Records without data in what came at once: key updates cost us more than the peer. */
 #define DATALESS_MOST 16
 
-/* The type of the record that a handshake begins with (RFC 8446, 5.1). */
+/* The types of the records that a handshake begins with (RFC 8446, 5.1), or that refuse it. */
 #define HANDSHAKE_RECORD 22
+#define ALERT_RECORD 21
 
 struct tls_session {
 	SSL *ssl;
 	struct tls_wire *wire;
 	enum tls_fault fault;
 	bool begun;      /* something came */
+	bool is_plain;   /* that was no TLS */
 	bool is_ready;   /* the handshake is over */
 	bool has_ended;  /* our end is on the wire */
 	const char *words; /* of the fault; NULL: there are none */
@@ -144,16 +146,25 @@ tls_session_fault_text(const struct tls_session *session)
 
 /* --- the handshake ------------------------------------------------------------------- */
 
+static void
+look_at_start(struct tls_session *session)
+{
+	const struct tls_wire *wire = session->wire;
+
+	if (session->begun || wire->in_size == 0)
+		return;
+	session->begun = true;
+	session->is_plain = wire->in[0] != HANDSHAKE_RECORD && wire->in[0] != ALERT_RECORD;
+}
+
 enum tls_verdict
 tls_session_shake(struct tls_session *session)
 {
-	struct tls_wire *wire = session->wire;
-	const bool is_plain = !session->begun && wire->in_size > 0 && wire->in[0] != HANDSHAKE_RECORD;
 	int result;
 
 	if (session->fault != TLS_FAULT_NONE)
 		return TLS_FAULTY;
-	session->begun = session->begun || wire->in_size > 0;
+	look_at_start(session);
 	ERR_clear_error();
 	result = SSL_do_handshake(session->ssl);
 	if (result == 1) {
@@ -162,7 +173,7 @@ tls_session_shake(struct tls_session *session)
 	}
 	if (SSL_get_error(session->ssl, result) == SSL_ERROR_WANT_READ)
 		return TLS_MORE;
-	if (is_plain)
+	if (session->is_plain)
 		return fail(session, FAULT_TLS_PLAIN, "no TLS");
 	return fail_by_queue(session);
 }
@@ -313,10 +324,14 @@ tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 	memset(facts, 0, sizeof(*facts));
 	facts->version = SSL_get_version(ssl);
 	facts->cipher = SSL_get_cipher_name(ssl);
+	facts->is_resumed = tls_session_is_resumed(session);
 	if (name != NULL)
 		snprintf(facts->server_name, sizeof(facts->server_name), "%s", name);
 	SSL_get0_alpn_selected(ssl, &alpn, &size);
-	memcpy(facts->alpn, alpn, size); /* at most 255 */
-	if (certificate != NULL)
-		write_certificate(certificate, facts);
+	if (alpn != NULL)
+		memcpy(facts->alpn, alpn, size); /* at most 255 */
+	if (certificate == NULL)
+		return;
+	facts->is_verified = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE; /* or it had failed */
+	write_certificate(certificate, facts);
 }

@@ -66,9 +66,11 @@ bool tls_session_is_resumed(const struct tls_session *session);
 /* What was agreed on.  The peer chose some of it: to be escaped wherever it is shown. */
 struct tls_facts {
 	const char *version, *cipher; /* "TLSv1.3"; the library's, for ever */
+	bool is_resumed;
 	char server_name[TLS_NAME_SIZE]; /* that the client asked for; "": none */
 	char alpn[TLS_NAME_SIZE];        /* "": none */
-	char subject[TLS_SUBJECT_SIZE];  /* of the peer's certificate (RFC 2253); "": none */
+	bool is_verified; /* the peer's certificate */
+	char subject[TLS_SUBJECT_SIZE];  /* of that (RFC 2253); "": none */
 	char names[TLS_SUBJECT_SIZE];    /* for which that is valid: "a.example, 192.0.2.1" */
 	int64_t end;                     /* until when: seconds of time(2); 0: it has none */
 };

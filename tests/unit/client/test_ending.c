@@ -55,6 +55,9 @@ START_TEST(what_an_errno_means)
 	ck_assert_int_eq(ending_of_error(EPIPE), ENDING_RESET);
 	ck_assert_int_eq(ending_of_error(ECONNREFUSED), ENDING_REFUSED);
 	ck_assert_int_eq(ending_of_error(EHOSTUNREACH), ENDING_LOST);
+	ck_assert_int_eq(ending_of_error(ERROR_CUT), ENDING_CUT);
+	ck_assert_int_eq(ending_of_error(ERROR_UNGREETED), ENDING_UNGREETED);
+	ck_assert_int_eq(ending_of_error(ERROR_UNSECURED), ENDING_UNSECURED);
 }
 END_TEST
 
