@@ -40,7 +40,7 @@ make_context(void)
 	};
 	char text[TLS_TEXT_SIZE] = "";
 
-	certificate_make(&files, "localhost");
+	ck_assert(certificate_make(&files, "localhost"));
 	certificate = files.certificate;
 	key = files.key;
 	context = tls_context_new_server(&settings, NULL, text);
