@@ -14,8 +14,12 @@
 #include "net/tls/context_internal.h"
 #include "net/tls/session_fault.h"
 
-/* Records without data in what came at once: key updates cost us more than the peer. */
+/*
+ * Records without data in what came at once: key updates cost us more than the peer.  OpenSSL
+ * stops at each, and once more to answer it.
+ */
 #define DATALESS_MOST 16
+#define STOPS_MOST (2 * DATALESS_MOST)
 
 /* The types of the records that a handshake begins with (RFC 8446, 5.1), or that refuse it. */
 #define HANDSHAKE_RECORD 22
@@ -182,13 +186,13 @@ tls_session_shake(struct tls_session *session)
 
 /* Why nothing was read: goes on, with TLS_READY, where a record had no data. */
 static enum tls_verdict
-look_at_stop(struct tls_session *session, int *dataless)
+look_at_stop(struct tls_session *session, int *stops)
 {
 	switch (SSL_get_error(session->ssl, 0)) {
 	case SSL_ERROR_WANT_READ:
 		if (session->wire->is_starved)
 			return TLS_MORE;
-		return ++*dataless <= DATALESS_MOST ? TLS_READY
+		return ++*stops <= STOPS_MOST ? TLS_READY
 		    : fail(session, FAULT_TLS_FLOOD, "records without data");
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_ENDED;
@@ -201,7 +205,7 @@ enum tls_verdict
 tls_session_read(struct tls_session *session, void *data, size_t size, size_t *got)
 {
 	enum tls_verdict verdict = TLS_READY;
-	int dataless = 0;
+	int stops = 0;
 	size_t n;
 
 	*got = 0;
@@ -213,7 +217,7 @@ tls_session_read(struct tls_session *session, void *data, size_t size, size_t *g
 		if (SSL_read_ex(session->ssl, (char *)data + *got, size - *got, &n) == 1)
 			*got += n;
 		else
-			verdict = look_at_stop(session, &dataless);
+			verdict = look_at_stop(session, &stops);
 	}
 	return verdict;
 }
