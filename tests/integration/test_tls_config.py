@@ -1,5 +1,6 @@
 """Certificates and keys of TLS listeners: where they come from, and what is told of them."""
 
+import grp
 import os
 import pwd
 import re
@@ -229,6 +230,20 @@ def test_a_key_that_its_group_can_read_is_not(start, workdir, pair):
     daemon = start([secure(pair)], {"user": "nobody"})
     assert not daemon.log.matching("a reload will fail")
     assert daemon.reload()[-1].startswith("notice: reloaded ")
+
+
+@as_root
+def test_a_supplementary_group_will_do(start, workdir, pair):
+    """As SupplementaryGroups= gives one to a service."""
+    os.chmod(workdir, 0o755)
+    os.chmod(pair.certificate, 0o644)
+    group = grp.getgrnam("daemon").gr_gid
+    os.chown(pair.key, 0, group)
+    os.chmod(pair.key, 0o640)
+    daemon = start([secure(pair)], prefix=[*UNPRIVILEGED[:-1], "--groups", str(group)])
+    assert not daemon.log.matching("a reload will fail")
+    assert daemon.reload()[-1].startswith("notice: reloaded ")
+    assert is_presented(daemon, pair)
 
 
 # --- inherited -------------------------------------------------------------------------------------------------

@@ -163,8 +163,12 @@ apply_entry(struct loading *loading, struct target *target, const struct config_
 		target->first_lines[index] = entry->line;
 	if (target->title == NULL)
 		loading->places.options[index] = place;
-	if (setting_apply(&setting, loading->faults) || target->place == NULL)
+	if (setting_apply(&setting, loading->faults))
 		return;
+	if (target->place == NULL) {
+		loading->places.whole = false;
+		return;
+	}
 	target->place->name = NULL;
 	target->lacks_protocol |= entry->row->type == OPTION_PROTOCOL;
 }
@@ -379,6 +383,8 @@ apply_setting(struct loading *loading, const char *text)
 	entry.row = row;
 	if (setting_apply(&setting, loading->faults))
 		loading->places.options[row - option_rows] = place;
+	else
+		loading->places.whole = false;
 	free(entry.value);
 }
 

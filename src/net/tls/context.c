@@ -218,6 +218,7 @@ trust_file(const struct making *making)
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	size = BIO_get_mem_data(file, &data);
 	SHA256((const unsigned char *)data, (size_t)size, making->context->trust);
 	count = trust_all(making->context, file);

@@ -90,6 +90,7 @@ read_certificate(struct pair *pair, char text[TLS_TEXT_SIZE])
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	pair->leaf = PEM_read_bio_X509_AUX(file, NULL, no_passphrase, NULL);
 	whole = pair->leaf != NULL && read_chain(pair, file);
 	BIO_free(file);
@@ -110,17 +111,17 @@ read_key(struct pair *pair, char text[TLS_TEXT_SIZE])
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	pair->secret = PEM_read_bio_PrivateKey(file, NULL, no_passphrase, NULL);
 	BIO_free(file);
 	if (pair->secret == NULL)
 		file_blame(pair->key, "no key in it that can be read: give a PEM file, with a"
 		    " private key that needs no passphrase", text);
-	else if (X509_check_private_key(pair->leaf, pair->secret) != 1)
+	else if (X509_check_private_key(pair->leaf, pair->secret) == 1)
+		return true;
+	else if (!file_lacked_memory(pair->key, text))
 		snprintf(text, TLS_TEXT_SIZE, "%s: the key does not match the certificate in %s",
 		    pair->key, pair->certificate);
-	else
-		return true;
-	ERR_clear_error();
 	return false;
 }
 

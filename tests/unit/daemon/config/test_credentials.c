@@ -108,6 +108,8 @@ static const struct {
 	    " 1.3's suites that OpenSSL knows...\n" },
 	{ LISTEN PAIR "groups = \"nix\" }", SAYS "groups = \"nix\": give a list of groups that"
 	    " OpenSSL knows, such as \"X25519:P-256\"...\n" },
+	{ "tls { certificate = {\"a\", \"a\"} key = {\"b\", \"c\"} } " LISTEN "}",
+	    "FILE:1: tls.certificate = a: it is in the list twice: give it once\n" },
 	/* Another fault may have taken what is missing, but does not hide what is not. */
 	{ "certificat = \"c.pem\" " LISTEN "}", "FILE:1: unknown option \"certificat\": ...\n" },
 	{ "certificat = \"c.pem\" " LISTEN "certificate = \"no.pem\" key = \"k.pem\" }",
