@@ -64,8 +64,10 @@ class Server(threading.Thread):
 
 
 class StreamServer(Server):
-    def __init__(self, faults, host, port, receive_buffer):
+    def __init__(self, faults, host, port, receive_buffer, segment):
         super().__init__(socket.SOCK_STREAM, host, port)
+        if segment:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._faults = faults
@@ -105,9 +107,12 @@ class DatagramServer(Server):
 
 
 @contextlib.contextmanager
-def stream(*faults, host="127.0.0.1", port=0, receive_buffer=0):
-    """A server whose connections have one fault after the other; then it accepts no more."""
-    server = StreamServer(faults, host, port, receive_buffer)
+def stream(*faults, host="127.0.0.1", port=0, receive_buffer=0, segment=0):
+    """A server whose connections have one fault after the other; then it accepts no more.
+
+    Of small segments, in bytes, its clients' sockets take some 30 KB at once, else millions.
+    """
+    server = StreamServer(faults, host, port, receive_buffer, segment)
     try:
         yield server
     finally:
