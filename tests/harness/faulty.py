@@ -336,13 +336,14 @@ def held_back(number):
 
 
 @contextlib.contextmanager
-def _process(protocol, host, port, *command):
+def process(protocol, host, port, *command):
     """Runs an echo server until the end of the block; yields its URI once its socket is bound."""
     packed = "".join(f"{byte:02X}" for byte in reversed(socket.inet_aton(host)))
 
     def is_bound():
         with open(f"/proc/net/{protocol}", encoding="ascii") as file:
-            return any(line.split()[1] == f"{packed}:{port:04X}" for line in file)
+            bound = {line.split()[1] for line in file}
+        return not bound.isdisjoint({f"{packed}:{port:04X}", f"00000000:{port:04X}"})
 
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -363,7 +364,7 @@ def socat(protocol):
     kind = {"tcp": "TCP4-LISTEN", "udp": "UDP4-RECVFROM"}[protocol]
     port = kernel.free_port()
     command = ["socat", "-b", "4096", f"{kind}:{port},bind=127.0.0.1,fork", "PIPE"]
-    return _process(protocol, "127.0.0.1", port, *command)
+    return process(protocol, "127.0.0.1", port, *command)
 
 
 def inetd(workdir):
@@ -380,4 +381,4 @@ def inetd(workdir):
     file = os.path.join(workdir, "inetd.conf")
     with open(file, "w", encoding="ascii") as conf:
         conf.write(f"{host}:echo stream tcp nowait root internal\n")
-    return _process("tcp", host, 7, program, "-i", file)
+    return process("tcp", host, 7, program, "-i", file)
