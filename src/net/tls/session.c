@@ -36,6 +36,14 @@ struct tls_session {
 	const char *words; /* of the fault; NULL: there are none */
 };
 
+/* What another session left there would be taken for this one's; it is dear where there is nothing. */
+static void
+clear_queue(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* --- life -------------------------------------------------------------------------- */
 
 /* Of whom the client calls: what is sent, and what the certificate has to have. */
@@ -76,7 +84,7 @@ tls_session_new(struct tls_context *context, struct tls_wire *wire,
 	struct tls_session *session = calloc(1, sizeof(*session));
 	BIO *bio = session != NULL ? bio_new(wire) : NULL;
 
-	ERR_clear_error();
+	clear_queue();
 	if (bio == NULL) {
 		free(session);
 		return NULL;
@@ -169,7 +177,7 @@ tls_session_shake(struct tls_session *session)
 	if (session->fault != TLS_FAULT_NONE)
 		return TLS_FAULTY;
 	look_at_start(session);
-	ERR_clear_error();
+	clear_queue();
 	result = SSL_do_handshake(session->ssl);
 	if (result == 1) {
 		session->is_ready = true;
@@ -201,6 +209,13 @@ look_at_stop(struct tls_session *session, int *stops)
 	}
 }
 
+/* To ask once more would be in vain, and OpenSSL would get its buffer for it. */
+static bool
+is_exhausted(const struct tls_session *session)
+{
+	return session->wire->in_size == 0 && SSL_has_pending(session->ssl) == 0;
+}
+
 enum tls_verdict
 tls_session_read(struct tls_session *session, void *data, size_t size, size_t *got)
 {
@@ -211,13 +226,13 @@ tls_session_read(struct tls_session *session, void *data, size_t size, size_t *g
 	*got = 0;
 	if (session->fault != TLS_FAULT_NONE)
 		return TLS_FAULTY;
+	clear_queue();
 	while (verdict == TLS_READY && *got < size) {
-		ERR_clear_error();
 		session->wire->is_starved = false;
-		if (SSL_read_ex(session->ssl, (char *)data + *got, size - *got, &n) == 1)
-			*got += n;
-		else
+		if (SSL_read_ex(session->ssl, (char *)data + *got, size - *got, &n) != 1)
 			verdict = look_at_stop(session, &stops);
+		else if ((*got += n) < size && is_exhausted(session))
+			verdict = TLS_MORE;
 	}
 	return verdict;
 }
@@ -229,7 +244,7 @@ tls_session_write(struct tls_session *session, const void *data, size_t size)
 
 	if (size == 0 || session->fault != TLS_FAULT_NONE)
 		return session->fault == TLS_FAULT_NONE;
-	ERR_clear_error();
+	clear_queue();
 	if (SSL_write_ex(session->ssl, data, size, &n) == 1)
 		return true;
 	if (ERR_peek_error() == 0) /* the BIO had no room for it */
@@ -245,7 +260,7 @@ tls_session_end(struct tls_session *session)
 	if (!session->is_ready || session->has_ended || session->fault != TLS_FAULT_NONE)
 		return;
 	session->has_ended = true;
-	ERR_clear_error();
+	clear_queue();
 	SSL_shutdown(session->ssl);
 }
 
