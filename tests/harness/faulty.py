@@ -64,8 +64,10 @@ class Server(threading.Thread):
 
 
 class StreamServer(Server):
-    def __init__(self, faults, host, port, receive_buffer):
+    def __init__(self, faults, host, port, receive_buffer, segment):
         super().__init__(socket.SOCK_STREAM, host, port)
+        if segment:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._faults = faults
@@ -105,9 +107,12 @@ class DatagramServer(Server):
 
 
 @contextlib.contextmanager
-def stream(*faults, host="127.0.0.1", port=0, receive_buffer=0):
-    """A server whose connections have one fault after the other; then it accepts no more."""
-    server = StreamServer(faults, host, port, receive_buffer)
+def stream(*faults, host="127.0.0.1", port=0, receive_buffer=0, segment=0):
+    """A server whose connections have one fault after the other; then it accepts no more.
+
+    Of small segments, in bytes, its clients' sockets take some 30 KB at once, else millions.
+    """
+    server = StreamServer(faults, host, port, receive_buffer, segment)
     try:
         yield server
     finally:
@@ -331,13 +336,14 @@ def held_back(number):
 
 
 @contextlib.contextmanager
-def _process(protocol, host, port, *command):
+def process(protocol, host, port, *command):
     """Runs an echo server until the end of the block; yields its URI once its socket is bound."""
     packed = "".join(f"{byte:02X}" for byte in reversed(socket.inet_aton(host)))
 
     def is_bound():
         with open(f"/proc/net/{protocol}", encoding="ascii") as file:
-            return any(line.split()[1] == f"{packed}:{port:04X}" for line in file)
+            bound = {line.split()[1] for line in file}
+        return not bound.isdisjoint({f"{packed}:{port:04X}", f"00000000:{port:04X}"})
 
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -358,7 +364,7 @@ def socat(protocol):
     kind = {"tcp": "TCP4-LISTEN", "udp": "UDP4-RECVFROM"}[protocol]
     port = kernel.free_port()
     command = ["socat", "-b", "4096", f"{kind}:{port},bind=127.0.0.1,fork", "PIPE"]
-    return _process(protocol, "127.0.0.1", port, *command)
+    return process(protocol, "127.0.0.1", port, *command)
 
 
 def inetd(workdir):
@@ -375,4 +381,4 @@ def inetd(workdir):
     file = os.path.join(workdir, "inetd.conf")
     with open(file, "w", encoding="ascii") as conf:
         conf.write(f"{host}:echo stream tcp nowait root internal\n")
-    return _process("tcp", host, 7, program, "-i", file)
+    return process("tcp", host, 7, program, "-i", file)

@@ -15,7 +15,7 @@ from patience import PATIENCE, eventually
 NOBODY = 65534
 # Where tools/check has unpacked them; an installed one will do.
 PROXIES = os.environ.get("PROXIES", "")
-FOLDERS = (f"{PROXIES}/usr/sbin", os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
+FOLDERS = (f"{PROXIES}/usr/sbin", f"{PROXIES}/usr/bin", os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 HAPROXY = """
@@ -43,11 +43,12 @@ stream {{
 """
 
 
-def _program(name):
-    program = shutil.which(name, path=os.pathsep.join(FOLDERS))
-    if program is None:
+def program(name):
+    """Its path; skips the test where it is not there."""
+    path = shutil.which(name, path=os.pathsep.join(FOLDERS))
+    if path is None:
         pytest.skip(f"{name} is not installed")
-    return program
+    return path
 
 
 def _listen():
@@ -108,7 +109,7 @@ def haproxy(workdir, *sections, pem=None):
 
     `pem` is the content of a file that stands there as PEM.
     """
-    program, proxy, text = _program("haproxy"), _Proxy(workdir), HAPROXY
+    command, proxy, text = program("haproxy"), _Proxy(workdir), HAPROXY
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen()) for _ in sections]
         descriptors = [each.fileno() for each in sockets]
@@ -119,15 +120,18 @@ def haproxy(workdir, *sections, pem=None):
             text = text.replace("PEM", proxy.write("pem", pem))
         path = proxy.write("haproxy.cfg", text)
         stack.callback(proxy.stop)
-        proxy.start(program, "-db", "-f", path, descriptors=descriptors)
+        proxy.start(command, "-db", "-f", path, descriptors=descriptors)
         yield proxy
 
 
 @contextlib.contextmanager
-def nginx(workdir, *servers):
-    """Each is the text of a "server" of a stream, in which ADDRESS is where it listens."""
-    program, proxy = _program("nginx"), _Proxy(workdir)
-    module = os.path.join(os.path.dirname(program), "../lib/nginx/modules/ngx_stream_module.so")
+def nginx(workdir, *servers, pem=None):
+    """Each is the text of a "server" of a stream, in which ADDRESS is where it listens.
+
+    `pem` as for haproxy().
+    """
+    command, proxy = program("nginx"), _Proxy(workdir)
+    module = os.path.join(os.path.dirname(command), "../lib/nginx/modules/ngx_stream_module.so")
     if not os.path.exists(module):
         pytest.skip("nginx has no module for streams")
     proxy.ports = [kernel.free_port() for _ in servers]
@@ -136,9 +140,11 @@ def nginx(workdir, *servers):
         for server, port in zip(servers, proxy.ports)
     )
     text = NGINX.format(module=os.path.abspath(module), folder=proxy.folder, text=text)
+    if pem:
+        text = text.replace("PEM", proxy.write("pem", pem))
     path = proxy.write("nginx.conf", text)
     try:
-        proxy.start(program, "-e", "stderr", "-p", proxy.folder, "-c", path)
+        proxy.start(command, "-e", "stderr", "-p", proxy.folder, "-c", path)
         yield proxy
     finally:
         proxy.stop()

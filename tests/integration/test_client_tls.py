@@ -11,12 +11,13 @@ import piping
 import pytest
 import tls
 from client import json_of, lines_of, match_lines, run
-from patience import PATIENCE
+from patience import PATIENCE, lasting
 
 MODES = {"ping": (["-c", 1], []), "pipe": ([], []), "send": (["-n", 1], ["text"])}
 LONG = ("-W", PATIENCE)
 CIPHERS = {"1.2": "ECDHE-ECDSA-AES256-GCM-SHA384", "1.3": "TLS_AES_256_GCM_SHA384"}
 ECHO = faulty.echo
+NARROW = {"receive_buffer": 4096, "segment": 536}
 
 
 def run_mode(mode, uri, *options, data=b"text"):
@@ -81,7 +82,7 @@ def test_each_socket_has_its_own():
 
 
 def test_what_the_server_chose_is_one_line_whatever_it_is():
-    odd = tls.pair("127.0.0.1", subject="a\x1b[31m b")
+    odd = tls.pair("127.0.0.1", "a\x1b[31m.example", subject="a\x1b[31m b")
     with serve(presented=odd) as server:
         line = lines_of("-c", 1, *LONG, *tls.trust(), server.uri)[2]
         assert line.isprintable()
@@ -177,9 +178,9 @@ def test_its_key_may_be_in_the_same_file():
 
 @pytest.mark.parametrize("version", CIPHERS)
 def test_more_than_the_socket_takes_at_once(version):
-    """A chain of some 80 KB: what is left goes when there is room, in the handshake too."""
+    """A chain of 75 KB: what is left goes when there is room, in the handshake too."""
     own = tls.pair(subject="client")
-    chain = tls.write("chain.pem", tls.read(own.certificate) + 130 * tls.read(own.certificate))
+    chain = tls.write("chain.pem", 251 * tls.read(own.certificate))
     subjects = []
 
     def look(connection):
@@ -187,7 +188,7 @@ def test_more_than_the_socket_takes_at_once(version):
         faulty.echo(connection)
 
     made = tls.context(client_ca=tls.authority(), least=version, most=version)
-    with tls.stream(tls.secure(look, made), receive_buffer=4096) as server:
+    with tls.stream(tls.secure(look, made), **NARROW) as server:
         told_by(server, "--cert", chain, "--key", own.key)
     assert subjects == ["client"]
 
@@ -297,21 +298,29 @@ def test_its_end_is_close_notify_alone(version):
 
 
 def test_what_the_socket_does_not_take_goes_when_it_does():
-    """All of stdin is read, and nothing more is to be said by the user, when room comes."""
-    read = threading.Event()
+    """Nothing more is to be said by the user when room comes, and nothing comes before."""
+    read, message = threading.Event(), "x" * 100_000
 
     def slowly(connection):
-        peers.receive(connection, 1)
         assert read.wait(PATIENCE)
-        faulty.answer(b"all")(connection)
+        faulty.hold(len(message) // 2)(connection)
 
-    with tls.stream(tls.secure(slowly), receive_buffer=4096) as server:
-        timer = threading.Timer(0.3, read.set)
+    with tls.stream(tls.secure(slowly), **NARROW) as server:
+        timer = threading.Timer(0.2, read.set)
         timer.start()
-        options = ("--no-compare", "-q")
-        result = run_mode("pipe", server.uri, *options, data=piping.DATA[: 6 * piping.MIB])
+        options = ("-n", 1, *LONG, *tls.trust())
+        found = json_of("send", *options, server.uri, message)
         timer.join()
-    assert (result.returncode, result.stdout) == (0, b"all"), result.stderr
+    assert found["sockets"][0]["exchanges"][0]["received"] == message
+
+
+def test_who_does_not_read_is_not_sent_more():
+    """What waits for the socket does not grow with stdin, which here has no end."""
+    with tls.stream(tls.secure(faulty.unread)) as server:
+        options = ("--no-compare", "-W", lasting(0.5), *tls.trust())
+        with piping.endless(*options, server.uri) as client:
+            _, told = client.communicate(timeout=PATIENCE)
+    assert b"nothing moved for" in told
 
 
 def test_what_came_in_one_record_is_all_read():

@@ -40,7 +40,7 @@ make_context(void)
 	};
 	char text[TLS_TEXT_SIZE] = "";
 
-	certificate_make(&files, "localhost");
+	ck_assert(certificate_make(&files, "localhost"));
 	certificate = files.certificate;
 	key = files.key;
 	context = tls_context_new_server(&settings, NULL, text);
@@ -473,7 +473,11 @@ START_TEST(an_old_error_is_nobodys)
 	turn();
 	while (seen < 3)
 		seen = read_some(seen, &end);
-	ck_assert(!closed);
+	/* Why nothing is read, where a record is not whole, OpenSSL says by that queue. */
+	ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, __FILE__, __LINE__);
+	ck_assert_int_eq(send(peer, "\027\3\3", 3, 0), 3);
+	turn();
+	ck_assert_int_eq(conn_state(conn), CONN_READING);
 	close_secure();
 }
 END_TEST
