@@ -156,14 +156,19 @@ take(struct turn *turn, size_t size)
 	return false;
 }
 
-/* The peer has shut down its side of the socket, in order or not. */
+/*
+ * The peer has shut down its side of the socket, in order or not.  Where it has all its bytes it may
+ * be gone: the reset that then answers our end is not the end of this.
+ */
 static void
 end_of_socket(struct conn *conn)
 {
 	if (conn->state == CONN_LINGERING)
 		conn_end_of_stream(conn);
-	else
+	else if (conn->state < CONN_READING || !conn_is_taken(conn))
 		conn_finish(conn, CLOSE_PEER);
+	else if (conn_seal_end(conn))
+		conn_close(conn, CLOSE_PEER);
 }
 
 /* Returns how many bytes there are to take, or 0: none now, or *conn may be gone. */
