@@ -55,6 +55,7 @@ struct secure {
 	uint32_t begun, took;        /* its handshake: clock_us(), modulo 71 minutes; us */
 	uint8_t fault;               /* enum tls_fault */
 	bool is_shaking;             /* counted in crowd->shaking */
+	bool has_all;                /* the peer had, when it ended: it may be gone by now */
 };
 
 static inline struct secure *
@@ -104,7 +105,8 @@ conn_touch(struct conn *conn, int64_t now)
 
 /*
  * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
- * one whose peer had only shut down its side has not taken all its bytes.
+ * one whose peer had only shut down its side has not taken all its bytes, unless they were only
+ * the end of its TLS.
  */
 void conn_fail(struct conn *conn, int error);
 

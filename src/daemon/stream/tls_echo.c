@@ -122,6 +122,14 @@ advance(struct turn *turn)
 	return open_and_seal(turn);
 }
 
+/* The peer has ended. */
+static void
+end(struct conn *conn)
+{
+	secure_of(conn)->has_all = conn->state != CONN_BLOCKED && conn_is_taken(conn);
+	conn_finish(conn, CLOSE_PEER);
+}
+
 /* Takes what recv gave.  Returns true while the connection may go on reading. */
 static bool
 take(struct turn *turn, size_t size)
@@ -143,8 +151,8 @@ take(struct turn *turn, size_t size)
 	sent = send_wire(conn, wire, turn->echoed, turn->now);
 	if (sent == SENT_NONE)
 		return false;
-	if (verdict == TLS_ENDED) { /* in order; its socket may be open both ways */
-		conn_finish(conn, CLOSE_PEER);
+	if (verdict == TLS_ENDED) { /* its socket may be open both ways */
+		end(conn);
 		return false;
 	}
 	if (sent == SENT_ALL && !turn->is_ahead)
@@ -156,15 +164,6 @@ take(struct turn *turn, size_t size)
 	return false;
 }
 
-/* The peer has shut down its side of the socket, in order or not. */
-static void
-end_of_socket(struct conn *conn)
-{
-	if (conn->state == CONN_LINGERING)
-		conn_end_of_stream(conn);
-	else
-		conn_finish(conn, CLOSE_PEER);
-}
 
 /* Returns how many bytes there are to take, or 0: none now, or *conn may be gone. */
 static size_t
@@ -177,8 +176,10 @@ receive(struct conn *conn, size_t most)
 	while (n == -1 && errno == EINTR);
 	if (n > 0)
 		return (size_t)n;
-	if (n == 0)
-		end_of_socket(conn);
+	if (n == 0 && conn->state == CONN_LINGERING)
+		conn_end_of_stream(conn);
+	else if (n == 0)
+		end(conn);
 	else if (errno != EAGAIN)
 		conn_fail(conn, errno);
 	return 0;
