@@ -90,11 +90,12 @@ set_ciphers(const struct making *making)
 	SSL_CTX *ssl = making->context->ssl;
 	const char *ciphers = making->settings->ciphers;
 	const size_t room = strlen(ciphers) + 2;
-	char *suites = calloc(2, room), *others = suites + room;
+	char *suites = calloc(1, 2 * room), *others;
 	bool done = false;
 
 	if (suites == NULL)
 		return lack_memory(making);
+	others = suites + room;
 	for (size_t length; *ciphers != '\0'; ciphers += length) {
 		ciphers += strspn(ciphers, between);
 		length = strcspn(ciphers, between);
