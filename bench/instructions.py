@@ -40,6 +40,8 @@ CASES = {
     "pingpong": Case("64 B x 1 connection", "tcp", 1, 64, ()),
     "stream-64": Case("64 B x 64 connections", "tcp", 64, 64, ()),
     "stream-16k": Case("16 KiB x 16 connections", "tcp", 16, 16384, ()),
+    "tls-64": Case("64 B x 64, TLS", "tls", 64, 64, ()),
+    "tls-16k": Case("16 KiB x 16, TLS", "tls", 16, 16384, ()),
     "udp-64": Case("datagrams of 64 B, 128 at once", "udp", 128, 64, ()),
     "udp-64-8": Case("datagrams of 64 B, 8 at once", "udp", 8, 64, ()),
     "udp-64-limited": Case(
@@ -48,8 +50,8 @@ CASES = {
         ("limits.datagram_rate_per_source=1000",),
     ),
 }
-PEERS = ["epoll", "libevent", "libuv", "recvfrom", "recvmsg", "recvmmsg"]
-PARTS = ("echod", "libevent", "libc")
+PEERS = ["epoll", "libevent", "libuv", "recvfrom", "recvmsg", "recvmmsg", "tls_epoll", "tls_libevent"]
+PARTS = ("echod", "libevent", "libssl", "libcrypto", "libc")  # a name begins with the first that fits
 
 
 def options():

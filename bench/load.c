@@ -9,10 +9,12 @@
  * cycle      connect, one echo, end of stream both ways, close: N at once
  * datagram   FLYING datagrams in flight over N sockets; lost ones are told and replaced
  * idle       one echo on each of IDLE connections, which are then held
+ * silent     the same without an echo
  *
  * With --sync it prints "begin" before what is measured and "end" after it, each time
  * with nothing in flight, and waits for a line on stdin: for whoever watches the server.
- * With --unix it connects to the abstract name echod-bench-PORT.
+ * With --unix it connects to the abstract name echod-bench-PORT.  load_tls is the same program,
+ * but that what goes over connections goes over TLS 1.3; its cycles have a full handshake each.
  */
 #include "load.h"
 
@@ -362,6 +364,7 @@ workload_of(const char *mode)
 		{ "cycle", &load_cycle },
 		{ "datagram", &load_datagram },
 		{ "idle", &load_idle },
+		{ "silent", &load_silent },
 	};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* How much one recv(2) of the load generator takes at most. */
 #define LOAD_BUFFER (256 * 1024)
@@ -42,7 +43,7 @@ struct workload {
 	void (*tick)(void);  /* every 20 ms or so; NULL: nothing to do */
 };
 
-extern const struct workload load_stream, load_cycle, load_datagram, load_idle;
+extern const struct workload load_stream, load_cycle, load_datagram, load_idle, load_silent;
 extern struct options options;
 
 /* --- the phase that runs (load.c) ------------------------------------------------ */
@@ -71,6 +72,37 @@ _Noreturn void load_die(const char *what);
 /* The `number`th message of sender `id`, options.size bytes. */
 const unsigned char *load_message(unsigned int id, uint64_t number);
 
+/* --- links: connections in the clear (load_plain.c) or over TLS 1.3 (load_tls.c) ----- */
+
+/* A program has one of the two, so that neither pays for the other. */
+struct load_link {
+	int fd; /* -1: none */
+	struct ssl_st *tls;
+};
+
+/* What load_connect() gives, or none: the program ends.  A handshake comes with its first bytes. */
+void load_link_open(struct load_link *link, int type, unsigned int number);
+
+/* As send(2) and recv(2). */
+ssize_t load_link_send(struct load_link *link, const void *data, size_t size);
+ssize_t load_link_receive(struct load_link *link, void *buffer, size_t size);
+
+/* What epoll has to tell before a send goes on that failed with EAGAIN. */
+uint32_t load_link_awaits(const struct load_link *link);
+
+/* The end of our stream.  Returns 0, or -1 with errno. */
+int load_link_end(struct load_link *link);
+
+void load_link_close(struct load_link *link);
+
+/* Closes by a reset: what the kernel remembers of a measurement is no load for the next. */
+void load_link_reset(struct load_link *link);
+
+/* --- connections that are only held (load_idle.c) ------------------------------------ */
+
+/* Opens `count` of them, each with one echo, and keeps them. */
+void load_hold(int count);
+
 /* --- sockets (load_socket.c) ------------------------------------------------------- */
 
 /*
@@ -80,10 +112,7 @@ const unsigned char *load_message(unsigned int id, uint64_t number);
  */
 int load_connect(int type, unsigned int number);
 
-/* Closes by a reset: what the kernel remembers of a measurement is no load for the next. */
-void load_reset(int fd);
-
-/* Opens `count` connections, each with one echo, and keeps them. */
-void load_hold(int count);
+/* Has its close be a reset. */
+void load_set_reset(int fd);
 
 #endif

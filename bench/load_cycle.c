@@ -11,16 +11,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "load.h"
 
 struct cycle {
 	struct source source;
-	int fd; /* -1: between two cycles */
+	struct load_link link; /* none: between two cycles */
 	unsigned int id;
 	uint64_t number, begun;
 	bool connected;
+	uint32_t awaits; /* of epoll */
 	size_t out, in;
 };
 
@@ -29,9 +29,18 @@ static struct cycle *cycles;
 static void start(struct cycle *cycle);
 
 static void
+watch(struct cycle *cycle, int operation, uint32_t events)
+{
+	if (cycle->awaits == events && operation == EPOLL_CTL_MOD)
+		return;
+	cycle->awaits = events;
+	load_watch(cycle->link.fd, &cycle->source, operation, events);
+}
+
+static void
 fail(struct cycle *cycle, const char *what)
 {
-	load_reset(cycle->fd);
+	load_link_reset(&cycle->link);
 	load_failed(what);
 	start(cycle);
 }
@@ -41,18 +50,20 @@ send_message(struct cycle *cycle)
 {
 	const unsigned char *message = load_message(cycle->id, cycle->number);
 	const ssize_t n =
-	    send(cycle->fd, message + cycle->out, options.size - cycle->out, MSG_NOSIGNAL);
+	    load_link_send(&cycle->link, message + cycle->out, options.size - cycle->out);
 
-	if (n == -1 && errno == EAGAIN)
+	if (n == -1 && errno == EAGAIN) {
+		watch(cycle, EPOLL_CTL_MOD, load_link_awaits(&cycle->link));
 		return;
-	if (n == -1) {
+	}
+	if (n <= 0) {
 		fail(cycle, cycle->connected ? "send" : "connect");
 		return;
 	}
 	cycle->connected = true;
 	cycle->out += (size_t)n;
 	if (cycle->out == options.size)
-		load_watch(cycle->fd, &cycle->source, EPOLL_CTL_MOD, EPOLLIN);
+		watch(cycle, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 static void
@@ -63,7 +74,7 @@ end_of_stream(struct cycle *cycle)
 		fail(cycle, "end of stream before the echo");
 		return;
 	}
-	close(cycle->fd);
+	load_link_close(&cycle->link);
 	load_done(cycle->begun, load_now(), options.size);
 	start(cycle);
 }
@@ -72,7 +83,7 @@ static void
 receive(struct cycle *cycle)
 {
 	static unsigned char buffer[LOAD_BUFFER];
-	const ssize_t n = recv(cycle->fd, buffer, sizeof(buffer), 0);
+	const ssize_t n = load_link_receive(&cycle->link, buffer, sizeof(buffer));
 
 	if (n == 0) {
 		end_of_stream(cycle);
@@ -86,7 +97,7 @@ receive(struct cycle *cycle)
 		    (size_t)n) != 0)
 			load_die("what came back is not what was sent");
 		cycle->in += (size_t)n;
-		if (cycle->in == options.size && shutdown(cycle->fd, SHUT_WR) == -1)
+		if (cycle->in == options.size && load_link_end(&cycle->link) == -1)
 			fail(cycle, "shutdown");
 	}
 }
@@ -96,7 +107,8 @@ on_ready(struct source *source, uint32_t events)
 {
 	struct cycle *cycle = (struct cycle *)source;
 
-	if (cycle->out < options.size && (events & EPOLLOUT))
+	(void)events;
+	if (cycle->out < options.size)
 		send_message(cycle);
 	else
 		receive(cycle);
@@ -105,18 +117,15 @@ on_ready(struct source *source, uint32_t events)
 static void
 start(struct cycle *cycle)
 {
-	cycle->fd = -1;
 	if (!load_may_begin())
 		return;
 	cycle->number++;
 	cycle->out = cycle->in = 0;
 	cycle->connected = false;
 	cycle->begun = load_now();
-	cycle->fd = load_connect(SOCK_STREAM | SOCK_NONBLOCK,
+	load_link_open(&cycle->link, SOCK_STREAM | SOCK_NONBLOCK,
 	    cycle->id + (unsigned int)cycle->number);
-	if (cycle->fd == -1)
-		load_die("connect");
-	load_watch(cycle->fd, &cycle->source, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
+	watch(cycle, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * Stream workloads of the load generator: messages in a closed loop over connections
- * that stay open, with or without idle ones beside them, and idle ones alone.
+ * that stay open, with or without idle ones beside them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 
 struct stream {
 	struct source source;
-	int fd; /* -1: it failed */
+	struct load_link link; /* none: it failed */
 	unsigned int id;
 	uint64_t sent, done; /* messages */
 	size_t out, in;      /* bytes of the message that is being sent, and received */
 	bool started;        /* the message that is being sent is in flight */
-	bool blocked;
+	uint32_t awaits;     /* of epoll, to send on; 0: it is not blocked */
 	uint64_t *begun; /* by message, modulo options.depth */
 };
 
@@ -28,19 +28,18 @@ fail(struct stream *stream, const char *what)
 {
 	uint64_t flying = stream->sent - stream->done + (stream->started ? 1 : 0);
 
-	load_reset(stream->fd);
-	stream->fd = -1;
+	load_link_reset(&stream->link);
 	for (; flying > 0; flying--)
 		load_failed(what);
 }
 
 static void
-set_blocked(struct stream *stream, bool blocked)
+await(struct stream *stream, uint32_t events)
 {
-	if (stream->blocked == blocked)
+	if (stream->awaits == events)
 		return;
-	stream->blocked = blocked;
-	load_watch(stream->fd, &stream->source, EPOLL_CTL_MOD, EPOLLIN | (blocked ? EPOLLOUT : 0));
+	stream->awaits = events;
+	load_watch(stream->link.fd, &stream->source, EPOLL_CTL_MOD, EPOLLIN | events);
 }
 
 /* Begins the next message, where one may be in flight. */
@@ -62,14 +61,14 @@ push(struct stream *stream, uint64_t now)
 {
 	while (start(stream, now)) {
 		const unsigned char *message = load_message(stream->id, stream->sent);
-		const ssize_t n = send(stream->fd, message + stream->out,
-		    options.size - stream->out, MSG_NOSIGNAL);
+		const ssize_t n = load_link_send(&stream->link, message + stream->out,
+		    options.size - stream->out);
 
 		if (n == -1 && errno == EAGAIN) {
-			set_blocked(stream, true);
+			await(stream, load_link_awaits(&stream->link));
 			return;
 		}
-		if (n == -1) {
+		if (n <= 0) {
 			fail(stream, "send");
 			return;
 		}
@@ -80,7 +79,7 @@ push(struct stream *stream, uint64_t now)
 		stream->started = false;
 		stream->sent++;
 	}
-	set_blocked(stream, false);
+	await(stream, 0);
 }
 
 /* Compares `size` bytes that came with what was sent. */
@@ -115,11 +114,11 @@ on_ready(struct source *source, uint32_t events)
 	uint64_t now;
 	ssize_t n;
 
-	if (events & EPOLLOUT)
+	if (events & stream->awaits)
 		push(stream, load_now());
-	if (stream->fd == -1 || !(events & ~(uint32_t)EPOLLOUT))
+	if (stream->link.fd == -1 || !(events & ~(uint32_t)EPOLLOUT))
 		return;
-	n = recv(stream->fd, buffer, sizeof(buffer), 0);
+	n = load_link_receive(&stream->link, buffer, sizeof(buffer));
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -138,10 +137,10 @@ open_one(struct stream *stream, unsigned int id)
 	stream->source.ready = on_ready;
 	stream->id = id;
 	stream->begun = calloc((size_t)options.depth, sizeof(*stream->begun));
-	stream->fd = load_connect(SOCK_STREAM, id);
-	if (stream->begun == NULL || stream->fd == -1)
-		load_die("connect");
-	load_watch(stream->fd, &stream->source, EPOLL_CTL_ADD, EPOLLIN);
+	if (stream->begun == NULL)
+		load_die("calloc");
+	load_link_open(&stream->link, SOCK_STREAM | SOCK_NONBLOCK, id);
+	load_watch(stream->link.fd, &stream->source, EPOLL_CTL_ADD, EPOLLIN);
 }
 
 static void
@@ -159,26 +158,8 @@ static void
 begin(void)
 {
 	for (int i = 0; i < options.connections; i++)
-		if (streams[i].fd != -1)
+		if (streams[i].link.fd != -1)
 			push(&streams[i], load_now());
 }
 
 const struct workload load_stream = { open_all, begin, NULL };
-
-/* --- idle ones alone ------------------------------------------------------------- */
-
-/* The first connection is the server's chance to get what it needs but once. */
-static void
-open_first(void)
-{
-	options.warmup = 0;
-	load_hold(1);
-}
-
-static void
-hold_all(void)
-{
-	load_hold(options.idle);
-}
-
-const struct workload load_idle = { open_first, hold_all, NULL };

@@ -9,6 +9,7 @@ without messages has the former alone.
 import os
 import signal
 import socket
+import ssl
 import time
 
 PATIENCE = 60  # seconds
@@ -35,6 +36,15 @@ def _wait_for(pid, state):
         time.sleep(LOOK)
 
 
+def _secure(connected):
+    """Its TLS connection, whosever certificate it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context.wrap_socket(connected)
+
+
 class Rounds:
     """Sockets that are connected to a server, and the rounds over them.  A context manager.
 
@@ -44,7 +54,7 @@ class Rounds:
 
     def __init__(self, server, sockets, size):
         self._pid = server.process.pid
-        self._is_stream = server.protocol == "tcp"
+        self._protocol = server.protocol
         self._sockets = [self._connect(server.port, number) for number in range(sockets)]
         self._messages = [os.urandom(size) for _ in range(sockets)]
 
@@ -56,16 +66,16 @@ class Rounds:
             connected.close()
 
     def _connect(self, port, number):
-        kind = socket.SOCK_STREAM if self._is_stream else socket.SOCK_DGRAM
+        kind = socket.SOCK_DGRAM if self._protocol == "udp" else socket.SOCK_STREAM
         connected = socket.socket(socket.AF_INET, kind)
         connected.settimeout(PATIENCE)
         network, host = divmod(number, SOURCES_IN_NETWORK)
         connected.bind((f"127.0.{network}.{host + 1}", 0))
         connected.connect(("127.0.0.1", port))
-        return connected
+        return _secure(connected) if self._protocol == "tls" else connected
 
     def _receive(self, connected, size):
-        if not self._is_stream:
+        if self._protocol == "udp":
             return connected.recv(size + 1)
         whole = b""
         while len(whole) < size:

@@ -20,7 +20,6 @@ import time
 from servers import KINDS, LOAD_CPU, SERVER_CPU, Server, Unavailable, pin, raise_descriptors
 from workloads import WORKLOADS, measure
 
-IDLE = 15000  # connections
 SPARE = 200  # descriptors of a process that are no connections
 IDLE_PAIRS = 3  # memory does not vary as time does
 WARMUP = 0.15  # seconds
@@ -81,7 +80,7 @@ class Comparison:
         arguments = dict(self.workload.arguments, seconds=chosen.seconds)
         arguments["warmup"] = min(WARMUP, chosen.seconds)
         if self.workload.idle:
-            arguments = {"idle": min(most, KINDS[self.peer].most or most)}
+            arguments = {"idle": min(most, self.workload.idle, KINDS[self.peer].most or most)}
         with Server(chosen.build, name, self.workload.protocol) as server:
             try:
                 figures = measure(chosen.build, server, self.workload.mode, **arguments)
@@ -256,7 +255,7 @@ def write_json(path, chosen, results):
 
 def main():
     chosen = options()
-    most = min(IDLE, raise_descriptors() - SPARE)
+    most = raise_descriptors() - SPARE  # connections
     pin(LOAD_CPU)()
     print_heading(chosen)
     start = time.monotonic()

@@ -6,6 +6,8 @@ children: those that live by the same files, those that ended by their parent's 
 clock ticks.
 """
 
+import atexit
+import functools
 import os
 import resource
 import shutil
@@ -118,6 +120,29 @@ def _listens(port, protocol):
     return False
 
 
+# --- certificates ------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=None)
+def certificate():
+    """The files of a certificate and its key, of P-256: made once for all servers."""
+    program = shutil.which("openssl", path=SEARCH)
+    if program is None:
+        raise Unavailable("no certificate: openssl is not installed")
+    folder = tempfile.mkdtemp(prefix="echod-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    files = [os.path.join(folder, name) for name in ("certificate.pem", "key.pem")]
+    command = [
+        *(program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        *("-nodes", "-subj", "/CN=localhost", "-days", "90"),
+        *("-out", files[0], "-keyout", files[1]),
+    ]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise Unavailable(f"no certificate: {made.stderr.strip()}")
+    return files
+
+
 # --- kinds -------------------------------------------------------------------------------------
 
 
@@ -179,6 +204,10 @@ listen echo-tcp { protocol = "tcp" address = "127.0.0.1" port = 0 }
 listen echo-udp { protocol = "udp" address = "127.0.0.1" port = 0 }
 listen echo-unix { protocol = "unix" path = "@echod-bench-NUMBER" }
 """
+ECHOD_TLS = """\
+tls { certificate = "CERTIFICATE" key = "KEY" }
+listen echo-tls { protocol = "tls" address = "127.0.0.1" port = 0 }
+"""
 
 
 def echod(context):
@@ -186,9 +215,11 @@ def echod(context):
     if context.protocol == "udp":
         options.append(f"limits.socket_buffer={DATAGRAM_BUFFER}")
     number = str(os.getpid())  # of the abstract name, as peers/peer.h has its own
-    configuration = context.write(
-        "echod.conf", ECHOD_CONFIGURATION.replace("NUMBER", number)
-    )
+    text = ECHOD_CONFIGURATION.replace("NUMBER", number)
+    if context.protocol == "tls":
+        files = certificate()
+        text += ECHOD_TLS.replace("CERTIFICATE", files[0]).replace("KEY", files[1])
+    configuration = context.write("echod.conf", text)
     command = [context.program("echod"), "-f", "-c", configuration]
     return command + [word for option in options for word in ("-o", option)]
 
@@ -201,6 +232,11 @@ def own(name, *arguments):
         return [context.program(f"bench/peers/{name}"), where, *map(str, arguments)]
 
     return command
+
+
+def own_tls(name):
+    """A peer in C of this folder that speaks TLS."""
+    return lambda context: [context.program(f"bench/peers/{name}"), "0", *certificate()]
 
 
 def select_loop(context):
@@ -237,7 +273,7 @@ def inetd(context):
 
 
 KINDS = {
-    "echod": Kind(echod, "tcp udp unix"),
+    "echod": Kind(echod, "tcp udp unix tls"),
     "epoll": Kind(own("epoll", SCRATCH), "tcp unix"),
     "libevent": Kind(own("libevent")),
     "libuv": Kind(own("libuv")),
@@ -245,6 +281,8 @@ KINDS = {
     "recvfrom": Kind(own("udp", "recvfrom", DATAGRAM_BUFFER), "udp"),
     "recvmsg": Kind(own("udp", "recvmsg", DATAGRAM_BUFFER), "udp"),
     "recvmmsg": Kind(own("udp", "recvmmsg", DATAGRAM_BUFFER), "udp"),
+    "tls_epoll": Kind(own_tls("tls_epoll"), "tls"),
+    "tls_libevent": Kind(own_tls("tls_libevent"), "tls"),
     "select.py": Kind(select_loop, slow=True, most=900),
     "inetd": Kind(inetd, forks=True, slow=True, most=200, port=True),
     "socat": Kind(socat, forks=True, slow=True, most=200, port=True),

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 
-from instructions import CASES, PEERS
+from instructions import CASES, PARTS, PEERS
 from run import FIGURES, MEMORY, shown
 from servers import KINDS
 from workloads import WORKLOADS
@@ -74,32 +74,34 @@ class Runs:
         )
         return table(peers, rows)
 
-    def memory(self):
+    def memory(self, name):
         """Lines on idle connections: echod's own bytes with as many as it ever had, and ratios."""
-        runs = self.echods("idle")
+        runs = self.echods(name)
         if not runs:
             return
         most = max(run["idle"] for run in runs)
         own = statistics.median(MEMORY["memory"](run) for run in runs if run["idle"] == most)
-        peers = [peer for peer in list(KINDS)[1:] if "tcp" in KINDS[peer].protocols]
-        yield f"{own:.0f} bytes for each of {most:,} connections; echod / peer:"
+        protocol = WORKLOADS[name].protocol
+        peers = [peer for peer in list(KINDS)[1:] if protocol in KINDS[peer].protocols]
+        yield f"{own:,.0f} bytes for each of {most:,} connections; echod / peer:"
         yield ""
-        cells = [self.ratio("idle", peer, MEMORY["memory"]) for peer in peers]
-        yield from table(peers, [("memory for an idle connection", cells)])
+        cells = [self.ratio(name, peer, MEMORY["memory"]) for peer in peers]
+        yield from table(peers, [(WORKLOADS[name].title, cells)])
+        yield ""
 
 
 def compared(runs):
     titles = {"CPU/echo": "CPU time of the server for one echo", "peak": "The most memory at once"}
     for name, figure in FIGURES.items():
         yield f"### {titles.get(name, name)}, echod / peer"
-        for protocol in ("tcp", "unix", "udp"):
+        for protocol in ("tcp", "unix", "tls", "udp"):
             yield ""
             yield from runs.table(protocol, figure)
         yield ""
     yield "### Memory"
     yield ""
-    yield from runs.memory()
-    yield ""
+    for name in (name for name, workload in WORKLOADS.items() if workload.idle):
+        yield from runs.memory(name)
     yield from (f"- {reason}" for reason in runs.left_out)
 
 
@@ -112,11 +114,11 @@ def counted(figures):
 
     rows = []
     for name, row in figures.items():
-        parts = [cell(row["parts"][part]) for part in ("echod", "libevent", "libc")]
+        parts = [cell(row["parts"][part]) for part in PARTS]
         rows.append((CASES[name].title, [cell(row["echod"]), *parts, *map(cell, map(row.get, PEERS))]))
     yield "### Instructions in user space for one echo"
     yield ""
-    yield from table(["echod", "its own", "libevent's", "libc's", *PEERS], rows)
+    yield from table(["echod", "its own", *(f"{part}'s" for part in PARTS[1:]), *PEERS], rows)
 
 
 def drawn(lines):

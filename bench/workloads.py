@@ -12,11 +12,12 @@ SETTLE = 0.002  # seconds, for a server to go to sleep after its last echo
 
 class Workload:
     """arguments    of the load generator
-    protocol     tcp, udp or unix
-    idle         its figure is the memory for each idle connection
+    protocol     tcp, udp, unix or tls
+    idle         its figure is the memory for each idle connection, of which there are so many at
+                 most
     """
 
-    def __init__(self, title, mode, protocol="tcp", idle=False, **arguments):
+    def __init__(self, title, mode, protocol="tcp", idle=0, **arguments):
         self.title = title
         self.mode = mode
         self.protocol = protocol
@@ -33,6 +34,13 @@ WORKLOADS = {
     "unix-64k": Workload("64 KiB x 8, Unix", "stream", "unix", connections=8, size=65536),
     "pingpong": Workload("64 B x 1 connection", "stream", connections=1, size=64),
     "cycles": Workload("connect, 64 B, close: 16 at once", "cycle", connections=16, size=64),
+    "tls-64": Workload("64 B x 64, TLS", "stream", "tls", connections=64, size=64),
+    "tls-16k": Workload("16 KiB x 16, TLS", "stream", "tls", connections=16, size=16384),
+    "tls-64k": Workload("64 KiB x 8, TLS", "stream", "tls", connections=8, size=65536),
+    "tls-1m": Workload("1 MiB x 8, TLS", "stream", "tls", connections=8, size=1048576),
+    "tls-handshake": Workload(
+        "handshake, 64 B, close: 16 at once, TLS", "cycle", "tls", connections=16, size=64
+    ),
     "udp-64": Workload(
         "datagrams of 64 B, 128 in flight", "datagram", "udp", connections=8, size=64, flying=128
     ),
@@ -41,7 +49,9 @@ WORKLOADS = {
         *("datagram", "udp"),
         **{"connections": 8, "size": 1400, "flying": 128},
     ),
-    "idle": Workload("idle connections, one echo each", "idle", idle=True),
+    "idle": Workload("idle connections, one echo each", "idle", idle=15000),
+    "tls-idle": Workload("idle connections, one echo each, TLS", "idle", "tls", idle=5000),
+    "tls-silent": Workload("connections that sent nothing, TLS", "silent", "tls", idle=5000),
 }
 
 
@@ -49,7 +59,8 @@ class Load:
     """The load generator, which waits at the beginning and the end of what is measured."""
 
     def __init__(self, build, mode, server, **arguments):
-        command = [os.path.join(build, "bench/load"), mode, "--sync", f"--port={server.port}"]
+        program = "bench/load_tls" if server.protocol == "tls" else "bench/load"
+        command = [os.path.join(build, program), mode, "--sync", f"--port={server.port}"]
         command += ["--unix"] if server.protocol == "unix" else []
         command += [f"--{name}={value}" for name, value in arguments.items()]
         self._process = subprocess.Popen(

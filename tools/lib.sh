@@ -7,7 +7,7 @@ build_packages=(gcc libc6-dev make autoconf automake pkg-config
 	libsystemd-dev)
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
-	libbsd0 libtirpc3 libwrap0)
+	libbsd0 libtirpc3 libwrap0 openssl)
 test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 libfaketime procps strace util-linux
 	curl gnutls-bin ncat openssl socat libwrap0 liblua5.3-0 libopentracing-c-wrapper0)
 # Proxies that the tests speak through, unpacked only: what they need is above.
@@ -15,7 +15,7 @@ proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
-deb_packages=(build-essential debhelper libseccomp-dev check python3-pytest mandoc)
+deb_packages=(build-essential debhelper libseccomp-dev check openssl python3-pytest mandoc)
 
 say() {
 	printf '%s\n' "$@"

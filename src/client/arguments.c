@@ -161,7 +161,7 @@ check_options(const struct common_arguments *common)
 
 	if (wish->family != AF_UNSPEC && !protocol_has_ports(wish->uri.protocol))
 		report_unusable("%s is for addresses: give %s",
-		    wish->family == AF_INET ? "-4" : "-6", protocol_names_of(true, names));
+		    wish->family == AF_INET ? "-4" : "-6", protocol_names_of(protocol_has_ports, names));
 	if (wish->proxying.header.version != 0 && !channel_is_stream(wish))
 		report_unusable("--proxy is for connections: give %s", protocol);
 	if (wish->greeting.size > 0 && !channel_is_stream(wish))

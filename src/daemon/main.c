@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/usage.h"
 #include "daemon/config/config.h"
+#include "daemon/control/certificates.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
@@ -19,6 +20,7 @@
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
 #include "net/protocol.h"
+#include "net/tls/context.h"
 
 #define EXIT_USAGE 2
 
@@ -98,8 +100,8 @@ leave_with_hint(void)
 static _Noreturn void
 print_version(void)
 {
-	printf("echod %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature, manager_feature,
-	    event_get_version());
+	printf("echod %s %s %s %s, libevent %s\n", PACKAGE_VERSION, sandbox_feature,
+	    manager_feature, tls_feature(), event_get_version());
 	exit(finish_output());
 }
 
@@ -273,10 +275,21 @@ run(struct config *config, const struct config_source *source, int ready_fd)
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&config->log);
 	log_errors_to_stderr(true);
+	if (!tls_initialise()) /* before threads and the sandbox: a reload may want it */
+		log_warning("OpenSSL does not work: no reload can add a TLS listener");
 	result = server_run(config, source, inherited, ready);
 	log_stop();
 	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* What is no fault but should be known is on stderr. */
+static void
+test(const struct config *config, const char *path)
+{
+	certificates_tell(config);
+	log_stop();
+	printf("%s: OK\n", path);
 }
 
 /* What the mode asks for.  Returns the exit status. */
@@ -293,7 +306,7 @@ act(const struct arguments *arguments)
 	if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else
-		printf("%s: OK\n", arguments->source.path);
+		test(config, arguments->source.path);
 	config_free(config);
 	return finish_output();
 }

@@ -14,6 +14,8 @@ struct any_list {
 _Static_assert(sizeof(struct port_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(sizeof(struct rule_list) == LIST_SIZE, "lists are copied as struct any_list");
 _Static_assert(sizeof(struct any_list) == LIST_SIZE, "lists are copied as struct any_list");
+_Static_assert(sizeof(struct string_list) == LIST_SIZE, "lists are copied as struct any_list");
+_Static_assert(PREFIX_TEXT_SIZE <= LIST_ELEMENT_SIZE, "prefix_format() writes to it");
 _Static_assert(PREFIX_RIGHT_SIZE <= LIST_RIGHT_SIZE, "prefix_parse() writes to it");
 
 /* Room for an element of any kind. */
@@ -21,6 +23,7 @@ union element {
 	struct prefix prefix;
 	struct rule rule;
 	struct port_range ports;
+	char *string;
 };
 
 static size_t
@@ -30,6 +33,7 @@ size_of(enum list_kind kind)
 		[LIST_OF_PREFIXES] = sizeof(struct prefix),
 		[LIST_OF_RULES] = sizeof(struct rule),
 		[LIST_OF_PORTS] = sizeof(struct port_range),
+		[LIST_OF_STRINGS] = sizeof(char *),
 	};
 
 	return sizes[kind];
@@ -103,6 +107,30 @@ format_ports(const struct port_range *range, char text[LIST_ELEMENT_SIZE])
 	return text;
 }
 
+/* --- strings ------------------------------------------------------------------------ */
+
+static bool
+parse_string(char **string, const char *text, char right[LIST_RIGHT_SIZE])
+{
+	const size_t length = strlen(text);
+
+	*string = NULL;
+	if (length == 0 || length > LIST_STRING_MAX) {
+		snprintf(right, LIST_RIGHT_SIZE, "give 1 to %d bytes", LIST_STRING_MAX);
+		return false;
+	}
+	*string = strdup(text);
+	if (*string == NULL)
+		snprintf(right, LIST_RIGHT_SIZE, "out of memory");
+	return *string != NULL;
+}
+
+static const char *
+string_at(const void *element)
+{
+	return *(char *const *)element;
+}
+
 /* --- what differs by kind ------------------------------------------------------------ */
 
 static bool
@@ -113,6 +141,8 @@ parse(enum list_kind kind, union element *element, const char *text, char right[
 		return prefix_parse(&element->prefix, text, right);
 	case LIST_OF_RULES:
 		return rule_parse(&element->rule, text, right);
+	case LIST_OF_STRINGS:
+		return parse_string(&element->string, text, right);
 	case LIST_OF_PORTS:
 		break;
 	}
@@ -129,6 +159,8 @@ same(enum list_kind kind, const void *a, const void *b)
 		return prefix_equal(a, b);
 	case LIST_OF_RULES:
 		return rule_equal(a, b);
+	case LIST_OF_STRINGS:
+		return strcmp(string_at(a), string_at(b)) == 0;
 	case LIST_OF_PORTS:
 		break;
 	}
@@ -146,6 +178,9 @@ list_format(enum list_kind kind, const void *list, size_t index, char text[LIST_
 		return prefix_format(element, text);
 	case LIST_OF_RULES:
 		return rule_format(element, text);
+	case LIST_OF_STRINGS:
+		snprintf(text, LIST_ELEMENT_SIZE, "%s", string_at(element));
+		return text;
 	case LIST_OF_PORTS:
 		break;
 	}
@@ -178,15 +213,13 @@ make_room(enum list_kind kind, struct any_list *any)
 	return true;
 }
 
-bool
-list_append(enum list_kind kind, void *list, const char *text, char right[LIST_RIGHT_SIZE])
+/* Takes over the element, or writes to `right` why not. */
+static bool
+take(enum list_kind kind, void *list, const union element *element, char right[LIST_RIGHT_SIZE])
 {
 	struct any_list any = load(list);
-	union element element;
 
-	if (!parse(kind, &element, text, right))
-		return false;
-	if (has(kind, &any, &element)) {
+	if (kind != LIST_OF_STRINGS && has(kind, &any, element)) {
 		snprintf(right, LIST_RIGHT_SIZE, "it is in the list twice: give it once");
 		return false;
 	}
@@ -198,16 +231,34 @@ list_append(enum list_kind kind, void *list, const char *text, char right[LIST_R
 		snprintf(right, LIST_RIGHT_SIZE, "out of memory");
 		return false;
 	}
-	memcpy((char *)any.items + any.count * size_of(kind), &element, size_of(kind));
+	memcpy((char *)any.items + any.count * size_of(kind), element, size_of(kind));
 	any.count++;
 	memcpy(list, &any, sizeof(any));
 	return true;
 }
 
-void
-list_clear(void *list)
+bool
+list_append(enum list_kind kind, void *list, const char *text, char right[LIST_RIGHT_SIZE])
 {
-	free(load(list).items);
+	union element element;
+
+	if (!parse(kind, &element, text, right))
+		return false;
+	if (take(kind, list, &element, right))
+		return true;
+	if (kind == LIST_OF_STRINGS)
+		free(element.string);
+	return false;
+}
+
+void
+list_clear(enum list_kind kind, void *list)
+{
+	const struct any_list any = load(list);
+
+	for (size_t i = 0; kind == LIST_OF_STRINGS && i < any.count; i++)
+		free(((char **)any.items)[i]);
+	free(any.items);
 	memset(list, 0, LIST_SIZE);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The values of options that are lists: small arrays of one type each, in the order of
- * the file, and how an element of each type is read and written.  No element is in
- * a list twice.
+ * the file, and how an element of each type is read and written.  No element but a string
+ * is in a list twice.
  */
 #ifndef NET_LISTS_H
 #define NET_LISTS_H
@@ -27,13 +27,18 @@ struct port_range {
 	uint16_t from, to; /* host order, from <= to */
 };
 
+struct string_list {
+	char **items; /* each its own */
+	size_t count;
+};
+
 struct port_list {
 	struct port_range *items;
 	size_t count;
 };
 
 /* Which of them a list is. */
-enum list_kind { LIST_OF_PREFIXES, LIST_OF_RULES, LIST_OF_PORTS };
+enum list_kind { LIST_OF_PREFIXES, LIST_OF_RULES, LIST_OF_PORTS, LIST_OF_STRINGS };
 
 /* Each has this size; zeroed it is the empty list. */
 #define LIST_SIZE sizeof(struct prefix_list)
@@ -44,8 +49,11 @@ enum list_kind { LIST_OF_PREFIXES, LIST_OF_RULES, LIST_OF_PORTS };
 /* What would be right, and the NUL. */
 #define LIST_RIGHT_SIZE 256
 
-/* An element as the file writes it, without quotes, and the NUL. */
-#define LIST_ELEMENT_SIZE PREFIX_TEXT_SIZE
+/* The longest string in a list, in bytes; none is empty. */
+#define LIST_STRING_MAX 255
+
+/* An element as the file writes it, without quotes and escapes, and the NUL. */
+#define LIST_ELEMENT_SIZE (LIST_STRING_MAX + 1)
 
 /*
  * Reads `text` as one more element of `list`.  Returns true, or false with *list
@@ -57,7 +65,7 @@ bool list_append(enum list_kind kind, void *list, const char *text, char right[L
 bool rules_have(const struct rule_list *list, bool is_user);
 
 /* Frees the elements: the list is empty. */
-void list_clear(void *list);
+void list_clear(enum list_kind kind, void *list);
 
 size_t list_count(const void *list);
 

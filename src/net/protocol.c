@@ -133,12 +133,12 @@ protocol_forms(char text[PROTOCOLS_TEXT_SIZE])
 }
 
 const char *
-protocol_names_of(bool with_ports, char text[PROTOCOLS_TEXT_SIZE])
+protocol_names_of(bool (*holds)(enum protocol protocol), char text[PROTOCOLS_TEXT_SIZE])
 {
 	uint32_t wanted = 0;
 
 	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-		if (protocol_has_ports((enum protocol)i) == with_ports)
+		if (holds((enum protocol)i))
 			wanted |= UINT32_C(1) << i;
 	return list(false, wanted, text);
 }

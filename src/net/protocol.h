@@ -48,11 +48,12 @@ bool protocol_shares_addresses(enum protocol a, enum protocol b);
 enum protocol protocol_default(void);
 uint16_t protocol_default_port(enum protocol protocol);
 
-/* All of them, for texts: "tcp, udp or unix", and "tcp://HOST:PORT, … or unix:PATH". */
+/* All of them, for texts: "tcp, udp, tls or unix", and "tcp://HOST:PORT, … or unix:PATH". */
 const char *protocol_names(char text[PROTOCOLS_TEXT_SIZE]);
 const char *protocol_forms(char text[PROTOCOLS_TEXT_SIZE]);
 
-/* The names of those that have ports, "tcp or udp", or that have none. */
-const char *protocol_names_of(bool with_ports, char text[PROTOCOLS_TEXT_SIZE]);
+/* The names of those of which that holds: "tcp, udp or tls" where protocol_has_ports(). */
+const char *protocol_names_of(bool (*holds)(enum protocol protocol),
+    char text[PROTOCOLS_TEXT_SIZE]);
 
 #endif

@@ -25,11 +25,16 @@ words_of(const char *fault, const char *path, long *line)
 static bool
 is_of_whole_file(const char *fault, const char *path)
 {
-	static const char listener[] = ": no listener: ", group[] = "no effect: give user too";
-	const size_t length = strlen(fault), tail = strlen(group);
+	static const char listener[] = ": no listener: ";
+	static const char *const words[] = {
+		" has no effect: give ", " is for connections: give ", ": anybody may lie about ",
+		"\": certificate is missing: ", "\": certificate has ", " verifies nobody: give ",
+	};
 
-	return strncmp(fault + strlen(path), listener, strlen(listener)) == 0 ||
-	    (length > tail && strcmp(fault + length - tail, group) == 0);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(fault, words[i]) != NULL)
+			return true;
+	return strncmp(fault + strlen(path), listener, strlen(listener)) == 0;
 }
 
 static struct faults *

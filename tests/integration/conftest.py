@@ -1,6 +1,7 @@
 """The fixtures: a folder and daemons for each test, ended and checked after it."""
 
 import contextlib
+import glob
 import os
 import resource
 import socket
@@ -16,7 +17,7 @@ import interfaces
 import network
 import route
 from echod import Echod, listener
-from patience import BINARY
+from patience import BINARY, SLOWNESS
 
 BACK_ENDS = {
     "epoll-level": {"event_method": "epoll", "edge_triggered": False},
@@ -73,6 +74,17 @@ def busy_port():
         other.bind(("127.0.0.1", 0))
         other.listen()
         yield other.getsockname()[1]
+
+
+@pytest.fixture
+def clock_library():
+    """The path of libfaketime's library, for a daemon that is not in its sandbox."""
+    path = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
+    if path is None:
+        pytest.skip("libfaketime is not installed")
+    if SLOWNESS > 1:
+        pytest.skip("libfaketime does not go with sanitizers")
+    return path
 
 
 @pytest.fixture

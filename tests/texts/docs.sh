@@ -60,6 +60,12 @@ sed 's/^\(listen\.\(port\|path\)	\).*/\1-/' "$work/defaults" >"$work/expected"
 options_of_manual >"$work/found"
 same "options and defaults in echod.conf(5)" "$work/expected" "$work/found"
 
+# Those that listeners have of the section tls stand there once, without defaults.
+sed -n 's/^tls\.\([^	]*\)	.*/\1/p' "$work/defaults" | sort >"$work/expected"
+sed -n 's/^\.It Ic \(certificate ,.*\)/\1/p' "$man5" | tr -d ' ' | tr ',' '\n' |
+	sort >"$work/found"
+same "options of TLS listeners in echod.conf(5)" "$work/expected" "$work/found"
+
 # Listeners have no default values of their own in the sample file: their names count.
 grep -v '^listen\.' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | grep -v '^listen\.' >"$work/found" || :
@@ -109,8 +115,17 @@ same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 
 # --- what it logs ----------------------------------------------------------------
 
-# The statistics of one that serves both kinds of listeners: "NAME{LABEL="VALUE",...} NUMBER".
-"$ECHOD" -f -c "$work/least.conf" -l tcp://127.0.0.1:0 -l udp://127.0.0.1:0 2>"$work/log" &
+# The statistics of one that serves all kinds of listeners: "NAME{LABEL="VALUE",...} NUMBER".
+lacking='^$' # the counters of those that there are none of
+if "$ECHOD" -V | grep -q ' +openssl' && openssl req -x509 -newkey ec -nodes -subj /CN=echo \
+	-pkeyopt ec_paramgen_curve:P-256 -keyout "$work/pem" -out "$work/pem.crt" 2>/dev/null; then
+	cat "$work/pem.crt" >>"$work/pem"
+	set -- -l tls://127.0.0.1:0 -o "tls.certificate=$work/pem" -o "tls.key=$work/pem"
+else
+	lacking='^echod_certificate_'
+	set --
+fi
+"$ECHOD" -f -c "$work/least.conf" -l tcp://127.0.0.1:0 -l udp://127.0.0.1:0 "$@" 2>"$work/log" &
 daemon=$!
 tries=0
 until grep -q ' serving: ' "$work/log" || [ $tries = 3000 ]; do
@@ -125,7 +140,7 @@ sed -n 's/^.* notice: \(echod_[a-z_]*.*\) [0-9]*$/\1/p' "$work/log" >"$work/seri
 # A counter with its labels: "NAME listener reason".
 sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//' "$work/series" | sort -u >"$work/expected"
 sed -n 's/^\.It Cm \(echod_[a-z_]*\)/\1/p' "$man8" |
-	sed 's/ Ns Brq Cm / /; s/ , / /g' | sort >"$work/found"
+	sed 's/ Ns Brq Cm / /; s/ , / /g' | grep -v "$lacking" | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
 
 sed -n 's/.*reason="\([a-z_]*\)".*/\1/p' "$work/series" | sort -u >"$work/reasons"

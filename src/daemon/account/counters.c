@@ -8,6 +8,8 @@
 const char *const close_reason_names[] = { CLOSE_REASONS(REASON_NAME) };
 const char *const refuse_reason_names[] = { REFUSE_REASONS(REASON_NAME) };
 const char *const header_kind_names[] = { HEADER_KINDS(REASON_NAME) };
+const char *const handshake_kind_names[] = { HANDSHAKE_KINDS(REASON_NAME) };
+const char *const tls_fault_names[] = { TLS_FAULTS(REASON_NAME) };
 const char *const drop_reason_names[] = { DROP_REASONS(REASON_NAME) };
 
 const char *
@@ -40,4 +42,10 @@ const char *
 refuse_reason_name(enum refuse_reason reason)
 {
 	return refuse_reason_names[reason];
+}
+
+const char *
+tls_fault_name(enum tls_fault fault)
+{
+	return tls_fault_names[fault];
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/tls/fault.h"
+
 typedef _Atomic uint64_t counter;
 
 /* By the one writer: a plain addition, since nobody else stores. */
@@ -44,7 +46,8 @@ counter_read(const counter *c)
 	X(LIFETIME, "lifetime") /* limits.lifetime */                                     \
 	X(DRAIN, "drain")       /* its turn in a drain */                                 \
 	X(STOP, "stop")         /* the end of a drain, or the second signal */            \
-	X(MEMORY, "memory")     /* an allocation failed, here or in the kernel */
+	X(MEMORY, "memory")     /* an allocation failed, here or in the kernel */         \
+	X(TLS, "tls")           /* a fault of net/tls/fault.h */
 
 #define CLOSE_REASON_ENUM(id, name) CLOSE_##id,
 enum close_reason { CLOSE_REASONS(CLOSE_REASON_ENUM) CLOSE_REASON_COUNT };
@@ -100,16 +103,27 @@ enum header_kind { HEADER_KINDS(HEADER_KIND_ENUM) HEADER_KIND_COUNT };
 #define DROP_REASON_ENUM(id, name) DROP_##id,
 enum drop_reason { DROP_REASONS(DROP_REASON_ENUM) DROP_REASON_COUNT };
 
+/* How a TLS handshake went that succeeded. */
+#define HANDSHAKE_KINDS(X)                                             \
+	X(FULL, "full")       /* with a certificate */                 \
+	X(RESUMED, "resumed") /* by a ticket of an earlier session */
+
+#define HANDSHAKE_KIND_ENUM(id, name) HANDSHAKE_##id,
+enum handshake_kind { HANDSHAKE_KINDS(HANDSHAKE_KIND_ENUM) HANDSHAKE_KIND_COUNT };
+
 /* The reason that an errno of a connection's socket stands for. */
 enum close_reason close_reason_of(int error);
 
 /* Their names, as logs and metrics have them. */
 const char *close_reason_name(enum close_reason reason);
 const char *refuse_reason_name(enum refuse_reason reason);
+const char *tls_fault_name(enum tls_fault fault);
 
 extern const char *const close_reason_names[CLOSE_REASON_COUNT];
 extern const char *const refuse_reason_names[REFUSE_REASON_COUNT];
 extern const char *const header_kind_names[HEADER_KIND_COUNT];
+extern const char *const handshake_kind_names[HANDSHAKE_KIND_COUNT];
+extern const char *const tls_fault_names[TLS_FAULT_COUNT];
 extern const char *const drop_reason_names[DROP_REASON_COUNT];
 
 enum family_type {
@@ -127,7 +141,12 @@ struct family {
 };
 
 /* What a listener carries: the counters of the other are not its own. */
-enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
+enum carried {
+	CARRIES_STREAMS = 1,
+	CARRIES_DATAGRAMS = 2,
+	CARRIES_ANY = CARRIES_STREAMS | CARRIES_DATAGRAMS,
+	CARRIES_TLS = 4, /* over streams */
+};
 
 /*
  * What is counted for each listener, in the order in which it is rendered: by the control thread,
@@ -166,6 +185,12 @@ enum carried { CARRIES_STREAMS = 1, CARRIES_DATAGRAMS = 2, CARRIES_ANY = 3 };
 	    "echod_datagrams_sent_total", "Datagrams that were sent back.")                        \
 	EACH(DATAGRAMS_DROPPED, datagrams_dropped, "reason", drop_reason_names, DROP_REASON_COUNT, \
 	    CARRIES_DATAGRAMS, FAMILY_COUNTER,                                                     \
-	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")
+	    "echod_datagrams_dropped_total", "Datagrams that got no answer.")                      \
+	EACH(HANDSHAKES, handshakes, "kind", handshake_kind_names, HANDSHAKE_KIND_COUNT,           \
+	    CARRIES_TLS, FAMILY_COUNTER,                                                           \
+	    "echod_tls_handshakes_total", "TLS handshakes that succeeded.")                        \
+	EACH(TLS_FAULTS, tls_faults, "reason", tls_fault_names, TLS_FAULT_COUNT,                   \
+	    CARRIES_TLS, FAMILY_COUNTER,                                                           \
+	    "echod_tls_faults_total", "TLS sessions that failed, before or after the handshake.")
 
 #endif

@@ -92,13 +92,10 @@ add_untold(struct ledger *ledger, struct untold *untold, const struct vote *vote
 	expect(ledger, untold);
 }
 
-bool
-ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
-    int64_t now)
+/* What happened with `peer` has a line now, or is for a later one. */
+static bool
+tells(struct ledger *ledger, struct untold *untold, const struct address *peer, int64_t now)
 {
-	struct untold *untold = &ledger->refusals[reason];
-
-	counter_add(&ledger->refused[reason], 1);
 	if (peer != NULL && untold_allows(untold, now))
 		return true;
 	if (peer != NULL)
@@ -107,6 +104,20 @@ ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct add
 		vote_abstain(&untold->vote);
 	expect(ledger, untold);
 	return false;
+}
+
+bool
+ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
+    int64_t now)
+{
+	counter_add(&ledger->refused[reason], 1);
+	return tells(ledger, &ledger->refusals[reason], peer, now);
+}
+
+bool
+ledger_blame(struct ledger *ledger, enum tls_fault fault, const struct address *peer, int64_t now)
+{
+	return tells(ledger, &ledger->faults[fault], peer, now);
 }
 
 void
@@ -174,5 +185,7 @@ ledger_add(struct ledger *to, const struct ledger *from)
 		add_untold(to, &to->refusals[reason], &from->refusals[reason].vote);
 	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
 		add_untold(to, &to->drops[reason], &from->drops[reason].vote);
+	for (enum tls_fault fault = 0; fault < TLS_FAULT_COUNT; fault++)
+		add_untold(to, &to->faults[fault], &from->faults[fault].vote);
 	to->carries |= from->carries;
 }

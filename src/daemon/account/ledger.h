@@ -47,6 +47,7 @@ struct ledger {
 	/* By the log. */
 	struct untold refusals[REFUSE_REASON_COUNT];
 	struct untold drops[DROP_REASON_COUNT];
+	struct untold faults[TLS_FAULT_COUNT];
 	struct log_limit crowded; /* of connections that wait for room */
 
 	struct branch *branches; /* one for each worker */
@@ -89,6 +90,10 @@ void ledger_release(struct ledger *ledger);
  * tell of it, with others.
  */
 bool ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
+    int64_t now);
+
+/* The same of a connection whose TLS failed, which a worker has counted. */
+bool ledger_blame(struct ledger *ledger, enum tls_fault fault, const struct address *peer,
     int64_t now);
 
 /* Datagrams were dropped, which a worker has counted: a line of the log will tell of them. */

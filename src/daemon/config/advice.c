@@ -21,10 +21,29 @@ option_is_of_listener(const struct option_row *row)
 	return option_takes_title(row->section);
 }
 
+static bool
+has_path(enum protocol protocol)
+{
+	return !protocol_has_ports(protocol);
+}
+
+static bool (*const uses[])(enum protocol protocol) = {
+	[FOR_ALL] = NULL,
+	[FOR_PORTS] = protocol_has_ports,
+	[FOR_PATHS] = has_path,
+	[FOR_TLS] = protocol_is_secure,
+};
+
 bool
 option_is_for(const struct option_row *row, enum protocol protocol)
 {
-	return row->use == FOR_ALL || (row->use == FOR_PORTS) == protocol_has_ports(protocol);
+	return uses[row->use] == NULL || uses[row->use](protocol);
+}
+
+const char *
+option_protocols(const struct option_row *row, char names[PROTOCOLS_TEXT_SIZE])
+{
+	return protocol_names_of(uses[row->use], names);
 }
 
 const char *

@@ -44,11 +44,11 @@ tell_change(const struct option_row *row, const void *running, const void *next,
     void (*tell)(const struct config_change *change))
 {
 	char from[SHOWN_SIZE], to[SHOWN_SIZE];
-	const struct config_change change = { name, value_is_list(row), from, to };
+	const struct config_change change = { name, value_is_set(row), from, to };
 
 	if (value_equal(row, running, next))
 		return;
-	if (change.is_list) {
+	if (change.is_set) {
 		if (value_format_missing(row, running, next, from, sizeof(from)) +
 		    value_format_missing(row, next, running, to, sizeof(to)) == 0)
 			return;
@@ -79,7 +79,8 @@ tell_of_listeners(const struct option_row *row, const struct config *running,
 		const struct listen_config *before = config_find_listener(running, listen->name);
 
 		snprintf(name, sizeof(name), "%s.%s.%s", row->section, listen->name, row->name);
-		if (before != NULL)
+		if (before != NULL && option_is_for(row, before->protocol) &&
+		    option_is_for(row, listen->protocol))
 			tell_change(row, before, listen, name, tell);
 	}
 }

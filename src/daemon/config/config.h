@@ -18,6 +18,17 @@
 #include "daemon/threads/loop.h"
 #include "net/endpoint.h"
 #include "net/lists.h"
+#include "net/tls/context.h"
+
+/* The options of TLS: in the section of this name, and as a listener has them. */
+struct tls_config {
+	struct string_list certificate, key; /* files: a key for each certificate */
+	char *client_ca;                     /* a file; "": none */
+	enum tls_demand client_certificate;
+	struct string_list alpn;
+	int minimum_version;    /* 12 or 13, for TLS 1.2 and 1.3 */
+	char *ciphers, *groups; /* "": the library's */
+};
 
 /* One `listen` section, or one -l. */
 struct listen_config {
@@ -32,6 +43,8 @@ struct listen_config {
 	bool proxy_protocol; /* each connection begins with a header of it */
 	struct prefix_list trusted_proxies; /* who may send one; others are refused */
 	char *greeting; /* greeting.h; "": none */
+	struct tls_config tls_options;
+	struct tls_context *tls; /* made of them; NULL: it speaks no TLS */
 };
 
 struct config {
@@ -58,6 +71,8 @@ struct config {
 		int bandwidth_per_connection; /* bytes per second; 0: no limit */
 		int socket_buffer; /* bytes; 0: the kernel's autotuning */
 		int preamble_timeout; /* seconds */
+		int handshake_timeout; /* seconds, of TLS */
+		int handshakes;        /* of TLS, at once, of each worker */
 		int connections_per_source;     /* 0: no limit */
 		int connection_rate_per_source; /* a second; 0: no limit */
 		int datagram_rate_per_source; /* answered in a second; 0: no limit */
@@ -72,6 +87,8 @@ struct config {
 		struct port_list refuse_source_ports;
 		int max_datagram; /* bytes */
 	} udp;
+
+	struct tls_config tls; /* of listeners that do not say otherwise */
 };
 
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */
@@ -84,11 +101,14 @@ struct config_source {
 	size_t set_count;
 	bool foreground;           /* -f: log.target is stderr */
 	int verbose;               /* -v: levels above log.level, up to debug */
-	const struct config *running; /* on a reload: its user and group were looked up; NULL */
+	const struct config *running; /* on a reload: what it looked up and presents counts; NULL */
 };
 
 /* Room for what config_needs_reader() says. */
 #define CONFIG_READER_SIZE 256
+
+/* What comes of that where it is about a key or a certificate. */
+#define CONFIG_HOW_TO_READ ": give it a group that may, as SupplementaryGroups=ssl-cert does"
 
 /*
  * Writes to `text` that this process must be able to read the file at `path`, as whom, and what
@@ -123,14 +143,14 @@ void config_keep_fixed(struct config *next, struct config *running,
 /* An option whose value is another one. */
 struct config_change {
 	const char *name; /* "limits.idle_timeout", "listen.echo-tcp.port" */
-	bool is_list;
-	const char *from, *to; /* as the file writes them, cut where they are long; of a list the
+	bool is_set; /* a list, whose order makes no difference */
+	const char *from, *to; /* as the file writes them, cut where they are long; of a set the
 	                        * elements that it has no more, and those that it had not */
 };
 
 /*
  * For a reload: calls `tell` for each option that it changes, also for those of listeners that
- * both have.  The order of a list makes no difference.
+ * both have.
  */
 void config_tell_changes(const struct config *running, const struct config *next,
     void (*tell)(const struct config_change *change));

@@ -320,9 +320,8 @@ config_needs_reader(const char *path, const char *user, char text[CONFIG_READER_
 	return text;
 }
 
-/* A start may ask the user database, which a reload does not wait for. */
-static const char *
-find_own_name(const struct config_source *source)
+const char *
+config_own_name(const struct config_source *source)
 {
 	const struct passwd *entry;
 
@@ -345,7 +344,7 @@ tell_unopened(struct config_file *file, const struct config_source *source, stru
 		faults_add_at(faults, place, "%s: write it, or give -l URI", failure);
 	else if (errno == EACCES)
 		faults_add_at(faults, place, "%s: %s", failure,
-		    config_needs_reader(source->path, find_own_name(source), reader));
+		    config_needs_reader(source->path, config_own_name(source), reader));
 	else if (!file->whole)
 		faults_add_at(faults, place, "%s", failure);
 }

@@ -48,6 +48,12 @@ void config_file_read(struct config_file *file, const struct config_source *sour
 void config_file_free(struct config_file *file);
 
 /*
+ * The user that this process is, or "" where that is not known.  A start may ask the user
+ * database, which a reload does not wait for.
+ */
+const char *config_own_name(const struct config_source *source);
+
+/*
  * Reads `text`, the value of a -o, in the file's syntax; `place` is that -o.  Returns
  * true with value and is_list in *entry, the value for free(), or false with a fault
  * added.

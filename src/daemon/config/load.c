@@ -1,16 +1,16 @@
 /* Loading a configuration from its file and the command line: see config.h. */
 #include "daemon/config/config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/escape.h"
 #include "daemon/config/check.h"
+#include "daemon/config/credentials.h"
 #include "daemon/config/file.h"
-#include "daemon/config/list_text.h"
 #include "daemon/config/options.h"
+#include "daemon/config/setting.h"
 #include "daemon/config/value.h"
 
 /* The longest name of a listener: it goes into log lines and counters. */
@@ -44,21 +44,20 @@ at_line(const struct loading *loading, int line)
 	return (struct place){ .name = loading->source->path, .line = line };
 }
 
-/* Returns the text as it can be shown: bare when it is one plain word, else quoted and escaped. */
-static const char *
-show(const char *text, char shown[ESCAPE_TEXT_SIZE])
-{
-	const size_t length = strlen(text);
-
-	for (size_t i = 0; i < length; i++)
-		if (!isgraph((unsigned char)text[i]) || strchr("\"'\\", text[i]) != NULL)
-			return escape_payload(text, length, shown);
-	if (length == 0 || length > ESCAPE_SHOWN)
-		return escape_payload(text, length, shown);
-	return memcpy(shown, text, length + 1);
-}
-
 /* --- listeners ------------------------------------------------------------------ */
+
+/* What a listener has where it says nothing of it: what the section of TLS says, for one. */
+static bool
+set_defaults(const struct config *config, struct listen_config *listen)
+{
+	if (values_set_defaults(listen, true) == -1)
+		return false;
+	OPTION_FOR_EACH(row)
+		if (row->use == FOR_TLS && option_is_of_listener(row) &&
+		    !value_copy(option_find("tls", row->name), config, row, listen))
+			return false;
+	return true;
+}
 
 /* Appends one with the defaults; `name` becomes its own, or is freed.  NULL: no memory. */
 static struct listen_config *
@@ -71,7 +70,7 @@ add_listener(struct loading *loading, char *name, struct place place)
 	listen->name = name;
 	loading->places.listen[config->listen_count] = place;
 	config->listen_count++;
-	if (name != NULL && values_set_defaults(listen, true) == 0)
+	if (name != NULL && set_defaults(config, listen))
 		return listen;
 	loading->places.listen[config->listen_count - 1].name = NULL;
 	out_of_memory(loading);
@@ -82,6 +81,7 @@ static void
 drop_listeners(struct config *config)
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
+		tls_context_release(config->listen[i].tls);
 		values_free(&config->listen[i], true);
 		free(config->listen[i].name);
 	}
@@ -126,90 +126,6 @@ is_listen(const struct config_section *section)
 	return section->title != NULL;
 }
 
-/* The value of an option that is being set. */
-struct setting {
-	const struct config_entry *entry;
-	const char *subject; /* what it is called there; NULL: its place says it */
-	struct place place;
-	void *base; /* the struct that it goes to */
-};
-
-/* "limits.connections = x: give ...", or, where the place shows all of it, "give ...". */
-static void
-add_value_fault(struct loading *loading, const struct setting *setting, const char *value,
-    const char *right)
-{
-	char shown[ESCAPE_TEXT_SIZE];
-
-	if (setting->subject != NULL)
-		faults_add_at(loading->faults, setting->place, "%s = %s: %s", setting->subject,
-		    show(value, shown), right);
-	else if (setting->entry->is_list && value_is_list(setting->entry->row))
-		faults_add_at(loading->faults, setting->place, "%s: %s", show(value, shown), right);
-	else
-		faults_add_at(loading->faults, setting->place, "%s", right);
-}
-
-static bool
-apply_element(struct loading *loading, const struct setting *setting,
-    const struct list_element *element)
-{
-	char *text = strndup(element->text, element->length);
-	char right[VALUE_RIGHT_SIZE];
-	bool taken;
-
-	if (text == NULL) {
-		out_of_memory(loading);
-		return false;
-	}
-	taken = value_parse(setting->entry->row, text, setting->base, right);
-	if (!taken)
-		add_value_fault(loading, setting, text, right);
-	free(text);
-	return taken;
-}
-
-/* Each element that is wrong is told with its own line. */
-static bool
-apply_list(struct loading *loading, const struct setting *setting)
-{
-	struct setting part = *setting;
-	struct list_element element;
-	struct list_text list;
-	bool taken = true;
-	int got;
-
-	list_text_begin(&list, setting->entry->value, setting->entry->line);
-	while ((got = list_text_next(&list, &element)) == 1) {
-		part.place.line = setting->place.line != 0 ? element.line : 0;
-		taken = apply_element(loading, &part, &element) && taken;
-	}
-	if (got == 0)
-		return taken;
-	part.place.line = setting->place.line != 0 ? list.line : 0;
-	faults_add_at(loading->faults, part.place, "%s%s%s",
-	    setting->subject != NULL ? setting->subject : "",
-	    setting->subject != NULL ? ": " : "", list.fault);
-	return false;
-}
-
-/* Adds what is wrong, and returns false then. */
-static bool
-apply_value(struct loading *loading, const struct setting *setting)
-{
-	const struct config_entry *entry = setting->entry;
-	char right[VALUE_RIGHT_SIZE] = "give one value, not a list";
-
-	if (value_is_list(entry->row))
-		value_clear(entry->row, setting->base);
-	if (entry->is_list && value_is_list(entry->row))
-		return apply_list(loading, setting);
-	if (!entry->is_list && value_parse(entry->row, entry->value, setting->base, right))
-		return true;
-	add_value_fault(loading, setting, entry->value, right);
-	return false;
-}
-
 /* A listener, or all that is outside of listeners, and how far the file has set it. */
 struct target {
 	void *base;          /* the struct that the options go to */
@@ -227,7 +143,7 @@ subject_of(const struct target *target, const struct option_row *row, char text[
 
 	if (target->title == NULL)
 		return option_label(row, text);
-	snprintf(text, SUBJECT_SIZE, "listen %s: %s", show(target->title, shown), row->name);
+	snprintf(text, SUBJECT_SIZE, "listen %s: %s", setting_show(target->title, shown), row->name);
 	return text;
 }
 
@@ -247,8 +163,12 @@ apply_entry(struct loading *loading, struct target *target, const struct config_
 		target->first_lines[index] = entry->line;
 	if (target->title == NULL)
 		loading->places.options[index] = place;
-	if (apply_value(loading, &setting) || target->place == NULL)
+	if (setting_apply(&setting, loading->faults))
 		return;
+	if (target->place == NULL) {
+		loading->places.whole = false;
+		return;
+	}
 	target->place->name = NULL;
 	target->lacks_protocol |= entry->row->type == OPTION_PROTOCOL;
 }
@@ -293,7 +213,7 @@ check_required(struct loading *loading, const struct target *target, struct plac
 		if (row->fallback == NULL && option_is_for(row, listen->protocol) &&
 		    target->first_lines[row - option_rows] == 0) {
 			faults_add_at(loading->faults, place, "listen %s: %s is missing: %s",
-			    show(target->title, shown), row->name, value_range(row, right));
+			    setting_show(target->title, shown), row->name, value_range(row, right));
 			target->place->name = NULL;
 		}
 }
@@ -312,9 +232,9 @@ check_fitting(struct loading *loading, const struct target *target)
 			continue;
 		faults_add_at(loading->faults, at_line(loading, line),
 		    "listen %s: %s is not for protocol = \"%s\": leave it out, or give"
-		    " protocol = %s", show(target->title, shown), row->name,
+		    " protocol = %s", setting_show(target->title, shown), row->name,
 		    protocol_name(listen->protocol),
-		    protocol_names_of(row->use == FOR_PORTS, names));
+		    option_protocols(row, names));
 		target->place->name = NULL;
 	}
 }
@@ -357,23 +277,15 @@ apply_sections(struct loading *loading, int *first_lines)
 	}
 }
 
+/* What is outside of listeners, which they may have their defaults of. */
 static void
-apply_file(struct loading *loading)
+apply_file(struct loading *loading, struct target *global)
 {
 	const struct config_file *file = &loading->file;
-	int *first_lines = calloc(option_row_count, sizeof(*first_lines));
-	struct target global = { .base = loading->config, .first_lines = first_lines };
 
-	if (first_lines == NULL) {
-		out_of_memory(loading);
-		return;
-	}
 	for (size_t i = 0; i < file->entry_count; i++)
 		if (!option_is_of_listener(file->entries[i].row))
-			apply_entry(loading, &global, &file->entries[i]);
-	if (replace_listeners(loading, file->section_count))
-		apply_sections(loading, first_lines);
-	free(first_lines);
+			apply_entry(loading, global, &file->entries[i]);
 }
 
 /* --- the command line --------------------------------------------------------------- */
@@ -469,18 +381,19 @@ apply_setting(struct loading *loading, const char *text)
 	    !config_value_read(&entry, strchr(text, '=') + 1, place, loading->faults))
 		return;
 	entry.row = row;
-	if (apply_value(loading, &setting))
+	if (setting_apply(&setting, loading->faults))
 		loading->places.options[row - option_rows] = place;
+	else
+		loading->places.whole = false;
 	free(entry.value);
 }
 
 static void
-apply_command_line(struct loading *loading)
+apply_settings(struct loading *loading)
 {
 	const struct config_source *source = loading->source;
 	struct config *config = loading->config;
 
-	apply_uris(loading);
 	for (size_t i = 0; i < source->set_count; i++)
 		apply_setting(loading, source->set[i]);
 	if (source->foreground)
@@ -492,6 +405,24 @@ apply_command_line(struct loading *loading)
 /* --- all of it ---------------------------------------------------------------------- */
 
 static void
+apply_all(struct loading *loading)
+{
+	int *first_lines = calloc(option_row_count, sizeof(*first_lines));
+	struct target global = { .base = loading->config, .first_lines = first_lines };
+
+	if (first_lines == NULL) {
+		out_of_memory(loading);
+		return;
+	}
+	apply_file(loading, &global);
+	apply_settings(loading);
+	if (replace_listeners(loading, loading->file.section_count))
+		apply_sections(loading, first_lines);
+	apply_uris(loading);
+	free(first_lines);
+}
+
+static void
 load(struct loading *loading)
 {
 	const struct config_source *source = loading->source;
@@ -499,10 +430,10 @@ load(struct loading *loading)
 	errno = 0;
 	config_file_read(&loading->file, source, loading->faults);
 	loading->places.whole = loading->file.whole;
-	apply_file(loading);
-	apply_command_line(loading);
+	apply_all(loading);
 	faults_blame(loading->faults, errno); /* whatever ran out on the way */
 	config_check(loading->config, source->running, &loading->places, loading->faults);
+	credentials_load(loading->config, source, &loading->places, loading->faults);
 	if (loading->file.whole && loading->config->listen_count == 0 &&
 	    source->listen_count == 0)
 		faults_add_at(loading->faults, at_line(loading, 0),

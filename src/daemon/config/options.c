@@ -56,8 +56,42 @@ static const struct option_choice levels[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice demands[] = {
+	{ "none", TLS_CERTIFICATE_NONE },
+	{ "optional", TLS_CERTIFICATE_OPTIONAL },
+	{ "required", TLS_CERTIFICATE_REQUIRED },
+	{ NULL, 0 },
+};
+
+static const struct option_choice versions[] = {
+	{ "1.2", 12 },
+	{ "1.3", 13 },
+	{ NULL, 0 },
+};
+
 #define AT(member) .offset = offsetof(struct config, member)
 #define AT_LISTEN(member) .offset = offsetof(struct listen_config, member)
+#define AT_TLS(member) AT(tls.member)
+#define AT_LISTEN_TLS(member) AT_LISTEN(tls_options.member)
+
+/* Of the section that has the defaults of all TLS listeners, and of each of them. */
+#define TLS_ROWS(section, AT_MEMBER)                                                        \
+	{ section, "certificate", OPTION_STRINGS, ON_RELOAD, "{}", AT_MEMBER(certificate),  \
+	    .use = FOR_TLS, .help = "PEM files, each with its chain" },                     \
+	{ section, "key", OPTION_STRINGS, ON_RELOAD, "{}", AT_MEMBER(key), .use = FOR_TLS,  \
+	    .may_repeat = true, .help = "PEM files, the key of each certificate" },         \
+	{ section, "client_ca", OPTION_STRING, ON_RELOAD, "", AT_MEMBER(client_ca),         \
+	    .use = FOR_TLS, .help = "PEM file: who may sign clients' certificates" },       \
+	{ section, "client_certificate", OPTION_CHOICE, ON_RELOAD, "none",                  \
+	    AT_MEMBER(client_certificate), .use = FOR_TLS, .choices = demands },            \
+	{ section, "alpn", OPTION_STRINGS, ON_RELOAD, "{}", AT_MEMBER(alpn),                \
+	    .use = FOR_TLS, .help = "application protocols; none: any" },                   \
+	{ section, "minimum_version", OPTION_CHOICE, ON_RELOAD, "1.2",                      \
+	    AT_MEMBER(minimum_version), .use = FOR_TLS, .choices = versions },              \
+	{ section, "ciphers", OPTION_STRING, ON_RELOAD, "", AT_MEMBER(ciphers),             \
+	    .use = FOR_TLS, .max = OPTION_STRING_LONGEST, .help = "empty: OpenSSL's" },      \
+	{ section, "groups", OPTION_STRING, ON_RELOAD, "", AT_MEMBER(groups),               \
+	    .use = FOR_TLS, .help = "empty: OpenSSL's" }
 
 /* In the order of the dump; the rows of a section are side by side. */
 const struct option_row option_rows[] = {
@@ -109,6 +143,12 @@ const struct option_row option_rows[] = {
 	{ "limits", "preamble_timeout", OPTION_NUMBER, ON_RELOAD, "5", AT(limits.preamble_timeout),
 	    .min = 3, .max = 3600, .unit = " seconds",
 	    .help = "seconds for the header of the PROXY protocol" },
+	{ "limits", "handshake_timeout", OPTION_NUMBER, ON_RELOAD, "10", AT(limits.handshake_timeout),
+	    .min = 1, .max = 3600, .unit = " seconds",
+	    .help = "seconds from the connection to the end of the TLS handshake" },
+	{ "limits", "handshakes", OPTION_NUMBER, ON_RELOAD, "1000", AT(limits.handshakes),
+	    .min = 1, .max = 1000000, .unit = "",
+	    .help = "of TLS at once, of each worker; further ones wait" },
 	{ "limits", "connections_per_source", OPTION_NUMBER, ON_RELOAD, "1000",
 	    AT(limits.connections_per_source), .max = 1000000, .unit = "", .zero = "no limit",
 	    .help = "at once, of an IPv4 address, IPv6 /64 or user, no loopback one; 0: no limit" },
@@ -129,6 +169,7 @@ const struct option_row option_rows[] = {
 	    AT(udp.refuse_source_ports), .help = "datagrams from these get no answer" },
 	{ "udp", "max_datagram", OPTION_NUMBER, ON_RELOAD, "65507", AT(udp.max_datagram),
 	    .max = 65507, .unit = " bytes", .help = "bytes; longer datagrams get no answer" },
+	TLS_ROWS("tls", AT_TLS),
 	{ "listen", "protocol", OPTION_PROTOCOL, ON_BIND, "tcp", AT_LISTEN(protocol) },
 	{ "listen", "address", OPTION_ADDRESS, ON_ADDRESS, "*", AT_LISTEN(address),
 	    .use = FOR_PORTS, .help = "numeric, \"*\" (all) or \"localhost\"" },
@@ -150,12 +191,14 @@ const struct option_row option_rows[] = {
 	    .help = "who may send it; others are refused" },
 	{ "listen", "greeting", OPTION_GREETING, ON_RELOAD, "", AT_LISTEN(greeting),
 	    .help = "sent first; %h host, %n listener, %p peer, %% percent" },
+	TLS_ROWS("listen", AT_LISTEN_TLS),
 };
 const size_t option_row_count = sizeof(option_rows) / sizeof(option_rows[0]);
 
 _Static_assert(sizeof(enum event_method) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum sandbox_mode) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum log_target) == sizeof(int), "a choice is written as an int");
+_Static_assert(sizeof(enum tls_demand) == sizeof(int), "a choice is written as an int");
 _Static_assert(sizeof(enum log_format) == sizeof(int), "a choice is written as an int");
 
 const char *

@@ -26,6 +26,7 @@ enum option_type {
 	OPTION_PREFIXES, /* struct prefix_list: "10.0.0.0/8" */
 	OPTION_RULES,    /* struct rule_list: the same, and "uid:1000" */
 	OPTION_PORTS,    /* struct port_list: "0-1023" */
+	OPTION_STRINGS,  /* struct string_list: of an order that matters */
 };
 
 /* When another value takes effect. */
@@ -37,7 +38,10 @@ enum option_effect {
 };
 
 /* Of a listener: for which protocols. */
-enum option_use { FOR_ALL, FOR_PORTS, FOR_PATHS };
+enum option_use { FOR_ALL, FOR_PORTS, FOR_PATHS, FOR_TLS };
+
+/* The longest string that a row allows, in bytes. */
+#define OPTION_STRING_LONGEST 1023
 
 struct option_choice {
 	const char *name; /* NULL ends the list */
@@ -53,7 +57,8 @@ struct option_row {
 	                       * NULL: the option must be given */
 	size_t offset;        /* in its struct */
 	enum option_use use;
-	int min, max;         /* OPTION_NUMBER, OPTION_PORT */
+	int min, max;         /* OPTION_NUMBER, OPTION_PORT; of a string's bytes, 0: as usual */
+	bool may_repeat;      /* OPTION_STRINGS: an element may */
 	const char *unit;     /* the same: " seconds", "" */
 	const char *zero;     /* the same: what 0 stands for, also below `min`; NULL: nothing */
 	const struct option_choice *choices;
@@ -75,6 +80,9 @@ bool option_is_of_listener(const struct option_row *row);
 
 /* True where a listener of `protocol` may have it. */
 bool option_is_for(const struct option_row *row, enum protocol protocol);
+
+/* Writes the names of those, not of all, to `names` and returns it. */
+const char *option_protocols(const struct option_row *row, char names[PROTOCOLS_TEXT_SIZE]);
 
 /* Returns the row of this section and name, or NULL. */
 const struct option_row *option_find(const char *section, const char *name);

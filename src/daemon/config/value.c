@@ -18,6 +18,7 @@
 
 _Static_assert(ADDRESS_RIGHT_SIZE <= VALUE_RIGHT_SIZE, "endpoint_check_host() writes to it");
 _Static_assert(LIST_RIGHT_SIZE <= VALUE_RIGHT_SIZE, "list_append() writes to it");
+_Static_assert(LIST_TEXT_ELEMENT_SIZE <= VALUE_TEXT_SIZE, "list_text_element() writes to it");
 _Static_assert(PROTOCOLS_TEXT_SIZE <= NAMES_SIZE, "protocol_names() writes to it");
 
 /* --- numbers ------------------------------------------------------------------ */
@@ -207,11 +208,11 @@ format_protocol(const struct option_row *row, const void *place, char *text)
 static bool
 parse_string(const struct option_row *row, const char *text, void *place, char *right)
 {
+	const int most = row->max > 0 ? row->max : VALUE_STRING_MAX;
 	char *copy;
 
-	(void)row;
-	if (strlen(text) > VALUE_STRING_MAX) {
-		snprintf(right, VALUE_RIGHT_SIZE, "give at most %d bytes", VALUE_STRING_MAX);
+	if (strlen(text) > (size_t)most) {
+		snprintf(right, VALUE_RIGHT_SIZE, "give at most %d bytes", most);
 		return false;
 	}
 	if ((copy = strdup(text)) == NULL) {
@@ -223,33 +224,17 @@ parse_string(const struct option_row *row, const char *text, void *place, char *
 	return true;
 }
 
-/* In double quotes, with what libconfuse would take for more than itself escaped. */
 static void
 format_string(const struct option_row *row, const void *place, char *text)
 {
-	char *out = text;
-
 	(void)row;
-	*out++ = '"';
-	for (const char *string = *(char *const *)place; string != NULL && *string != '\0';
-	     string++) {
-		const unsigned char byte = (unsigned char)*string;
-
-		if (byte < 0x20 || byte == 0x7f) {
-			out += snprintf(out, 5, "\\x%02x", (unsigned)byte);
-			continue;
-		}
-		if (byte == '"' || byte == '\\' || byte == '$')
-			*out++ = '\\';
-		*out++ = *string;
-	}
-	*out++ = '"';
-	*out = '\0';
+	list_text_quote(*(char *const *)place, text);
 }
 
 static void
-free_string(void *place)
+free_string(const struct option_row *row, void *place)
 {
+	(void)row;
 	free(*(char **)place);
 }
 
@@ -334,29 +319,49 @@ parse_ports(const struct option_row *row, const char *text, void *place, char *r
 	return list_append(LIST_OF_PORTS, place, text, right);
 }
 
+static bool
+has_string(const struct string_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], text) == 0)
+			return true;
+	return false;
+}
+
+static bool
+parse_listed_string(const struct option_row *row, const char *text, void *place, char *right)
+{
+	if (row->may_repeat || !has_string(place, text))
+		return list_append(LIST_OF_STRINGS, place, text, right);
+	snprintf(right, VALUE_RIGHT_SIZE, "it is in the list twice: give it once");
+	return false;
+}
+
 static enum list_kind
 list_kind(const struct option_row *row)
 {
-	if (row->type == OPTION_RULES)
+	switch (row->type) {
+	case OPTION_RULES:
 		return LIST_OF_RULES;
-	return row->type == OPTION_PREFIXES ? LIST_OF_PREFIXES : LIST_OF_PORTS;
+	case OPTION_PREFIXES:
+		return LIST_OF_PREFIXES;
+	case OPTION_STRINGS:
+		return LIST_OF_STRINGS;
+	default:
+		return LIST_OF_PORTS;
+	}
 }
 
-/* As far as it fits. */
+static void
+free_list(const struct option_row *row, void *place)
+{
+	list_clear(list_kind(row), place);
+}
+
 static void
 format_list(const struct option_row *row, const void *list, char *text)
 {
-	/* What may follow an element: a comma, the next one in quotes, and the end. */
-	const size_t room = VALUE_TEXT_SIZE - LIST_ELEMENT_SIZE - sizeof(", \"\", ...}");
-	const size_t count = list_count(list);
-	char element[LIST_ELEMENT_SIZE];
-	size_t used = 1, i;
-
-	*text = '{';
-	for (i = 0; i < count && used < room; i++)
-		used += (size_t)snprintf(text + used, VALUE_TEXT_SIZE - used, "%s\"%s\"",
-		    i == 0 ? "" : ", ", list_format(list_kind(row), list, i, element));
-	snprintf(text + used, VALUE_TEXT_SIZE - used, i < count ? ", ...}" : "}");
+	list_text_write(list_kind(row), list, text, VALUE_TEXT_SIZE);
 }
 
 /* --- the types ------------------------------------------------------------------ */
@@ -366,10 +371,11 @@ static const struct type {
 	/* As value_parse() and value_format(), at the value's place. */
 	bool (*parse)(const struct option_row *row, const char *text, void *place, char *right);
 	void (*format)(const struct option_row *row, const void *place, char *text);
-	void (*free)(void *place); /* NULL: it has nothing of its own */
+	/* NULL: it has nothing of its own. */
+	void (*free)(const struct option_row *row, void *place);
 	/* Writes what there is to choose from to `names`, of NAMES_SIZE; NULL: more than a few. */
 	const char *(*names)(const struct option_row *row, char *names);
-	bool is_list;
+	bool is_list, is_ordered;
 } types[] = {
 	[OPTION_NUMBER] = { .size = sizeof(int), .parse = parse_number, .format = format_number },
 	[OPTION_PORT] = { .size = sizeof(uint16_t), .parse = parse_port, .format = format_port },
@@ -388,11 +394,13 @@ static const struct type {
 	[OPTION_PROTOCOL] = { .size = sizeof(enum protocol), .parse = parse_protocol,
 	    .format = format_protocol, .names = names_of_protocols },
 	[OPTION_PREFIXES] = { .size = LIST_SIZE, .parse = parse_prefix, .format = format_list,
-	    .free = list_clear, .is_list = true },
+	    .free = free_list, .is_list = true },
 	[OPTION_RULES] = { .size = LIST_SIZE, .parse = parse_rule, .format = format_list,
-	    .free = list_clear, .is_list = true },
+	    .free = free_list, .is_list = true },
 	[OPTION_PORTS] = { .size = LIST_SIZE, .parse = parse_ports, .format = format_list,
-	    .free = list_clear, .is_list = true },
+	    .free = free_list, .is_list = true },
+	[OPTION_STRINGS] = { .size = LIST_SIZE, .parse = parse_listed_string,
+	    .format = format_list, .free = free_list, .is_list = true, .is_ordered = true },
 };
 
 static const struct type *
@@ -428,10 +436,16 @@ value_is_list(const struct option_row *row)
 	return type_of(row)->is_list;
 }
 
+bool
+value_is_set(const struct option_row *row)
+{
+	return type_of(row)->is_list && !type_of(row)->is_ordered;
+}
+
 void
 value_clear(const struct option_row *row, void *base)
 {
-	list_clear(place_of(row, base));
+	free_list(row, place_of(row, base));
 }
 
 const char *
@@ -445,29 +459,8 @@ size_t
 value_format_missing(const struct option_row *row, const void *base, const void *other, char *text,
     size_t size)
 {
-	/* What may follow an element: another one, and how many more. */
-	const size_t room = size - LIST_ELEMENT_SIZE - sizeof(", \"\" and 4096 more}");
-	const void *list = const_place_of(row, base), *others = const_place_of(row, other);
-	char element[LIST_ELEMENT_SIZE];
-	size_t count = 0, shown = 0, used = 1;
-
-	_Static_assert(LIST_ELEMENT_SIZE + sizeof(", \"\" and 4096 more}") < 128, "as it asks for");
-	*text = '{';
-	for (size_t i = 0; i < list_count(list); i++) {
-		if (list_has(list_kind(row), others, list, i))
-			continue;
-		count++;
-		if (used >= room)
-			continue;
-		shown++;
-		used += (size_t)snprintf(text + used, size - used, "%s\"%s\"",
-		    shown == 1 ? "" : ", ", list_format(list_kind(row), list, i, element));
-	}
-	if (shown < count)
-		snprintf(text + used, size - used, " and %zu more}", count - shown);
-	else
-		snprintf(text + used, size - used, "}");
-	return count;
+	return list_text_write_missing(list_kind(row), const_place_of(row, base),
+	    const_place_of(row, other), text, size);
 }
 
 int
@@ -481,8 +474,8 @@ value_print(const struct option_row *row, const void *base, FILE *out)
 		return fprintf(out, "%s", value_format(row, base, text));
 	fputc('{', out);
 	for (size_t i = 0; i < list_count(place); i++)
-		used += fprintf(out, "%s\"%s\"", i == 0 ? "" : ", ",
-		    list_format(list_kind(row), place, i, text));
+		used += fprintf(out, "%s%s", i == 0 ? "" : ", ",
+		    list_text_element(list_kind(row), place, i, text));
 	fputc('}', out);
 	return used;
 }
@@ -501,6 +494,26 @@ value_equal(const struct option_row *row, const void *a, const void *b)
 	if (value_is_list(row))
 		return list_equal(list_kind(row), const_place_of(row, a), const_place_of(row, b));
 	return strcmp(value_format(row, a, text), value_format(row, b, other)) == 0;
+}
+
+bool
+value_copy(const struct option_row *from, const void *base, const struct option_row *to,
+    void *other)
+{
+	const void *place = const_place_of(from, base);
+	char element[LIST_ELEMENT_SIZE], right[VALUE_RIGHT_SIZE];
+
+	if (!value_is_list(from)) {
+		if (type_of(from)->free != NULL)
+			return value_parse(to, *(char *const *)place, other, right);
+		memcpy(place_of(to, other), place, type_of(from)->size);
+		return true;
+	}
+	value_clear(to, other);
+	for (size_t i = 0; i < list_count(place); i++)
+		if (!value_parse(to, list_format(list_kind(from), place, i, element), other, right))
+			return false;
+	return true;
 }
 
 void
@@ -555,5 +568,5 @@ values_free(void *base, bool listen)
 {
 	OPTION_FOR_EACH(row)
 		if (option_is_of_listener(row) == listen && type_of(row)->free != NULL)
-			type_of(row)->free(place_of(row, base));
+			type_of(row)->free(row, place_of(row, base));
 }

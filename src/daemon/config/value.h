@@ -10,11 +10,11 @@
 
 #include "daemon/config/options.h"
 
-/* The longest string that an option takes, in bytes. */
+/* The longest string that an option takes, in bytes, where its row does not say more. */
 #define VALUE_STRING_MAX 255
 
 /* A value as the file writes it: quotes, four characters for each byte, the NUL. */
-#define VALUE_TEXT_SIZE (VALUE_STRING_MAX * 4 + 3)
+#define VALUE_TEXT_SIZE (OPTION_STRING_LONGEST * 4 + 3)
 
 /* What would be right, or the help of an option, and the NUL. */
 #define VALUE_RIGHT_SIZE 256
@@ -29,6 +29,9 @@ bool value_parse(const struct option_row *row, const char *text, void *base,
 
 /* True where the value is a list.  Lists are empty before the first value_parse(). */
 bool value_is_list(const struct option_row *row);
+
+/* True where it is a list whose order makes no difference. */
+bool value_is_set(const struct option_row *row);
 
 /* Makes a list empty. */
 void value_clear(const struct option_row *row, void *base);
@@ -45,7 +48,7 @@ int value_print(const struct option_row *row, const void *base, FILE *out);
 
 /*
  * Writes those elements of the list in `base` that the one in `other` has not, as the file would
- * write them, with how many more there are where not all fit in `size` >= 128.  Returns how many
+ * write them, with how many more there are where not all fit in `size` >= 32.  Returns how many
  * they are.
  */
 size_t value_format_missing(const struct option_row *row, const void *base, const void *other,
@@ -59,6 +62,13 @@ const char *value_help(const struct option_row *row, char text[VALUE_RIGHT_SIZE]
 
 /* True when the values in `a` and `b` are the same. */
 bool value_equal(const struct option_row *row, const void *a, const void *b);
+
+/*
+ * Gives the option `to` of `other` the value that `from`, of the same type, has in `base`.
+ * Returns false when memory ran out.
+ */
+bool value_copy(const struct option_row *from, const void *base, const struct option_row *to,
+    void *other);
 
 /* Exchanges the option's values in `a` and `b`. */
 void value_swap(const struct option_row *row, void *a, void *b);

@@ -103,6 +103,8 @@ commit_workers(struct server *server, const struct config *next)
 		.write = next->limits.write_timeout * MILLISECONDS,
 		.lifetime = next->limits.lifetime * MILLISECONDS,
 		.bandwidth = next->limits.bandwidth_per_connection,
+		.handshake = next->limits.handshake_timeout * MILLISECONDS,
+		.handshakes = (size_t)next->limits.handshakes,
 		.stalled = (size_t)next->limits.stalled_connections,
 		.blocked_memory = (uint64_t)next->limits.blocked_memory * MEBIBYTE,
 	};
@@ -155,6 +157,25 @@ commit_log(struct server *server, const struct config *next)
 	log_open(&next->log);
 }
 
+/* --- certificates ------------------------------------------------------------------------- */
+
+static bool
+prepare_certificates(struct server *server, const struct config *next, struct faults *faults)
+{
+	if (server->certificates == NULL)
+		server->certificates = certificates_new(server->base, server->census);
+	if (server->certificates != NULL && certificates_prepare(server->certificates, next))
+		return true;
+	faults_add(faults, "cannot watch certificates: %s", strerror(errno));
+	return false;
+}
+
+static void
+commit_certificates(struct server *server, const struct config *next)
+{
+	certificates_commit(server->certificates, server->config, next);
+}
+
 /* --- listeners ---------------------------------------------------------------------------- */
 
 static bool
@@ -203,6 +224,7 @@ static const struct part {
 	{ prepare_workers, commit_workers, NULL },
 	{ prepare_access, commit_access, roll_back_access },
 	{ NULL, commit_log, NULL },
+	{ prepare_certificates, commit_certificates, NULL },
 	{ prepare_listeners, NULL, roll_back_listeners },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -271,7 +293,7 @@ warn_of_open_datagrams(const struct config *config)
 static void
 log_change(const struct config_change *change)
 {
-	if (change->is_list)
+	if (change->is_set)
 		log_notice("option changed: name=%s added=%s removed=%s", change->name, change->to,
 		    change->from);
 	else

@@ -173,6 +173,7 @@ settle_process(struct server *server, const struct config *config)
 	if (supervise(server) == -1 || drop_privileges(server, config) == -1)
 		return -1;
 	warn_of_unreadable_file(server, config);
+	certificates_warn_of_unreadable(config);
 	if (start_threads(server) == -1)
 		return -1;
 	yield_to_workers();
@@ -238,6 +239,7 @@ dispose(struct server *server)
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);
+	certificates_free(server->certificates);
 	signals_free(server);
 	drain_free(server);
 	if (server->base != NULL)

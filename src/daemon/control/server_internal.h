@@ -11,6 +11,7 @@
 
 #include "daemon/account/census.h"
 #include "daemon/config/config.h"
+#include "daemon/control/certificates.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
@@ -34,6 +35,7 @@ struct server {
 	struct census_room room; /* gauges.h */
 	struct telling *telling;
 	struct summary *summary;
+	struct certificates *certificates;
 	struct crowds *crowds;
 	struct batches *batches;
 	struct guard *guard;

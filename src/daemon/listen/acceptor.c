@@ -141,17 +141,17 @@ is_trusted(const struct listen_config *config, const struct address *peer)
 static int
 accept_one(struct acceptor *acceptor)
 {
+	const struct listen_config *config = acceptor->config;
+	const struct welcome welcome = { .greeting = config->greeting, .tls = config->tls };
 	struct address peer;
 	const int accepted = accept_from(acceptor, &peer);
 
 	if (accepted == -1)
 		return errno;
-	if (!acceptor->config->proxy_protocol)
-		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer,
-		    acceptor->config->greeting);
-	else if (is_trusted(acceptor->config, &peer))
-		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer,
-		    acceptor->config->greeting);
+	if (!config->proxy_protocol)
+		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer, &welcome);
+	else if (is_trusted(config, &peer))
+		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer, &welcome);
 	else
 		admission_refuse(acceptor->ledger, REFUSE_PROXY_UNTRUSTED, accepted, &peer);
 	return 0;

@@ -100,18 +100,18 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
 
 static struct conn *
 make_conn(const struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer, const struct conn_via *via, const char *greeting)
+    const struct address *peer, const struct conn_via *via, const struct welcome *welcome)
 {
 	struct branch *branch = &ledger->branches[workers_pick(admission->workers)];
-	struct conn_extras extras = { .via = via };
+	struct conn_extras extras = { .via = via, .tls = welcome->tls };
 	char text[ADDRESS_TEXT_SIZE], said[GREETING_MOST];
 
-	if (*greeting != '\0') {
+	if (*welcome->greeting != '\0') {
 		const struct greeting_names names = { .host = admission->host,
 			.listener = ledger->name, .peer = address_format(peer, text) };
 
 		extras.greeting = said;
-		extras.greeting_size = greeting_format(greeting, &names, said);
+		extras.greeting_size = greeting_format(welcome->greeting, &names, said);
 	}
 	return conn_new(fd, peer, branch, &extras);
 }
@@ -119,7 +119,7 @@ make_conn(const struct admission *admission, struct ledger *ledger, int fd,
 /* Returns NULL where it is refused. */
 static struct conn *
 admit(struct admission *admission, struct ledger *ledger, int fd, const struct address *peer,
-    const struct conn_via *via, const char *greeting)
+    const struct conn_via *via, const struct welcome *welcome)
 {
 	enum source_verdict verdict;
 	struct conn *conn;
@@ -133,7 +133,7 @@ admit(struct admission *admission, struct ledger *ledger, int fd, const struct a
 		admission_refuse(ledger, reason_of(verdict), fd, peer);
 		return NULL;
 	}
-	conn = make_conn(admission, ledger, fd, peer, via, greeting);
+	conn = make_conn(admission, ledger, fd, peer, via, welcome);
 	if (conn == NULL) {
 		sources_leave(admission->sources, peer, clock_ms());
 		admission_refuse(ledger, REFUSE_MEMORY, fd, peer);
@@ -144,9 +144,9 @@ admit(struct admission *admission, struct ledger *ledger, int fd, const struct a
 
 void
 admission_admit(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer, const char *greeting)
+    const struct address *peer, const struct welcome *welcome)
 {
-	struct conn *conn = admit(admission, ledger, fd, peer, NULL, greeting);
+	struct conn *conn = admit(admission, ledger, fd, peer, NULL, welcome);
 
 	if (conn == NULL)
 		return;
@@ -237,7 +237,8 @@ kind_of_header(const struct proxy_header *header, const struct address *proxy)
 
 void
 admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *proxy, const struct proxy_header *header, const char *greeting)
+    const struct address *proxy, const struct proxy_header *header,
+    const struct welcome *welcome)
 {
 	const enum header_kind kind = kind_of_header(header, proxy);
 	const struct conn_via via = { .proxy = *proxy, .is_quiet = kind == HEADER_LOCAL };
@@ -246,7 +247,7 @@ admission_admit_proxied(struct admission *admission, struct ledger *ledger, int 
 	end_preamble(admission, ledger, proxy);
 	counter_add(&ledger->headers[kind], 1);
 	conn = admit(admission, ledger, fd, header->has_addresses ? &header->source : proxy, &via,
-	    greeting);
+	    welcome);
 	if (conn == NULL) {
 		admission->left(admission->owner);
 		return;
@@ -258,6 +259,18 @@ admission_admit_proxied(struct admission *admission, struct ledger *ledger, int 
 
 /* --- settling ------------------------------------------------------------------------------ */
 
+/* The worker has counted it. */
+static void
+tell_fault(struct ledger *ledger, const struct conn *conn)
+{
+	const enum tls_fault fault = conn_tls_fault(conn);
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (ledger_blame(ledger, fault, conn_peer(conn), clock_ms()))
+		log_notice("TLS failed: peer=%s listener=%s reason=%s",
+		    address_format(conn_peer(conn), text), ledger->name, tls_fault_name(fault));
+}
+
 void
 admission_settle(struct admission *admission, struct conn *conn)
 {
@@ -266,6 +279,8 @@ admission_settle(struct admission *admission, struct conn *conn)
 	admission->open--;
 	counter_subtract(&branch->ledger->open, 1);
 	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
+	if (conn_reason(conn) == CLOSE_TLS)
+		tell_fault(branch->ledger, conn);
 	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
 	conn_free(conn);

@@ -18,6 +18,12 @@
 #include "net/address.h"
 #include "net/proxy_header.h"
 
+/* What a listener has for each of its connections. */
+struct welcome {
+	const char *greeting;    /* what it is sent first, to be filled in (greeting.h); "": nothing */
+	struct tls_context *tls; /* NULL: it does not speak TLS */
+};
+
 struct admission {
 	struct workers *workers;
 	uint64_t wanted; /* limits.connections */
@@ -44,12 +50,12 @@ void admission_tell_full(struct admission *admission, const struct ledger *ledge
 
 /*
  * Takes over `fd`, just accepted for the listener of `ledger`, and gives it as a
- * connection to a worker, which says `greeting` to it first; "": nothing.  Where that fails, or
+ * connection to a worker, which has `welcome` for it.  Where that fails, or
  * the peer is not to be served, closes it with a reset, counts the refusal and tells it in the
  * log at a limited rate.
  */
 void admission_admit(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *peer, const char *greeting);
+    const struct address *peer, const struct welcome *welcome);
 
 /*
  * A connection from `proxy` begins its preamble: it is counted as open, and in the books of the
@@ -61,7 +67,8 @@ bool admission_await(struct admission *admission, struct ledger *ledger, int fd,
 
 /* It has said whose it is: admits that connection, as admission_admit() does. */
 void admission_admit_proxied(struct admission *admission, struct ledger *ledger, int fd,
-    const struct address *proxy, const struct proxy_header *header, const char *greeting);
+    const struct address *proxy, const struct proxy_header *header,
+    const struct welcome *welcome);
 
 /*
  * It has not: closes it, counts the refusal and tells it, but for one that ended without a byte:

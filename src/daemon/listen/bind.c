@@ -239,11 +239,23 @@ find_taken(const struct bound *now, const struct inherited_socket *inherited)
 	return NULL;
 }
 
+/* Several protocols may speak over such a socket: its listener knows which does. */
+static void
+name_inherited(const struct binding *binding, struct bound_socket *socket)
+{
+	const enum protocol protocol = binding->endpoint.protocol;
+
+	if (protocol_has_ports(protocol))
+		endpoint_format_socket(protocol, &socket->address, socket->dual_stack, socket->uri);
+	else
+		memcpy(socket->uri, socket->inherited->uri, sizeof(socket->uri));
+}
+
 /* Adds a duplicate.  Returns 0, or -1 with errno. */
 static int
 take(const struct binding *binding, const struct inherited_socket *socket, struct bound *bound)
 {
-	const struct bound_socket made = {
+	struct bound_socket made = {
 		.fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0),
 		.address = socket->address,
 		.dual_stack = socket->dual_stack,
@@ -254,8 +266,8 @@ take(const struct binding *binding, const struct inherited_socket *socket, struc
 	if (made.fd == -1)
 		return -1;
 	prepare_inherited(binding->sockets, socket);
-	bound->sockets[bound->count] = made;
-	memcpy(bound->sockets[bound->count++].uri, socket->uri, sizeof(socket->uri));
+	name_inherited(binding, &made);
+	bound->sockets[bound->count++] = made;
 	return 0;
 }
 

@@ -29,7 +29,7 @@ static const struct listener_kind kinds[] = {
 	},
 	[PROTOCOL_TLS] = {
 		.sockets = &sockets_of_tcp,
-		.carries = CARRIES_STREAMS,
+		.carries = CARRIES_STREAMS | CARRIES_TLS,
 		.bind = bind_listener,
 		.make = acceptor_new,
 		.free = acceptor_free,

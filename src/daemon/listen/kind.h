@@ -13,7 +13,7 @@
 
 struct listener_kind {
 	const struct socket_kind *sockets;
-	enum carried carries; /* what its ledger counts */
+	unsigned carries; /* enum carried: what its ledger counts */
 	/* As bind_listener(). */
 	int (*bind)(const struct binding *binding, struct bound *bound, struct faults *faults);
 

@@ -13,6 +13,7 @@
 #include "daemon/listen/admission.h"
 #include "daemon/threads/loop.h"
 #include "net/proxy_header.h"
+#include "net/tls/context.h"
 
 struct preamble {
 	struct event readable; /* it knows the descriptor */
@@ -23,7 +24,9 @@ struct preamble {
 	int64_t begun; /* clock_ms() */
 	uint8_t *held; /* of the header, what came so far */
 	size_t held_size;
-	char greeting[]; /* of the listener, as it was then */
+	/* What its listener had for it then: held, and */
+	struct tls_context *tls;
+	char greeting[];
 };
 
 TAILQ_HEAD(preamble_list, preamble);
@@ -80,6 +83,7 @@ end(struct preamble *preamble)
 	TAILQ_REMOVE(&preambles->waiting, preamble, neighbours);
 	preambles->count--;
 	ledger_release(preamble->ledger);
+	tls_context_release(preamble->tls);
 	free(preamble->held);
 	free(preamble);
 	if (was_first)
@@ -115,6 +119,7 @@ admit(struct preamble *preamble, const struct proxy_header *header)
 {
 	struct preambles *preambles = preamble->preambles;
 	const size_t rest = header->size - preamble->held_size;
+	const struct welcome welcome = { preamble->greeting, preamble->tls };
 
 	/* It is there: the scratch keeps what the texts of the header point to. */
 	if (recv(fd_of(preamble), preambles->scratch + preamble->held_size, rest, 0) !=
@@ -124,7 +129,7 @@ admit(struct preamble *preamble, const struct proxy_header *header)
 	}
 	stop_watching(preamble);
 	admission_admit_proxied(preambles->admission, preamble->ledger, fd_of(preamble),
-	    &preamble->proxy, header, preamble->greeting);
+	    &preamble->proxy, header, &welcome);
 	end(preamble);
 }
 
@@ -263,9 +268,9 @@ preambles_set_timeout(struct preambles *preambles, int64_t timeout)
 /* Returns NULL when memory ran out. */
 static struct preamble *
 make(struct preambles *preambles, struct ledger *ledger, int fd, const struct address *proxy,
-    const char *greeting)
+    const struct welcome *welcome)
 {
-	const size_t greeting_size = strlen(greeting) + 1;
+	const size_t greeting_size = strlen(welcome->greeting) + 1;
 	struct preamble *preamble;
 
 	if (preambles->scratch == NULL)
@@ -273,7 +278,7 @@ make(struct preambles *preambles, struct ledger *ledger, int fd, const struct ad
 	preamble = preambles->scratch != NULL ? calloc(1, sizeof(*preamble) + greeting_size) : NULL;
 	if (preamble == NULL)
 		return NULL;
-	memcpy(preamble->greeting, greeting, greeting_size);
+	memcpy(preamble->greeting, welcome->greeting, greeting_size);
 	event_assign(&preamble->readable, preambles->base, fd, EV_READ | EV_PERSIST, on_readable,
 	    preamble);
 	if (event_add(&preamble->readable, NULL) == -1) {
@@ -282,6 +287,7 @@ make(struct preambles *preambles, struct ledger *ledger, int fd, const struct ad
 	}
 	preamble->preambles = preambles;
 	preamble->ledger = ledger;
+	preamble->tls = tls_context_hold(welcome->tls);
 	preamble->proxy = *proxy;
 	preamble->begun = clock_ms();
 	return preamble;
@@ -289,13 +295,13 @@ make(struct preambles *preambles, struct ledger *ledger, int fd, const struct ad
 
 void
 preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
-    const struct address *proxy, const char *greeting)
+    const struct address *proxy, const struct welcome *welcome)
 {
 	struct preamble *preamble;
 
 	if (!admission_await(preambles->admission, ledger, fd, proxy))
 		return;
-	preamble = make(preambles, ledger, fd, proxy, greeting);
+	preamble = make(preambles, ledger, fd, proxy, welcome);
 	if (preamble == NULL) {
 		admission_dismiss(preambles->admission, ledger, fd, proxy, REFUSE_MEMORY);
 		return;

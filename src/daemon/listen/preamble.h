@@ -16,6 +16,7 @@
 #include "net/address.h"
 
 struct admission;
+struct welcome;
 struct event_base;
 struct preambles;
 
@@ -31,11 +32,11 @@ void preambles_set_timeout(struct preambles *preambles, int64_t timeout);
 
 /*
  * Takes over `fd`, just accepted from `proxy`, who is trusted, for the listener of `ledger`.
- * It is admitted as soon as its header is there, to be sent `greeting` first, which is copied, or
- * closed with a reset, and counted.
+ * It is admitted as soon as its header is there, with `welcome`, which is copied, or closed with a
+ * reset, and counted.
  */
 void preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
-    const struct address *proxy, const char *greeting);
+    const struct address *proxy, const struct welcome *welcome);
 
 /* A drain begins: whose header is there is admitted, and the others have nothing to lose. */
 void preambles_drain(struct preambles *preambles);

@@ -47,6 +47,20 @@ tell_drops(const char *listener, const char *reason, const struct vote *vote)
 		    count);
 }
 
+static void
+tell_faults(const char *listener, const char *reason, const struct vote *vote)
+{
+	const struct candidate *leader = vote_leader(vote);
+	const unsigned long long count = vote->total;
+	char source[SOURCE_NAME_TEXT_SIZE];
+
+	if (leader != NULL)
+		log_notice("TLS failed: listener=%s reason=%s count=%llu source=%s", listener,
+		    reason, count, source_name_format(leader->source, source));
+	else
+		log_notice("TLS failed: listener=%s reason=%s count=%llu", listener, reason, count);
+}
+
 /* Returns true where it is due, and then in *told.  What is due later has the timer set. */
 static bool
 settle(struct telling *telling, struct untold *untold, struct vote *told)
@@ -70,6 +84,9 @@ tell(void *arg, struct ledger *ledger)
 	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
 		if (settle(telling, &ledger->drops[reason], &told))
 			tell_drops(ledger->name, drop_reason_names[reason], &told);
+	for (enum tls_fault fault = 0; fault < TLS_FAULT_COUNT; fault++)
+		if (settle(telling, &ledger->faults[fault], &told))
+			tell_faults(ledger->name, tls_fault_name(fault), &told);
 }
 
 /* Where the kernel lacks memory for the timer, the next that is untold has it set. */

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "daemon/stream/conn_internal.h"
 
-static_assert(CLOSE_REASON_COUNT <= INT8_MAX, "a reason has 7 bits");
+static_assert(CLOSE_REASON_COUNT <= 64, "a reason has 6 bits");
 
 /* What few connections have besides, after them. */
 struct tail {
@@ -22,10 +22,17 @@ struct tail {
 	char greeting[];
 };
 
+static struct tail *
+tail_place(const struct conn *conn)
+{
+	return (struct tail *)((uintptr_t)(conn + 1) +
+	    (conn->is_secure ? sizeof(struct secure) : 0));
+}
+
 static const struct tail *
 tail_of(const struct conn *conn)
 {
-	return conn->has_tail ? (const struct tail *)(const void *)(conn + 1) : NULL;
+	return conn->has_tail ? tail_place(conn) : NULL;
 }
 
 /* --- life ------------------------------------------------------------------- */
@@ -40,7 +47,7 @@ keep_fd(struct conn *conn, int fd)
 static void
 set_tail(struct conn *conn, const struct conn_extras *extras)
 {
-	struct tail *tail = (void *)(conn + 1);
+	struct tail *tail = tail_place(conn);
 
 	conn->has_tail = true;
 	tail->is_proxied = extras->via != NULL;
@@ -57,10 +64,14 @@ conn_new(int fd, const struct address *peer, struct branch *branch,
 {
 	const bool has_tail = extras->via != NULL || extras->greeting_size > 0;
 	struct conn *conn = calloc(1, sizeof(*conn) +
+	    (extras->tls != NULL ? sizeof(struct secure) : 0) +
 	    (has_tail ? sizeof(struct tail) + extras->greeting_size : 0));
 
 	if (conn == NULL)
 		return NULL;
+	conn->is_secure = extras->tls != NULL;
+	if (conn->is_secure)
+		secure_of(conn)->context = tls_context_hold(extras->tls);
 	if (has_tail)
 		set_tail(conn, extras);
 	keep_fd(conn, fd);
@@ -78,6 +89,8 @@ conn_free(struct conn *conn)
 		return;
 	if (fd_of(conn) != -1)
 		close(fd_of(conn));
+	if (conn->is_secure)
+		tls_context_release(secure_of(conn)->context);
 	ledger_release(conn->branch->ledger);
 	free(conn);
 }
@@ -118,51 +131,46 @@ conn_open(struct conn *conn)
 	struct loop *loop = loop_of(conn);
 	const short edge = loop->edge_triggered ? EV_ET : 0;
 
-	conn->state = CONN_READING;
+	conn->state = conn->is_secure ? CONN_EXPECTED : CONN_READING;
 	conn->opened = clock_ms();
 	conn->active = (uint32_t)conn->opened;
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
-	    conn_on_readable, conn);
+	    conn->is_secure ? conn_on_sealed : conn_on_readable, conn);
 	/* Before it has asked it may be either. */
 	loop_set_bulk(loop, &conn->readable, true);
 	conn->bulk = 1;
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
-	else if (conn->has_tail && tail_of(conn)->greeting_size > 0)
+	else if (conn->has_tail && !conn->is_secure && tail_of(conn)->greeting_size > 0)
 		conn_greet(conn, tail_of(conn)->greeting, tail_of(conn)->greeting_size);
 }
 
-static void
-log_closed(const struct conn *conn, enum close_reason reason)
+size_t
+conn_greeting(const struct conn *conn, const char **greeting)
 {
-	const struct conn_via *via = conn_via(conn);
-	const char *listener = conn->branch->ledger->name, *why = close_reason_name(reason);
-	const unsigned long long received = conn->received, sent = conn->sent;
-	const double seconds = (double)(clock_ms() - conn->opened) / 1000;
-	char peer[ADDRESS_TEXT_SIZE], proxy[ADDRESS_TEXT_SIZE];
+	const struct tail *tail = tail_of(conn);
 
-	address_format(&conn->peer, peer);
-	if (via == NULL)
-		log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
-		    "seconds=%.3f", peer, listener, why, received, sent, seconds);
-	else if (!via->is_quiet)
-		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
-		    "sent=%llu seconds=%.3f", peer, address_format(&via->proxy, proxy), listener,
-		    why, received, sent, seconds);
+	*greeting = tail != NULL ? tail->greeting : "";
+	return tail != NULL ? tail->greeting_size : 0;
 }
 
 void
 conn_close(struct conn *conn, enum close_reason reason)
 {
 	if (log_wants(LOG_INFO))
-		log_closed(conn, reason);
-	conn->reason = (uint8_t)reason & 0x7f;
+		conn_log_closed(conn, reason);
+	conn->reason = (uint8_t)reason & 0x3f;
 	conn_unmark_stalled(conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
 	if (conn->bulk)
 		loop_set_bulk(loop_of(conn), &conn->readable, false);
+	if (conn->is_secure) {
+		conn_end_handshake(conn);
+		tls_session_free(secure_of(conn)->session);
+		secure_of(conn)->session = NULL;
+	}
 	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);
@@ -193,6 +201,8 @@ conn_fail(struct conn *conn, int error)
 void
 conn_shut_down(struct conn *conn)
 {
+	if (conn->is_secure && !conn_seal_end(conn))
+		return;
 	if (shutdown(fd_of(conn), SHUT_WR) == -1) {
 		conn_fail(conn, errno);
 		return;
@@ -220,13 +230,18 @@ void
 conn_finish(struct conn *conn, enum close_reason reason)
 {
 	switch ((enum conn_state)conn->state) {
+	case CONN_EXPECTED:
+	case CONN_QUEUED:
+	case CONN_SHAKING:
+		conn_close(conn, reason); /* nothing of it can be lost */
+		break;
 	case CONN_READING:
 	case CONN_PACED:
-		conn->reason = (uint8_t)reason & 0x7f;
+		conn->reason = (uint8_t)reason & 0x3f;
 		conn_shut_down(conn);
 		break;
 	case CONN_BLOCKED:
-		conn->reason = (uint8_t)reason & 0x7f;
+		conn->reason = (uint8_t)reason & 0x3f;
 		conn_set_state(conn, CONN_FLUSHING);
 		break;
 	case CONN_FLUSHING:
@@ -269,6 +284,12 @@ conn_via(const struct conn *conn)
 	const struct tail *tail = tail_of(conn);
 
 	return tail != NULL && tail->is_proxied ? &tail->via : NULL;
+}
+
+enum tls_fault
+conn_tls_fault(const struct conn *conn)
+{
+	return secure_of(conn)->fault;
 }
 
 enum close_reason

@@ -20,6 +20,8 @@
 #include "daemon/threads/worker.h"
 #include "net/address.h"
 
+struct tls_context;
+
 /* By whom a connection came that did not come by itself. */
 struct conn_via {
 	struct address proxy;
@@ -31,6 +33,7 @@ struct conn_extras {
 	const struct conn_via *via; /* NULL: it came by itself */
 	const char *greeting;       /* what it is sent first, at most UINT16_MAX bytes */
 	size_t greeting_size;       /* 0: nothing */
+	struct tls_context *tls;    /* it speaks TLS, by this, which is held; NULL: it does not */
 };
 
 /*
@@ -69,6 +72,12 @@ void conn_finish(struct conn *conn, enum close_reason reason);
 /* Closes with a reset, so that the kernel keeps nothing for a peer that does not read. */
 void conn_abort(struct conn *conn, enum close_reason reason);
 
+/*
+ * Ends one that speaks TLS for `fault`, which is counted: the peer is sent the alert that is on
+ * the wire, if any, and time to read it, unless it is owed no word.
+ */
+void conn_blame(struct conn *conn, enum tls_fault fault);
+
 const struct address *conn_peer(const struct conn *conn);
 
 /* By whom it came, or NULL. */
@@ -78,6 +87,8 @@ enum conn_state conn_state(const struct conn *conn);
 struct branch *conn_branch(const struct conn *conn);
 /* Valid once it was closed. */
 enum close_reason conn_reason(const struct conn *conn);
+/* The same where that is CLOSE_TLS: what was wrong. */
+enum tls_fault conn_tls_fault(const struct conn *conn);
 
 /*
  * True where the peer has taken bytes since this was last asked, or since they began to

@@ -1,16 +1,20 @@
 /*
  * What a connection is made of, for its files alone: conn.c has its life, echo.c what a byte
- * meets that need not wait, wait.c the bytes that must, pace.c its bandwidth, taken.c what its
- * peer takes and how long that lasts.
+ * meets that need not wait, tls_echo.c the same where it is sealed, handshake.c what comes before
+ * that, wait.c the bytes that must wait, pace.c its bandwidth, taken.c what its peer takes and how
+ * long that lasts.
  */
 #ifndef DAEMON_STREAM_CONN_INTERNAL_H
 #define DAEMON_STREAM_CONN_INTERNAL_H
 
 #include <assert.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "daemon/stream/conn.h"
+#include "net/buffers.h"
+#include "net/tls/session.h"
 
 /*
  * There are as many as there are peers, idle ones most of them, so its size counts: with
@@ -32,8 +36,9 @@ struct conn {
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
 	uint32_t active;        /* clock_ms(), modulo 49 days */
 	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
-	uint8_t reason : 7;     /* enum close_reason */
-	uint8_t has_tail : 1;   /* a struct tail follows it, in conn.c */
+	uint8_t reason : 6;     /* enum close_reason */
+	uint8_t is_secure : 1;  /* a struct secure follows it */
+	uint8_t has_tail : 1;   /* a struct tail follows that, in conn.c */
 	uint8_t state : 4;      /* enum conn_state */
 	uint8_t is_unix : 1;    /* its socket is a Unix one, whoever its peer is */
 	uint8_t bulk : 1;       /* its event is: loop_prioritize() */
@@ -42,6 +47,21 @@ struct conn {
 };
 static_assert(CONN_STATE_COUNT <= 16, "a state has 4 bits");
 static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator's next size");
+
+/* What one has besides that speaks TLS. */
+struct secure {
+	struct tls_context *context; /* of its listener when it came: held */
+	struct tls_session *session; /* NULL before its first byte, and after a fault */
+	uint32_t begun, took;        /* its handshake: clock_us(), modulo 71 minutes; us */
+	uint8_t fault;               /* enum tls_fault */
+	bool is_shaking;             /* counted in crowd->shaking */
+};
+
+static inline struct secure *
+secure_of(const struct conn *conn)
+{
+	return (struct secure *)(uintptr_t)(conn + 1);
+}
 
 static inline int
 fd_of(const struct conn *conn)
@@ -91,8 +111,14 @@ void conn_fail(struct conn *conn, int error);
 /* Our side is done: all that was read has been given to the kernel. */
 void conn_shut_down(struct conn *conn);
 
+/* Tells, at level info, that it is closed for `reason`, and what it was. */
+void conn_log_closed(const struct conn *conn, enum close_reason reason);
+
 /* Tells, at level debug, that none of its bytes wait. */
 void conn_log_drained(const struct conn *conn);
+
+/* It was sent what its listener says first: returns its size, and *greeting; 0: nothing. */
+size_t conn_greeting(const struct conn *conn, const char **greeting);
 
 /* --- echo.c --- */
 
@@ -105,17 +131,79 @@ void conn_on_readable(evutil_socket_t fd, short what, void *arg);
  */
 void conn_greet(struct conn *conn, const void *data, size_t size);
 
+/* The peer has shut down its side: ends the connection, at once or when the peer has all. */
+void conn_end_of_stream(struct conn *conn);
+
 /* Counts bytes that the socket took at `now`: the only place where bytes go out of the books. */
 void conn_count_sent(struct conn *conn, size_t size, int64_t now);
+
+/* True for an errno of send(2) and recv(2) after which another try may succeed. */
+static inline bool
+conn_is_temporary(int error)
+{
+	return error == EAGAIN || error == EINTR;
+}
+
+/* Who sends so much at once waits for those who send less. */
+#define CONN_BULK_BYTES 4096
+
+/*
+ * From so many on its receive buffer is held until it is trusted.  Autotuning begins where about
+ * ten segments are read in a round trip; a short connection is spared the two calls.
+ */
+#define CONN_HELD_BYTES 8192
+
+/* Counts bytes of the peer's. */
+static inline void
+conn_count_received(struct conn *conn, size_t size)
+{
+	if (conn->received < CONN_HELD_BYTES && conn->received + size >= CONN_HELD_BYTES)
+		buffers_hold(fd_of(conn));
+	conn->received += size;
+	counter_add(&conn->branch->received_bytes, size);
+}
+
+/* Tells, at level debug, of bytes "received", "from" the peer, or the like. */
+void conn_log_bytes(const struct conn *conn, const char *verb, const char *way, const void *data,
+    size_t size);
+
+/*
+ * The turn is over with more to read perhaps.  A level-triggered event fires again
+ * by itself; an edge-triggered one is made to, after the others had their turn.
+ */
+void conn_take_another_turn(struct conn *conn);
+
+/* --- tls_echo.c --- */
+
+/* The callback of one that speaks TLS. */
+void conn_on_sealed(evutil_socket_t fd, short what, void *arg);
+
+/*
+ * Our side is done: sends its end (close_notify), where there is a session that has one.  Returns
+ * true where that is sent; or false, and it waits, or *conn is gone.
+ */
+bool conn_seal_end(struct conn *conn);
+
+/* --- handshake.c --- */
+
+/*
+ * The first byte of one is there: makes its session, or has it wait for those of others.  Returns
+ * true where it may be read.
+ */
+bool conn_begin_handshake(struct conn *conn);
+
+/* Its handshake is over, well or not, or it is closed: another may begin. */
+void conn_end_handshake(struct conn *conn);
 
 /* --- wait.c --- */
 
 /*
  * Lets `size` bytes wait that the socket did not take: reading stops until they are sent, and
- * then goes on, or our side is shut down where it is flushing.  What is `echo` is counted as it is
- * sent.  Where memory lacks the connection is aborted.
+ * then goes on, or our side is shut down where it is flushing.  They hold `echoed` bytes of echo,
+ * all or none of them, which are counted as they are sent; sealed ones, once all are sent.
+ * Where memory lacks the connection is aborted, and false returned.
  */
-void conn_wait_with(struct conn *conn, const void *data, size_t size, bool echo);
+bool conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed);
 
 /* Frees what waits, unsent. */
 void conn_wait_end(struct conn *conn);

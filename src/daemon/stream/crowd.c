@@ -4,6 +4,8 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "daemon/stream/secure_room.h"
+
 struct crowd *
 crowd_new(struct loop *loop, void (*closed)(void *control, struct letter *letter))
 {
@@ -27,6 +29,7 @@ crowd_free(struct crowd *crowd)
 		event_free(crowd->pacer);
 	if (crowd->watcher != NULL)
 		event_free(crowd->watcher);
+	secure_room_free(crowd->secure);
 	free(crowd);
 }
 
@@ -37,6 +40,8 @@ crowd_set_limits(struct crowd *crowd, const struct crowd_limits *limits, size_t 
 	atomic_store(&crowd->limits.write, limits->write);
 	atomic_store(&crowd->limits.lifetime, limits->lifetime);
 	atomic_store(&crowd->limits.bandwidth, limits->bandwidth);
+	atomic_store(&crowd->limits.handshake, limits->handshake);
+	atomic_store(&crowd->limits.handshakes, limits->handshakes);
 	atomic_store(&crowd->limits.stalled, (limits->stalled + crowds - 1) / crowds);
 	atomic_store(&crowd->limits.blocked_memory, (limits->blocked_memory + crowds - 1) / crowds);
 }

@@ -20,6 +20,10 @@ TAILQ_HEAD(conn_list, conn);
 
 /* What a connection waits for.  Each state has a list, the longest silent first. */
 enum conn_state {
+	/* One that speaks TLS, before it is open; their lists are in the order in which they came. */
+	CONN_EXPECTED,  /* for its first byte; it has no session yet */
+	CONN_QUEUED,    /* for the handshakes of others: limits.handshakes */
+	CONN_SHAKING,   /* for its handshake to end; what waits of it is sent */
 	CONN_READING,   /* for bytes; none of its own wait */
 	CONN_PACED,     /* for limits.bandwidth_per_connection to let it read on */
 	CONN_BLOCKED,   /* for its peer: bytes wait in the bufferevent; nothing is read */
@@ -34,6 +38,8 @@ struct crowd_limits {
 	int64_t idle, write, lifetime; /* milliseconds */
 	int64_t bandwidth;             /* bytes per second, of each connection */
 	size_t stalled;                /* connections, of all crowds together */
+	int64_t handshake;             /* ms, from when a connection was accepted */
+	size_t handshakes;             /* at once, of each crowd */
 	uint64_t blocked_memory;       /* bytes, of all crowds together */
 };
 
@@ -52,13 +58,14 @@ struct crowd {
 
 	/* The limits, of which the control thread writes its share at any time; 0: none. */
 	struct {
-		_Atomic int64_t idle, write, lifetime, bandwidth;
-		_Atomic size_t stalled;
+		_Atomic int64_t idle, write, lifetime, bandwidth, handshake;
+		_Atomic size_t stalled, handshakes;
 		_Atomic uint64_t blocked_memory;
 	} limits;
 
 	struct conn_list lists[CONN_STATE_COUNT];
 	size_t stalled;       /* connections that are blocked and took nothing lately */
+	size_t shaking;       /* connections whose handshake is under way */
 	int64_t ages_looked;  /* clock_ms() when connections last were, for limits.lifetime */
 	struct event *pacer;   /* NULL until a connection is paced; pending while one is */
 	struct event *watcher; /* looks at those who wait, by sweep.h; NULL: nobody does */
@@ -69,6 +76,8 @@ struct crowd {
 	size_t waiting_memory; /* bytes of this process for what waits */
 	size_t waiting_most;   /* the most of it since the C library last gave memory back */
 	int64_t gave_back;     /* clock_ms() when that was */
+
+	struct secure_room *secure; /* NULL until one speaks TLS */
 };
 
 /*

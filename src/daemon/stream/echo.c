@@ -13,15 +13,6 @@
 #define TURN_BYTES (4 * SCRATCH_SIZE)
 
 /*
- * From so many on its receive buffer is held until it is trusted.  Autotuning begins where about
- * ten segments are read in a round trip; a short connection is spared the two calls.
- */
-#define HELD_BYTES 8192
-
-/* Who sends so much at once waits for those who send less. */
-#define BULK_BYTES 4096
-
-/*
  * Who was sent so much takes what it asks for: a peer that never reads gets no further than its
  * own buffer, as systems have it, and what waits behind that.  For one that makes its buffer
  * larger there is limits.blocked_memory; nobody gets more beyond half of that.
@@ -29,12 +20,6 @@
 #define TRUSTED_BYTES 131072
 
 /* --- sending ------------------------------------------------------------------ */
-
-static bool
-is_temporary(int error)
-{
-	return error == EAGAIN || error == EINTR;
-}
 
 /* Where there is no room now the next bytes ask again. */
 static void
@@ -68,8 +53,9 @@ conn_count_sent(struct conn *conn, size_t size, int64_t now)
 }
 
 /* Out of the way of a byte, which would pay for the room of the texts too. */
-static __attribute__((cold, noinline)) void
-log_bytes(const struct conn *conn, const char *verb, const char *way, const void *data, size_t size)
+__attribute__((cold, noinline)) void
+conn_log_bytes(const struct conn *conn, const char *verb, const char *way, const void *data,
+    size_t size)
 {
 	char peer[ADDRESS_TEXT_SIZE], payload[ESCAPE_TEXT_SIZE];
 
@@ -93,9 +79,9 @@ echo(const struct turn *turn, const void *data, size_t size)
 	ssize_t n;
 
 	if (log_wants(LOG_DEBUG))
-		log_bytes(conn, "sending", "to", data, size);
+		conn_log_bytes(conn, "sending", "to", data, size);
 	n = send(turn->fd, data, size, MSG_NOSIGNAL);
-	if (n == -1 && !is_temporary(errno)) {
+	if (n == -1 && !conn_is_temporary(errno)) {
 		conn_fail(conn, errno);
 		return false;
 	}
@@ -104,7 +90,7 @@ echo(const struct turn *turn, const void *data, size_t size)
 	else
 		n = 0;
 	if ((size_t)n < size) {
-		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, true);
+		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, size - (size_t)n);
 		return false;
 	}
 	if (log_wants(LOG_DEBUG))
@@ -118,16 +104,16 @@ conn_greet(struct conn *conn, const void *data, size_t size)
 	ssize_t n;
 
 	if (log_wants(LOG_DEBUG))
-		log_bytes(conn, "sending", "to", data, size);
+		conn_log_bytes(conn, "sending", "to", data, size);
 	n = send(fd_of(conn), data, size, MSG_NOSIGNAL);
-	if (n == -1 && !is_temporary(errno)) {
+	if (n == -1 && !conn_is_temporary(errno)) {
 		conn_fail(conn, errno);
 		return;
 	}
 	if (n < 0)
 		n = 0;
 	if ((size_t)n < size)
-		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, false);
+		conn_wait_with(conn, (const unsigned char *)data + n, size - (size_t)n, 0);
 }
 
 /* --- receiving ------------------------------------------------------------------ */
@@ -137,8 +123,8 @@ conn_greet(struct conn *conn, const void *data, size_t size)
  * close into a reset.  What it has not taken yet it need never take: the kernel would
  * hold that for minutes after our close, so it is watched until it is gone.
  */
-static void
-end_of_stream(struct conn *conn)
+void
+conn_end_of_stream(struct conn *conn)
 {
 	char peer[ADDRESS_TEXT_SIZE];
 
@@ -165,12 +151,9 @@ received(const struct turn *turn, const void *data, size_t size)
 	struct conn *conn = turn->conn;
 	bool is_ahead;
 
-	if (conn->received < HELD_BYTES && conn->received + size >= HELD_BYTES)
-		buffers_hold(turn->fd);
-	conn->received += size;
-	counter_add(&conn->branch->received_bytes, size);
+	conn_count_received(conn, size);
 	if (log_wants(LOG_DEBUG))
-		log_bytes(conn, "received", "from", data, size);
+		conn_log_bytes(conn, "received", "from", data, size);
 	if (conn->state == CONN_LINGERING)
 		return true; /* too late to go back: our side is shut down */
 	is_ahead = turn->is_limited && conn_pay(conn, size);
@@ -183,12 +166,8 @@ received(const struct turn *turn, const void *data, size_t size)
 	return false;
 }
 
-/*
- * The turn is over with more to read perhaps.  A level-triggered event fires again
- * by itself; an edge-triggered one is made to, after the others had their turn.
- */
-static void
-take_another_turn(struct conn *conn)
+void
+conn_take_another_turn(struct conn *conn)
 {
 	if (!loop_of(conn)->edge_triggered)
 		return;
@@ -211,7 +190,7 @@ conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		const ssize_t n = recv(fd, loop->scratch, most, 0);
 
 		if (n == 0) {
-			end_of_stream(conn);
+			conn_end_of_stream(conn);
 			return;
 		}
 		if (n == -1 && errno == EINTR)
@@ -223,7 +202,7 @@ conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		}
 		if (bytes == 0)
 			conn->bulk = loop_prioritize(loop, &conn->readable, conn->bulk,
-			    n >= BULK_BYTES, turn.now);
+			    n >= CONN_BULK_BYTES, turn.now);
 		if (!received(&turn, loop->scratch, (size_t)n))
 			return;
 		/* Edge-triggered, only EAGAIN ends it: a FIN that came with the data gives no edge. */
@@ -231,5 +210,5 @@ conn_on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		bytes += (size_t)n;
 	}
-	take_another_turn(conn);
+	conn_take_another_turn(conn);
 }

@@ -20,6 +20,9 @@
  */
 #define BLOCKED_MOST 10
 
+/* How long a handshake may take where others wait for its end: ms. */
+#define SHAKING_ALONE 1000
+
 /* How often all connections are looked at for their age: ms. */
 #define AGE_LOOK 500
 
@@ -107,6 +110,16 @@ look_at_paced(struct crowd *crowd, struct conn *conn, int64_t now)
 	conn_end_if_failed(conn);
 }
 
+/* From when it was accepted, whatever its peer has sent since. */
+static void
+look_at_handshake(struct crowd *crowd, struct conn *conn, int64_t now)
+{
+	const int64_t limit = limit_of(&crowd->limits.handshake);
+
+	if (limit > 0 && conn_age(conn, now) >= limit)
+		conn_blame(conn, FAULT_TLS_TIMEOUT);
+}
+
 static void
 look_at_age(struct crowd *crowd, struct conn *conn, int64_t now)
 {
@@ -134,10 +147,27 @@ time_left(const struct crowd *crowd, enum conn_state state, int64_t now, int64_t
 	return left < NEAREST ? NEAREST : left < most ? left : most;
 }
 
+/*
+ * In a drain who has said nothing yet has had its say.  Of those who have, the list is in the
+ * order in which they began, so all are looked at: they are few.
+ */
+static void
+end_handshakes(struct crowd *crowd, int64_t now)
+{
+	if (crowd->draining)
+		each_silent(crowd, CONN_EXPECTED, now, DRAIN_SILENCE, look_at_silent);
+	each_silent(crowd, CONN_EXPECTED, now, limit_of(&crowd->limits.handshake),
+	    look_at_handshake);
+	each_silent(crowd, CONN_QUEUED, now, 0, look_at_handshake);
+	each_silent(crowd, CONN_SHAKING, now, 0, look_at_handshake);
+}
+
 static void
 end_due(struct crowd *crowd, int64_t now)
 {
 	const int64_t idle = limit_of(&crowd->limits.idle);
+
+	end_handshakes(crowd, now);
 
 	each_silent(crowd, CONN_LINGERING, now, LINGER, look_at_lingering);
 	each_silent(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, look_at_blocked);
@@ -160,6 +190,8 @@ sweep_due(struct crowd *crowd, int64_t now, int64_t most)
 {
 	end_due(crowd, now);
 	pressure_give_back(crowd, now);
+	most = time_left(crowd, CONN_EXPECTED, now, limit_of(&crowd->limits.handshake), most);
+	most = time_left(crowd, CONN_SHAKING, now, limit_of(&crowd->limits.handshake), most);
 	most = time_left(crowd, CONN_LINGERING, now, LINGER, most);
 	most = time_left(crowd, CONN_BLOCKED, now, PRESSURE_STALLED_AFTER, most);
 	/* In a drain `most` is short, and a silent connection needs no time of its own. */
@@ -168,7 +200,9 @@ sweep_due(struct crowd *crowd, int64_t now, int64_t most)
 }
 
 /* In these states a connection waits for something else than bytes of its peer. */
-static const enum conn_state waiting[] = { CONN_PACED, CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING };
+static const enum conn_state waiting[] = {
+	CONN_QUEUED, CONN_PACED, CONN_BLOCKED, CONN_FLUSHING, CONN_CLOSING,
+};
 
 static bool
 has_waiting(const struct crowd *crowd)
@@ -179,11 +213,27 @@ has_waiting(const struct crowd *crowd)
 	return false;
 }
 
+/*
+ * Who holds up others with a handshake that does not go on leaves, the longest first: so peers
+ * that begin and fall silent keep nobody out for long.
+ */
+static void
+make_way(struct crowd *crowd, int64_t now)
+{
+	struct conn *longest;
+
+	while (!TAILQ_EMPTY(&crowd->lists[CONN_QUEUED]) &&
+	    (longest = TAILQ_FIRST(&crowd->lists[CONN_SHAKING])) != NULL &&
+	    conn_silence(longest, now) >= SHAKING_ALONE)
+		conn_blame(longest, FAULT_TLS_CROWDED);
+}
+
 int64_t
 sweep_watch(struct crowd *crowd, int64_t now)
 {
 	int64_t again;
 
+	make_way(crowd, now);
 	each_silent(crowd, CONN_CLOSING, now, 0, look_at_closing);
 	each_silent(crowd, CONN_PACED, now, CROWD_WATCH, look_at_paced);
 	again = pressure_end(crowd, now);
@@ -195,7 +245,7 @@ sweep_finish_all(struct crowd *crowd, enum close_reason reason)
 {
 	struct conn *conn, *next;
 
-	for (enum conn_state state = CONN_READING; state < CONN_FLUSHING; state++)
+	for (enum conn_state state = 0; state < CONN_FLUSHING; state++)
 		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
 			next = conn_next(conn);
 			conn_finish(conn, reason);
@@ -207,7 +257,7 @@ sweep_abort_all(struct crowd *crowd, enum close_reason reason)
 {
 	struct conn *conn;
 
-	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
+	for (enum conn_state state = 0; state < CONN_STATE_COUNT; state++)
 		while ((conn = TAILQ_FIRST(&crowd->lists[state])) != NULL)
 			conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
 }

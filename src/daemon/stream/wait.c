@@ -13,8 +13,7 @@
 
 struct waiting {
 	struct bufferevent *buffer;
-	size_t memory; /* bytes, all of them held until the last one is sent */
-	bool is_echo;  /* else they are the greeting's, which are not counted */
+	size_t size, echoed; /* as conn_wait_with() was told: bytes */
 };
 
 struct copy {
@@ -31,7 +30,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 	(void)buffer;
 	if (info->n_deleted == 0)
 		return;
-	if (conn->waiting->is_echo)
+	if (conn->waiting->echoed > 0 && !conn->is_secure)
 		conn_count_sent(conn, info->n_deleted, clock_ms());
 	else
 		conn_touch(conn, clock_ms());
@@ -42,15 +41,19 @@ static void
 on_drained(struct bufferevent *buffer, void *arg)
 {
 	struct conn *conn = arg;
+	const struct waiting *waiting = conn->waiting;
 
 	(void)buffer;
+	if (waiting->echoed > 0 && conn->is_secure)
+		conn_count_sent(conn, waiting->echoed, clock_ms());
 	conn_wait_end(conn);
 	conn_log_drained(conn);
-	if (conn->state == CONN_FLUSHING) {
+	if (conn->state == CONN_FLUSHING)
 		conn_shut_down(conn);
-		return;
-	}
-	conn_read_on(conn);
+	else if (conn->state != CONN_SHAKING)
+		conn_read_on(conn);
+	else if (event_add(&conn->readable, NULL) == -1)
+		conn_abort(conn, CLOSE_MEMORY);
 }
 
 static void
@@ -108,7 +111,7 @@ waiting_new(struct conn *conn, size_t size)
 		return NULL;
 	}
 	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
-	waiting->memory = size + BUFFEREVENT_SIZE;
+	waiting->size = size;
 	return waiting;
 }
 
@@ -116,8 +119,8 @@ waiting_new(struct conn *conn, size_t size)
  * The read event goes before the bufferevent's first write: under EPOLLET both on one
  * descriptor would leave it registered for writing alone.
  */
-void
-conn_wait_with(struct conn *conn, const void *data, size_t size, bool echo)
+bool
+conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed)
 {
 	struct evbuffer *output;
 
@@ -125,19 +128,21 @@ conn_wait_with(struct conn *conn, const void *data, size_t size, bool echo)
 	conn->waiting = waiting_new(conn, size);
 	if (conn->waiting == NULL) {
 		conn_abort(conn, CLOSE_MEMORY);
-		return;
+		return false;
 	}
-	conn->waiting->is_echo = echo;
+	conn->waiting->echoed = echoed;
 	output = bufferevent_get_output(conn->waiting->buffer);
 	if (!add_copy(output, data, size, crowd_of(conn)) ||
 	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
 	    !event_pending(&conn->waiting->buffer->ev_write, EV_WRITE, NULL)) { /* not told */
 		/* Nothing of it is counted as sent: the close takes it off the books. */
 		conn_abort(conn, CLOSE_MEMORY);
-		return;
+		return false;
 	}
-	conn_set_state(conn, CONN_BLOCKED);
+	if (conn->state == CONN_READING || conn->state == CONN_PACED)
+		conn_set_state(conn, CONN_BLOCKED);
 	conn_watch(conn);
+	return true;
 }
 
 void
@@ -161,5 +166,5 @@ conn_waiting_bytes(const struct conn *conn)
 size_t
 conn_waiting_memory(const struct conn *conn)
 {
-	return conn->waiting != NULL ? conn->waiting->memory : 0;
+	return conn->waiting != NULL ? conn->waiting->size + BUFFEREVENT_SIZE : 0;
 }

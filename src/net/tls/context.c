@@ -58,6 +58,15 @@ blame(const struct making *making, const char *subject, const char *fault)
 	return false;
 }
 
+static bool
+blame_value(const struct making *making, const char *option, const char *value, const char *fault)
+{
+	char subject[TLS_TEXT_SIZE / 4];
+
+	snprintf(subject, sizeof(subject), "%s = \"%s\"", option, value);
+	return blame(making, subject, fault);
+}
+
 /* --- versions, ciphers, groups ------------------------------------------------------ */
 
 static bool
@@ -90,7 +99,7 @@ set_ciphers(const struct making *making)
 	SSL_CTX *ssl = making->context->ssl;
 	const char *ciphers = making->settings->ciphers;
 	const size_t room = strlen(ciphers) + 2;
-	char *suites = calloc(1, 2 * room), *others;
+	char *suites = calloc(2, room), *others;
 	bool done = false;
 
 	if (suites == NULL)
@@ -103,9 +112,9 @@ set_ciphers(const struct making *making)
 			append(strncmp(ciphers, "TLS_", 4) == 0 ? suites : others, ciphers, length);
 	}
 	if (*suites != '\0' && SSL_CTX_set_ciphersuites(ssl, suites) != 1)
-		blame(making, suites, "give names of TLS 1.3's suites that OpenSSL knows");
+		blame_value(making, "ciphers", suites, "give names of TLS 1.3's suites that OpenSSL knows");
 	else if (*others != '\0' && SSL_CTX_set_cipher_list(ssl, others) != 1)
-		blame(making, others, "give a list of ciphers that OpenSSL knows, see"
+		blame_value(making, "ciphers", others, "give a list of ciphers that OpenSSL knows, see"
 		    " openssl-ciphers(1)");
 	else
 		done = true;
@@ -119,7 +128,7 @@ set_groups(const struct making *making)
 	const char *groups = making->settings->groups;
 
 	return *groups == '\0' || SSL_CTX_set1_groups_list(making->context->ssl, groups) == 1 ||
-	    blame(making, groups, "give a list of groups that OpenSSL knows, such as"
+	    blame_value(making, "groups", groups, "give a list of groups that OpenSSL knows, such as"
 	    " \"X25519:P-256\"");
 }
 
@@ -209,6 +218,7 @@ trust_file(const struct making *making)
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	size = BIO_get_mem_data(file, &data);
 	SHA256((const unsigned char *)data, (size_t)size, making->context->trust);
 	count = trust_all(making->context, file);
@@ -286,8 +296,9 @@ static void
 set_modes(SSL_CTX *ssl)
 {
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* it would hide records without data */
-	SSL_CTX_set_read_ahead(ssl, 1);
+	/* Either would hide records without data: what is read ahead is gone through at once. */
+	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_read_ahead(ssl, 0);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 }
@@ -381,7 +392,7 @@ tls_context_pair(const struct tls_context *context, size_t index)
 }
 
 bool
-tls_context_has_same_certificates(const struct tls_context *a, const struct tls_context *b)
+tls_context_has(const struct tls_context *context, const struct tls_context *other, size_t index)
 {
-	return pairs_have_same_certificates(a->pairs, b->pairs);
+	return pairs_have(context->pairs, other->pairs, index);
 }

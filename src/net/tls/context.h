@@ -28,7 +28,7 @@ struct tls_context;
  * The context of a listener.  `before` is that which it replaces, or NULL: tickets that this one
  * gave are taken unless another `ca` or `demand` would be gone round by them.  Returns it, for
  * tls_context_release(), or NULL with what is wrong in `text`, a file's name before it; errno is
- * ENOMEM where memory lacks, else 0.
+ * ENOMEM where memory lacks, why a file could not be read, else 0.
  */
 struct tls_context *tls_context_new_server(const struct tls_settings *settings,
     const struct tls_context *before, char text[TLS_TEXT_SIZE]);
@@ -44,7 +44,8 @@ void tls_context_release(struct tls_context *context);
 /* The pair `index`, or NULL beyond the last. */
 const struct tls_pair *tls_context_pair(const struct tls_context *context, size_t index);
 
-/* True where both have the same certificates: what is wrong with one is with the other. */
-bool tls_context_has_same_certificates(const struct tls_context *a, const struct tls_context *b);
+/* True where it has the certificate of the pair `index` of `other`. */
+bool tls_context_has(const struct tls_context *context, const struct tls_context *other,
+    size_t index);
 
 #endif

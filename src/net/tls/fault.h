@@ -1,4 +1,4 @@
-/* What is wrong with the TLS of a peer: one list, for counters, logs and clients. */
+/* What ends the TLS of a peer: one list, for counters, logs and clients. */
 #ifndef NET_TLS_FAULT_H
 #define NET_TLS_FAULT_H
 
@@ -13,13 +13,16 @@
 	X(TLS_REJECTED, "tls_rejected")     /* by the peer, with an alert */               \
 	X(TLS_FLOOD, "tls_flood")           /* records that carry nothing, one after another */ \
 	X(TLS_BROKEN, "tls_broken")         /* any other breach of the protocol */         \
-	X(TLS_MEMORY, "tls_memory")         /* none is left, here */
+	X(TLS_MEMORY, "tls_memory")         /* none is left, here */                       \
+	X(TLS_TIMEOUT, "tls_timeout")       /* the handshake took too long */              \
+	X(TLS_CROWDED, "tls_crowded")       /* it was the longest of too many */
 
 enum tls_fault {
-	TLS_FAULT_NONE,
 #define TLS_FAULT_ENUM(id, name) FAULT_##id,
 	TLS_FAULTS(TLS_FAULT_ENUM)
 #undef TLS_FAULT_ENUM
+	TLS_FAULT_COUNT,
+	TLS_FAULT_NONE = TLS_FAULT_COUNT,
 };
 
 #endif

@@ -11,16 +11,30 @@
 
 #define FILE_SIZE_MOST (8 << 20)
 
+/* The library tells it as such in some places alone; the others leave errno as malloc(3) set it. */
+bool
+file_lacked_memory(const char *path, char text[TLS_TEXT_SIZE])
+{
+	bool lacked = errno == ENOMEM;
+	unsigned long each;
+
+	while ((each = ERR_get_error()) != 0)
+		lacked = lacked || ERR_GET_REASON(each) == ERR_R_MALLOC_FAILURE;
+	errno = lacked ? ENOMEM : 0;
+	if (lacked)
+		snprintf(text, TLS_TEXT_SIZE, "%s: %s", path, strerror(ENOMEM));
+	return lacked;
+}
+
 void
 file_blame(const char *path, const char *fault, char text[TLS_TEXT_SIZE])
 {
 	const unsigned long error = ERR_peek_last_error();
 	const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
 
-	snprintf(text, TLS_TEXT_SIZE, reason != NULL ? "%s: %s (%s)" : "%s: %s", path, fault,
-	    reason);
-	ERR_clear_error();
-	errno = 0;
+	if (!file_lacked_memory(path, text))
+		snprintf(text, TLS_TEXT_SIZE, reason != NULL ? "%s: %s (%s)" : "%s: %s", path, fault,
+		    reason);
 }
 
 static BIO *

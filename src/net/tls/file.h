@@ -13,7 +13,13 @@
  */
 BIO *file_read(const char *path, bool *is_open, char text[TLS_TEXT_SIZE]);
 
-/* Writes "PATH: FAULT", and what OpenSSL adds to that, to `text`; errno is 0 then. */
+/*
+ * True, with that in `text`, where something failed for want of memory since errno was 0 and
+ * OpenSSL knew of no error, which it then does not any more; errno is ENOMEM then, else 0.
+ */
+bool file_lacked_memory(const char *path, char text[TLS_TEXT_SIZE]);
+
+/* The same; or else it writes "PATH: FAULT", and what OpenSSL adds to that, to `text`. */
 void file_blame(const char *path, const char *fault, char text[TLS_TEXT_SIZE]);
 
 #endif

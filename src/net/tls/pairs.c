@@ -68,11 +68,18 @@ read_chain(struct pair *pair, BIO *file)
 }
 
 static int64_t
-end_of(const X509 *certificate)
+seconds_of(const ASN1_TIME *time)
 {
 	struct tm tm;
 
-	return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) == 1 ? timegm(&tm) : 0;
+	return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+static void
+note_times(struct pair *pair)
+{
+	pair->told.begin = seconds_of(X509_get0_notBefore(pair->leaf));
+	pair->told.end = seconds_of(X509_get0_notAfter(pair->leaf));
 }
 
 static bool
@@ -83,6 +90,7 @@ read_certificate(struct pair *pair, char text[TLS_TEXT_SIZE])
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	pair->leaf = PEM_read_bio_X509_AUX(file, NULL, no_passphrase, NULL);
 	whole = pair->leaf != NULL && read_chain(pair, file);
 	BIO_free(file);
@@ -92,7 +100,7 @@ read_certificate(struct pair *pair, char text[TLS_TEXT_SIZE])
 	else if (!whole)
 		file_blame(pair->certificate, "a certificate in it cannot be read", text);
 	else
-		pair->told.end = end_of(pair->leaf);
+		note_times(pair);
 	return whole;
 }
 
@@ -103,17 +111,17 @@ read_key(struct pair *pair, char text[TLS_TEXT_SIZE])
 
 	if (file == NULL)
 		return false;
+	errno = 0;
 	pair->secret = PEM_read_bio_PrivateKey(file, NULL, no_passphrase, NULL);
 	BIO_free(file);
 	if (pair->secret == NULL)
 		file_blame(pair->key, "no key in it that can be read: give a PEM file, with a"
 		    " private key that needs no passphrase", text);
-	else if (X509_check_private_key(pair->leaf, pair->secret) != 1)
+	else if (X509_check_private_key(pair->leaf, pair->secret) == 1)
+		return true;
+	else if (!file_lacked_memory(pair->key, text))
 		snprintf(text, TLS_TEXT_SIZE, "%s: the key does not match the certificate in %s",
 		    pair->key, pair->certificate);
-	else
-		return true;
-	ERR_clear_error();
 	return false;
 }
 
@@ -230,12 +238,10 @@ pairs_get(const struct pairs *pairs, size_t index)
 }
 
 bool
-pairs_have_same_certificates(const struct pairs *a, const struct pairs *b)
+pairs_have(const struct pairs *pairs, const struct pairs *others, size_t index)
 {
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (X509_cmp(a->items[i].leaf, b->items[i].leaf) != 0)
-			return false;
-	return true;
+	for (size_t i = 0; i < pairs->count; i++)
+		if (X509_cmp(pairs->items[i].leaf, others->items[index].leaf) == 0)
+			return true;
+	return false;
 }

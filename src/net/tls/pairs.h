@@ -16,7 +16,8 @@ void pairs_free(struct pairs *pairs);
 bool pairs_serve(const struct pairs *pairs, SSL_CTX *ssl);
 
 const struct tls_pair *pairs_get(const struct pairs *pairs, size_t index);
-bool pairs_have_same_certificates(const struct pairs *a, const struct pairs *b);
 
+/* True where one of them has the certificate of the pair `index` of `others`. */
+bool pairs_have(const struct pairs *pairs, const struct pairs *others, size_t index);
 
 #endif

@@ -14,8 +14,12 @@
 #include "net/tls/context_internal.h"
 #include "net/tls/session_fault.h"
 
-/* Records without data in what came at once: key updates cost us more than the peer. */
+/*
+ * Records without data in what came at once: key updates cost us more than the peer.  OpenSSL
+ * stops at each, and once more to answer it.
+ */
 #define DATALESS_MOST 16
+#define STOPS_MOST (2 * DATALESS_MOST)
 
 /* The types of the records that a handshake begins with (RFC 8446, 5.1), or that refuse it. */
 #define HANDSHAKE_RECORD 22
@@ -31,6 +35,14 @@ struct tls_session {
 	bool has_ended;  /* our end is on the wire */
 	const char *words; /* of the fault; NULL: there are none */
 };
+
+/* What another session left there would be taken for this one's; it is dear where there is nothing. */
+static void
+clear_queue(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 /* --- life -------------------------------------------------------------------------- */
 
@@ -72,12 +84,13 @@ tls_session_new(struct tls_context *context, struct tls_wire *wire,
 	struct tls_session *session = calloc(1, sizeof(*session));
 	BIO *bio = session != NULL ? bio_new(wire) : NULL;
 
-	ERR_clear_error();
+	clear_queue();
 	if (bio == NULL) {
 		free(session);
 		return NULL;
 	}
 	session->wire = wire;
+	session->fault = TLS_FAULT_NONE;
 	session->ssl = SSL_new(context->ssl); /* which holds that */
 	if (session->ssl == NULL) {
 		BIO_free(bio);
@@ -164,7 +177,7 @@ tls_session_shake(struct tls_session *session)
 	if (session->fault != TLS_FAULT_NONE)
 		return TLS_FAULTY;
 	look_at_start(session);
-	ERR_clear_error();
+	clear_queue();
 	result = SSL_do_handshake(session->ssl);
 	if (result == 1) {
 		session->is_ready = true;
@@ -181,13 +194,13 @@ tls_session_shake(struct tls_session *session)
 
 /* Why nothing was read: goes on, with TLS_READY, where a record had no data. */
 static enum tls_verdict
-look_at_stop(struct tls_session *session, int *dataless)
+look_at_stop(struct tls_session *session, int *stops)
 {
 	switch (SSL_get_error(session->ssl, 0)) {
 	case SSL_ERROR_WANT_READ:
 		if (session->wire->is_starved)
 			return TLS_MORE;
-		return ++*dataless <= DATALESS_MOST ? TLS_READY
+		return ++*stops <= STOPS_MOST ? TLS_READY
 		    : fail(session, FAULT_TLS_FLOOD, "records without data");
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_ENDED;
@@ -196,23 +209,30 @@ look_at_stop(struct tls_session *session, int *dataless)
 	}
 }
 
+/* To ask once more would be in vain, and OpenSSL would get its buffer for it. */
+static bool
+is_exhausted(const struct tls_session *session)
+{
+	return session->wire->in_size == 0 && SSL_has_pending(session->ssl) == 0;
+}
+
 enum tls_verdict
 tls_session_read(struct tls_session *session, void *data, size_t size, size_t *got)
 {
 	enum tls_verdict verdict = TLS_READY;
-	int dataless = 0;
+	int stops = 0;
 	size_t n;
 
 	*got = 0;
 	if (session->fault != TLS_FAULT_NONE)
 		return TLS_FAULTY;
+	clear_queue();
 	while (verdict == TLS_READY && *got < size) {
-		ERR_clear_error();
 		session->wire->is_starved = false;
-		if (SSL_read_ex(session->ssl, (char *)data + *got, size - *got, &n) == 1)
-			*got += n;
-		else
-			verdict = look_at_stop(session, &dataless);
+		if (SSL_read_ex(session->ssl, (char *)data + *got, size - *got, &n) != 1)
+			verdict = look_at_stop(session, &stops);
+		else if ((*got += n) < size && is_exhausted(session))
+			verdict = TLS_MORE;
 	}
 	return verdict;
 }
@@ -224,7 +244,7 @@ tls_session_write(struct tls_session *session, const void *data, size_t size)
 
 	if (size == 0 || session->fault != TLS_FAULT_NONE)
 		return session->fault == TLS_FAULT_NONE;
-	ERR_clear_error();
+	clear_queue();
 	if (SSL_write_ex(session->ssl, data, size, &n) == 1)
 		return true;
 	if (ERR_peek_error() == 0) /* the BIO had no room for it */
@@ -240,7 +260,7 @@ tls_session_end(struct tls_session *session)
 	if (!session->is_ready || session->has_ended || session->fault != TLS_FAULT_NONE)
 		return;
 	session->has_ended = true;
-	ERR_clear_error();
+	clear_queue();
 	SSL_shutdown(session->ssl);
 }
 
@@ -305,6 +325,12 @@ write_certificate(const X509 *certificate, struct tls_facts *facts)
 		facts->end = timegm(&tm);
 }
 
+bool
+tls_session_is_resumed(const struct tls_session *session)
+{
+	return SSL_session_reused(session->ssl) == 1;
+}
+
 void
 tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 {
@@ -317,7 +343,7 @@ tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 	memset(facts, 0, sizeof(*facts));
 	facts->version = SSL_get_version(ssl);
 	facts->cipher = SSL_get_cipher_name(ssl);
-	facts->is_resumed = SSL_session_reused(ssl) == 1;
+	facts->is_resumed = tls_session_is_resumed(session);
 	if (name != NULL)
 		snprintf(facts->server_name, sizeof(facts->server_name), "%s", name);
 	SSL_get0_alpn_selected(ssl, &alpn, &size);

@@ -57,6 +57,9 @@ enum tls_fault tls_session_fault(const struct tls_session *session);
 /* The same in words, for people; "" where there are none.  Lasts as long as the session. */
 const char *tls_session_fault_text(const struct tls_session *session);
 
+/* True where the handshake went on with what an earlier session had agreed on. */
+bool tls_session_is_resumed(const struct tls_session *session);
+
 #define TLS_NAME_SIZE 256
 #define TLS_SUBJECT_SIZE 512
 

@@ -30,8 +30,8 @@ struct tls_settings {
 /* What is to be known of a certificate and its key. */
 struct tls_pair {
 	const char *certificate, *key; /* the files, as long as the context */
-	int64_t end;      /* until when it is valid: seconds of time(2) */
-	bool key_is_open; /* all users may read the key's file */
+	int64_t begin, end; /* between which it is valid: seconds of time(2) */
+	bool key_is_open;   /* all users may read the key's file */
 };
 
 #endif

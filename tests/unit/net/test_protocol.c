@@ -17,10 +17,10 @@ START_TEST(names)
 	ck_assert_int_eq(protocol, PROTOCOL_TCP);
 	ck_assert(protocol_parse("udp", &protocol));
 	ck_assert_int_eq(protocol, PROTOCOL_UDP);
-	ck_assert_str_eq(protocol_names(text), "tcp, udp or unix");
-	ck_assert_str_eq(protocol_forms(text), "tcp://HOST:PORT, udp://HOST:PORT or unix:PATH");
-	ck_assert_str_eq(protocol_names_of(true, text), "tcp or udp");
-	ck_assert_str_eq(protocol_names_of(false, text), "unix");
+	ck_assert_str_eq(protocol_names(text), "tcp, udp, tls or unix");
+	ck_assert_str_eq(protocol_forms(text), "tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT or unix:PATH");
+	ck_assert_str_eq(protocol_names_of(protocol_has_ports, text), "tcp, udp or tls");
+	ck_assert_str_eq(protocol_names_of(protocol_is_secure, text), "tls");
 }
 END_TEST
 

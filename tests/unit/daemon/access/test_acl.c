@@ -96,8 +96,8 @@ START_TEST(is_as_its_case_says)
 	each_line(name, ".rules", &rules, take_rule);
 	acl = acl_new(&rules.allow, &rules.deny);
 	ck_assert_ptr_nonnull(acl);
-	list_clear(&rules.allow);
-	list_clear(&rules.deny);
+	list_clear(LIST_OF_RULES, &rules.allow);
+	list_clear(LIST_OF_RULES, &rules.deny);
 	ck_assert_int_gt(each_line(name, ".verdicts", acl, take_verdict), 0);
 	acl_release(acl);
 }

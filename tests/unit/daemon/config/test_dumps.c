@@ -9,6 +9,7 @@
 #include "daemon/config/value.h"
 #include "daemon/process/sandbox.h"
 #include "daemon/stream/greeting.h"
+#include "certificate.h"
 #include "config_files.h"
 #include "random.h"
 #include "runner.h"
@@ -171,6 +172,14 @@ random_ports(char *text)
 }
 
 static void
+random_element(char *text)
+{
+	do
+		random_string(text);
+	while (*text == '\0');
+}
+
+static void
 random_greeting(char *text)
 {
 	do
@@ -214,6 +223,9 @@ random_value(const struct option_row *row, char text[VALUE_STRING_MAX + 1])
 	case OPTION_PORTS:
 		random_ports(text);
 		break;
+	case OPTION_STRINGS:
+		random_element(text);
+		break;
 	case OPTION_GREETING:
 		random_greeting(text);
 		break;
@@ -254,6 +266,35 @@ fit_path(struct listen_config *listen, size_t number)
 		*listen->owner = *listen->group = '\0';
 }
 
+static void
+set_value(const char *name, const char *text, struct listen_config *listen)
+{
+	char right[VALUE_RIGHT_SIZE];
+
+	ck_assert(value_parse(option_find("listen", name), text, listen, right));
+}
+
+/* Files are read: the ones that there are have two names. */
+static void
+fit_tls(struct listen_config *listen)
+{
+	static const char *const ways[] = { "", "./" };
+	struct tls_config *options = &listen->tls_options;
+	char file[128];
+
+	list_clear(LIST_OF_STRINGS, &options->certificate);
+	list_clear(LIST_OF_STRINGS, &options->key);
+	for (size_t count = 1 + random_below(2); count-- > 0;) {
+		snprintf(file, sizeof(file), "%s/%scertificate.pem", folder, ways[count]);
+		set_value("certificate", file, listen);
+		set_value("key", file, listen);
+	}
+	set_value("client_ca",
+	    options->client_certificate != TLS_CERTIFICATE_NONE ? file : "", listen);
+	set_value("ciphers", random_once_in(2) ? "HIGH:!aNULL" : "", listen);
+	set_value("groups", random_once_in(2) ? "P-256:X25519" : "", listen);
+}
+
 /* The name may be a word of the file's own syntax; ports keep the listeners apart. */
 static void
 add_listener(struct config *config)
@@ -262,6 +303,10 @@ add_listener(struct config *config)
 	struct listen_config *listen = &config->listen[config->listen_count];
 
 	set_values(listen, true);
+	if (protocol_is_secure(listen->protocol) && (!tls_is_built || !random_once_in(8)))
+		listen->protocol = protocol_default(); /* to read keys takes its time */
+	if (protocol_is_secure(listen->protocol))
+		fit_tls(listen);
 	listen->port = (uint16_t)(listen->port - listen->port % LISTENERS_MAX + config->listen_count);
 	if (listen->port < LISTENERS_MAX)
 		listen->port = 0;
@@ -271,12 +316,35 @@ add_listener(struct config *config)
 	else
 		fit_path(listen, config->listen_count);
 	if (!listen->proxy_protocol || !protocol_has_ports(listen->protocol))
-		list_clear(&listen->trusted_proxies);
+		list_clear(LIST_OF_PREFIXES, &listen->trusted_proxies);
 	if (!protocol_is_stream(listen->protocol))
 		*listen->greeting = '\0';
 	ck_assert_int_gt(asprintf(&listen->name, "%s%zu",
 	    names[random_below(sizeof(names) / sizeof(names[0]))], config->listen_count), 0);
 	config->listen_count++;
+}
+
+/* Both in one file. */
+static void
+write_credentials(void)
+{
+	char file[128];
+	FILE *out;
+
+	snprintf(file, sizeof(file), "%s/certificate.pem", folder);
+	out = fopen(file, "w");
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "%s%s", certificate_pem, key_pem);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+static void
+remove_credentials(void)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/certificate.pem", folder);
+	unlink(file);
 }
 
 /* One that config_check() has nothing against. */
@@ -327,6 +395,7 @@ START_TEST(configurations)
 	const struct config_source source = { .path = path };
 
 	random_begin(_i);
+	write_credentials();
 	for (int i = 0; i < CONFIGS; i++) {
 		struct config *config = random_config(), *read;
 		char *text = dump(config), *again, *told;
@@ -342,6 +411,7 @@ START_TEST(configurations)
 		config_free(read);
 		config_free(config);
 	}
+	remove_credentials();
 }
 END_TEST
 

@@ -177,7 +177,7 @@ START_TEST(uri_faults)
 	write_file("workers = x\n" GOOD);
 	assert_faults(&source, "FILE:1: workers = x: give 0 to 256 (0: one for each CPU)\n"
 	    "-l tcp://a:7: give a numeric IPv4 or IPv6 address, \"*\" or \"localhost\"\n"
-	    "-l tcp:7: write tcp://HOST:PORT, udp://HOST:PORT or unix:PATH\n"
+	    "-l tcp:7: write tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT or unix:PATH\n"
 	    "-l udp://127.0.0.1:7: listener \"udp-4\" (udp://127.0.0.1:7) overlaps"
 	    " listener \"udp-3\" (udp://*:7): give another address or port\n");
 }
@@ -311,8 +311,11 @@ another_value(const struct option_row *row)
 	case OPTION_MODE:
 		return "0600";
 	case OPTION_STRING:
+	case OPTION_STRINGS:
 	case OPTION_GREETING:
 		return "root";
+	case OPTION_CHOICE:
+		return row->choices[1].name;
 	case OPTION_BOOL:
 		return "true";
 	case OPTION_PREFIXES:

@@ -32,13 +32,18 @@ int served;
 int peer;
 bool closed;
 enum close_reason reason;
+enum tls_fault fault;
+int closed_count;
 
 static void
 on_closed(void *owner, struct letter *letter)
 {
 	(void)owner;
-	closed = true;
+	closed = closed || conn_from_letter(letter) == conn;
+	closed_count++;
 	reason = conn_reason(conn_from_letter(letter));
+	if (reason == CLOSE_TLS)
+		fault = conn_tls_fault(conn_from_letter(letter));
 	conn_free(conn_from_letter(letter));
 }
 
@@ -97,16 +102,43 @@ set_up_crowd(const struct loop_settings *settings, int buffer)
 	peer = pair[1];
 }
 
-static void
-open_conn(const char *greeting)
+static struct conn *
+make_conn(int fd, const char *greeting, struct tls_context *tls)
 {
 	const struct address nobody = { .sa = { .sa_family = AF_UNSPEC } };
 	const struct conn_extras extras = { .greeting = greeting,
-		.greeting_size = strlen(greeting) };
+		.greeting_size = strlen(greeting), .tls = tls };
+	struct conn *made = conn_new(fd, &nobody, &ledger->branches[0], &extras);
 
-	conn = conn_new(served, &nobody, &ledger->branches[0], &extras);
-	ck_assert_ptr_nonnull(conn);
-	conn_open(conn);
+	ck_assert_ptr_nonnull(made);
+	conn_open(made);
+	return made;
+}
+
+static void
+open_conn(const char *greeting)
+{
+	conn = make_conn(served, greeting, NULL);
+}
+
+void
+set_up_secure(const struct loop_settings *settings, int buffer, struct tls_context *tls,
+    const char *greeting)
+{
+	set_up_crowd(settings, buffer);
+	atomic_store(&crowd->limits.handshakes, 1000);
+	atomic_store(&crowd->limits.handshake, 10000);
+	conn = make_conn(served, greeting, tls);
+}
+
+int
+another_peer(struct tls_context *tls)
+{
+	int pair[2];
+
+	connect_pair(pair, 0);
+	make_conn(pair[0], "", tls);
+	return pair[1];
 }
 
 void
@@ -166,6 +198,7 @@ tear_down(void)
 	for (size_t i = 0; i < CONN_STATE_COUNT; i++)
 		ck_assert(TAILQ_EMPTY(&crowd->lists[i]));
 	ck_assert_uint_eq(crowd->stalled, 0);
+	ck_assert_uint_eq(crowd->shaking, 0);
 	ck_assert_uint_eq(loop->bulk, 0);
 	if (peer != -1)
 		close(peer);

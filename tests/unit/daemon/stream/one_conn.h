@@ -21,13 +21,21 @@ extern int served;            /* its socket */
 extern int peer;              /* the socket of the other end */
 extern bool closed;
 extern enum close_reason reason; /* once `closed` */
+extern enum tls_fault fault;     /* the same, of CLOSE_TLS */
+extern int closed_count;
 
 void set_up(const struct loop_settings *settings);
 /* The same, with buffers of `buffer` bytes; 0: autotuned ones. */
 void set_up_with(const struct loop_settings *settings, int buffer);
 /* The same, of a listener that greets; `full`: its socket takes nothing before the peer reads. */
 void set_up_greeted(const struct loop_settings *settings, const char *greeting, bool full);
+/* The same, of a listener that speaks TLS by `tls`; "": without a greeting. */
+void set_up_secure(const struct loop_settings *settings, int buffer, struct tls_context *tls,
+    const char *greeting);
 void tear_down(void);
+
+/* Opens another connection of the crowd's: returns its peer's socket. */
+int another_peer(struct tls_context *tls);
 
 /* Both ends of a TCP connection with the segments of an Ethernet and such buffers. */
 void connect_pair(int pair[2], int buffer);
