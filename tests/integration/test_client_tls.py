@@ -14,6 +14,7 @@ from client import json_of, lines_of, match_lines, run
 from patience import PATIENCE, lasting
 
 MODES = {"ping": (["-c", 1], []), "pipe": ([], []), "send": (["-n", 1], ["text"])}
+pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
 LONG = ("-W", PATIENCE)
 CIPHERS = {"1.2": "ECDHE-ECDSA-AES256-GCM-SHA384", "1.3": "TLS_AES_256_GCM_SHA384"}
 ECHO = faulty.echo

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 
@@ -15,6 +16,7 @@ from client import hosts_file, json_of, run
 from patience import PATIENCE, lasting, within
 
 MODES = {"ping": (["-c", 1], []), "pipe": ([], []), "send": (["-n", 1], ["text"])}
+pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
 LONG = ("-W", PATIENCE)
 ECHO = faulty.echo
 VERSIONS = ("1.2", "1.3")
@@ -108,6 +110,21 @@ def test_of_one_that_is_wrong_later_the_next_try_is_told():
     assert result.returncode == 1
     assert f"{server.address}: its certificate is not to be trusted" in result.stderr
     assert b"2 received" in result.stdout
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_server_is_told_why(version):
+    """By an alert."""
+    told, made = [], tls.context(tls.self_signed(*tls.HOSTS), least=version, most=version)
+
+    def listen(connection):
+        with pytest.raises(ssl.SSLError) as caught:
+            tls.Secure(connection, made)
+        told.append(caught.value.reason)
+
+    with tls.stream(listen) as server:
+        unsecured(server)
+    assert told == ["TLSV1_ALERT_UNKNOWN_CA"]
 
 
 # --- what is no TLS, or none for us --------------------------------------------------------------

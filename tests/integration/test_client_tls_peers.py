@@ -11,6 +11,7 @@ from client import json_of, run
 from echod import listener
 from patience import PATIENCE
 
+pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
 LONG = ("-W", PATIENCE)
 DATA = piping.DATA[: piping.MIB]
 # Each by PORT, CERTIFICATE, KEY and BOTH, a file of both.
