@@ -162,7 +162,10 @@ class Secure:
 
     def _flush(self):
         if self._out.pending:
-            self.below.sendall(self._out.read())
+            self.send_out(self._out.read())
+
+    def send_out(self, data):
+        self.below.sendall(data)
 
     def _do(self, call, *arguments, first=b""):
         while True:

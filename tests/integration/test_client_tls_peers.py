@@ -61,6 +61,27 @@ def pipes(uri, data=DATA):
     peers.assert_same(back, data)
 
 
+def test_echod(start, back_end):
+    """Behind a proxy's header, with a greeting, and a certificate that it demands."""
+    made = own_pair()
+    files = {"certificate": [made.certificate], "key": [made.key], "alpn": ["echo"]}
+    demands = {"client_ca": tls.authority().certificate, "client_certificate": "required"}
+    before = {"proxy_protocol": True, "trusted_proxies": ["127.0.0.1"], "greeting": r"220 %p\r\n"}
+    plain = listener(protocol="tls", **files)
+    demanding = listener("demanding", protocol="tls", **files, **demands, **before)
+    daemon = start((plain, demanding), options=back_end)
+    uri = f"tls://127.0.0.1:{daemon.port()}"
+    pings(uri)
+    pipes(uri, piping.DATA)
+    uri = f"tls://127.0.0.1:{daemon.port('demanding')}"
+    own = ("--cert", made.certificate, "--key", made.key, "--alpn", "echo")
+    header = ("--proxy", "v2=192.0.2.1:1024,192.0.2.2:7", *faulty.EXPECTED)
+    pings(uri, *own, *header)
+    assert pipe(uri, DATA, *own, *header) == (0, "", DATA)
+    status, told, _ = pipe(uri, DATA, *header)
+    assert (status, "it refuses: tlsv13 alert certificate required" in told) == (1, True)
+
+
 def test_socat():
     with serve("socat") as uri:
         pings(uri)
