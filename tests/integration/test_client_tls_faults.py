@@ -155,7 +155,7 @@ def hello_of(said, pause=False):
     ("fault", "reason"),
     [
         (hello_of(faulty.GREETING), r'it speaks no TLS: "220 box ready\\r\\n"'),
-        (hello_of(b"\x1b[31m" * 20), r'it speaks no TLS: "(\\x1b\[31m)+\\x1b\[31"\.\.\. \(100 bytes\)'),
+        (hello_of(b"\x1b[31m" * 20), r'it speaks no TLS: "(\\x1b\[31m?)+"\.\.\. \(100 bytes\)'),
         (hello_of(b"SSH-2.0-x\r\n", pause=True), r'it speaks no TLS: ".+"'),
         (ECHO, "it speaks no TLS: it gives back what it is sent"),
         (hello_of(b"\x15\x03\x01\x00\x02\x02\x46"), "no version of TLS in common: .*version"),
@@ -351,7 +351,7 @@ def refused(*options, uri="tls://127.0.0.1:4007"):
         (["--tls-min", "1.1"], "--tls-min 1.1: give 1.2 or 1.3"),
         (["--alpn", ""], '--alpn : give names of protocols, as in "h2,http/1.1"'),
         (["--alpn", "a,,b"], '--alpn a,,b: give names of protocols, as in "h2,http/1.1"'),
-        (["--alpn", "x" * 256], f'--alpn {"x" * 256}: give names of protocols, as in "h2,http/1.1"'),
+        (["--alpn", "x" * 256], f"--alpn {'x' * 256}: give names of protocols"),
         (["--alpn", ",".join("x" * 17)], "give names of protocols"),
         (["--sni", ""], "--sni : give the name of a host"),
         (["--sni", "a.example:4007"], "--sni a.example:4007: give the name of a host"),

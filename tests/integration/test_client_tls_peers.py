@@ -16,7 +16,7 @@ LONG = ("-W", PATIENCE)
 DATA = piping.DATA[: piping.MIB]
 # Each by PORT, CERTIFICATE, KEY and BOTH, a file of both.
 ECHOES = {
-    "socat": "-b 4096 OPENSSL-LISTEN:PORT,bind=127.0.0.1,fork,cert=CERTIFICATE,key=KEY,verify=0 PIPE",
+    "socat": "-b 4096 OPENSSL-LISTEN:PORT,bind=127.0.0.1,fork,cert=BOTH,verify=0 PIPE",
     "ncat": "--ssl --ssl-cert CERTIFICATE --ssl-key KEY -l -k 127.0.0.1 PORT -e /bin/cat",
     "gnutls-serv": "--quiet --echo --port PORT --x509certfile CERTIFICATE --x509keyfile KEY",
     "openssl": "s_server -quiet -rev -accept 127.0.0.1:PORT -cert CERTIFICATE -key KEY",
@@ -37,6 +37,7 @@ def serve(name):
     command, made, port = proxies.program(name), own_pair(), kernel.free_port()
     words = ECHOES[name].replace("PORT", str(port))
     words = words.replace("CERTIFICATE", made.certificate).replace("KEY", made.key)
+    words = words.replace("BOTH", tls.write("both-of-peer.pem", both()))
     return faulty.process("tcp", "127.0.0.1", port, command, *words.split())
 
 
@@ -143,7 +144,7 @@ def test_haproxy(start, workdir, proxied):
 
 
 def test_nginx(start, workdir):
-    """Its own end is none: all comes back and it cuts; without its half-close it loses bytes too."""
+    """All comes back, and then it cuts; without proxy_half_close it would lose bytes, too."""
     daemon = start((listener(),))
     common = f"""listen ADDRESS ssl; ssl_certificate PEM; ssl_certificate_key PEM;
         proxy_pass 127.0.0.1:{daemon.port()};"""
