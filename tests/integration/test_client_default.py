@@ -8,6 +8,7 @@ import pytest
 
 import kernel
 import route
+import tls
 from client import run
 from echod import listener
 from patience import PATIENCE
@@ -59,3 +60,12 @@ def test_where_the_mtu_is_smaller_on_the_way(start, way):
     """Before each mode the path's MTU is unknown again."""
     daemon = start(LISTENERS, prefix=way.server.prefix)
     assert not faults(daemon, route.HOSTS.values(), way.client.prefix)
+
+
+@pytest.mark.skipif(tls.BUILT, reason="this echod has TLS")
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+def test_without_openssl_it_says_that_there_is_no_tls(mode):
+    assert " -openssl, " in run("-V").stdout.decode()
+    result = run(mode, "--json", "tls://127.0.0.1:4007", *(["text"] if mode == "send" else []))
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr == "echod-client: there is no TLS: this echod was built without OpenSSL\n"

@@ -1,6 +1,7 @@
 """TLS in each mode: what is agreed on and told, resumed, and ended by close_notify alone."""
 
 import datetime
+import os
 import re
 import select
 import threading
@@ -14,6 +15,7 @@ from client import json_of, lines_of, match_lines, run
 from patience import PATIENCE, lasting
 
 MODES = {"ping": (["-c", 1], []), "pipe": ([], []), "send": (["-n", 1], ["text"])}
+pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
 LONG = ("-W", PATIENCE)
 CIPHERS = {"1.2": "ECDHE-ECDSA-AES256-GCM-SHA384", "1.3": "TLS_AES_256_GCM_SHA384"}
 ECHO = faulty.echo
@@ -140,6 +142,13 @@ def test_the_certificate_is_for_whom_it_calls(host, names, options, asked):
         uri = f"tls://{host}:{server.port}"
         assert run("-4", "-c", 1, *LONG, *tls.trust(), *options, uri).returncode == 0
     assert made.asked == [asked]
+
+
+def test_whom_the_system_trusts():
+    """openssl-env(7) says who that is."""
+    environment = {**os.environ, "SSL_CERT_FILE": tls.authority().certificate}
+    with serve() as server:
+        assert run("-c", 1, *LONG, server.uri, env=environment).returncode == 0
 
 
 def test_an_address_of_ipv6():
@@ -321,6 +330,22 @@ def test_who_does_not_read_is_not_sent_more():
         with piping.endless(*options, server.uri) as client:
             _, told = client.communicate(timeout=PATIENCE)
     assert b"nothing moved for" in told
+
+
+class InPieces(tls.Secure):
+    """What it says comes a few bytes at a time."""
+
+    def send_out(self, data):
+        for start in range(0, len(data), 5):
+            self.below.sendall(data[start : start + 5])
+
+
+@pytest.mark.parametrize("version", CIPHERS)
+def test_records_may_come_in_pieces(version):
+    data, made = piping.DATA[:20_000], tls.context(least=version, most=version)
+    with tls.stream(lambda connection: faulty.echo(InPieces(connection, made))) as server:
+        result = run_mode("pipe", server.uri, data=data)
+    assert (result.returncode, result.stdout == data) == (0, True), result.stderr
 
 
 def test_what_came_in_one_record_is_all_read():

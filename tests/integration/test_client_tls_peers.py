@@ -11,11 +11,12 @@ from client import json_of, run
 from echod import listener
 from patience import PATIENCE
 
+pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
 LONG = ("-W", PATIENCE)
 DATA = piping.DATA[: piping.MIB]
 # Each by PORT, CERTIFICATE, KEY and BOTH, a file of both.
 ECHOES = {
-    "socat": "-b 4096 OPENSSL-LISTEN:PORT,bind=127.0.0.1,fork,cert=CERTIFICATE,key=KEY,verify=0 PIPE",
+    "socat": "-b 4096 OPENSSL-LISTEN:PORT,bind=127.0.0.1,fork,cert=BOTH,verify=0 PIPE",
     "ncat": "--ssl --ssl-cert CERTIFICATE --ssl-key KEY -l -k 127.0.0.1 PORT -e /bin/cat",
     "gnutls-serv": "--quiet --echo --port PORT --x509certfile CERTIFICATE --x509keyfile KEY",
     "openssl": "s_server -quiet -rev -accept 127.0.0.1:PORT -cert CERTIFICATE -key KEY",
@@ -36,6 +37,7 @@ def serve(name):
     command, made, port = proxies.program(name), own_pair(), kernel.free_port()
     words = ECHOES[name].replace("PORT", str(port))
     words = words.replace("CERTIFICATE", made.certificate).replace("KEY", made.key)
+    words = words.replace("BOTH", tls.write("both-of-peer.pem", both()))
     return faulty.process("tcp", "127.0.0.1", port, command, *words.split())
 
 
@@ -58,6 +60,27 @@ def pipes(uri, data=DATA):
     status, told, back = pipe(uri, data)
     assert (status, told) == (0, "")
     peers.assert_same(back, data)
+
+
+def test_echod(start, back_end):
+    """Behind a proxy's header, with a greeting, and a certificate that it demands."""
+    made = own_pair()
+    files = {"certificate": [made.certificate], "key": [made.key], "alpn": ["echo"]}
+    demands = {"client_ca": tls.authority().certificate, "client_certificate": "required"}
+    before = {"proxy_protocol": True, "trusted_proxies": ["127.0.0.1"], "greeting": r"220 %p\r\n"}
+    plain = listener(protocol="tls", **files)
+    demanding = listener("demanding", protocol="tls", **files, **demands, **before)
+    daemon = start((plain, demanding), options=back_end)
+    uri = f"tls://127.0.0.1:{daemon.port()}"
+    pings(uri)
+    pipes(uri, piping.DATA)
+    uri = f"tls://127.0.0.1:{daemon.port('demanding')}"
+    own = ("--cert", made.certificate, "--key", made.key, "--alpn", "echo")
+    header = ("--proxy", "v2=192.0.2.1:1024,192.0.2.2:7", *faulty.EXPECTED)
+    pings(uri, *own, *header)
+    assert pipe(uri, DATA, *own, *header) == (0, "", DATA)
+    status, told, _ = pipe(uri, DATA, *header)
+    assert (status, "it refuses: tlsv13 alert certificate required" in told) == (1, True)
 
 
 def test_socat():
@@ -121,7 +144,7 @@ def test_haproxy(start, workdir, proxied):
 
 
 def test_nginx(start, workdir):
-    """Its own end is none: all comes back and it cuts; without its half-close it loses bytes too."""
+    """All comes back, and then it cuts; without proxy_half_close it would lose bytes, too."""
     daemon = start((listener(),))
     common = f"""listen ADDRESS ssl; ssl_certificate PEM; ssl_certificate_key PEM;
         proxy_pass 127.0.0.1:{daemon.port()};"""

@@ -98,6 +98,8 @@ def terminal(tmp_path_factory):
         ("echod-client ud", "echod-client udp://"),
         ("echod-client un", "echod-client unix:"),
         ("echod-client send --vers", "echod-client send --version "),
+        ("echod-client --ca a", "echod-client --ca a\\ file.conf "),
+        ("echod-client pipe --cert=a", "echod-client pipe --cert=a\\ file.conf "),
     ],
 )
 def test_a_tab_completes(terminal, typed, expected):
