@@ -396,6 +396,18 @@ def test_who_holds_up_others_makes_way(serve, back_end):
     daemon.wait_counter(FAULTS % "tls_crowded", 1)
 
 
+def test_a_reset_is_noticed_while_others_shake_hands(serve, back_end):
+    daemon = serve({**back_end, "workers": 1, "limits.handshakes": 1})
+    holding, waiting = daemon.connect("echo-tls"), daemon.connect("echo-tls")
+    holding.sendall(LONG_HELLO)
+    daemon.wait_opened(waiting)
+    waiting.sendall(LONG_HELLO)
+    name = peers.name_of(waiting)
+    peers.reset(waiting)
+    assert daemon.wait_closed(name)["reason"] == "reset"
+    assert not daemon.log.matching("reason=tls_crowded")
+
+
 def test_who_is_silent_is_ended_in_order(serve, back_end):
     daemon = serve({**back_end, "limits.idle_timeout": 1})
     client = call(daemon)
