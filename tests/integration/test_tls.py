@@ -1,9 +1,14 @@
 """A TLS listener gives back every byte and ends in order, and says what was wrong where it cannot."""
 
+import base64
+import json
 import os
+import re
+import select
 import signal
 import socket
 import ssl
+import subprocess
 import time
 import warnings
 
@@ -14,6 +19,7 @@ import peers
 import tls
 from certificates import secure
 from echod import listener, run
+from logs import LEVELS
 from patience import PATIENCE, SLOWNESS, eventually, lasting, within
 from sealed import Sealed, fill, send_and_read_late
 
@@ -359,6 +365,149 @@ def test_many_faults_are_told_together(serve):
     assert len(others) == 1 or SLOWNESS > 1
 
 
+# --- the line of the log --------------------------------------------------------------------------------
+
+
+# What a peer may choose, and one word of it.
+HOSTILE = b'a b"c\\d\n\x1b[2J\xff\xed\xa0\x80\xc3\xa4 reason=x'
+WORD = r'a\x20b\"c\\d\n\x1b[2J\xff\xed\xa0\x80\xc3\xa4\x20reason=x'
+# A certificate's subject is escaped as RFC 2253 has it first, which knows no space.
+SUBJECT = "/CN=a b\"c\\\\d\n\x1b[2J e=,/O=second"
+SUBJECT_WORD = r'O=second,CN=a\x20b\\\"c\\\\d\\0A\\1B[2J\x20e=\\,'
+
+
+class OpenSSL:
+    """s_client(1), which takes any bytes for a name."""
+
+    def __init__(self, daemon, *options):
+        where = f"{daemon.host('echo-tls')}:{daemon.port('echo-tls')}"
+        self.process = subprocess.Popen(
+            ("openssl", "s_client", "-connect", where, *options),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.read = b""
+
+    def __enter__(self):
+        return self
+
+    def say(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def wait(self, text):
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.read:
+            left = max(0, deadline - time.monotonic())
+            assert select.select([self.process.stdout], [], [], left)[0], self.read
+            piece = os.read(self.process.stdout.fileno(), 65536)
+            assert piece, self.read
+            self.read += piece
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def made_out_to(subject, path, key):
+    """A certificate by tls.authority()."""
+    by = "-CA", tls.authority().certificate, "-CAkey", tls.authority().key, "-CAcreateserial"
+    tls.openssl("req", "-new", "-key", key, "-subj", subject, "-out", f"{path}.csr")
+    tls.openssl("x509", "-req", "-in", f"{path}.csr", *by, "-days", "30", "-out", path)
+
+
+def test_what_the_log_tells(serve):
+    daemon = serve(alpn=["echo"])
+    client = call(daemon, offering("echo"), server_hostname="echo.example")
+    client.peer.sendall(client.seal(b"text") + client.end())
+    assert client.receive_to_eof() == b"text"
+    name = peers.name_of(client.peer)
+    client.close()
+    line = daemon.wait_log(f"^info: connection closed: peer={name} ").string
+    assert re.fullmatch(
+        r"info: connection closed: peer=\S+ listener=echo-tls reason=peer received=4 sent=4"
+        r" seconds=\d+\.\d+ tls=TLSv1\.3 cipher=TLS_\S+ sni=echo\.example alpn=echo subject=-"
+        r" resumed=no handshake=\d+\.\d+",
+        line,
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_the_peer_chose_forges_no_line(launch, workdir, form):
+    options = {**SANDBOX, "log.format": form}
+    daemon = launch([secure(one(), **demanding("required"))], options)
+    daemon.wait_listening_unseen()
+    daemon.listening["echo-tls"] = daemon.listening.pop("echo-tcp")
+    shown = ("-cert", f"{workdir}/hostile.pem", "-key", tls.pair("client").key)
+    made_out_to(SUBJECT, f"{workdir}/hostile.pem", tls.pair("client").key)
+    with OpenSSL(daemon, "-servername", HOSTILE, *shown) as client:
+        client.say(b"to and fro\n")
+        client.wait(b"to and fro\n")
+    line = daemon.wait_log("connection closed").string
+    if form == "json":
+        fields = json.loads(line)
+        assert fields["message"] == "connection closed"
+    else:
+        fields = dict(field.split("=", 1) for field in line.split(": ", 2)[2].split(" "))
+    assert fields["sni"] == WORD
+    assert fields["reason"] in ("peer", "reset")
+    assert fields["subject"] == SUBJECT_WORD
+    assert all(line.startswith(("{", *LEVELS)) for line in daemon.log.lines)
+
+
+def test_a_fault_after_the_handshake_is_told_with_what_was_agreed_on(serve):
+    daemon = serve()
+    client = call(daemon)
+    client.echo(b"text")
+    client.peer.sendall(b"no record at all")
+    assert peers.ends(client.peer) == "eof"
+    name = peers.name_of(client.peer)
+    client.close()
+    fields = daemon.wait_closed(name)
+    assert (fields["reason"], fields["tls"], fields["sent"]) == ("tls_broken", "TLSv1.3", "4")
+
+
+# --- early data -----------------------------------------------------------------------------------------
+
+
+def with_early_data(path):
+    """Makes a session (PEM) one of a server that takes early data: SSL_SESSION's [15] says how much."""
+    first, *body, last = tls.read(path).split("\n-----END")[0].splitlines() + ["-----END"]
+    session = base64.b64decode("".join(body))
+    assert session[:2] == b"\x30\x82"
+    at = 4
+    while at < len(session) and not 0xAF <= session[at]:
+        size, at = session[at + 1], at + 2
+        if size & 0x80:
+            size, at = int.from_bytes(session[at : at + (size & 0x7F)], "big"), at + (size & 0x7F)
+        at += size
+    fields = session[4:at] + b"\xaf\x04\x02\x02\x40\x00" + session[at:]
+    made = base64.encodebytes(b"\x30\x82" + len(fields).to_bytes(2, "big") + fields).decode()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"{first}\n{made}{last} SSL SESSION PARAMETERS-----\n")
+
+
+def test_early_data_is_not_taken(serve, workdir):
+    daemon = serve()
+    path, early = f"{workdir}/session", f"{workdir}/early"
+    with open(early, "w", encoding="ascii") as file:
+        file.write("early\n")
+    with OpenSSL(daemon, "-sess_out", path) as client:
+        client.say(b"to and fro\n")
+        client.wait(b"to and fro\n")
+    assert "Max Early Data: 0\n" in subprocess.run(
+        ("openssl", "sess_id", "-in", path, "-text"), capture_output=True, text=True, check=True
+    ).stdout
+    with_early_data(path)
+    with OpenSSL(daemon, "-sess_in", path, "-early_data", early) as client:
+        client.say(b"late\n")
+        client.wait(b"late\n")
+        assert b"Early data was rejected" in client.read
+        assert b"\nReused, TLSv1.3" in client.read
+    daemon.wait_log(" received=5 sent=5 .* resumed=yes ")
+
+
 # --- who takes long -----------------------------------------------------------------------------------
 
 
@@ -394,6 +543,7 @@ def test_who_holds_up_others_makes_way(serve, back_end):
     assert closed(daemon, holding)["reason"] == "tls_crowded"
     assert daemon.wait_closed(name)["reason"] == "reset"
     daemon.wait_counter(FAULTS % "tls_crowded", 1)
+    assert not daemon.log.matching("reason=(tls_crowded|reset) .* tls=")
 
 
 def test_a_reset_is_noticed_while_others_shake_hands(serve, back_end):
