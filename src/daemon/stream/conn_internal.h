@@ -51,7 +51,7 @@ static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator'
 /* What one has besides that speaks TLS. */
 struct secure {
 	struct tls_context *context; /* of its listener when it came: held */
-	struct tls_session *session; /* NULL before its first byte, and after a fault */
+	struct tls_session *session; /* NULL before its first byte, and after a fault in the handshake */
 	uint32_t begun, took;        /* its handshake: clock_us(), modulo 71 minutes; us */
 	uint8_t fault;               /* enum tls_fault */
 	bool is_shaking;             /* counted in crowd->shaking */
