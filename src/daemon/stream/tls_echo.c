@@ -164,7 +164,6 @@ take(struct turn *turn, size_t size)
 	return false;
 }
 
-
 /* Returns how many bytes there are to take, or 0: none now, or *conn may be gone. */
 static size_t
 receive(struct conn *conn, struct secure_room *room, size_t most)
