@@ -20,7 +20,7 @@ is() {
 }
 
 is "$ECHOD -V" "$("$ECHOD" -V | cut -d ' ' -f 2)"
-is "$ECHOD_CLIENT -V" "$("$ECHOD_CLIENT" -V | sed 's/^echod-client \([^,]*\),.*/\1/')"
+is "$ECHOD_CLIENT -V" "$("$ECHOD_CLIENT" -V | cut -d ' ' -f 2)"
 is "NEWS.md, its first heading" "$(sed -n 's/^## //p' "$srcdir/NEWS.md" | head -n 1)"
 
 # Not in the tarball: the package is made from it.

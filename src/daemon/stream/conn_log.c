@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "daemon/stream/conn_internal.h"
 
-/* Texts of the peer's choice are cut to this: bytes. */
-#define SHOWN_MOST 96
+/* Texts of the peer's choice are cut to this, so that the line has room for all: characters. */
+#define WORD_MOST 160
 
 /* What both kinds of connections tell. */
 struct told {
@@ -17,19 +17,24 @@ struct told {
 	double seconds;
 };
 
+/* As one escaped word, or what of it has room; "-" for none. */
 static const char *
-word_of(const char *text, char word[4 * SHOWN_MOST + 1])
+word_of(const char *text, char word[4 * WORD_MOST + 1])
 {
-	const size_t size = strnlen(text, SHOWN_MOST);
+	size_t size = strnlen(text, WORD_MOST);
 
-	return size > 0 ? escape_word(text, size, word) : "-";
+	if (size == 0)
+		return "-";
+	while (strlen(escape_word(text, size, word)) > WORD_MOST)
+		size--;
+	return word;
 }
 
 /* What TLS agreed on, behind what all tell. */
 static void
 log_secure(const struct told *told, const struct secure *secure, bool is_proxied)
 {
-	char name[4 * SHOWN_MOST + 1], alpn[4 * SHOWN_MOST + 1], subject[4 * SHOWN_MOST + 1];
+	char name[4 * WORD_MOST + 1], alpn[4 * WORD_MOST + 1], subject[4 * WORD_MOST + 1];
 	const double handshake = (double)secure->took / 1e6;
 	struct tls_facts facts;
 	const char *resumed;
@@ -39,14 +44,14 @@ log_secure(const struct told *told, const struct secure *secure, bool is_proxied
 	if (is_proxied)
 		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
 		    "sent=%llu seconds=%.3f tls=%s cipher=%s sni=%s alpn=%s subject=%s resumed=%s "
-		    "handshake=%.6f", told->peer, told->proxy, told->listener, told->reason,
+		    "handshake=%.3f", told->peer, told->proxy, told->listener, told->reason,
 		    told->received, told->sent, told->seconds, facts.version, facts.cipher,
 		    word_of(facts.server_name, name), word_of(facts.alpn, alpn),
 		    word_of(facts.subject, subject), resumed, handshake);
 	else
 		log_info("connection closed: peer=%s listener=%s reason=%s received=%llu sent=%llu "
 		    "seconds=%.3f tls=%s cipher=%s sni=%s alpn=%s subject=%s resumed=%s "
-		    "handshake=%.6f", told->peer, told->listener, told->reason, told->received,
+		    "handshake=%.3f", told->peer, told->listener, told->reason, told->received,
 		    told->sent, told->seconds, facts.version, facts.cipher,
 		    word_of(facts.server_name, name), word_of(facts.alpn, alpn),
 		    word_of(facts.subject, subject), resumed, handshake);
