@@ -21,20 +21,42 @@ words_of(const char *fault, const char *path, long *line)
 	return named ? number + digits - (digits == 0) : fault;
 }
 
+static bool
+begins_with(const char *text, const char *beginning)
+{
+	return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* The words behind ": listener "NAME": ", or NULL. */
+static const char *
+words_of_listener(const char *words)
+{
+	static const char beginning[] = ": listener \"", end[] = "\": ";
+	const char *name = begins_with(words, beginning) ? words + strlen(beginning) : NULL;
+	const char *behind = name != NULL ? strstr(name, end) : NULL;
+
+	return behind != NULL ? behind + strlen(end) : NULL;
+}
+
 /* What is said where nothing is missing, and so not of a file with a name that is not known. */
 static bool
 is_of_whole_file(const char *fault, const char *path)
 {
-	static const char listener[] = ": no listener: ";
-	static const char *const words[] = {
-		" has no effect: give ", " is for connections: give ", ": anybody may lie about ",
-		"\": certificate is missing: ", "\": certificate has ", " verifies nobody: give ",
+	static const char group[] = "no effect: give user too";
+	static const char *const of_listeners[] = {
+		"anybody may lie ", "certificate has ", "certificate is missing: ",
+		"client_ca without ", "client_certificate without ", "greeting is for ",
+		"proxy_protocol is for ", "trusted_proxies without ",
 	};
+	const size_t length = strlen(fault), tail = strlen(group);
+	long line;
+	const char *words = words_of_listener(words_of(fault, path, &line));
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strstr(fault, words[i]) != NULL)
+	for (size_t i = 0; words != NULL && i < sizeof(of_listeners) / sizeof(of_listeners[0]); i++)
+		if (begins_with(words, of_listeners[i]))
 			return true;
-	return strncmp(fault + strlen(path), listener, strlen(listener)) == 0;
+	return begins_with(fault + strlen(path), ": no listener: ") ||
+	    (length > tail && strcmp(fault + length - tail, group) == 0);
 }
 
 static struct faults *

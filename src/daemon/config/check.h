@@ -12,7 +12,8 @@
 struct config_places {
 	struct place *options; /* as option_rows */
 	struct place *listen;  /* as config->listen; name NULL: faulty already, not to be checked */
-	bool whole; /* false: a fault may have taken the option that another needs */
+	bool whole; /* false: a fault of the file may have taken the option that another needs */
+	bool lacks_tls; /* true: a value of the section tls was bad, which listeners may need */
 };
 
 /*

@@ -188,7 +188,7 @@ credentials_load(struct config *config, const struct config_source *source,
 			    loading.listen->name, protocol_name(loading.listen->protocol));
 			return;
 		}
-		if (places->whole) {
+		if (places->whole && !places->lacks_tls) {
 			check_pairs(&loading);
 			check_trust(&loading);
 		}

@@ -166,7 +166,7 @@ apply_entry(struct loading *loading, struct target *target, const struct config_
 	if (setting_apply(&setting, loading->faults))
 		return;
 	if (target->place == NULL) {
-		loading->places.whole = false;
+		loading->places.lacks_tls |= entry->row->use == FOR_TLS;
 		return;
 	}
 	target->place->name = NULL;
@@ -384,7 +384,7 @@ apply_setting(struct loading *loading, const char *text)
 	if (setting_apply(&setting, loading->faults))
 		loading->places.options[row - option_rows] = place;
 	else
-		loading->places.whole = false;
+		loading->places.lacks_tls |= row->use == FOR_TLS;
 	free(entry.value);
 }
 

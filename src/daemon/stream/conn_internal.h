@@ -51,10 +51,11 @@ static_assert(sizeof(struct conn) <= 232, "a connection grew into the allocator'
 /* What one has besides that speaks TLS. */
 struct secure {
 	struct tls_context *context; /* of its listener when it came: held */
-	struct tls_session *session; /* NULL before its first byte, and after a fault */
+	struct tls_session *session; /* NULL before its first byte, and after a fault in the handshake */
 	uint32_t begun, took;        /* its handshake: clock_us(), modulo 71 minutes; us */
 	uint8_t fault;               /* enum tls_fault */
 	bool is_shaking;             /* counted in crowd->shaking */
+	bool has_all;                /* the peer had, when it ended: it may be gone by now */
 };
 
 static inline struct secure *
@@ -104,7 +105,8 @@ conn_touch(struct conn *conn, int64_t now)
 
 /*
  * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
- * one whose peer had only shut down its side has not taken all its bytes.
+ * one whose peer had only shut down its side has not taken all its bytes, unless they were only
+ * the end of its TLS.
  */
 void conn_fail(struct conn *conn, int error);
 

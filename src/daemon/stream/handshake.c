@@ -98,9 +98,11 @@ conn_blame(struct conn *conn, enum tls_fault fault)
 	wire = &crowd_of(conn)->secure->wire;
 	if (wire->out_size > 0)
 		(void)!send(fd_of(conn), wire->out, wire->out_size, MSG_NOSIGNAL);
-	conn_end_handshake(conn);
-	tls_session_free(secure->session);
-	secure->session = NULL;
+	if (secure->is_shaking) { /* nothing was agreed on that its line could tell */
+		tls_session_free(secure->session);
+		secure->session = NULL;
+		conn_end_handshake(conn);
+	}
 	conn->reason = CLOSE_TLS;
 	conn_shut_down(conn);
 }

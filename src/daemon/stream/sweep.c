@@ -101,9 +101,9 @@ look_at_closing(struct crowd *crowd, struct conn *conn, int64_t now)
 		conn_close(conn, conn_reason(conn));
 }
 
-/* Where a byte takes longer than a look: until it is paid for, no event is left either. */
+/* Nothing is read until it is paid for, or until others are done: no event is left either. */
 static void
-look_at_paced(struct crowd *crowd, struct conn *conn, int64_t now)
+look_at_unread(struct crowd *crowd, struct conn *conn, int64_t now)
 {
 	(void)crowd;
 	(void)now;
@@ -235,7 +235,8 @@ sweep_watch(struct crowd *crowd, int64_t now)
 
 	make_way(crowd, now);
 	each_silent(crowd, CONN_CLOSING, now, 0, look_at_closing);
-	each_silent(crowd, CONN_PACED, now, CROWD_WATCH, look_at_paced);
+	each_silent(crowd, CONN_QUEUED, now, CROWD_WATCH, look_at_unread);
+	each_silent(crowd, CONN_PACED, now, CROWD_WATCH, look_at_unread);
 	again = pressure_end(crowd, now);
 	return has_waiting(crowd) ? again : 0;
 }

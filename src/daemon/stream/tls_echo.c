@@ -1,7 +1,7 @@
 /*
- * What is read goes back, sealed: see conn_internal.h.  A turn is one recv(2) into the loop's
- * scratch, of which TLS opens all there is, and one send(2) of what it seals again.  What the socket
- * does not take waits as it is, sealed.
+ * What is read goes back, sealed: see conn_internal.h.  A turn is one recv(2), of which TLS opens
+ * all there is, and one send(2) of what it seals again.  What the socket does not take waits as it
+ * is, sealed.
  */
 #include <sys/socket.h>
 
@@ -122,6 +122,14 @@ advance(struct turn *turn)
 	return open_and_seal(turn);
 }
 
+/* The peer has ended. */
+static void
+end(struct conn *conn)
+{
+	secure_of(conn)->has_all = conn->state != CONN_BLOCKED && conn_is_taken(conn);
+	conn_finish(conn, CLOSE_PEER);
+}
+
 /* Takes what recv gave.  Returns true while the connection may go on reading. */
 static bool
 take(struct turn *turn, size_t size)
@@ -131,7 +139,7 @@ take(struct turn *turn, size_t size)
 	enum tls_verdict verdict;
 	enum sent sent;
 
-	wire->in = loop_of(conn)->scratch;
+	wire->in = secure_sealed(turn->room);
 	wire->in_size = size;
 	wire->out_size = 0;
 	turn->echoed = 0;
@@ -143,8 +151,8 @@ take(struct turn *turn, size_t size)
 	sent = send_wire(conn, wire, turn->echoed, turn->now);
 	if (sent == SENT_NONE)
 		return false;
-	if (verdict == TLS_ENDED) { /* in order; its socket may be open both ways */
-		conn_finish(conn, CLOSE_PEER);
+	if (verdict == TLS_ENDED) { /* its socket may be open both ways */
+		end(conn);
 		return false;
 	}
 	if (sent == SENT_ALL && !turn->is_ahead)
@@ -156,29 +164,21 @@ take(struct turn *turn, size_t size)
 	return false;
 }
 
-/* The peer has shut down its side of the socket, in order or not. */
-static void
-end_of_socket(struct conn *conn)
-{
-	if (conn->state == CONN_LINGERING)
-		conn_end_of_stream(conn);
-	else
-		conn_finish(conn, CLOSE_PEER);
-}
-
 /* Returns how many bytes there are to take, or 0: none now, or *conn may be gone. */
 static size_t
-receive(struct conn *conn, size_t most)
+receive(struct conn *conn, struct secure_room *room, size_t most)
 {
 	ssize_t n;
 
 	do
-		n = recv(fd_of(conn), loop_of(conn)->scratch, most, 0);
+		n = recv(fd_of(conn), secure_sealed(room), most, 0);
 	while (n == -1 && errno == EINTR);
 	if (n > 0)
 		return (size_t)n;
-	if (n == 0)
-		end_of_socket(conn);
+	if (n == 0 && conn->state == CONN_LINGERING)
+		conn_end_of_stream(conn);
+	else if (n == 0)
+		end(conn);
 	else if (errno != EAGAIN)
 		conn_fail(conn, errno);
 	return 0;
@@ -190,7 +190,7 @@ conn_on_sealed(evutil_socket_t fd, short what, void *arg)
 	struct conn *conn = arg;
 	struct loop *loop = loop_of(conn);
 	const bool is_edge = loop->edge_triggered, is_limited = conn_is_limited(conn);
-	const size_t most = is_limited ? conn_most_to_receive(conn) : SCRATCH_SIZE;
+	const size_t most = is_limited ? conn_most_to_receive(conn) : SECURE_TAKE;
 	struct turn turn = { .conn = conn, .now = clock_ms(), .is_limited = is_limited };
 	size_t bytes = 0, size;
 
@@ -201,7 +201,7 @@ conn_on_sealed(evutil_socket_t fd, short what, void *arg)
 	turn.session = secure_of(conn)->session;
 	turn.room = crowd_of(conn)->secure;
 	do {
-		size = receive(conn, most);
+		size = receive(conn, turn.room, most);
 		if (size == 0)
 			return;
 		if (bytes == 0 && conn->state != CONN_SHAKING)

@@ -265,6 +265,32 @@ START_TEST(a_fin_alone_ends_it_in_order)
 }
 END_TEST
 
+START_TEST(who_ends_and_is_gone_has_had_all)
+{
+	open_secure(_i, 65536, "");
+	ck_assert_int_eq(SSL_write(client, "\0\7\016", 3), 3);
+	read_all(3, false);
+	ck_assert_int_eq(SSL_shutdown(client), 0);
+	close(peer); /* what is said to it now is answered by a reset */
+	peer = -1;
+	turn_until_closed();
+	ck_assert_int_eq(reason, CLOSE_PEER);
+	close_secure();
+}
+END_TEST
+
+START_TEST(who_ends_and_is_gone_before_it_has_all_is_not)
+{
+	open_secure(_i, 65536, "");
+	fill_secure();
+	close(peer);
+	peer = -1;
+	turn_until_closed();
+	ck_assert_int_eq(reason, CLOSE_RESET);
+	close_secure();
+}
+END_TEST
+
 START_TEST(a_drain_says_close_notify)
 {
 	open_secure(_i, 65536, "");
@@ -530,6 +556,9 @@ main(void)
 	tcase_add_loop_test(tests, all_records_that_came_go_back, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, half_close_loses_nothing, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_fin_alone_ends_it_in_order, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, who_ends_and_is_gone_has_had_all, 0, ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, who_ends_and_is_gone_before_it_has_all_is_not, 0,
+	    ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_drain_says_close_notify, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_drain_while_blocked_loses_nothing, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, key_updates_without_data_are_a_flood, 0, ONE_CONN_CONFIGS);
