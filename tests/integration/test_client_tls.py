@@ -12,7 +12,7 @@ import piping
 import pytest
 import tls
 from client import json_of, lines_of, match_lines, run
-from patience import PATIENCE, lasting
+from patience import PATIENCE, eventually, lasting
 
 MODES = {"ping": (["-c", 1], []), "pipe": ([], []), "send": (["-n", 1], ["text"])}
 pytestmark = pytest.mark.skipif(not tls.BUILT, reason="there is no TLS here, or openssl(1)")
@@ -53,11 +53,12 @@ def test_each_mode_speaks_it(mode, version):
 def test_it_is_told():
     with serve(alpn=["echo"]) as server:
         lines = lines_of("-c", 1, *LONG, *tls.trust(), "--alpn", "h2,echo", server.uri)
-        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(30)
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(30)
+    dates = {f"{day:%Y-%m-%d}" for day in (end, end - datetime.timedelta(minutes=10))}
     match_lines(lines[1:3], [
         r"connected to \S+ in \S+ ms",
         r"over TLSv1\.3, \S+, in \S+ ms, ALPN echo, certificate of localhost, 127\.0\.0\.1, ::1"
-        rf" until {end:%Y-%m-%d}",
+        rf" until (?:{'|'.join(dates)})",
     ])  # fmt: skip
 
 
@@ -258,21 +259,22 @@ def test_who_is_waited_for_speaks_it():
 @pytest.mark.parametrize("version", CIPHERS)
 @pytest.mark.parametrize("end", [faulty.close_after, tls.cut_after])
 def test_connections_that_follow_resume_the_session(version, end):
-    made = tls.context(least=version, most=version)
-    faults = [tls.secure(end(64), made)] * 3
-    with tls.stream(*faults, tls.secure(ECHO, made)) as server:
-        options = ("-R", "-c", 4, "-i", 0.02, *LONG, *tls.trust())
+    made, count = tls.context(least=version, most=version), 8
+    with tls.stream(*[tls.secure(end(64), made)] * count) as server:
+        options = ("-R", "-c", count, "-i", 0.05, *LONG, *tls.trust())
         result = run(*options, server.uri)
     lines = [line for line in result.stdout.decode().splitlines() if line.startswith("over ")]
-    assert [", resumed, " in line for line in lines] == [False, True, True, True]
-    assert b"4 received" in result.stdout
+    resumed = [", resumed, " in line for line in lines]
+    assert resumed[0] is False
+    assert all(resumed[1:])
+    assert len(resumed) >= 3  # a message may be on its way when its connection ends
 
 
 def test_a_server_that_lost_it_gives_another_one():
     with tls.stream(tls.secure(faulty.close_after(64)), tls.secure()) as server:
-        options = ("-R", "-c", 2, "-i", 0.02, *LONG, *tls.trust())
+        options = ("-R", "-c", 4, "-i", 0.05, *LONG, *tls.trust())
         found = json_of(*options, server.uri, status=1)
-    assert (found["received"], found["tls"]["resumed"]) == (2, False)
+    assert (found["reconnects"], found["tls"]["resumed"]) == (1, False)
 
 
 # --- bytes ---------------------------------------------------------------------------------------
@@ -401,7 +403,7 @@ def test_a_client_that_leaves_says_so(mode):
 
     with tls.stream(tls.secure(watch)) as server:
         assert run_mode(mode, server.uri).returncode == 0
-        server.join(0.1)
+        eventually(lambda: ends, "the end of the connection")
     assert ends == ["close_notify"]
 
 

@@ -105,11 +105,11 @@ def test_of_one_that_is_wrong_later_the_next_try_is_told():
     """With -R: it is told and tried again."""
     wrong = tls.secure(ECHO, tls.context(tls.pair("localhost")))
     with tls.stream(tls.secure(faulty.close_after(64)), wrong, tls.secure()) as server:
-        options = ("-R", "-c", 2, "-i", 0.02, *LONG, *tls.trust())
+        options = ("-R", "-c", 6, "-i", 0.05, *LONG, *tls.trust())
         result = run(*options, server.uri)
     assert result.returncode == 1
     assert f"{server.address}: its certificate is not to be trusted" in result.stderr
-    assert b"2 received" in result.stdout
+    assert re.search(rb"[2-6] received", result.stdout)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
