@@ -195,6 +195,9 @@ bool conn_begin_handshake(struct conn *conn);
 /* Its handshake is over, well or not, or it is closed: another may begin. */
 void conn_end_handshake(struct conn *conn);
 
+/* Frees its session, if it has one. */
+void conn_free_session(struct conn *conn);
+
 /* --- wait.c --- */
 
 /*
