@@ -191,7 +191,8 @@ void
 conn_fail(struct conn *conn, int error)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	const bool ending = conn->state >= CONN_FLUSHING && conn->reason != CLOSE_PEER;
+	const bool had_all = conn->is_secure && secure_of(conn)->had_all;
+	const bool ending = conn->state >= CONN_FLUSHING && (conn->reason != CLOSE_PEER || had_all);
 
 	log_debug("handling exceptional condition for %s", address_format(&conn->peer, peer));
 	conn_close(conn, ending ? conn->reason : close_reason_of(error));

@@ -55,6 +55,7 @@ struct secure {
 	uint32_t begun, took;        /* its handshake: clock_ms(), modulo 49 days; ms */
 	uint8_t fault;               /* enum tls_fault */
 	bool is_shaking;             /* counted in crowd->shaking */
+	bool had_all;                /* its peer had taken all that it was sent before our end */
 };
 
 static inline struct secure *
@@ -104,7 +105,8 @@ conn_touch(struct conn *conn, int64_t now)
 
 /*
  * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
- * one whose peer had only shut down its side has not taken all its bytes.
+ * one whose peer had only shut down its side has not taken all its bytes; or nothing but our
+ * close_notify, for which few that speak TLS wait.
  */
 void conn_fail(struct conn *conn, int error);
 

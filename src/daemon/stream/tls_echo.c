@@ -226,7 +226,9 @@ conn_seal_end(struct conn *conn)
 	wire = &crowd_of(conn)->secure->wire;
 	wire->out_size = 0;
 	tls_session_end(secure->session);
-	if (wire->out_size > 0)
+	if (wire->out_size > 0) {
+		secure->had_all = conn_is_taken(conn);
 		conn_set_state(conn, CONN_FLUSHING);
+	}
 	return send_wire(conn, wire, 0, clock_ms()) == SENT_ALL;
 }
