@@ -1,4 +1,5 @@
-"""Real proxies, HAProxy and nginx, as processes of nobody's with a configuration of a test's own."""
+"""Real proxies, HAProxy, nginx and stunnel, as processes of nobody's with a configuration of a test's
+own."""
 
 import contextlib
 import os
@@ -15,7 +16,7 @@ from patience import PATIENCE, eventually
 NOBODY = 65534
 # Where tools/check has unpacked them; an installed one will do.
 PROXIES = os.environ.get("PROXIES", "")
-FOLDERS = (f"{PROXIES}/usr/sbin", os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
+FOLDERS = (f"{PROXIES}/usr/sbin", f"{PROXIES}/usr/bin", os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 HAPROXY = """
@@ -40,6 +41,16 @@ events {{ worker_connections 100; }}
 stream {{
 	{text}
 }}
+"""
+
+STUNNEL = """
+foreground = yes
+pid =
+syslog = no
+debug = notice
+[echo]
+{text}
+accept = 127.0.0.1:{port}
 """
 
 
@@ -124,8 +135,11 @@ def haproxy(workdir, *sections, pem=None):
 
 
 @contextlib.contextmanager
-def nginx(workdir, *servers):
-    """Each is the text of a "server" of a stream, in which ADDRESS is where it listens."""
+def nginx(workdir, *servers, pem=None):
+    """Each is the text of a "server" of a stream, in which ADDRESS is where it listens.
+
+    `pem` is the content of a file that stands there as PEM.
+    """
     program, proxy = _program("nginx"), _Proxy(workdir)
     module = os.path.join(os.path.dirname(program), "../lib/nginx/modules/ngx_stream_module.so")
     if not os.path.exists(module):
@@ -135,10 +149,25 @@ def nginx(workdir, *servers):
         f"server {{ {server.replace('ADDRESS', f'127.0.0.1:{port}')} }}"
         for server, port in zip(servers, proxy.ports)
     )
+    if pem:
+        text = text.replace("PEM", proxy.write("pem", pem))
     text = NGINX.format(module=os.path.abspath(module), folder=proxy.folder, text=text)
     path = proxy.write("nginx.conf", text)
     try:
         proxy.start(program, "-e", "stderr", "-p", proxy.folder, "-c", path)
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+@contextlib.contextmanager
+def stunnel(workdir, text):
+    """`text` is that of a service, without the address where it listens."""
+    program, proxy = _program("stunnel4"), _Proxy(workdir)
+    proxy.ports = [kernel.free_port()]
+    path = proxy.write("stunnel.conf", STUNNEL.format(text=text, port=proxy.ports[0]))
+    try:
+        proxy.start(program, path)
         yield proxy
     finally:
         proxy.stop()
