@@ -528,6 +528,18 @@ def test_early_data_is_not_taken(serve, workdir):
     daemon.wait_log(" received=5 sent=5 .* resumed=yes ")
 
 
+def test_nothing_is_agreed_on_again(serve):
+    """TLS 1.2 has renegotiation, which a client here can only ask for."""
+    daemon = serve()
+    with OpenSSL(daemon, "-tls1_2") as client:
+        client.say(b"first\n")
+        client.wait(b"first\n")
+        client.say(b"R\n")
+        client.wait(b"no renegotiation")
+    daemon.wait_log("^info: connection closed: .* received=6 sent=6 ")
+    daemon.wait_counter(HANDSHAKES % "full", 1)
+
+
 # --- who takes long -----------------------------------------------------------------------------------
 
 
