@@ -9,9 +9,11 @@ build_packages=(gcc libc6-dev make autoconf automake pkg-config
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
 	libbsd0 libtirpc3 libwrap0 openssl)
 test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 libfaketime procps strace util-linux
-	curl gnutls-bin ncat openssl socat libwrap0 liblua5.3-0 libopentracing-c-wrapper0)
+	curl ncat openssl socat gnutls-bin liblua5.3-0 libopentracing-c-wrapper0 libwrap0)
 # Proxies that the tests speak through, unpacked only: what they need is above.
 proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
+# What looks for weaknesses of TLS.
+scanner_packages=(testssl.sh sslscan)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
@@ -50,17 +52,18 @@ install_packages() {
 		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# unpack_packages FOLDER NAME...: puts their files below FOLDER, once. Installed ones would be
-# services, which are started.
+# unpack_packages FOLDER NAME...: puts the files of these below FOLDER, once. Installed ones would
+# be services, which are started.
 unpack_packages() {
 	local folder=$1
 
 	shift
-	[ ! -d "$folder" ] && command -v apt-get >/dev/null || return 0
+	[ "$(cat "$folder/names" 2>/dev/null)" != "$*" ] && command -v apt-get >/dev/null || return 0
 	rm -rf "$folder.part"
 	mkdir -p "$folder.part"
 	if (cd "$folder.part" && apt-get download -qq "$@" &&
-		for package in *.deb; do dpkg -x "$package" . || exit; done); then
+		for package in *.deb; do dpkg -x "$package" . || exit; done && echo "$*" >names); then
+		rm -rf "$folder"
 		mv "$folder.part" "$folder"
 	else
 		say "These cannot be had, what needs them is left out:" "${@/#/  }"

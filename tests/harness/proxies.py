@@ -1,4 +1,5 @@
-"""Real proxies, HAProxy and nginx, as processes of nobody's with a configuration of a test's own."""
+"""Real proxies, HAProxy, nginx and stunnel, as processes of nobody's with a configuration of a test's
+own."""
 
 import contextlib
 import os
@@ -40,6 +41,16 @@ events {{ worker_connections 100; }}
 stream {{
 	{text}
 }}
+"""
+
+STUNNEL = """
+foreground = yes
+pid =
+syslog = no
+debug = notice
+[echo]
+{text}
+accept = 127.0.0.1:{port}
 """
 
 
@@ -145,6 +156,19 @@ def nginx(workdir, *servers, pem=None):
     path = proxy.write("nginx.conf", text)
     try:
         proxy.start(command, "-e", "stderr", "-p", proxy.folder, "-c", path)
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+@contextlib.contextmanager
+def stunnel(workdir, text):
+    """`text` is that of a service, without the address where it listens."""
+    program, proxy = program("stunnel4"), _Proxy(workdir)
+    proxy.ports = [kernel.free_port()]
+    path = proxy.write("stunnel.conf", STUNNEL.format(text=text, port=proxy.ports[0]))
+    try:
+        proxy.start(program, path)
         yield proxy
     finally:
         proxy.stop()

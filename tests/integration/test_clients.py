@@ -1,13 +1,11 @@
 """Clients that people have: what they send comes back, behind what the listener says first."""
 
-import contextlib
 import re
 import shutil
-import subprocess
-import threading
 
 import peers
 import pytest
+from clients import converse
 from echod import listener
 from patience import PATIENCE
 
@@ -28,50 +26,15 @@ def client(request):
     return request.param
 
 
-@contextlib.contextmanager
-def fed(process, data):
-    """Its input is `data`, and more from time to time: curl reads it ten times a second, whether
-    there is any or not, and takes nothing from the network until it has some."""
-    done = threading.Event()
-
-    def feed():
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(data)
-            process.stdin.flush()
-            while not done.wait(0.05):
-                process.stdin.write(b"more\n")
-                process.stdin.flush()
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    patience = threading.Timer(PATIENCE, process.kill)
-    patience.start()
-    try:
-        yield
-    finally:
-        patience.cancel()
-        process.terminate()
-        done.set()
-        feeder.join()
-
-
-def converse(name, daemon, data, size):
-    """Returns what has come back, of `size` bytes; those who half-close read to the end."""
-    where = {"host": daemon.host(), "port": daemon.port(), "patience": PATIENCE}
-    command = [word.format(**where) for word in COMMANDS[name]]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if HALF_CLOSES[name]:
-            return process.communicate(data, PATIENCE)[0]
-        with fed(process, data):
-            return process.stdout.read(size)
-
-
 @pytest.mark.parametrize("greeting", ["", r"220 %n ready\r\n"])
 def test_all_comes_back(start, client, greeting):
     daemon = start((listener(greeting=greeting),))
     said = b"220 echo-tcp ready\r\n" if greeting else b""
     data = TEXT if HALF_CLOSES[client] else TEXT[:20000]
-    peers.assert_same(converse(client, daemon, data, len(said + data)), said + data)
+    where = {"host": daemon.host(), "port": daemon.port(), "patience": PATIENCE}
+    command = [word.format(**where) for word in COMMANDS[client]]
+    size = None if HALF_CLOSES[client] else len(said + data)
+    peers.assert_same(converse(command, data, size), said + data)
     line = daemon.wait_log(r"^info: connection closed: .*").string
     received, sent = map(int, re.search(r" received=(\d+) sent=(\d+) ", line).groups())
     if HALF_CLOSES[client]:

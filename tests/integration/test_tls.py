@@ -140,6 +140,26 @@ def test_what_comes_after_close_notify_is_not_echoed(serve):
     assert daemon.wait_closed(name)["received"] == "6"
 
 
+def test_who_does_not_wait_for_our_end_is_not_reset(serve, back_end):
+    """Few clients do, and then our close_notify finds nobody; but that of an echo is one."""
+    daemon = serve(back_end)
+    for says_end in True, False:
+        client = call(daemon)
+        client.echo(b"all of it")
+        client.open(b"")
+        if says_end:
+            client.peer.sendall(client.end())
+        name = peers.name_of(client.peer)
+        client.close()
+        fields = daemon.wait_closed(name)
+        assert (fields["reason"], fields["sent"]) == ("peer", "9")
+    client = call(daemon)
+    client.peer.sendall(client.seal(peers.payload(MIB // 2)))
+    name = peers.name_of(client.peer)
+    client.close()
+    assert daemon.wait_closed(name)["reason"] == "reset"
+
+
 def test_records_that_come_byte_by_byte(serve, back_end):
     daemon = serve({**back_end, "limits.handshake_timeout": 60})
     client = Sealed(daemon.connect("echo-tls"))
@@ -451,7 +471,7 @@ def test_what_the_peer_chose_forges_no_line(launch, workdir, form):
     else:
         fields = dict(field.split("=", 1) for field in line.split(": ", 2)[2].split(" "))
     assert fields["sni"] == WORD
-    assert fields["reason"] in ("peer", "reset")
+    assert fields["reason"] == "peer"
     assert fields["subject"] == SUBJECT_WORD
     assert all(line.startswith(("{", *LEVELS)) for line in daemon.log.lines)
 
@@ -506,6 +526,18 @@ def test_early_data_is_not_taken(serve, workdir):
         assert b"Early data was rejected" in client.read
         assert b"\nReused, TLSv1.3" in client.read
     daemon.wait_log(" received=5 sent=5 .* resumed=yes ")
+
+
+def test_nothing_is_agreed_on_again(serve):
+    """TLS 1.2 has renegotiation, which a client here can only ask for."""
+    daemon = serve()
+    with OpenSSL(daemon, "-tls1_2") as client:
+        client.say(b"first\n")
+        client.wait(b"first\n")
+        client.say(b"R\n")
+        client.wait(b"no renegotiation")
+    daemon.wait_log("^info: connection closed: .* received=6 sent=6 ")
+    daemon.wait_counter(HANDSHAKES % "full", 1)
 
 
 # --- who takes long -----------------------------------------------------------------------------------

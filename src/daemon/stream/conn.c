@@ -168,8 +168,7 @@ conn_close(struct conn *conn, enum close_reason reason)
 		loop_set_bulk(loop_of(conn), &conn->readable, false);
 	if (conn->is_secure) {
 		conn_end_handshake(conn);
-		tls_session_free(secure_of(conn)->session);
-		secure_of(conn)->session = NULL;
+		conn_free_session(conn);
 	}
 	conn_wait_end(conn);
 	close(fd_of(conn));
@@ -192,8 +191,8 @@ void
 conn_fail(struct conn *conn, int error)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	const bool ending = conn->state >= CONN_FLUSHING &&
-	    (conn->reason != CLOSE_PEER || (conn->is_secure && secure_of(conn)->has_all));
+	const bool had_all = conn->is_secure && secure_of(conn)->had_all;
+	const bool ending = conn->state >= CONN_FLUSHING && (conn->reason != CLOSE_PEER || had_all);
 
 	log_debug("handling exceptional condition for %s", address_format(&conn->peer, peer));
 	conn_close(conn, ending ? conn->reason : close_reason_of(error));

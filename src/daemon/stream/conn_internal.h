@@ -55,7 +55,7 @@ struct secure {
 	uint32_t begun, took;        /* its handshake: clock_us(), modulo 71 minutes; us */
 	uint8_t fault;               /* enum tls_fault */
 	bool is_shaking;             /* counted in crowd->shaking */
-	bool has_all;                /* the peer had, when it ended: it may be gone by now */
+	bool had_all;                /* its peer had taken all that it was sent before our end */
 };
 
 static inline struct secure *
@@ -105,8 +105,8 @@ conn_touch(struct conn *conn, int64_t now)
 
 /*
  * Its socket failed with `error`: closes it.  One that we were ending keeps the reason for that;
- * one whose peer had only shut down its side has not taken all its bytes, unless they were only
- * the end of its TLS.
+ * one whose peer had only shut down its side has not taken all its bytes; or nothing but our
+ * close_notify, for which few that speak TLS wait.
  */
 void conn_fail(struct conn *conn, int error);
 
@@ -196,6 +196,9 @@ bool conn_begin_handshake(struct conn *conn);
 
 /* Its handshake is over, well or not, or it is closed: another may begin. */
 void conn_end_handshake(struct conn *conn);
+
+/* Frees its session, if it has one. */
+void conn_free_session(struct conn *conn);
 
 /* --- wait.c --- */
 

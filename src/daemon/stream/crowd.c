@@ -46,6 +46,20 @@ crowd_set_limits(struct crowd *crowd, const struct crowd_limits *limits, size_t 
 	atomic_store(&crowd->limits.blocked_memory, (limits->blocked_memory + crowds - 1) / crowds);
 }
 
+void
+crowd_take_memory(struct crowd *crowd, size_t size)
+{
+	crowd->own_memory += size;
+	if (crowd->own_memory > crowd->own_most)
+		crowd->own_most = crowd->own_memory;
+}
+
+void
+crowd_drop_memory(struct crowd *crowd, size_t size)
+{
+	crowd->own_memory -= size;
+}
+
 /* Where memory lacks the next beat asks again. */
 void
 crowd_watch(struct crowd *crowd)

@@ -73,8 +73,8 @@ struct crowd {
 	uint64_t memory_held;  /* bytes, for blocked and busy ones at `memory_looked` */
 	int64_t memory_looked; /* clock_ms() */
 	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
-	size_t waiting_memory; /* bytes of this process for what waits */
-	size_t waiting_most;   /* the most of it since the C library last gave memory back */
+	size_t own_memory;     /* bytes of this process: for what waits, and for TLS, about */
+	size_t own_most;       /* the most of it since the C library last gave memory back */
 	int64_t gave_back;     /* clock_ms() when that was */
 
 	struct secure_room *secure; /* NULL until one speaks TLS */
@@ -89,6 +89,10 @@ void crowd_free(struct crowd *crowd);
 
 /* From the control thread, at any time: takes over the limits, which `crowds` of them share. */
 void crowd_set_limits(struct crowd *crowd, const struct crowd_limits *limits, size_t crowds);
+
+/* Counts `size` bytes of this process that connections take, and have freed. */
+void crowd_take_memory(struct crowd *crowd, size_t size);
+void crowd_drop_memory(struct crowd *crowd, size_t size);
 
 /*
  * Has the watcher look soon, where it is not about to: a connection waits for its peer, or for

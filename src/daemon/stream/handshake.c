@@ -10,6 +10,10 @@
 #include "daemon/stream/conn_internal.h"
 #include "daemon/stream/secure_room.h"
 
+/* About what a session takes, and what its handshake may take besides: bytes. */
+#define SESSION_MEMORY 15000
+#define HANDSHAKE_MEMORY 148000
+
 static bool
 has_room(const struct crowd *crowd)
 {
@@ -32,6 +36,7 @@ begin(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 		return false;
 	}
+	crowd_take_memory(crowd, SESSION_MEMORY + HANDSHAKE_MEMORY);
 	crowd->shaking++;
 	secure->is_shaking = true;
 	secure->begun = (uint32_t)clock_us();
@@ -70,8 +75,21 @@ conn_end_handshake(struct conn *conn)
 		return;
 	secure->is_shaking = false;
 	secure->took = (uint32_t)clock_us() - secure->begun;
+	crowd_drop_memory(crowd_of(conn), HANDSHAKE_MEMORY);
 	crowd_of(conn)->shaking--;
 	begin_next(crowd_of(conn));
+}
+
+void
+conn_free_session(struct conn *conn)
+{
+	struct secure *secure = secure_of(conn);
+
+	if (secure->session == NULL)
+		return;
+	tls_session_free(secure->session);
+	secure->session = NULL;
+	crowd_drop_memory(crowd_of(conn), SESSION_MEMORY);
 }
 
 /* A flood, or one that is out of time, is owed no word. */
@@ -99,8 +117,7 @@ conn_blame(struct conn *conn, enum tls_fault fault)
 	if (wire->out_size > 0)
 		(void)!send(fd_of(conn), wire->out, wire->out_size, MSG_NOSIGNAL);
 	if (secure->is_shaking) { /* nothing was agreed on that its line could tell */
-		tls_session_free(secure->session);
-		secure->session = NULL;
+		conn_free_session(conn);
 		conn_end_handshake(conn);
 	}
 	conn->reason = CLOSE_TLS;

@@ -122,14 +122,6 @@ advance(struct turn *turn)
 	return open_and_seal(turn);
 }
 
-/* The peer has ended. */
-static void
-end(struct conn *conn)
-{
-	secure_of(conn)->has_all = conn->state != CONN_BLOCKED && conn_is_taken(conn);
-	conn_finish(conn, CLOSE_PEER);
-}
-
 /* Takes what recv gave.  Returns true while the connection may go on reading. */
 static bool
 take(struct turn *turn, size_t size)
@@ -152,7 +144,7 @@ take(struct turn *turn, size_t size)
 	if (sent == SENT_NONE)
 		return false;
 	if (verdict == TLS_ENDED) { /* its socket may be open both ways */
-		end(conn);
+		conn_finish(conn, CLOSE_PEER);
 		return false;
 	}
 	if (sent == SENT_ALL && !turn->is_ahead)
@@ -178,7 +170,7 @@ receive(struct conn *conn, struct secure_room *room, size_t most)
 	if (n == 0 && conn->state == CONN_LINGERING)
 		conn_end_of_stream(conn);
 	else if (n == 0)
-		end(conn);
+		conn_finish(conn, CLOSE_PEER);
 	else if (errno != EAGAIN)
 		conn_fail(conn, errno);
 	return 0;
@@ -226,7 +218,9 @@ conn_seal_end(struct conn *conn)
 	wire = &crowd_of(conn)->secure->wire;
 	wire->out_size = 0;
 	tls_session_end(secure->session);
-	if (wire->out_size > 0)
+	if (wire->out_size > 0) {
+		secure->had_all = conn_is_taken(conn);
 		conn_set_state(conn, CONN_FLUSHING);
+	}
 	return send_wire(conn, wire, 0, clock_ms()) == SENT_ALL;
 }
