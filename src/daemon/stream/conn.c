@@ -166,11 +166,8 @@ conn_close(struct conn *conn, enum close_reason reason)
 	event_del(&conn->readable);
 	if (conn->bulk)
 		loop_set_bulk(loop_of(conn), &conn->readable, false);
-	if (conn->is_secure) {
-		conn_end_handshake(conn);
-		tls_session_free(secure_of(conn)->session);
-		secure_of(conn)->session = NULL;
-	}
+	if (conn->is_secure)
+		conn_end_session(conn);
 	conn_wait_end(conn);
 	close(fd_of(conn));
 	keep_fd(conn, -1);

@@ -194,8 +194,11 @@ bool conn_seal_end(struct conn *conn);
  */
 bool conn_begin_handshake(struct conn *conn);
 
-/* Its handshake is over, well or not, or it is closed: another may begin. */
+/* Its handshake is over, well or not: another may begin. */
 void conn_end_handshake(struct conn *conn);
+
+/* The same, and frees its session, where it has one. */
+void conn_end_session(struct conn *conn);
 
 /* --- wait.c --- */
 

@@ -73,12 +73,21 @@ struct crowd {
 	uint64_t memory_held;  /* bytes, for blocked and busy ones at `memory_looked` */
 	int64_t memory_looked; /* clock_ms() */
 	uint64_t memory_room;  /* bytes by which buffers may still grow until it is looked again */
-	size_t waiting_memory; /* bytes of this process for what waits */
-	size_t waiting_most;   /* the most of it since the C library last gave memory back */
+	size_t own_memory;     /* bytes of this process for what waits, and for TLS sessions */
+	size_t own_most;       /* the most of it since the C library last gave memory back */
 	int64_t gave_back;     /* clock_ms() when that was */
 
 	struct secure_room *secure; /* NULL until one speaks TLS */
 };
+
+/* Memory that is worth giving back was taken for its connections: bytes.  Freed, it is taken off. */
+static inline void
+crowd_take_memory(struct crowd *crowd, size_t size)
+{
+	crowd->own_memory += size;
+	if (crowd->own_memory > crowd->own_most)
+		crowd->own_most = crowd->own_memory;
+}
 
 /*
  * Returns a crowd of nobody, or NULL.  `closed` is called in the control thread.  crowd_free()

@@ -10,6 +10,9 @@
 #include "daemon/stream/conn_internal.h"
 #include "daemon/stream/secure_room.h"
 
+/* What a session is taken for, for memory to be given back: bytes. */
+#define SESSION_MEMORY 16384
+
 static bool
 has_room(const struct crowd *crowd)
 {
@@ -32,6 +35,7 @@ begin(struct conn *conn)
 		conn_abort(conn, CLOSE_MEMORY);
 		return false;
 	}
+	crowd_take_memory(crowd, SESSION_MEMORY);
 	crowd->shaking++;
 	secure->is_shaking = true;
 	secure->begun = (uint32_t)clock_us();
@@ -74,6 +78,19 @@ conn_end_handshake(struct conn *conn)
 	begin_next(crowd_of(conn));
 }
 
+void
+conn_end_session(struct conn *conn)
+{
+	struct secure *secure = secure_of(conn);
+
+	if (secure->session == NULL)
+		return;
+	conn_end_handshake(conn);
+	tls_session_free(secure->session);
+	secure->session = NULL;
+	crowd_of(conn)->own_memory -= SESSION_MEMORY;
+}
+
 /* A flood, or one that is out of time, is owed no word. */
 static bool
 is_told(enum tls_fault fault)
@@ -98,9 +115,7 @@ conn_blame(struct conn *conn, enum tls_fault fault)
 	wire = &crowd_of(conn)->secure->wire;
 	if (wire->out_size > 0)
 		(void)!send(fd_of(conn), wire->out, wire->out_size, MSG_NOSIGNAL);
-	conn_end_handshake(conn);
-	tls_session_free(secure->session);
-	secure->session = NULL;
+	conn_end_session(conn);
 	conn->reason = CLOSE_TLS;
 	conn_shut_down(conn);
 }

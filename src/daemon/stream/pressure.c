@@ -186,11 +186,11 @@ trim(void)
 void
 pressure_give_back(struct crowd *crowd, int64_t now)
 {
-	if (crowd->waiting_most - crowd->waiting_memory < MUCH_MEMORY ||
+	if (crowd->own_most - crowd->own_memory < MUCH_MEMORY ||
 	    now - crowd->gave_back < GIVE_BACK_EVERY)
 		return;
 	crowd->gave_back = now;
-	crowd->waiting_most = crowd->waiting_memory;
+	crowd->own_most = crowd->own_memory;
 	trim();
 }
 

@@ -24,7 +24,7 @@ int64_t pressure_end(struct crowd *crowd, int64_t now);
 
 /*
  * Has the C library give free memory back to the system where much less of it is held for
- * bytes that wait than was.  At `now` (clock_ms()), but not more often than once a second: it
+ * bytes that wait, and for TLS sessions, than was.  At `now` (clock_ms()), but not more often than once a second: it
  * takes milliseconds.
  */
 void pressure_give_back(struct crowd *crowd, int64_t now);

@@ -71,7 +71,7 @@ free_copy(const void *bytes, size_t size, void *arg)
 	struct copy *copy = arg;
 
 	(void)bytes;
-	copy->crowd->waiting_memory -= size;
+	copy->crowd->own_memory -= size;
 	free(copy);
 }
 
@@ -92,9 +92,7 @@ add_copy(struct evbuffer *output, const void *data, size_t size, struct crowd *c
 		free(copy);
 		return false;
 	}
-	crowd->waiting_memory += size;
-	if (crowd->waiting_memory > crowd->waiting_most)
-		crowd->waiting_most = crowd->waiting_memory;
+	crowd_take_memory(crowd, size);
 	return true;
 }
 

@@ -169,14 +169,14 @@ START_TEST(memory_is_given_back_once_a_second)
 	const int64_t now = clock_ms();
 
 	set_up(&one_conn_configs[0]);
-	crowd->waiting_most = much;
+	crowd->own_most = much;
 	sweep_due(crowd, now, 1000);
-	ck_assert_uint_eq(crowd->waiting_most, 0);
-	crowd->waiting_most = much;
+	ck_assert_uint_eq(crowd->own_most, 0);
+	crowd->own_most = much;
 	sweep_due(crowd, now + 900, 1000);
-	ck_assert_uint_eq(crowd->waiting_most, much);
+	ck_assert_uint_eq(crowd->own_most, much);
 	sweep_due(crowd, now + 1000, 1000);
-	ck_assert_uint_eq(crowd->waiting_most, 0);
+	ck_assert_uint_eq(crowd->own_most, 0);
 	tear_down();
 }
 END_TEST
