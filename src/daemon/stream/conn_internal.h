@@ -194,7 +194,7 @@ bool conn_seal_end(struct conn *conn);
  */
 bool conn_begin_handshake(struct conn *conn);
 
-/* Its handshake is over, well or not, or it is closed: another may begin. */
+/* Its handshake is over, well or not: another may begin. */
 void conn_end_handshake(struct conn *conn);
 
 /* Frees its session, if it has one. */

@@ -199,6 +199,7 @@ tear_down(void)
 		ck_assert(TAILQ_EMPTY(&crowd->lists[i]));
 	ck_assert_uint_eq(crowd->stalled, 0);
 	ck_assert_uint_eq(crowd->shaking, 0);
+	ck_assert_uint_eq(crowd->own_memory, 0);
 	ck_assert_uint_eq(loop->bulk, 0);
 	if (peer != -1)
 		close(peer);
