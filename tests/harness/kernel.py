@@ -75,6 +75,14 @@ def in_last_ack(port):
     return {remote for _, remote in _connections("last-ack", f"sport = :{port}")}
 
 
+def unread(peer):
+    """How many bytes of this IPv4 peer's the other end has not read."""
+    ends = f"sport = :{peer.getpeername()[1]} and dport = :{peer.getsockname()[1]}"
+    command = ["ss", "-Htn4", "state", "established", ends]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(said.split()[0])
+
+
 def waiting_datagrams(pid, port):
     """{inode: bytes} of what waits at each datagram socket of the process with that port."""
     own = _socket_inodes(pid)

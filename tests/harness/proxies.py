@@ -164,11 +164,11 @@ def nginx(workdir, *servers, pem=None):
 @contextlib.contextmanager
 def stunnel(workdir, text):
     """`text` is that of a service, without the address where it listens."""
-    program, proxy = program("stunnel4"), _Proxy(workdir)
+    command, proxy = program("stunnel4"), _Proxy(workdir)
     proxy.ports = [kernel.free_port()]
     path = proxy.write("stunnel.conf", STUNNEL.format(text=text, port=proxy.ports[0]))
     try:
-        proxy.start(program, path)
+        proxy.start(command, path)
         yield proxy
     finally:
         proxy.stop()

@@ -15,6 +15,7 @@ import warnings
 import pytest
 
 import certificates
+import kernel
 import peers
 import tls
 from certificates import secure
@@ -560,11 +561,17 @@ def test_a_handshake_has_until_its_deadline_whatever_comes(serve, back_end):
 LONG_HELLO = bytes((22, 3, 1, 2, 0, 1, 1, 255, 255))  # the first 9 bytes of 131 KB
 
 
+def hold(peer):
+    """Begins a handshake, and falls silent."""
+    peer.sendall(LONG_HELLO)
+    eventually(lambda: kernel.unread(peer) == 0, "it has begun")
+
+
 def test_who_holds_up_others_makes_way(serve, back_end):
     daemon = serve({**back_end, "workers": 1, "limits.handshakes": 1})
     begun = time.monotonic()
     holding, reset, waiting = (daemon.connect("echo-tls") for _ in range(3))
-    holding.sendall(LONG_HELLO)
+    hold(holding)
     daemon.wait_opened(waiting)
     reset.sendall(LONG_HELLO)
     name = peers.name_of(reset)
@@ -581,7 +588,7 @@ def test_who_holds_up_others_makes_way(serve, back_end):
 def test_a_reset_is_noticed_while_others_shake_hands(serve, back_end):
     daemon = serve({**back_end, "workers": 1, "limits.handshakes": 1})
     holding, waiting = daemon.connect("echo-tls"), daemon.connect("echo-tls")
-    holding.sendall(LONG_HELLO)
+    hold(holding)
     daemon.wait_opened(waiting)
     waiting.sendall(LONG_HELLO)
     name = peers.name_of(waiting)
