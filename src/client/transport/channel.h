@@ -151,9 +151,9 @@ bool channel_can_send(const struct channel *channel);
 /*
  * Receives up to `size` bytes of a stream, or one datagram.  Returns how many, or -1 with
  * errno: EAGAIN where there is nothing now, 0 where the peer has closed the stream in order,
- * ERROR_CUT where that is TLS and it has closed without saying so, else what went wrong.  *when, where it is asked for, is the timing_now() at which the last
- * byte arrived: by the kernel's stamp where the wish has it, so that what the client was
- * busy with does not count.
+ * ERROR_CUT where that is TLS and it has closed without saying so, else what went wrong.  *when,
+ * where it is asked for, is the timing_now() at which the last byte arrived: by the kernel's stamp
+ * where the wish has it, so that what the client was busy with does not count.
  */
 ssize_t channel_receive(struct channel *channel, void *data, size_t size, int64_t *when);
 

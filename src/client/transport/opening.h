@@ -1,6 +1,7 @@
 /*
  * How a connection is opened before its user has it: the header of a proxy that it begins with,
- * what its kind has to agree on, and the greeting that the server has to send.  For the files of channels alone.
+ * what its kind has to agree on, and the greeting that the server has to send.  For the files of
+ * channels alone.
  */
 #ifndef CLIENT_TRANSPORT_OPENING_H
 #define CLIENT_TRANSPORT_OPENING_H

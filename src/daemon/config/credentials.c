@@ -34,7 +34,7 @@ check_pairs(const struct loading *loading)
 		    options->certificate.count, options->key.count);
 }
 
-/* A listener that wants no certificates may be one of several that have the section's `client_ca`. */
+/* One that wants no certificates may be one of several listeners with the section's `client_ca`. */
 static bool
 is_left_over(const struct tls_config *options, const struct tls_config *section)
 {

@@ -22,17 +22,19 @@ struct tail {
 	char greeting[];
 };
 
-static struct tail *
-tail_place(const struct conn *conn)
+/* Behind what else it has. */
+static size_t
+tail_offset(const struct conn *conn)
 {
-	return (struct tail *)((uintptr_t)(conn + 1) +
-	    (conn->is_secure ? sizeof(struct secure) : 0));
+	return sizeof(*conn) + (conn->is_secure ? sizeof(struct secure) : 0);
 }
 
 static const struct tail *
 tail_of(const struct conn *conn)
 {
-	return conn->has_tail ? tail_place(conn) : NULL;
+	const void *tail = (const char *)conn + tail_offset(conn);
+
+	return conn->has_tail ? tail : NULL;
 }
 
 /* --- life ------------------------------------------------------------------- */
@@ -47,7 +49,7 @@ keep_fd(struct conn *conn, int fd)
 static void
 set_tail(struct conn *conn, const struct conn_extras *extras)
 {
-	struct tail *tail = tail_place(conn);
+	struct tail *tail = (void *)((char *)conn + tail_offset(conn));
 
 	conn->has_tail = true;
 	tail->is_proxied = extras->via != NULL;
@@ -289,7 +291,7 @@ conn_via(const struct conn *conn)
 enum tls_fault
 conn_tls_fault(const struct conn *conn)
 {
-	return secure_of(conn)->fault;
+	return secure_seen(conn)->fault;
 }
 
 enum close_reason

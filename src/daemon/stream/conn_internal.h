@@ -59,9 +59,16 @@ struct secure {
 };
 
 static inline struct secure *
-secure_of(const struct conn *conn)
+secure_of(struct conn *conn)
 {
-	return (struct secure *)(uintptr_t)(conn + 1);
+	return (struct secure *)(void *)(conn + 1);
+}
+
+/* The same of one that is only looked at. */
+static inline const struct secure *
+secure_seen(const struct conn *conn)
+{
+	return (const struct secure *)(const void *)(conn + 1);
 }
 
 static inline int

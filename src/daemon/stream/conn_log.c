@@ -88,8 +88,8 @@ conn_log_closed(const struct conn *conn, enum close_reason reason)
 	address_format(&conn->peer, told.peer);
 	if (via != NULL)
 		address_format(&via->proxy, told.proxy);
-	if (conn->is_secure && secure_of(conn)->session != NULL && !secure_of(conn)->is_shaking)
-		log_secure(&told, secure_of(conn), via != NULL);
+	if (conn->is_secure && secure_seen(conn)->session != NULL && !secure_seen(conn)->is_shaking)
+		log_secure(&told, secure_seen(conn), via != NULL);
 	else
 		log_plain(&told, via != NULL);
 }

@@ -126,10 +126,18 @@ static bool
 set_groups(const struct making *making)
 {
 	const char *groups = making->settings->groups;
+	char *list; /* not constant, as OpenSSL asks for it */
+	bool taken;
 
-	return *groups == '\0' || SSL_CTX_set1_groups_list(making->context->ssl, groups) == 1 ||
-	    blame_value(making, "groups", groups, "give a list of groups that OpenSSL knows, such as"
-	    " \"X25519:P-256\"");
+	if (*groups == '\0')
+		return true;
+	list = strdup(groups);
+	if (list == NULL)
+		return lack_memory(making);
+	taken = SSL_CTX_set1_groups_list(making->context->ssl, list) == 1;
+	free(list);
+	return taken || blame_value(making, "groups", groups, "give a list of groups that OpenSSL"
+	    " knows, such as \"X25519:P-256\"");
 }
 
 /* --- application protocols (RFC 7301) ------------------------------------------------ */
@@ -317,30 +325,29 @@ make_pairs(const struct making *making)
 }
 
 static struct tls_context *
-make(const struct tls_settings *settings, bool is_server, const struct tls_context *before,
-    char text[TLS_TEXT_SIZE])
+make(struct making *making, bool is_server, const struct tls_context *before)
 {
-	struct making making = { calloc(1, sizeof(struct tls_context)), settings, text };
-	struct tls_context *context = making.context;
+	struct tls_context *context = calloc(1, sizeof(*context));
 
 	ERR_clear_error();
 	errno = 0;
 	if (context == NULL || !tls_initialise()) {
-		lack_memory(&making);
+		lack_memory(making);
 		free(context);
 		return NULL;
 	}
+	making->context = context;
 	atomic_init(&context->holders, 1);
 	context->is_server = is_server;
 	context->ssl = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
 	if (context->ssl == NULL)
-		lack_memory(&making);
+		lack_memory(making);
 	else
 		set_modes(context->ssl);
-	if (context->ssl != NULL && make_pairs(&making) && set_minimum(&making) &&
-	    set_ciphers(&making) && set_groups(&making) && set_alpn(&making) &&
-	    set_trust(&making) && set_name(&making) &&
-	    (!is_server || set_tickets(&making, before)))
+	if (context->ssl != NULL && make_pairs(making) && set_minimum(making) &&
+	    set_ciphers(making) && set_groups(making) && set_alpn(making) &&
+	    set_trust(making) && set_name(making) &&
+	    (!is_server || set_tickets(making, before)))
 		return context;
 	tls_context_release(context);
 	return NULL;
@@ -350,13 +357,19 @@ struct tls_context *
 tls_context_new_server(const struct tls_settings *settings, const struct tls_context *before,
     char text[TLS_TEXT_SIZE])
 {
-	return make(settings, true, before, text);
+	struct making making = { .settings = settings };
+
+	making.text = text;
+	return make(&making, true, before);
 }
 
 struct tls_context *
 tls_context_new_client(const struct tls_settings *settings, char text[TLS_TEXT_SIZE])
 {
-	return make(settings, false, NULL, text);
+	struct making making = { .settings = settings };
+
+	making.text = text;
+	return make(&making, false, NULL);
 }
 
 struct tls_context *

@@ -29,7 +29,7 @@ struct pairs {
 
 /* No question is asked at a terminal. */
 static int
-no_passphrase(char *text, int size, int rwflag, void *arg)
+no_passphrase(char *text, int size, int rwflag, void *arg) /* NOLINT(readability-non-const-parameter) */
 {
 	(void)text;
 	(void)size;
@@ -215,7 +215,7 @@ on_choice(SSL *ssl, void *arg)
 }
 
 bool
-pairs_serve(const struct pairs *pairs, SSL_CTX *ssl)
+pairs_serve(struct pairs *pairs, SSL_CTX *ssl)
 {
 	/* Of each kind of key the first is the last that is set. */
 	for (size_t i = pairs->count; i-- > 0;) {
@@ -225,7 +225,7 @@ pairs_serve(const struct pairs *pairs, SSL_CTX *ssl)
 			return false;
 	}
 	if (pairs->count > 1)
-		SSL_CTX_set_cert_cb(ssl, on_choice, (void *)(uintptr_t)pairs);
+		SSL_CTX_set_cert_cb(ssl, on_choice, pairs);
 	return true;
 }
 

@@ -13,7 +13,7 @@ struct pairs *pairs_read(const struct tls_settings *settings, char text[TLS_TEXT
 void pairs_free(struct pairs *pairs);
 
 /* Has `ssl` present them: the first, or, where there are several, those for the asked name. */
-bool pairs_serve(const struct pairs *pairs, SSL_CTX *ssl);
+bool pairs_serve(struct pairs *pairs, SSL_CTX *ssl);
 
 const struct tls_pair *pairs_get(const struct pairs *pairs, size_t index);
 
