@@ -154,8 +154,9 @@ def test_who_does_not_wait_for_our_end_is_not_reset(serve, back_end):
         client.close()
         fields = daemon.wait_closed(name)
         assert (fields["reason"], fields["sent"]) == ("peer", "9")
-    client = call(daemon)
-    client.peer.sendall(client.seal(peers.payload(MIB // 2)))
+    client = Sealed(daemon.connect("echo-tls", receive_buffer=4096)).shake()
+    client.peer.sendall(client.seal(peers.payload(9000)) + client.end())
+    daemon.wait_counter('echod_sent_bytes_total{listener="echo-tls"}', 9018)
     name = peers.name_of(client.peer)
     client.close()
     assert daemon.wait_closed(name)["reason"] == "reset"
@@ -616,11 +617,12 @@ def test_a_drain_ends_in_order(serve, back_end):
     shaking.peer.sendall(hello[:50])
     daemon.wait_opened(shaking.peer)
     daemon.drain(connections=2)
+    assert client.receive_to_eof() == b"" and client.ended
     shaking.peer.sendall(hello[50:])
     shaking.shake(hello).echo(b"served, too")
-    for each in client, shaking:
-        assert each.receive_to_eof() == b"" and each.ended
-        each.close()
+    assert shaking.receive_to_eof() == b"" and shaking.ended
+    client.close()
+    shaking.close()
     daemon.wait_exit()
     assert len(daemon.log.matching("connection closed: .* reason=drain ")) == 2
 
