@@ -154,8 +154,9 @@ def test_who_does_not_wait_for_our_end_is_not_reset(serve, back_end):
         client.close()
         fields = daemon.wait_closed(name)
         assert (fields["reason"], fields["sent"]) == ("peer", "9")
-    client = call(daemon)
-    client.peer.sendall(client.seal(peers.payload(MIB // 2)))
+    client = Sealed(daemon.connect("echo-tls", receive_buffer=4096)).shake()
+    client.peer.sendall(client.seal(peers.payload(9000)) + client.end())
+    daemon.wait_counter('echod_sent_bytes_total{listener="echo-tls"}', 9018)
     name = peers.name_of(client.peer)
     client.close()
     assert daemon.wait_closed(name)["reason"] == "reset"
@@ -293,11 +294,22 @@ FAULTY = {
         lambda: ciphers("ECDHE-ECDSA-AES128-GCM-SHA256"),
         "HANDSHAKE_FAILURE",
     ),
+    "tls_cipher for groups": (
+        {"groups": "X25519"},
+        lambda: of_curve("secp521r1"),
+        "HANDSHAKE_FAILURE",
+    ),
     "tls_no_certificate": (demanding("required"), lambda: None, "CERTIFICATE_REQUIRED"),
     "tls_no_certificate in 1.2": (demanding("required"), lambda: of("1.2"), "HANDSHAKE_FAILURE"),
     "tls_unverified": (demanding("required"), stranger, "UNKNOWN_CA"),
     "tls_unverified though optional": (demanding("optional"), stranger, "UNKNOWN_CA"),
 }
+
+
+def of_curve(name):
+    made = certificates.client()
+    made.set_ecdh_curve(name)
+    return made
 
 
 def ciphers(names):
@@ -477,6 +489,27 @@ def test_what_the_peer_chose_forges_no_line(launch, workdir, form):
     assert all(line.startswith(("{", *LEVELS)) for line in daemon.log.lines)
 
 
+def test_a_long_name_leaves_room_for_all(serve):
+    daemon = serve()
+    with OpenSSL(daemon, "-servername", b"\xff" * 255) as client:
+        client.say(b"to and fro\n")
+        client.wait(b"to and fro\n")
+    daemon.wait_log(r" sni=(\\xff){10,} alpn=- subject=- resumed=no handshake=\d+\.\d+$")
+
+
+def test_who_leaves_in_the_handshake_is_no_fault(serve, back_end):
+    daemon = serve(back_end)
+    for size in 0, 1, 100:
+        client = Sealed(daemon.connect("echo-tls"))
+        client.peer.sendall(client.hello()[:size])
+        client.peer.shutdown(socket.SHUT_WR)
+        assert peers.ends(client.peer) == "eof"
+        name = peers.name_of(client.peer)
+        client.close()
+        assert daemon.wait_closed(name)["reason"] == "peer"
+    assert not daemon.log.matching("TLS failed")
+
+
 def test_a_fault_after_the_handshake_is_told_with_what_was_agreed_on(serve):
     daemon = serve()
     client = call(daemon)
@@ -616,11 +649,12 @@ def test_a_drain_ends_in_order(serve, back_end):
     shaking.peer.sendall(hello[:50])
     daemon.wait_opened(shaking.peer)
     daemon.drain(connections=2)
+    assert client.receive_to_eof() == b"" and client.ended
     shaking.peer.sendall(hello[50:])
     shaking.shake(hello).echo(b"served, too")
-    for each in client, shaking:
-        assert each.receive_to_eof() == b"" and each.ended
-        each.close()
+    assert shaking.receive_to_eof() == b"" and shaking.ended
+    client.close()
+    shaking.close()
     daemon.wait_exit()
     assert len(daemon.log.matching("connection closed: .* reason=drain ")) == 2
 
