@@ -35,8 +35,8 @@ def of_time(begin, end, subject="echod"):
     made = tls.Pair(*(f"{tls.folder().name}/of-{next(numbers)}.{kind}" for kind in ("pem", "key")))
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", made.key)
     now = datetime.datetime.now(datetime.timezone.utc)
-    # A minute behind, so that whole days are left for a while.
-    times = ((now + day * DAY + DAY / 1440).strftime("%Y%m%d%H%M%SZ") for day in (begin, end))
+    # Half an hour behind, so that whole days are left for a while.
+    times = ((now + day * DAY + DAY / 48).strftime("%Y%m%d%H%M%SZ") for day in (begin, end))
     with tempfile.TemporaryDirectory() as folder:
         for name, text in ("config", _CA.format(folder)), ("index", ""), ("serial", "01\n"):
             with open(f"{folder}/{name}", "w", encoding="ascii") as file:
