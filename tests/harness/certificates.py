@@ -100,3 +100,39 @@ def is_presented(daemon, pair, name="echo-tls", **wrapping):
         peer.sendall(b"who are you?")
         assert peer.recv(64) == b"who are you?"
         return ssl.DER_cert_to_PEM_cert(peer.getpeercert(True)) == tls.read(pair.certificate)
+
+
+def one():
+    """What a test presents that is not about it."""
+    return tls.pair("localhost", days=60)
+
+
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def of(version, **settings):
+    """A client that speaks this version alone."""
+    return client(
+        minimum_version=VERSIONS[version], maximum_version=VERSIONS[version], **settings
+    )
+
+
+def offering(*protocols, **settings):
+    """A client that offers these protocols."""
+    made = client(**settings)
+    made.set_alpn_protocols(protocols)
+    return made
+
+
+def with_certificate(pair):
+    """A client that shows this one."""
+    made = client()
+    made.load_cert_chain(*pair)
+    return made
+
+
+def demanding(demand):
+    """The options of a listener that asks for certificates of clients."""
+    if demand == "none":
+        return {}
+    return {"client_ca": tls.authority().certificate, "client_certificate": demand}

@@ -1,5 +1,4 @@
-"""Real proxies, HAProxy, nginx and stunnel, as processes of nobody's with a configuration of a test's
-own."""
+"""Real proxies, HAProxy, nginx and stunnel, as processes of nobody's that a test configures."""
 
 import contextlib
 import os
@@ -16,7 +15,8 @@ from patience import PATIENCE, eventually
 NOBODY = 65534
 # Where tools/check has unpacked them; an installed one will do.
 PROXIES = os.environ.get("PROXIES", "")
-FOLDERS = (f"{PROXIES}/usr/sbin", f"{PROXIES}/usr/bin", os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
+UNPACKED = (f"{PROXIES}/usr/sbin", f"{PROXIES}/usr/bin")
+FOLDERS = (*UNPACKED, os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 HAPROXY = """

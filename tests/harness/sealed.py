@@ -6,6 +6,7 @@ import select
 import ssl
 
 import certificates
+from echod import run
 from patience import PATIENCE
 from peers import QUIET
 
@@ -135,3 +136,25 @@ def fill(crowd, size):
             left[descriptor] = peer, records
             if not records:
                 poller.unregister(descriptor)
+
+
+# --- with a daemon -------------------------------------------------------------------------------
+
+SANDBOX = {"sandbox": "true" if "+seccomp" in run("-V").stdout else "auto"}
+FAULTS = 'echod_tls_faults_total{listener="echo-tls",reason="%s"}'
+HANDSHAKES = 'echod_tls_handshakes_total{listener="echo-tls",kind="%s"}'
+
+
+def served_by(start):
+    """The fixture of that name, for daemons with a TLS listener, in their sandbox."""
+
+    def serve(options=None, **of_listener):
+        listener = certificates.secure(certificates.one(), **of_listener)
+        return start([listener], {**SANDBOX, **(options or {})})
+
+    return serve
+
+
+def call(daemon, context=None, **wrapping):
+    """A connection that is open."""
+    return Sealed(daemon.connect("echo-tls"), context, **wrapping).shake()

@@ -32,7 +32,7 @@ def serving(start):
     return start_it
 
 
-# --- key updates (RFC 8446, 4.6.3) ------------------------------------------------------------------
+# --- key updates (RFC 8446, 4.6.3) ---------------------------------------------------------------
 
 
 def library(name):
@@ -107,7 +107,7 @@ def test_key_updates_now_and_then_are_none(daemon):
     assert not served.log.matching("connection closed")
 
 
-# --- hellos that are announced --------------------------------------------------------------------------
+# --- hellos that are announced -------------------------------------------------------------------
 
 
 def test_hellos_that_do_not_come_are_bounded_and_what_they_took_is_given_back(daemon):

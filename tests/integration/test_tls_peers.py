@@ -1,6 +1,5 @@
-"""TLS with peers that people have: what they send comes back to its last byte, and ends in order."""
+"""TLS with peers that people have: what they send comes back whole, and ends in order."""
 
-import re
 import shutil
 import ssl
 import subprocess
@@ -11,7 +10,7 @@ import certificates
 import peers
 import proxies
 import tls
-from certificates import secure
+from certificates import one, secure
 from clients import converse
 from echod import listener
 from patience import PATIENCE
@@ -25,17 +24,14 @@ TEXT = b"".join(b"%06d: and the same once more\r\n" % number for number in range
 # Those who end their side, by close_notify or by FIN alone as ncat does, and read to the end.
 COMMANDS = {
     "socat": "socat -t{patience} - OPENSSL:{host}:{port},cafile={ca},verify=1,commonname=localhost",
-    "socat, 1.2": "socat -t{patience} - OPENSSL:{host}:{port},verify=0,openssl-max-proto-version=TLS1.2",
+    "socat, 1.2": "socat -t{patience} -"
+    " OPENSSL:{host}:{port},verify=0,openssl-max-proto-version=TLS1.2",
     "ncat": "ncat --ssl {host} {port}",
     "gnutls-cli": "gnutls-cli --logfile=/dev/null --x509cafile={ca} --verify-hostname=localhost"
     " --port={port} {host}",
     "gnutls-cli, 1.2": "gnutls-cli --logfile=/dev/null --insecure --port={port}"
     " --priority=NORMAL:-VERS-ALL:+VERS-TLS1.2 {host}",
 }
-
-
-def one():
-    return tls.pair("localhost", days=60)
 
 
 def place(daemon, name="echo-tls"):
@@ -57,7 +53,7 @@ def assert_whole(fields, size=len(DATA)):
     assert (fields["reason"], fields["received"], fields["sent"]) == ("peer", str(size), str(size))
 
 
-# --- clients ----------------------------------------------------------------------------------------
+# --- clients -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("client", COMMANDS)
@@ -119,7 +115,7 @@ def test_half_close_through_stunnel(start, workdir):
         assert_whole(closed(daemon))
 
 
-# --- proxies ------------------------------------------------------------------------------------------
+# --- proxies -------------------------------------------------------------------------------------
 
 
 PLAIN = listener("plain", proxy_protocol=True, trusted_proxies=["127.0.0.1"])
@@ -189,8 +185,8 @@ def test_haproxy_seals_again(start, workdir, sending):
 def test_nginx_ends_tls_before_us(start, workdir):
     """It has no close_notify for its client, whatever we say."""
     daemon = start([PLAIN])
-    text = f"""listen ADDRESS ssl; ssl_certificate PEM; ssl_certificate_key PEM; proxy_half_close on;
-        proxy_pass 127.0.0.1:{daemon.port('plain')}; proxy_protocol on;"""
+    text = f"""listen ADDRESS ssl; ssl_certificate PEM; ssl_certificate_key PEM;
+        proxy_half_close on; proxy_pass 127.0.0.1:{daemon.port('plain')}; proxy_protocol on;"""
     with proxies.nginx(workdir, text, pem=pem()) as proxy:
         assert_goes_through(proxy.ports[0], is_ended=False)
     assert_whole(closed(daemon))
