@@ -247,10 +247,12 @@ tls_session_write(struct tls_session *session, const void *data, size_t size)
 	clear_queue();
 	if (SSL_write_ex(session->ssl, data, size, &n) == 1)
 		return true;
-	if (ERR_peek_error() == 0) /* the BIO had no room for it */
-		fail(session, FAULT_TLS_MEMORY, NULL);
-	else
+	if (ERR_peek_error() != 0)
 		fail_by_queue(session);
+	else if (SSL_get_error(session->ssl, 0) == SSL_ERROR_WANT_READ)
+		fail(session, FAULT_TLS_BROKEN, "a message of the handshake in pieces");
+	else /* the BIO had no room for it */
+		fail(session, FAULT_TLS_MEMORY, NULL);
 	return false;
 }
 
