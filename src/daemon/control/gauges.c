@@ -18,7 +18,7 @@ read_started(const void *of, size_t index)
 	const struct server *server = of;
 
 	(void)index;
-	return (uint64_t)server->started;
+	return (uint64_t)server->condition.started;
 }
 
 static uint64_t

@@ -16,6 +16,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UDP] = {
 		.sockets = &sockets_of_udp,
@@ -37,6 +38,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UNIX] = {
 		.sockets = &sockets_of_unix,
@@ -48,6 +50,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PROTOCOL_COUNT, "a row for each protocol");

@@ -32,6 +32,8 @@ struct listener_kind {
 	void (*take_acl)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */
 	void (*resume)(void *service);
+	/* False where who connects has to wait; NULL: nobody ever has to. */
+	bool (*accepts)(const void *service);
 };
 
 const struct listener_kind *kind_of(enum protocol protocol);
