@@ -93,6 +93,8 @@ def test_observe_is_off(start):
     result = ask(daemon)
     assert result.returncode == NOBODY
     assert result.stderr == "echod: observe has no address and no path: it cannot be asked\n"
+    daemon.write_file("")
+    assert ask(daemon).returncode == NOBODY
 
 
 def test_faults_of_the_file_elsewhere_do_not_matter(start, on):
