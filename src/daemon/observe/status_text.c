@@ -80,8 +80,11 @@ make_shown(const char *from, char text[TEXT_SIZE])
 {
 	size_t i;
 
-	for (i = 0; from[i] != '\0' && i < SHOWN; i++)
-		text[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+	for (i = 0; i < SHOWN && from[i] != '\0'; i++) {
+		text[i] = from[i];
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	}
 	text[i] = '\0';
 	return text;
 }
@@ -105,13 +108,11 @@ number_of(const json_t *object, const char *name)
 {
 	json_t *value = json_object_get(object, name);
 	uint64_t sum = 0;
-	const char *reason;
-	json_t *each;
 
 	if (json_is_integer(value))
 		return (uint64_t)json_integer_value(value);
-	json_object_foreach(value, reason, each)
-		sum += (uint64_t)json_integer_value(each);
+	for (void *at = json_object_iter(value); at != NULL; at = json_object_iter_next(value, at))
+		sum += (uint64_t)json_integer_value(json_object_iter_value(at));
 	return sum;
 }
 
@@ -142,14 +143,13 @@ print_state(const json_t *status, FILE *out)
 static void
 print_problems(const json_t *status, FILE *out)
 {
+	const json_t *problems = json_object_get(status, "problems");
 	char text[TEXT_SIZE];
 	struct line line;
-	size_t index;
-	json_t *problem;
 
-	json_array_foreach(json_object_get(status, "problems"), index, problem) {
+	for (size_t i = 0; i < json_array_size(problems); i++) {
 		begin(&line, out, "problem");
-		add(&line, "%s", text_of(problem, text));
+		add(&line, "%s", text_of(json_array_get(problems, i), text));
 		end(&line);
 	}
 }
@@ -161,14 +161,15 @@ add_reasons(struct line *line, const json_t *object, const char *name, const cha
 	const uint64_t sum = number_of(object, name);
 	json_t *reasons = json_object_get(object, name);
 	size_t left = json_object_size(reasons);
-	const char *reason, *before = "(";
+	const char *before = "(";
 	char text[TEXT_SIZE];
-	json_t *each;
 
 	add(line, "%" PRIu64 " %s", sum, word);
-	json_object_foreach(reasons, reason, each) {
-		add(line, "%s%" PRIu64 " %s%s", before, (uint64_t)json_integer_value(each),
-		    make_shown(reason, text), --left > 0 ? "," : ")");
+	for (void *at = json_object_iter(reasons); at != NULL;
+	    at = json_object_iter_next(reasons, at)) {
+		add(line, "%s%" PRIu64 " %s%s", before,
+		    (uint64_t)json_integer_value(json_object_iter_value(at)),
+		    make_shown(json_object_iter_key(at), text), --left > 0 ? "," : ")");
 		before = "";
 	}
 }
@@ -226,16 +227,17 @@ print_workers(const json_t *status, FILE *out)
 	const json_t *workers = json_object_get(status, "workers");
 	char method[TEXT_SIZE];
 	struct line line;
-	size_t index;
-	json_t *worker;
 
 	begin(&line, out, "workers");
 	add(&line, "%zu (%s), with", json_array_size(workers),
 	    string_of(status, "event_method", method));
-	json_array_foreach(workers, index, worker)
+	for (size_t i = 0; i < json_array_size(workers); i++) {
+		const json_t *worker = json_array_get(workers, i);
+
 		add(&line, "%" PRIu64 "%s%s", number_of(worker, "connections_open"),
 		    json_is_true(json_object_get(worker, "hangs")) ? " (hangs)" : "",
-		    index + 1 < json_array_size(workers) ? "," : "");
+		    i + 1 < json_array_size(workers) ? "," : "");
+	}
 	add(&line, "connections open");
 	end(&line);
 }
@@ -245,14 +247,13 @@ print_listener(const json_t *listener, FILE *out)
 {
 	char name[TEXT_SIZE], text[TEXT_SIZE], bytes[STATUS_LINE_COUNT_SIZE];
 	const bool is_stream = json_object_get(listener, "connections_open") != NULL;
+	const json_t *uris = json_object_get(listener, "uris");
 	struct line line;
-	size_t index;
-	json_t *uri;
 
 	begin(&line, out, "listener");
 	add(&line, "%s", string_of(listener, "name", name));
-	json_array_foreach(json_object_get(listener, "uris"), index, uri)
-		add(&line, "%s", text_of(uri, text));
+	for (size_t i = 0; i < json_array_size(uris); i++)
+		add(&line, "%s", text_of(json_array_get(uris, i), text));
 	if (json_is_false(json_object_get(listener, "accepting")))
 		add(&line, "ACCEPTS NOBODY");
 	end(&line);
@@ -273,16 +274,15 @@ print_listener(const json_t *listener, FILE *out)
 static void
 print(const json_t *status, FILE *out)
 {
-	size_t index;
-	json_t *listener;
+	const json_t *listeners = json_object_get(status, "listeners");
 
 	print_state(status, out);
 	print_problems(status, out);
 	print_totals(status, out);
 	print_rates(status, out);
 	print_workers(status, out);
-	json_array_foreach(json_object_get(status, "listeners"), index, listener)
-		print_listener(listener, out);
+	for (size_t i = 0; i < json_array_size(listeners); i++)
+		print_listener(json_array_get(listeners, i), out);
 }
 
 bool
