@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import stat
 import time
@@ -15,6 +16,8 @@ from activation import bound, passing, port_of
 from echod import listener, run
 from observing import ON, ask, metrics, status, status_json
 from patience import eventually, within
+
+MANUAL = os.path.join(os.path.dirname(__file__), "../../man/echod.8")
 
 
 def on_path(workdir, **more):
@@ -93,6 +96,25 @@ def test_the_status_has_rates_and_what_was(start):
     assert told["history"]["accepted"][-2:] == [0, 1] and told["history"]["open"][-1] == 1
     assert 0.15 < told["rates"]["accepted"] <= 0.21
     assert 750 < told["rates"]["sent_bytes"] <= 1050
+
+
+def names_in(value):
+    """All names in a JSON value, but for reasons, which are those of the statistics."""
+    if isinstance(value, list):
+        return set().union(*map(names_in, value))
+    return set(value).union(*map(names_in, value.values())) if isinstance(value, dict) else set()
+
+
+def test_the_manual_has_each_field_of_the_status(start):
+    with open(MANUAL, encoding="utf-8") as file:
+        text = file.read()
+    observing_there = text[text.index(".Sh OBSERVING") : text.index(".Sh SYSTEMD")]
+    told = status_json(start([listener(), listener("echo-udp", protocol="udp")], ON))
+    words = set(re.findall(r"\w+", observing_there))
+    statistics = set(re.findall(r"\.It Cm echod_(\w+?)(?:_total)?[ \n]", text))
+    counted = names_in(told["totals"])
+    assert counted <= statistics
+    assert names_in(told) - counted <= words
 
 
 # --- health ----------------------------------------------------------------------------------
@@ -221,6 +243,26 @@ def test_the_mode_of_its_file_changes(start, workdir):
     reload(daemon, on_path(workdir, **{"observe.mode": "0666"}))
     assert stat.S_IMODE(os.stat(f"{workdir}/observe.sock").st_mode) == 0o666
     assert status(daemon, "/readyz") == 200
+
+
+def test_a_file_that_was_removed_is_made_again(start, workdir):
+    daemon = start(options=on_path(workdir))
+    os.unlink(f"{workdir}/observe.sock")
+    reload(daemon, on_path(workdir))
+    assert status(daemon, "/readyz") == 200
+
+
+def test_what_cannot_be_made_again_is_no_fault_of_the_file(start, workdir):
+    """It goes on as it is: here with its folder gone, where nobody finds it."""
+    os.mkdir(f"{workdir}/folder")
+    options = {**ON, **on_path(f"{workdir}/folder")}
+    daemon = start(options=options)
+    tcp, _ = daemon.listening["observe"]
+    os.unlink(f"{workdir}/folder/observe.sock")
+    os.rmdir(f"{workdir}/folder")
+    lines = reload(daemon, options)
+    assert any(line.startswith("warning: cannot listen on ") for line in lines)
+    assert peers.is_refused("127.0.0.1", tcp.port) is False
 
 
 def test_a_reload_that_fails_changes_nothing(start, workdir, busy_port):
