@@ -41,6 +41,8 @@ static const struct field {
 	{ ROW_CLOSED, "closed" },
 	{ ROW_REFUSED, "refused" },
 	{ ROW_HEADERS, "headers" },
+	{ ROW_HANDSHAKES, "handshakes" },
+	{ ROW_TLS_FAULTS, "faults" },
 	{ ROW_DATAGRAMS_SENT, "answered" },
 	{ ROW_DATAGRAMS_DROPPED, "dropped" },
 	{ ROW_RECEIVED_BYTES, "received" },
@@ -50,6 +52,7 @@ static const struct field {
 
 _Static_assert((int)CLOSE_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
 _Static_assert((int)REFUSE_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
+_Static_assert((int)TLS_FAULT_COUNT <= SUMMARY_REASONS, "each reason has its place");
 _Static_assert((int)DROP_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
 
 /* The line as far as it is written: a field that has no room is left out whole. */
