@@ -135,11 +135,12 @@ done
 kill -USR1 "$daemon"
 kill "$daemon" # the other signal is served first: its number is lower
 wait "$daemon" || { cat "$work/log" >&2; exit 1; }
-sed -n 's/^.* notice: \(echod_[a-z_]*.*\) [0-9]*$/\1/p' "$work/log" >"$work/series"
+sed -n 's/^.* notice: \(\(echod\|process\)_[a-z_]*.*\) [0-9.]*$/\1/p' "$work/log" >"$work/series"
 
-# A counter with its labels: "NAME listener reason".
-sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//' "$work/series" | sort -u >"$work/expected"
-sed -n 's/^\.It Cm \(echod_[a-z_]*\)/\1/p' "$man8" |
+# A counter with its labels: "NAME listener reason". Of a histogram there are two.
+sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//; s/^\([a-z_]*_seconds\)_\(sum\|count\)/\1/' "$work/series" |
+	sort -u >"$work/expected"
+sed -n 's/^\.It Cm \(\(echod\|process\)_[a-z_]*\)/\1/p' "$man8" |
 	sed 's/ Ns Brq Cm / /; s/ , / /g' | grep -v "$lacking" | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
 

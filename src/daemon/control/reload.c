@@ -59,8 +59,10 @@ reload(struct server *server)
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
 	supervision_reloading(server->supervision);
-	if (faults != NULL && try_reload(server, faults)) {
+	server->last_reload_failed = faults == NULL || !try_reload(server, faults);
+	if (!server->last_reload_failed) {
 		server->reloads_succeeded++;
+		server->loaded = time(NULL);
 	} else {
 		server->reloads_failed++;
 		fault = "out of memory";

@@ -258,6 +258,7 @@ server_run(struct config *config, const struct config_source *source,
 		.inherited = inherited,
 		.ready = ready,
 		.started = time(NULL),
+		.loaded = time(NULL),
 	};
 	int result;
 

@@ -55,7 +55,8 @@ struct server {
 	struct event *drain_finish, *drain_stop;
 	bool draining;
 	uint64_t reloads_succeeded, reloads_failed;
-	time_t started;
+	bool last_reload_failed;
+	time_t started, loaded; /* the process; the configuration in force */
 };
 
 /* Leaves the control thread's loop: what is still connected is aborted. */

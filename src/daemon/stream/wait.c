@@ -14,6 +14,7 @@
 struct waiting {
 	struct bufferevent *buffer;
 	size_t size, echoed; /* as conn_wait_with() was told: bytes */
+	int64_t begun;       /* clock_us() */
 };
 
 struct copy {
@@ -46,6 +47,9 @@ on_drained(struct bufferevent *buffer, void *arg)
 	(void)buffer;
 	if (waiting->echoed > 0 && conn->is_secure)
 		conn_count_sent(conn, waiting->echoed, clock_ms());
+	if (waiting->echoed > 0)
+		histogram_add(conn->branch->waits, &wait_scale,
+		    (uint64_t)(clock_us() - waiting->begun));
 	conn_wait_end(conn);
 	conn_log_drained(conn);
 	if (conn->state == CONN_FLUSHING)
@@ -112,6 +116,7 @@ waiting_new(struct conn *conn, size_t size)
 	}
 	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
 	waiting->size = size;
+	waiting->begun = clock_us();
 	return waiting;
 }
 
