@@ -278,6 +278,16 @@ visit_ledger(const struct visitor *visitor, const struct ledger *ledger, enum le
 }
 
 void
+census_look(const struct census *census)
+{
+	const struct census_room *room;
+
+	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
+		if (room->look != NULL)
+			room->look(room->of);
+}
+
+void
 census_each(const struct census *census,
     void (*visit)(void *arg, const struct census_entry *entry), void *arg)
 {
@@ -285,9 +295,7 @@ census_each(const struct census *census,
 	const struct census_room *room;
 	const struct ledger *ledger;
 
-	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
-		if (room->look != NULL)
-			room->look(room->of);
+	census_look(census);
 	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
 		for (size_t i = 0; i < room->count; i++)
 			visit_row(&visitor, &room->rows[i], room->of);

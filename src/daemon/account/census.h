@@ -55,8 +55,8 @@ struct census_row {
 struct census_room {
 	const struct census_row *rows;
 	size_t count;
-	const void *of;
-	void (*look)(const void *of); /* before anything is counted, ledgers too; NULL: need not */
+	void *of;
+	void (*look)(void *of); /* before anything is counted, ledgers too; NULL: need not */
 	STAILQ_ENTRY(census_room) neighbours;
 };
 
@@ -73,6 +73,9 @@ struct census_entry {
 	uint64_t number;      /* of a bucket: those before it among them */
 	unsigned decimals;    /* as those of a family */
 };
+
+/* Has the rooms look: who reads ledgers alone does this before. */
+void census_look(const struct census *census);
 
 /*
  * Calls `visit` for each, always in the same order, those of a family one after the other; of a

@@ -186,7 +186,10 @@ enum carried {
 	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
 	    "echod_connections_closed_total", "Connections that ended.")                      \
 	TIMES(AGES, ages, age_scale, AGE_CELLS, CARRIES_STREAMS,                              \
-	    "echod_connection_duration_seconds", "How long connections that ended were open.")
+	    "echod_connection_duration_seconds", "How long connections that ended were open.") \
+	ONE(KERNEL_DROPPED, kernel_dropped, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
+	    "echod_datagrams_kernel_dropped_total",                                           \
+	    "Datagrams that the kernel dropped, before echod could read them.")
 
 #define BRANCH_ROWS(ONE, EACH, TIMES)                                                                     \
 	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                           \

@@ -13,15 +13,6 @@ read_build(const void *of, size_t index)
 }
 
 static uint64_t
-read_started(const void *of, size_t index)
-{
-	const struct server *server = of;
-
-	(void)index;
-	return (uint64_t)server->started;
-}
-
-static uint64_t
 read_reloads(const void *of, size_t index)
 {
 	const struct server *server = of;
@@ -81,8 +72,6 @@ static const char *const results[] = { "success", "failure" };
 static const struct census_row rows[] = {
 	{ .family = { .name = "echod_build_info", .help = "Always 1.", .type = FAMILY_GAUGE,
 	      .label = "version", .values = versions, .count = 1 }, .read = read_build },
-	{ GAUGE("process_start_time_seconds", "When echod started, in seconds since 1970."),
-	  .read = read_started },
 	{ GAUGE("echod_draining", "1 in a drain, else 0."), .read = read_draining },
 	{ .family = { .name = "echod_reloads_total", .help = "Reloads.", .type = FAMILY_COUNTER,
 	      .label = "result", .values = results, .count = 2 }, .read = read_reloads },

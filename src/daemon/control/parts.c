@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/control/gauges.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
 
@@ -80,9 +81,10 @@ make_workers(struct server *server, const struct config *config)
 	    server->census == NULL)
 		return false;
 	gauges_register(server);
+	server->worker_room = worker_room_new(server->census, server->workers, server->crowds);
 	server->telling = telling_new(server->base, server->census);
 	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
-	return server->telling != NULL && server->summary != NULL;
+	return server->worker_room != NULL && server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */
@@ -193,7 +195,12 @@ make_listeners(struct server *server)
 	};
 
 	server->listeners = listeners_new(&context);
-	return server->listeners != NULL;
+	if (server->listeners == NULL)
+		return false;
+	listener_room_register(&server->listener_room, server->census, server->listeners);
+	process_room_register(&server->process_room, server->census, &server->admission,
+	    server->listeners, server->started);
+	return true;
 }
 
 static bool

@@ -214,6 +214,7 @@ start(struct server *server, struct config *config)
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
 	ready_tell(server->ready, server->base, server->listeners);
+	process_room_settle(&server->process_room);
 	return 0;
 }
 
@@ -239,6 +240,7 @@ dispose(struct server *server)
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);
+	worker_room_free(server->worker_room);
 	certificates_free(server->certificates);
 	signals_free(server);
 	drain_free(server);

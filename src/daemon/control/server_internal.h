@@ -18,8 +18,10 @@
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
 #include "daemon/listen/preamble.h"
+#include "daemon/observe/process_room.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
+#include "daemon/observe/worker_room.h"
 #include "daemon/stream/crowds.h"
 
 #define SERVER_SIGNALS 4
@@ -33,6 +35,9 @@ struct server {
 	struct workers *workers;
 	struct census *census;
 	struct census_room room; /* gauges.h */
+	struct census_room listener_room;
+	struct worker_room *worker_room;
+	struct process_room process_room;
 	struct telling *telling;
 	struct summary *summary;
 	struct certificates *certificates;

@@ -509,6 +509,29 @@ listeners_count(const struct listeners *listeners)
 	return listeners->now.count;
 }
 
+const struct listener *
+listeners_get(const struct listeners *listeners, size_t index)
+{
+	return index < listeners->now.count ? listeners->now.members[index].listener : NULL;
+}
+
+size_t
+listeners_sockets(const struct listeners *listeners)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listeners->now.count; i++)
+		count += listener_sockets(listeners->now.members[i].listener)->count;
+	return count;
+}
+
+void
+listeners_look(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_look(listeners->now.members[i].listener);
+}
+
 void
 listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg)
 {

@@ -31,6 +31,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 	(void)buffer;
 	if (info->n_deleted == 0)
 		return;
+	counter_subtract(&crowd_of(conn)->blocked_bytes, info->n_deleted);
 	if (conn->waiting->echoed > 0 && !conn->is_secure)
 		conn_count_sent(conn, info->n_deleted, clock_ms());
 	else
@@ -96,6 +97,7 @@ add_copy(struct evbuffer *output, const void *data, size_t size, struct crowd *c
 		free(copy);
 		return false;
 	}
+	counter_add(&crowd->blocked_bytes, size);
 	crowd->waiting_memory += size;
 	if (crowd->waiting_memory > crowd->waiting_most)
 		crowd->waiting_most = crowd->waiting_memory;
@@ -136,6 +138,7 @@ conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed)
 		return false;
 	}
 	conn->waiting->echoed = echoed;
+	counter_add(&crowd_of(conn)->blocked, 1);
 	output = bufferevent_get_output(conn->waiting->buffer);
 	if (!add_copy(output, data, size, crowd_of(conn)) ||
 	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
@@ -155,6 +158,8 @@ conn_wait_end(struct conn *conn)
 {
 	if (conn->waiting == NULL)
 		return;
+	counter_subtract(&crowd_of(conn)->blocked, 1);
+	counter_subtract(&crowd_of(conn)->blocked_bytes, conn_waiting_bytes(conn));
 	bufferevent_free(conn->waiting->buffer);
 	free(conn->waiting);
 	conn->waiting = NULL;

@@ -225,10 +225,18 @@ worker_stop(struct worker *worker)
 
 /* --- how it does -------------------------------------------------------------------- */
 
+int64_t
+worker_heartbeat_age(const struct worker *worker, int64_t now)
+{
+	const int64_t age = now - atomic_load(&worker->heartbeat);
+
+	return age > 0 ? age : 0; /* it may have beaten since `now` */
+}
+
 bool
 worker_hangs(const struct worker *worker, int64_t now)
 {
-	return now - atomic_load(&worker->heartbeat) > STALE;
+	return worker_heartbeat_age(worker, now) > STALE;
 }
 
 bool

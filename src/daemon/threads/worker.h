@@ -46,7 +46,10 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end, after worker_stop(). */
 void worker_join(struct worker *worker);
 
-/* True when at `now` (clock_ms()) its heart has not beaten for 3 s. */
+/* How long ago its heart last beat at `now` (clock_ms()), as it does once a second: ms. */
+int64_t worker_heartbeat_age(const struct worker *worker, int64_t now);
+
+/* True when that is more than 3 s. */
 bool worker_hangs(const struct worker *worker, int64_t now);
 
 /*

@@ -67,7 +67,7 @@ static uint64_t degrees;
 static unsigned looks;
 
 static void
-look(const void *of)
+look(void *of)
 {
 	ck_assert_ptr_eq(of, &degrees);
 	looks++;

@@ -1,0 +1,34 @@
+/*
+ * What the process has to tell, under the names that the client libraries of Prometheus have
+ * for it.
+ */
+#ifndef DAEMON_OBSERVE_PROCESS_ROOM_H
+#define DAEMON_OBSERVE_PROCESS_ROOM_H
+
+#include "daemon/account/census.h"
+#include "daemon/listen/admission.h"
+#include "daemon/listen/listeners.h"
+
+struct process_room {
+	struct census_room room;
+	const struct admission *admission;
+	const struct listeners *listeners;
+	time_t started;
+	size_t others;           /* descriptors that are neither connections nor listeners' */
+	uint64_t virtual_bytes, resident_bytes; /* when it last looked */
+};
+
+/*
+ * Registers `room` with `census`, which it outlives, as do the other two.  The process `started`
+ * then.
+ */
+void process_room_register(struct process_room *room, struct census *census,
+    const struct admission *admission, const struct listeners *listeners, time_t started);
+
+/*
+ * The process has all that it will have, but for connections and listeners.  From here on its
+ * descriptors are told: counting them all takes a millisecond for each hundred thousand.
+ */
+void process_room_settle(struct process_room *room);
+
+#endif
