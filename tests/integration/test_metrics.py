@@ -184,6 +184,21 @@ def test_hearts_beat(start):
         ages += of_workers(daemon.statistics(), name)
     assert max(ages) < within(1.1)
     assert min(ages) < 0.5 < max(ages)
+    statistics = daemon.statistics()
+    turns = statistics["echod_worker_turn_seconds_count"]
+    assert 2 <= turns <= 2 * (time.monotonic() - began) + 4
+    assert 0 < statistics["echod_worker_turn_seconds_sum"] < turns * within(0.01)
+
+
+def test_a_worker_tells_what_time_it_took(start):
+    daemon = start(options={"workers": 1})
+    name = of("echod_worker_cpu_seconds_total", "worker", 0)
+    before = daemon.statistics()
+    peers.exchange(daemon.connect(), peers.payload(20_000_000))
+    after = daemon.statistics()
+    taken = after[name] - before[name]
+    whole = after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]
+    assert 0 < taken <= whole
 
 
 def test_descriptors_are_as_many_as_there_are(start, back_end):

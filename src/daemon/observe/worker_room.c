@@ -53,6 +53,27 @@ read_heartbeat_age(const void *of, size_t index)
 	return (uint64_t)worker_heartbeat_age(workers_get(room->workers, index), clock_ms());
 }
 
+static uint64_t
+read_cpu(const void *of, size_t index)
+{
+	const struct worker_room *room = of;
+	uint64_t us;
+
+	return worker_cpu(workers_get(room->workers, index), &us) ? us : CENSUS_NONE;
+}
+
+/* Of all workers together. */
+static uint64_t
+read_turns(const void *of, size_t cell)
+{
+	const struct worker_room *room = of;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < workers_count(room->workers); i++)
+		sum += worker_turns(workers_get(room->workers, i), cell);
+	return sum;
+}
+
 #define GAUGE(called, said, digits) \
 	.family = { .name = (called), .help = (said), .type = FAMILY_GAUGE, .label = "worker", \
 	    .decimals = (digits) }, .value = name_of
@@ -67,6 +88,13 @@ static const struct census_row rows[] = {
 	{ GAUGE("echod_worker_heartbeat_age_seconds",
 	      "How long ago the worker last showed that it lives, as it does once a second.", 3),
 	  .read = read_heartbeat_age },
+	{ .family = { .name = "echod_worker_cpu_seconds_total",
+	      .help = "The time of a CPU that the worker took.", .type = FAMILY_COUNTER,
+	      .label = "worker", .decimals = 6 }, .read = read_cpu, .value = name_of },
+	{ .family = { .name = "echod_worker_turn_seconds",
+	      .help = "How long it took workers to serve all that was ready, once a second.",
+	      .type = FAMILY_HISTOGRAM, .count = TURN_CELLS, .scale = &turn_scale },
+	  .read = read_turns },
 };
 
 struct worker_room *
