@@ -484,9 +484,29 @@ config_endpoint(const struct listen_config *listen)
 	return (struct endpoint_view){ listen->protocol, host, listen->port };
 }
 
+size_t
+config_observe_endpoints(const struct config *config,
+    struct endpoint_view endpoints[CONFIG_OBSERVE_MAX])
+{
+	size_t count = 0;
+
+	if (*config->observe.address != '\0')
+		endpoints[count++] = (struct endpoint_view){
+			protocol_default(), config->observe.address, config->observe.port,
+		};
+	if (*config->observe.path != '\0')
+		endpoints[count++] =
+		    (struct endpoint_view){ protocol_of_paths(), config->observe.path, 0 };
+	return count;
+}
+
 bool
 config_has_files(const struct config *config)
 {
+	const char *path = config->observe.path;
+
+	if (*path != '\0' && !unix_name_is_abstract(path))
+		return true;
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (!protocol_has_ports(config->listen[i].protocol) &&
 		    !unix_name_is_abstract(config->listen[i].path))

@@ -52,7 +52,7 @@ read_last_succeeded(const void *of, size_t index)
 	const struct server *server = of;
 
 	(void)index;
-	return !server->last_reload_failed;
+	return server->condition.fault[0] == '\0';
 }
 
 static uint64_t
@@ -61,7 +61,7 @@ read_loaded(const void *of, size_t index)
 	const struct server *server = of;
 
 	(void)index;
-	return (uint64_t)server->loaded;
+	return (uint64_t)server->condition.configured;
 }
 
 static const char *const versions[] = { PACKAGE_VERSION };

@@ -59,10 +59,8 @@ reload(struct server *server)
 
 	log_notice("SIGHUP: reloading %s", server->source->path);
 	supervision_reloading(server->supervision);
-	server->last_reload_failed = faults == NULL || !try_reload(server, faults);
-	if (!server->last_reload_failed) {
+	if (faults != NULL && try_reload(server, faults)) {
 		server->reloads_succeeded++;
-		server->loaded = time(NULL);
 	} else {
 		server->reloads_failed++;
 		fault = "out of memory";
@@ -72,6 +70,9 @@ reload(struct server *server)
 		}
 		log_error("reload failed: the running configuration stays in force");
 	}
+	snprintf(server->condition.fault, sizeof(server->condition.fault), "%s",
+	    fault != NULL ? fault : "");
+	server->condition.failed = time(NULL);
 	supervision_reloaded(server->supervision, fault);
 	faults_free(faults);
 }

@@ -119,13 +119,14 @@ static int
 drop_privileges(struct server *server, const struct config *config)
 {
 	int *fds;
-	const size_t count = listeners_prepared(server->listeners, &fds);
+	size_t count = listeners_prepared(server->listeners, &fds, HTTP_LISTENERS_FDS_MAX);
 	int result;
 
 	if (fds == NULL) {
 		log_error("cannot drop privileges: %s", strerror(errno));
 		return -1;
 	}
+	count += http_listeners_prepared(server->http_listeners, fds + count);
 	result = privileges_drop(config->user, config->group, fds, count);
 	free(fds);
 	return result;
@@ -232,6 +233,9 @@ dispose(struct server *server)
 	telling_free(server->telling);
 	summary_settle(server->summary);
 	supervision_free(server->supervision);
+	http_listeners_free(server->http_listeners);
+	http_server_free(server->http);
+	history_free(server->history);
 	preambles_free(server->preambles);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
@@ -259,8 +263,7 @@ server_run(struct config *config, const struct config_source *source,
 		.source = source,
 		.inherited = inherited,
 		.ready = ready,
-		.started = time(NULL),
-		.loaded = time(NULL),
+		.condition.started = time(NULL),
 	};
 	int result;
 

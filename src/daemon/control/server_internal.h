@@ -18,6 +18,8 @@
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
 #include "daemon/listen/preamble.h"
+#include "daemon/observe/http_listeners.h"
+#include "daemon/observe/pages.h"
 #include "daemon/observe/process_room.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
@@ -50,18 +52,24 @@ struct server {
 	struct supervision *supervision;
 	struct ready *ready;
 
+	/* Who asks how it does: observe. */
+	struct condition condition;
+	struct observed observed;
+	struct http_server *http;
+	struct http_listeners *http_listeners;
+	struct history *history; /* NULL: nobody may ask */
+
 	/* What parts.c has prepared and not committed yet. */
 	struct {
 		struct acl *acl;
 		size_t connections;
+		struct history *history; /* a first one */
 	} next;
 
 	struct event *signals[SERVER_SIGNALS];
 	struct event *drain_finish, *drain_stop;
 	bool draining;
 	uint64_t reloads_succeeded, reloads_failed;
-	bool last_reload_failed;
-	time_t started, loaded; /* the process; the configuration in force */
 };
 
 /* Leaves the control thread's loop: what is still connected is aborted. */

@@ -75,7 +75,7 @@ acceptor_resume(void *service)
 }
 
 bool
-acceptor_is_accepting(const void *service)
+acceptor_accepts(const void *service)
 {
 	const struct acceptor *acceptor = service;
 

@@ -37,7 +37,7 @@ void acceptor_serve(void *service);
 void acceptor_resume(void *service);
 
 /* False where it has stopped. */
-bool acceptor_is_accepting(const void *service);
+bool acceptor_accepts(const void *service);
 
 /*
  * Admits what waits as far as there is room, closes the socket and frees it.  What waits at

@@ -16,7 +16,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
-		.is_accepting = acceptor_is_accepting,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UDP] = {
 		.sockets = &sockets_of_udp,
@@ -39,7 +39,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
-		.is_accepting = acceptor_is_accepting,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UNIX] = {
 		.sockets = &sockets_of_unix,
@@ -51,7 +51,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
-		.is_accepting = acceptor_is_accepting,
+		.accepts = acceptor_accepts,
 	},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PROTOCOL_COUNT, "a row for each protocol");

@@ -232,9 +232,9 @@ listener_is_accepting(const struct listener *listener, bool *are_some)
 {
 	bool all = true;
 
-	*are_some = listener->kind->is_accepting != NULL;
+	*are_some = listener->kind->accepts != NULL;
 	for (size_t i = 0; *are_some && i < listener->bound.count; i++)
-		all = all && listener->kind->is_accepting(listener->bound.sockets[i].service);
+		all = all && listener->kind->accepts(listener->bound.sockets[i].service);
 	return all;
 }
 

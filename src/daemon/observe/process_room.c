@@ -17,7 +17,7 @@ read_started(const void *of, size_t index)
 	const struct process_room *room = of;
 
 	(void)index;
-	return (uint64_t)room->started;
+	return (uint64_t)room->parts.started;
 }
 
 static uint64_t
@@ -50,15 +50,21 @@ read_resident(const void *of, size_t index)
 	return room->resident_bytes;
 }
 
+/* Those that come and go. */
+static size_t
+sockets_of(const struct process_parts *parts)
+{
+	return listeners_socket_count(parts->listeners) + (size_t)parts->admission->open +
+	    http_listeners_socket_count(parts->http_listeners) + http_server_open(parts->http);
+}
+
 static uint64_t
 read_descriptors(const void *of, size_t index)
 {
 	const struct process_room *room = of;
 
 	(void)index;
-	if (room->others == 0)
-		return CENSUS_NONE;
-	return room->others + listeners_sockets(room->listeners) + room->admission->open;
+	return room->others > 0 ? room->others + sockets_of(&room->parts) : CENSUS_NONE;
 }
 
 static uint64_t
@@ -115,10 +121,10 @@ look(void *of)
 
 void
 process_room_register(struct process_room *room, struct census *census,
-    const struct admission *admission, const struct listeners *listeners, time_t started)
+    const struct process_parts *parts)
 {
 	*room = (struct process_room){
-		.admission = admission, .listeners = listeners, .started = started,
+		.parts = *parts,
 		.room = { .rows = rows, .count = sizeof(rows) / sizeof(rows[0]), .of = room, .look = look },
 	};
 	census_register(census, &room->room);
@@ -127,7 +133,7 @@ process_room_register(struct process_room *room, struct census *census,
 void
 process_room_settle(struct process_room *room)
 {
-	const size_t all = descriptors_count(), sockets = listeners_sockets(room->listeners);
+	const size_t all = descriptors_count(), sockets = sockets_of(&room->parts);
 
 	room->others = all > sockets ? all - sockets : 0;
 }

@@ -69,7 +69,8 @@ lower_for_select(struct rlimit *limit)
 size_t
 descriptors_make_room(bool for_select, const struct descriptors_need *need)
 {
-	const rlim_t own = RESERVE + need->inherited + EACH_WORKER(for_select) * need->workers +
+	const rlim_t own = RESERVE + need->inherited + need->others +
+	    EACH_WORKER(for_select) * need->workers +
 	    EACH_LISTENER * (need->stream_listeners + need->workers * need->datagram_listeners);
 	struct rlimit limit;
 	size_t room;

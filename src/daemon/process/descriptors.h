@@ -20,6 +20,7 @@ struct descriptors_need {
 	size_t stream_listeners;
 	size_t datagram_listeners;
 	size_t inherited; /* sockets */
+	size_t others; /* of whom connections are taken, too, who are no peers */
 };
 
 /*
