@@ -168,30 +168,30 @@ enum carried {
  *	listener carries, type, name, help
  *	id, field, the scale and its number of cells, what the listener carries, name, help
  */
-#define LEDGER_ROWS(ONE, EACH, TIMES)                                                                \
-	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                              \
-	    "echod_connections_accepted_total", "Connections that were accepted and served.") \
-	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                        \
-	    "echod_connections_open", "Connections that are open now.")                       \
-	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                              \
-	    "echod_connections_preamble",                                                     \
-	    "Connections whose header of the PROXY protocol is waited for.")                  \
-	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                  \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")    \
-	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,            \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_connections_refused_total", "Connections that were not served.")           \
-	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_connections_closed_total", "Connections that ended.")                      \
-	TIMES(AGES, ages, age_scale, AGE_CELLS, CARRIES_STREAMS,                              \
+#define LEDGER_ROWS(ONE, EACH, TIMES)                                                          \
+	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                               \
+	    "echod_connections_accepted_total", "Connections that were accepted and served.")  \
+	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                         \
+	    "echod_connections_open", "Connections that are open now.")                        \
+	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                               \
+	    "echod_connections_preamble",                                                      \
+	    "Connections whose header of the PROXY protocol is waited for.")                   \
+	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                   \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")     \
+	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,             \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_connections_refused_total", "Connections that were not served.")            \
+	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                 \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_connections_closed_total", "Connections that ended.")                       \
+	TIMES(AGES, ages, age_scale, AGE_CELLS, CARRIES_STREAMS,                               \
 	    "echod_connection_duration_seconds", "How long connections that ended were open.") \
-	ONE(KERNEL_DROPPED, kernel_dropped, CARRIES_DATAGRAMS, FAMILY_COUNTER,                \
-	    "echod_datagrams_kernel_dropped_total",                                           \
+	ONE(KERNEL_DROPPED, kernel_dropped, CARRIES_DATAGRAMS, FAMILY_COUNTER,                 \
+	    "echod_datagrams_kernel_dropped_total",                                            \
 	    "Datagrams that the kernel dropped, before echod could read them.")
 
-#define BRANCH_ROWS(ONE, EACH, TIMES)                                                                     \
+#define BRANCH_ROWS(ONE, EACH, TIMES)                                                              \
 	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                           \
 	    "echod_received_bytes_total",                                                          \
 	    "Bytes that were read, of connections or datagrams.")                                  \

@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 /* How long a connection was open: milliseconds, and in seconds as Prometheus writes them. */
-#define AGE_BOUNDS(X)                                                                  \
-	X(10, "0.01") X(100, "0.1") X(1000, "1") X(10000, "10") X(60000, "60")         \
+#define AGE_BOUNDS(X)                                                          \
+	X(10, "0.01") X(100, "0.1") X(1000, "1") X(10000, "10") X(60000, "60") \
 	X(600000, "600") X(3600000, "3600") X(86400000, "86400")
 
 /* How long bytes waited: microseconds. */
-#define WAIT_BOUNDS(X)                                                                 \
-	X(1000, "0.001") X(5000, "0.005") X(25000, "0.025") X(100000, "0.1")           \
+#define WAIT_BOUNDS(X)                                                       \
+	X(1000, "0.001") X(5000, "0.005") X(25000, "0.025") X(100000, "0.1") \
 	X(500000, "0.5") X(2500000, "2.5") X(10000000, "10") X(60000000, "60")
 
 /* How long a worker's turn took: microseconds. */
-#define TURN_BOUNDS(X)                                                                 \
-	X(50, "0.00005") X(200, "0.0002") X(1000, "0.001") X(5000, "0.005")            \
+#define TURN_BOUNDS(X)                                                      \
+	X(50, "0.00005") X(200, "0.0002") X(1000, "0.001") X(5000, "0.005") \
 	X(20000, "0.02") X(100000, "0.1") X(500000, "0.5") X(2000000, "2")
 
 #define SCALE_COUNT_BOUND(bound, text) +1

@@ -114,7 +114,7 @@ add_series(struct text *text, const struct census_entry *entry)
 	add_number(text, entry->number, entry->decimals);
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------------------------- */
 
 struct page {
 	struct text text;
