@@ -242,7 +242,7 @@ static void
 visit_row(const struct visitor *visitor, const struct census_row *row, const void *of)
 {
 	const struct source source = { &row->family, NULL, false };
-	uint64_t cells[SCALE_CELLS_MOST];
+	uint64_t cells[SCALE_CELLS_MOST] = { 0 };
 	const char *value;
 
 	if (row->family.type == FAMILY_HISTOGRAM) {
@@ -262,7 +262,7 @@ visit_ledger(const struct visitor *visitor, const struct ledger *ledger, enum le
 {
 	const struct family *family = &ledger_rows[id].family;
 	const struct source source = { family, ledger->name, ledger->gone != 0 };
-	uint64_t cells[SCALE_CELLS_MOST];
+	uint64_t cells[SCALE_CELLS_MOST] = { 0 };
 
 	if ((ledger->carries & ledger_rows[id].carried) == 0)
 		return;

@@ -7,10 +7,9 @@ static_assert((int)AGE_CELLS <= (int)SCALE_CELLS_MOST, "a scale has its place");
 static_assert((int)WAIT_CELLS <= (int)SCALE_CELLS_MOST, "a scale has its place");
 static_assert((int)TURN_CELLS <= (int)SCALE_CELLS_MOST, "a scale has its place");
 
-#define BOUND(bound, text) bound,
 #define TEXT(bound, text) text,
 #define SCALE(name, list, digits) \
-	static const uint64_t name##_bounds[] = { list(BOUND) }; \
+	static const uint64_t name##_bounds[] = { list(SCALE_BOUND) }; \
 	static const char *const name##_texts[] = { list(TEXT) "+Inf" }; \
 	const struct scale name##_scale = { \
 		name##_bounds, name##_texts, sizeof(name##_bounds) / sizeof(name##_bounds[0]), digits, \
