@@ -1,12 +1,16 @@
 """What the statistics tell of listeners, workers and the process itself."""
 
 import glob
+import os
 import resource
 import signal
 import socket
 import time
 
+import pytest
+
 import peers
+from activation import bound, passing, port_of
 from echod import listener
 from patience import eventually, within
 
@@ -103,6 +107,23 @@ def test_what_the_kernel_drops_is_counted_and_never_goes_back(start):
         daemon.configure([listener("echo-udp", protocol="udp", address=address)], options)
         assert daemon.reload()[-1].startswith("notice: reloaded ")
         assert sum(map(daemon.statistics().get, names)) == sent
+
+
+def test_what_was_dropped_before_it_was_inherited_is_somebody_elses(start):
+    with bound(kind=socket.SOCK_DGRAM) as inherited:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.connect(inherited.getsockname())
+            for _ in range(2000):
+                peer.send(bytes(1000))
+        section = listener("udp", protocol="udp", port=port_of(inherited))
+        options = {"workers": 1, "limits.datagram_rate_per_source": 0}
+        daemon = start([section], options, **passing(inherited))
+        eventually(
+            lambda: daemon.statistics()[of("echod_datagrams_received_total", "listener", "udp")],
+            "what waited was read",
+        )
+        name = of("echod_datagrams_kernel_dropped_total", "listener", "udp")
+        assert daemon.statistics()[name] == 0
 
 
 # --- connections ----------------------------------------------------------------------------------
@@ -239,6 +260,16 @@ def test_memory_and_time_are_the_kernels(start):
     peers.exchange(peer, peers.payload(8_000_000))
     taken = daemon.statistics()["process_cpu_seconds_total"] - first
     assert 0 < taken <= 3 * (time.monotonic() - begun)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount /proc")
+def test_without_proc_its_memory_is_not_known(start):
+    without = 'mount -t tmpfs none /proc && exec "$@"'
+    daemon = start(prefix=["unshare", "--mount", "sh", "-c", without, "sh"])
+    daemon.assert_echoes()
+    left = "start_time_seconds", "cpu_seconds_total", "open_fds", "max_fds"
+    told = {name for name in daemon.statistics() if name.startswith("process_")}
+    assert told == {f"process_{name}" for name in left}
 
 
 # --- its life -------------------------------------------------------------------------------------

@@ -144,6 +144,12 @@ sed -n 's/^\.It Cm \(\(echod\|process\)_[a-z_]*\)/\1/p' "$man8" |
 	sed 's/ Ns Brq Cm / /; s/ , / /g' | grep -v "$lacking" | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
 
+# Those that have a sum are histograms, and said to be.
+sed -n 's/^\([a-z_]*\)_sum\({.*\)*$/\1/p' "$work/series" | sort -u >"$work/expected"
+awk '/^A histogram/ { print name } { name = $1 == ".It" && $2 == "Cm" ? $3 : "" }' "$man8" |
+	sort >"$work/found"
+same "histograms in echod(8)" "$work/expected" "$work/found"
+
 sed -n 's/.*reason="\([a-z_]*\)".*/\1/p' "$work/series" | sort -u >"$work/reasons"
 [ -s "$work/reasons" ] || { echo "the statistics have no reasons" >&2; status=1; }
 while read -r reason; do
