@@ -110,7 +110,7 @@ same "options in echod(8)" "$work/expected" "$work/found"
 sed 's/^-\(.\) .*/\1/; s/^--/-/' "$work/expected" | sort >"$work/letters"
 awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
 in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^([A-Za-z]|-[a-z-]+)$/) print $i }' \
-	"$man8" | sort >"$work/found"
+	"$man8" | sort -u >"$work/found"
 same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 
 # --- what it logs ----------------------------------------------------------------

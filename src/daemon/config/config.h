@@ -109,6 +109,7 @@ struct config_source {
 	size_t set_count;
 	bool foreground;           /* -f: log.target is stderr */
 	int verbose;               /* -v: levels above log.level, up to debug */
+	bool asks;                 /* only observe matters: where it is known, nothing is a fault */
 	const struct config *running; /* on a reload: what it looked up and presents counts; NULL */
 };
 

@@ -202,7 +202,7 @@ bind_anew(const struct http_listeners *listeners, const struct http_listener *fo
     struct http_listener *listener, struct faults *faults)
 {
 	const size_t most = HTTP_LISTENERS_FDS_MAX + listeners_socket_count(listeners->others);
-	const struct bound_socket **scratch = calloc(most, sizeof(*scratch));
+	const struct bound_socket **scratch = calloc(most, sizeof(const struct bound_socket *));
 	int result;
 
 	if (scratch == NULL)

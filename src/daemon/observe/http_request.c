@@ -25,9 +25,11 @@ is_letter_or_digit(char c)
 static bool
 is_token(const struct http_text *text)
 {
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
 	for (size_t i = 0; i < text->length; i++)
 		if (!is_letter_or_digit(text->text[i]) &&
-		    memchr("!#$%&'*+-.^_`|~", text->text[i], 15) == NULL)
+		    (text->text[i] == '\0' || strchr(others, text->text[i]) == NULL))
 			return false;
 	return text->length > 0;
 }
@@ -114,8 +116,8 @@ is_host(const struct http_text *host)
 	if (host->length > 2 && host->text[0] == '[' && host->text[host->length - 1] == ']')
 		return is_address(AF_INET6, host->text + 1, host->length - 2);
 	for (size_t i = 0; i < host->length; i++)
-		if (!is_letter_or_digit(host->text[i]) &&
-		    memchr("-._", host->text[i], 3) == NULL)
+		if (!is_letter_or_digit(host->text[i]) && host->text[i] != '-' &&
+		    host->text[i] != '.' && host->text[i] != '_')
 			return false;
 	return host->length > 0;
 }

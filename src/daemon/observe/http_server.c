@@ -382,10 +382,14 @@ http_server_new(struct event_base *base, const struct http_page *pages, size_t c
 void
 http_server_free(struct http_server *server)
 {
+	struct http_conn *conn, *next;
+
 	if (server == NULL)
 		return;
-	while (first_of(server) != NULL)
-		end(first_of(server));
+	for (conn = first_of(server); conn != NULL; conn = next) {
+		next = TAILQ_NEXT(conn, neighbours);
+		end(conn);
+	}
 	event_free(server->timer);
 	free(server);
 }

@@ -55,8 +55,9 @@ text(const char *value)
 
 	if (string != NULL)
 		return string;
-	for (i = 0; value[i] != '\0' && i < sizeof(ascii) - 1; i++)
-		ascii[i] = (unsigned char)value[i] < 0x80 ? value[i] : '?';
+	for (i = 0; i < sizeof(ascii) - 1 && value[i] != '\0'; i++)
+		if ((unsigned char)(ascii[i] = value[i]) >= 0x80)
+			ascii[i] = '?';
 	ascii[i] = '\0';
 	return json_string(ascii);
 }

@@ -1,5 +1,5 @@
 /* What the process has to tell: see process_room.h. */
-#include "daemon/observe/process_room.h"
+#include "daemon/control/process_room.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * What the process has to tell, under the names that the client libraries of Prometheus have
  * for it.
  */
-#ifndef DAEMON_OBSERVE_PROCESS_ROOM_H
-#define DAEMON_OBSERVE_PROCESS_ROOM_H
+#ifndef DAEMON_CONTROL_PROCESS_ROOM_H
+#define DAEMON_CONTROL_PROCESS_ROOM_H
 
 #include "daemon/account/census.h"
 #include "daemon/listen/admission.h"
