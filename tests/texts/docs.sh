@@ -122,7 +122,7 @@ if "$ECHOD" -V | grep -q ' +openssl' && openssl req -x509 -newkey ec -nodes -sub
 	cat "$work/pem.crt" >>"$work/pem"
 	set -- -l tls://127.0.0.1:0 -o "tls.certificate=$work/pem" -o "tls.key=$work/pem"
 else
-	lacking='^echod_certificate_'
+	lacking='^echod_\(certificate\|tls\)_'
 	set --
 fi
 "$ECHOD" -f -c "$work/least.conf" -l tcp://127.0.0.1:0 -l udp://127.0.0.1:0 "$@" 2>"$work/log" &
