@@ -82,7 +82,7 @@ def test_who_has_left_is_not_told_to_accept(start):
 
 
 def test_what_the_kernel_drops_is_counted_and_never_goes_back(start):
-    """Another socket begins at 0: the listener does not."""
+    """Another socket begins at 0: the listener does not.  What a socket dropped last counts too."""
     options = {"limits.datagram_rate_per_source": 0}
     daemon = start([listener("echo-udp", protocol="udp")], options)
     names = [
@@ -97,16 +97,15 @@ def test_what_the_kernel_drops_is_counted_and_never_goes_back(start):
             for _ in range(2000):
                 sent += peer.send(bytes(1000)) == 1000
             daemon.signal(signal.SIGCONT)
+            daemon.listening.clear()
+            daemon.configure([listener("echo-udp", protocol="udp", address=address)], options)
+            assert daemon.reload()[-1].startswith("notice: reloaded ")
             eventually(
                 lambda: sum(map(daemon.statistics().get, names)) == sent,
                 "each was read or dropped",
             )
         before, dropped = dropped, daemon.statistics()[names[0]]
         assert dropped > before
-        daemon.listening.clear()
-        daemon.configure([listener("echo-udp", protocol="udp", address=address)], options)
-        assert daemon.reload()[-1].startswith("notice: reloaded ")
-        assert sum(map(daemon.statistics().get, names)) == sent
 
 
 def test_what_was_dropped_before_it_was_inherited_is_somebody_elses(start):
