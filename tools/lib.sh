@@ -12,6 +12,8 @@ test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 l
 	curl gnutls-bin ncat openssl socat libwrap0 liblua5.3-0 libopentracing-c-wrapper0)
 # Proxies that the tests speak through, unpacked only: what they need is above.
 proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
+# Scrapes echod in the tests, and checks what we tell it; unpacked as well.
+prometheus_packages=(prometheus)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.

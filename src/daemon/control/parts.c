@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/control/gauges.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
 
@@ -93,9 +94,10 @@ make_workers(struct server *server, const struct config *config)
 	    server->census == NULL)
 		return false;
 	gauges_register(server);
+	server->worker_room = worker_room_new(server->census, server->workers, server->crowds);
 	server->telling = telling_new(server->base, server->census);
 	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
-	return server->telling != NULL && server->summary != NULL;
+	return server->worker_room != NULL && server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */
@@ -206,7 +208,10 @@ make_listeners(struct server *server)
 	};
 
 	server->listeners = listeners_new(&context);
-	return server->listeners != NULL;
+	if (server->listeners == NULL)
+		return false;
+	listener_room_register(&server->listener_room, server->census, server->listeners);
+	return true;
 }
 
 static bool
@@ -227,15 +232,35 @@ roll_back_listeners(struct server *server)
 
 /* --- observe ------------------------------------------------------------------------------ */
 
+static void
+register_process(struct server *server)
+{
+	const struct process_parts parts = {
+		.admission = &server->admission,
+		.listeners = server->listeners,
+		.http = server->http,
+		.http_listeners = server->http_listeners,
+		.started = server->condition.started,
+	};
+
+	process_room_register(&server->process_room, server->census, &parts);
+}
+
+/* They are made once, and freed with the server. */
 static bool
 make_observe(struct server *server)
 {
+	if (server->http_listeners != NULL)
+		return true;
+	server->http = http_server_new(server->base, pages, page_count, &server->observed);
 	if (server->http == NULL)
-		server->http = http_server_new(server->base, pages, page_count, &server->observed);
-	if (server->http != NULL && server->http_listeners == NULL)
-		server->http_listeners = http_listeners_new(server->base, server->http,
-		    server->inherited, server->listeners);
-	return server->http_listeners != NULL;
+		return false;
+	server->http_listeners = http_listeners_new(server->base, server->http, server->inherited,
+	    server->listeners);
+	if (server->http_listeners == NULL)
+		return false;
+	register_process(server);
+	return true;
 }
 
 static bool

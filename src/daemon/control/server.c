@@ -215,6 +215,7 @@ start(struct server *server, struct config *config)
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
 	ready_tell(server->ready, server->base, server->listeners);
+	process_room_settle(&server->process_room);
 	return 0;
 }
 
@@ -243,6 +244,7 @@ dispose(struct server *server)
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);
+	worker_room_free(server->worker_room);
 	certificates_free(server->certificates);
 	signals_free(server);
 	drain_free(server);

@@ -12,6 +12,7 @@
 #include "daemon/account/census.h"
 #include "daemon/config/config.h"
 #include "daemon/control/certificates.h"
+#include "daemon/control/process_room.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
@@ -22,6 +23,7 @@
 #include "daemon/observe/pages.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
+#include "daemon/observe/worker_room.h"
 #include "daemon/stream/crowds.h"
 
 #define SERVER_SIGNALS 4
@@ -35,6 +37,9 @@ struct server {
 	struct workers *workers;
 	struct census *census;
 	struct census_room room; /* gauges.h */
+	struct census_room listener_room;
+	struct worker_room *worker_room;
+	struct process_room process_room;
 	struct telling *telling;
 	struct summary *summary;
 	struct certificates *certificates;

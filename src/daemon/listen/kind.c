@@ -27,6 +27,7 @@ static const struct listener_kind kinds[] = {
 		.serve = answerer_serve,
 		.close = answerer_close,
 		.take_acl = answerer_take_acl,
+		.look = answerer_look,
 	},
 	[PROTOCOL_TLS] = {
 		.sockets = &sockets_of_tcp,

@@ -127,12 +127,6 @@ find_leaving(struct leaving *leaving, enum protocol protocol)
 	listeners_add_leaving(leaving->arg, protocol, leaving);
 }
 
-size_t
-listeners_socket_count(const struct listeners *listeners)
-{
-	return room_for(&listeners->now);
-}
-
 /* --- prepare -------------------------------------------------------------------------- */
 
 /* What is being prepared. */
@@ -518,6 +512,29 @@ size_t
 listeners_count(const struct listeners *listeners)
 {
 	return listeners->now.count;
+}
+
+const struct listener *
+listeners_get(const struct listeners *listeners, size_t index)
+{
+	return index < listeners->now.count ? listeners->now.members[index].listener : NULL;
+}
+
+size_t
+listeners_socket_count(const struct listeners *listeners)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listeners->now.count; i++)
+		count += listener_sockets(listeners->now.members[i].listener)->count;
+	return count;
+}
+
+void
+listeners_look(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_look(listeners->now.members[i].listener);
 }
 
 void

@@ -60,6 +60,12 @@ void listeners_resume(struct listeners *listeners);
 
 size_t listeners_count(const struct listeners *listeners);
 
+/* One of them, in the order of the configuration; NULL: there are no more. */
+const struct listener *listeners_get(const struct listeners *listeners, size_t index);
+
+/* listener_look() of each. */
+void listeners_look(const struct listeners *listeners);
+
 /* listener_visit() of each, in the order of the configuration. */
 void listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg);
 

@@ -429,3 +429,13 @@ http_listeners_free(struct http_listeners *listeners)
 	}
 	free(listeners);
 }
+
+size_t
+http_listeners_socket_count(const struct http_listeners *listeners)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listeners->now.count; i++)
+		count += listeners->now.members[i].bound.count;
+	return count;
+}

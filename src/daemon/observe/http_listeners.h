@@ -49,6 +49,9 @@ int http_listeners_prepare(struct http_listeners *listeners, const struct http_p
 void http_listeners_commit(struct http_listeners *listeners);
 void http_listeners_roll_back(struct http_listeners *listeners);
 
+/* How many sockets those in force have. */
+size_t http_listeners_socket_count(const struct http_listeners *listeners);
+
 /* How many sockets were prepared that are not inherited; their descriptors go to `fds`. */
 size_t http_listeners_prepared(const struct http_listeners *listeners, int *fds);
 

@@ -399,3 +399,9 @@ http_server_set_names(struct http_server *server, const struct http_names *names
 {
 	server->names = *names;
 }
+
+size_t
+http_server_open(const struct http_server *server)
+{
+	return server->count;
+}

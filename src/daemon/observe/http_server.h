@@ -44,4 +44,7 @@ void http_server_set_names(struct http_server *server, const struct http_names *
 /* Takes over `fd`, just accepted, which does not block. */
 void http_server_take(struct http_server *server, int fd);
 
+/* How many connections it has. */
+size_t http_server_open(const struct http_server *server);
+
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "daemon/observe/metrics.h"
+#include "daemon/observe/exposition.h"
 
 #define PLAIN "text/plain; charset=utf-8"
 
@@ -15,12 +15,32 @@ status_of(bool is_whole, enum http_status status)
 	return is_whole ? status : HTTP_INTERNAL_ERROR;
 }
 
+static void
+free_text(const void *data, size_t length, void *arg)
+{
+	(void)data;
+	(void)length;
+	free(arg);
+}
+
+/* `text` is the body's from here on. */
+static bool
+add_text(struct evbuffer *body, char *text, size_t length)
+{
+	if (text != NULL && evbuffer_add_reference(body, text, length, free_text, text) == 0)
+		return true;
+	free(text);
+	return false;
+}
+
 static enum http_status
 write_metrics(const void *of, struct evbuffer *body)
 {
 	const struct observed *observed = of;
+	size_t length;
+	char *const text = exposition_render(observed->census, &length);
 
-	return status_of(metrics_write(observed->census, body), HTTP_OK);
+	return status_of(add_text(body, text, length), HTTP_OK);
 }
 
 /* It lives: that this thread does, the answer says itself. */
@@ -47,28 +67,17 @@ write_readiness(const void *of, struct evbuffer *body)
 	return status_of(evbuffer_add_printf(body, "ok\n") > 0, HTTP_OK);
 }
 
-static void
-free_text(const void *data, size_t length, void *arg)
-{
-	(void)data;
-	(void)length;
-	free(arg);
-}
-
 static enum http_status
 write_status(const void *of, struct evbuffer *body)
 {
 	size_t length;
-	char *text = status_json_make(of, &length);
+	char *const text = status_json_make(of, &length);
 
-	if (text != NULL && evbuffer_add_reference(body, text, length, free_text, text) == 0)
-		return status_of(evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
-	free(text);
-	return HTTP_INTERNAL_ERROR;
+	return status_of(add_text(body, text, length) && evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
 }
 
 const struct http_page pages[] = {
-	{ "/metrics", METRICS_TYPE, write_metrics },
+	{ "/metrics", EXPOSITION_TYPE, write_metrics },
 	{ "/healthz", PLAIN, write_health },
 	{ "/readyz", PLAIN, write_readiness },
 	{ PAGES_STATUS, "application/json", write_status },

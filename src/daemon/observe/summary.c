@@ -41,8 +41,11 @@ static const struct field {
 	{ ROW_CLOSED, "closed" },
 	{ ROW_REFUSED, "refused" },
 	{ ROW_HEADERS, "headers" },
+	{ ROW_HANDSHAKES, "handshakes" },
+	{ ROW_TLS_FAULTS, "faults" },
 	{ ROW_DATAGRAMS_SENT, "answered" },
 	{ ROW_DATAGRAMS_DROPPED, "dropped" },
+	{ ROW_KERNEL_DROPPED, "kernel_dropped" },
 	{ ROW_RECEIVED_BYTES, "received" },
 	{ ROW_SENT_BYTES, "sent" },
 };
@@ -50,6 +53,7 @@ static const struct field {
 
 _Static_assert((int)CLOSE_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
 _Static_assert((int)REFUSE_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
+_Static_assert((int)TLS_FAULT_COUNT <= SUMMARY_REASONS, "each reason has its place");
 _Static_assert((int)DROP_REASON_COUNT <= SUMMARY_REASONS, "each reason has its place");
 
 /* The line as far as it is written: a field that has no room is left out whole. */
@@ -124,6 +128,7 @@ tell(struct summary *summary, int64_t seconds)
 	struct summary_totals now;
 	char text[SUMMARY_SIZE];
 
+	census_look(summary->census);
 	summary_count(summary->census, &now);
 	if (summary_format(&now, &summary->told, seconds, text))
 		log_numbers(LOG_NOTICE, "summary", text);

@@ -31,4 +31,10 @@ struct descriptors_need {
  */
 size_t descriptors_make_room(bool for_select, const struct descriptors_need *need);
 
+/* How many are open, so far as there is no gap of a thousand between two of them. */
+size_t descriptors_count(void);
+
+/* RLIMIT_NOFILE; 0 where that cannot be told. */
+size_t descriptors_limit(void);
+
 #endif
