@@ -14,6 +14,8 @@ test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 l
 proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
 # What looks for weaknesses of TLS.
 scanner_packages=(testssl.sh sslscan)
+# Scrapes echod in the tests, and checks what we tell it; unpacked as well.
+prometheus_packages=(prometheus)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.

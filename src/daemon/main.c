@@ -16,6 +16,8 @@
 #include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
+#include "daemon/observe/ask.h"
+#include "daemon/observe/status_text.h"
 #include "daemon/process/descriptors.h"
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
@@ -24,14 +26,17 @@
 
 #define EXIT_USAGE 2
 
-/* Options without a letter. */
-enum { OPTION_READY_FD = 256 };
+#define EXIT_NOBODY 2 /* of --status */
 
-enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
+/* Options without a letter. */
+enum { OPTION_READY_FD = 256, OPTION_STATUS, OPTION_JSON };
+
+enum mode { MODE_RUN, MODE_TEST, MODE_DUMP, MODE_STATUS };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
     "             [--ready-fd N]\n"
+    "       echod --status [--json] [-c FILE] [-o NAME=VALUE]...\n"
     "An echo daemon: what a peer sends goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
@@ -43,6 +48,8 @@ static const char help[] =
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
     "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
+    "      --status          ask the running one how it does, where observe says\n"
+    "      --json            with --status: all that it says\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -59,6 +66,8 @@ static const struct option options[] = {
 	{ "set", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
+	{ "status", no_argument, NULL, OPTION_STATUS },
+	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -67,6 +76,7 @@ static const struct option options[] = {
 struct arguments {
 	enum mode mode;
 	struct config_source source;
+	bool json;
 	int ready_fd; /* -1: none */
 	const char **listen, **set; /* each with room for all of argv */
 };
@@ -119,6 +129,24 @@ read_ready_fd(const char *text)
 	leave_with_hint();
 }
 
+/* One without a letter. */
+static void
+take_long_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case OPTION_READY_FD:
+		arguments->ready_fd = read_ready_fd(optarg);
+		break;
+	case OPTION_STATUS:
+		arguments->mode = MODE_STATUS;
+		arguments->source.asks = true;
+		break;
+	case OPTION_JSON:
+		arguments->json = true;
+		break;
+	}
+}
+
 static void
 take_option(struct arguments *arguments, int option)
 {
@@ -148,13 +176,12 @@ take_option(struct arguments *arguments, int option)
 	case 'v':
 		source->verbose++;
 		break;
-	case OPTION_READY_FD:
-		arguments->ready_fd = read_ready_fd(optarg);
-		break;
 	case 'V':
 		print_version();
 	case 'h':
 		leave_with_help();
+	default:
+		take_long_option(arguments, option);
 	}
 }
 
@@ -180,6 +207,10 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 	if (optind < argc) {
 		fprintf(stderr, "echod: unexpected argument %s\n",
 		    escape_payload(argv[optind], strlen(argv[optind]), shown));
+		leave_with_hint();
+	}
+	if (arguments->json && arguments->mode != MODE_STATUS) {
+		fputs("echod: --json is for --status\n", stderr);
 		leave_with_hint();
 	}
 	arguments->source.listen = arguments->listen;
@@ -218,7 +249,8 @@ load(const struct config_source *source, int *status)
 		return NULL;
 	}
 	config = config_load(source, faults);
-	tell(faults);
+	if (config == NULL)
+		tell(faults);
 	*status = status_of(faults);
 	faults_free(faults);
 	return config;
@@ -292,6 +324,29 @@ test(const struct config *config, const char *path)
 	printf("%s: OK\n", path);
 }
 
+/* 0: it serves; 1: it does not, or does not say; 2: nobody is there. */
+static int
+print_status(const struct config *config, bool as_json)
+{
+	struct endpoint_view endpoints[CONFIG_OBSERVE_MAX];
+	const size_t count = config_observe_endpoints(config, endpoints);
+	char fault[ASK_FAULT_SIZE], *json;
+	size_t length;
+	bool serves = false;
+	const enum ask_result result = ask_status(endpoints, count, &json, &length, fault);
+
+	if (result != ASK_ANSWERED || !status_text_print(json, length, &serves,
+	    as_json ? NULL : stdout)) {
+		free(json);
+		fprintf(stderr, "echod: %s\n", fault);
+		return result == ASK_NOBODY ? EXIT_NOBODY : EXIT_FAILURE;
+	}
+	if (as_json)
+		fwrite(json, 1, length, stdout);
+	free(json);
+	return finish_output() == EXIT_SUCCESS && serves ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* What the mode asks for.  Returns the exit status. */
 static int
 act(const struct arguments *arguments)
@@ -303,12 +358,14 @@ act(const struct arguments *arguments)
 		return status;
 	if (arguments->mode == MODE_RUN)
 		return run(config, &arguments->source, arguments->ready_fd);
-	if (arguments->mode == MODE_DUMP)
+	if (arguments->mode == MODE_STATUS)
+		status = print_status(config, arguments->json);
+	else if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else
 		test(config, arguments->source.path);
 	config_free(config);
-	return finish_output();
+	return arguments->mode == MODE_STATUS ? status : finish_output();
 }
 
 int

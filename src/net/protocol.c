@@ -94,6 +94,12 @@ protocol_default_port(enum protocol protocol)
 	return rows[protocol].default_port;
 }
 
+enum protocol
+protocol_of_paths(void)
+{
+	return PROTOCOL_UNIX;
+}
+
 const char *
 protocol_separator(enum protocol protocol)
 {

@@ -48,6 +48,9 @@ bool protocol_shares_addresses(enum protocol a, enum protocol b);
 enum protocol protocol_default(void);
 uint16_t protocol_default_port(enum protocol protocol);
 
+/* The one whose places are paths. */
+enum protocol protocol_of_paths(void);
+
 /* All of them, for texts: "tcp, udp, tls or unix", and "tcp://HOST:PORT, … or unix:PATH". */
 const char *protocol_names(char text[PROTOCOLS_TEXT_SIZE]);
 const char *protocol_forms(char text[PROTOCOLS_TEXT_SIZE]);

@@ -45,6 +45,10 @@ def configuration(listeners, options):
     return text
 
 
+def _number(text):
+    return float(text) if "." in text else int(text)
+
+
 def without_capabilities(*names):
     """A prefix that takes capabilities(7) from the daemon of a test that runs as root."""
     if os.geteuid() != 0:
@@ -238,9 +242,10 @@ class Echod:
         self.signal(signal.SIGUSR1)
         end = self.log.lines.index(self.wait_log(begin, first + 1).string, first + 1)
         matches = (
-            re.fullmatch(r"notice: (echod_\S+) (\d+)", line) for line in self.log.lines[first:end]
+            re.fullmatch(r"notice: ((?:echod|process)_\S+) (\d+(?:\.\d+)?)", line)
+            for line in self.log.lines[first:end]
         )
-        return {match.group(1): int(match.group(2)) for match in matches if match}
+        return {match[1]: _number(match[2]) for match in matches if match}
 
     # --- its end ---------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ same "options in echod(8)" "$work/expected" "$work/found"
 sed 's/^-\(.\) .*/\1/; s/^--/-/' "$work/expected" | sort >"$work/letters"
 awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
 in_synopsis && / ?Fl / { for (i = 1; i <= NF; i++) if ($i ~ /^([A-Za-z]|-[a-z-]+)$/) print $i }' \
-	"$man8" | sort >"$work/found"
+	"$man8" | sort -u >"$work/found"
 same "options in the synopsis of echod(8)" "$work/letters" "$work/found"
 
 # --- what it logs ----------------------------------------------------------------
@@ -122,7 +122,7 @@ if "$ECHOD" -V | grep -q ' +openssl' && openssl req -x509 -newkey ec -nodes -sub
 	cat "$work/pem.crt" >>"$work/pem"
 	set -- -l tls://127.0.0.1:0 -o "tls.certificate=$work/pem" -o "tls.key=$work/pem"
 else
-	lacking='^echod_certificate_\|^echod_tls_'
+	lacking='^echod_\(certificate\|tls\)_'
 	set --
 fi
 "$ECHOD" -f -c "$work/least.conf" -l tcp://127.0.0.1:0 -l udp://127.0.0.1:0 "$@" 2>"$work/log" &
@@ -135,13 +135,20 @@ done
 kill -USR1 "$daemon"
 kill "$daemon" # the other signal is served first: its number is lower
 wait "$daemon" || { cat "$work/log" >&2; exit 1; }
-sed -n 's/^.* notice: \(echod_[a-z_]*.*\) [0-9]*$/\1/p' "$work/log" >"$work/series"
+sed -n 's/^.* notice: \(\(echod\|process\)_[a-z_]*.*\) [0-9.]*$/\1/p' "$work/log" >"$work/series"
 
-# A counter with its labels: "NAME listener reason".
-sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//' "$work/series" | sort -u >"$work/expected"
-sed -n 's/^\.It Cm \(echod_[a-z_]*\)/\1/p' "$man8" |
+# A counter with its labels: "NAME listener reason". Of a histogram there are two.
+sed 's/="[^"]*"//g; s/[{},]/ /g; s/ $//; s/^\([a-z_]*_seconds\)_\(sum\|count\)/\1/' "$work/series" |
+	sort -u >"$work/expected"
+sed -n 's/^\.It Cm \(\(echod\|process\)_[a-z_]*\)/\1/p' "$man8" |
 	sed 's/ Ns Brq Cm / /; s/ , / /g' | grep -v "$lacking" | sort >"$work/found"
 same "counters in echod(8)" "$work/expected" "$work/found"
+
+# Those that have a sum are histograms, and said to be.
+sed -n 's/^\([a-z_]*\)_sum\({.*\)*$/\1/p' "$work/series" | sort -u >"$work/expected"
+awk '/^A histogram/ { print name } { name = $1 == ".It" && $2 == "Cm" ? $3 : "" }' "$man8" |
+	sort >"$work/found"
+same "histograms in echod(8)" "$work/expected" "$work/found"
 
 sed -n 's/.*reason="\([a-z_]*\)".*/\1/p' "$work/series" | sort -u >"$work/reasons"
 [ -s "$work/reasons" ] || { echo "the statistics have no reasons" >&2; status=1; }

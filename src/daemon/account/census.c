@@ -180,25 +180,80 @@ struct visitor {
 	void *arg;
 };
 
-static const char *
-value_of(const struct family *family, size_t index)
+/* What the entries of one family have in common. */
+struct source {
+	const struct family *family;
+	const char *listener;
+	bool is_gone; /* what is 0 is left out */
+};
+
+static void
+visit_number(const struct visitor *visitor, const struct source *source, const char *value,
+    uint64_t number)
 {
-	return family->label != NULL ? family->values[index] : NULL;
+	const struct family *family = source->family;
+	const struct census_entry entry = {
+		family, "", source->listener, value != NULL ? family->label : NULL, value, number,
+		family->decimals,
+	};
+
+	if (number != CENSUS_NONE && (number > 0 || !source->is_gone))
+		visitor->visit(visitor->arg, &entry);
+}
+
+/* What was at most a bound was at most all that follow. */
+static void
+visit_histogram(const struct visitor *visitor, const struct source *source,
+    const uint64_t cells[SCALE_CELLS_MOST])
+{
+	const struct scale *scale = source->family->scale;
+	struct census_entry entry = {
+		source->family, "_bucket", source->listener, "le", NULL, 0, 0,
+	};
+	uint64_t count = 0;
+
+	for (size_t i = 0; i <= scale->count; i++)
+		count += cells[i];
+	if (count == 0 && source->is_gone)
+		return;
+	for (size_t i = 0; i <= scale->count; i++) {
+		entry.value = scale->texts[i];
+		entry.number += cells[i];
+		visitor->visit(visitor->arg, &entry);
+	}
+	entry = (struct census_entry){ source->family, "_sum", source->listener, NULL, NULL,
+		cells[scale_sum(scale)], scale->decimals };
+	visitor->visit(visitor->arg, &entry);
+	entry = (struct census_entry){ source->family, "_count", source->listener, NULL, NULL,
+		count, 0 };
+	visitor->visit(visitor->arg, &entry);
+}
+
+static const char *
+value_of(const struct census_row *row, const void *of, size_t index)
+{
+	if (row->value != NULL)
+		return row->value(of, index);
+	return row->family.values != NULL && index < row->family.count ? row->family.values[index]
+	    : NULL;
 }
 
 static void
-visit_room(const struct visitor *visitor, const struct census_room *room)
+visit_row(const struct visitor *visitor, const struct census_row *row, const void *of)
 {
-	for (size_t r = 0; r < room->count; r++) {
-		const struct census_row *row = &room->rows[r];
+	const struct source source = { &row->family, NULL, false };
+	uint64_t cells[SCALE_CELLS_MOST] = { 0 };
+	const char *value;
 
-		for (size_t i = 0; i < row->family.count; i++) {
-			const struct census_entry entry = {
-				&row->family, NULL, value_of(&row->family, i), row->read(room->of, i),
-			};
-
-			visitor->visit(visitor->arg, &entry);
-		}
+	if (row->family.type == FAMILY_HISTOGRAM) {
+		for (size_t i = 0; i < row->family.count; i++)
+			cells[i] = row->read(of, i);
+		visit_histogram(visitor, &source, cells);
+	} else if (row->family.label == NULL) {
+		visit_number(visitor, &source, NULL, row->read(of, 0));
+	} else {
+		for (size_t i = 0; (value = value_of(row, of, i)) != NULL; i++)
+			visit_number(visitor, &source, value, row->read(of, i));
 	}
 }
 
@@ -206,17 +261,30 @@ static void
 visit_ledger(const struct visitor *visitor, const struct ledger *ledger, enum ledger_row_id id)
 {
 	const struct family *family = &ledger_rows[id].family;
+	const struct source source = { family, ledger->name, ledger->gone != 0 };
+	uint64_t cells[SCALE_CELLS_MOST] = { 0 };
 
 	if ((ledger->carries & ledger_rows[id].carried) == 0)
 		return;
-	for (size_t i = 0; i < family->count; i++) {
-		const struct census_entry entry = {
-			family, ledger->name, value_of(family, i), ledger_read(ledger, id, i),
-		};
-
-		if (entry.number > 0 || ledger->gone == 0)
-			visitor->visit(visitor->arg, &entry);
+	if (family->type == FAMILY_HISTOGRAM) {
+		for (size_t i = 0; i < family->count; i++)
+			cells[i] = ledger_read(ledger, id, i);
+		visit_histogram(visitor, &source, cells);
+		return;
 	}
+	for (size_t i = 0; i < family->count; i++)
+		visit_number(visitor, &source, family->label != NULL ? family->values[i] : NULL,
+		    ledger_read(ledger, id, i));
+}
+
+void
+census_look(const struct census *census)
+{
+	const struct census_room *room;
+
+	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
+		if (room->look != NULL)
+			room->look(room->of);
 }
 
 void
@@ -227,8 +295,10 @@ census_each(const struct census *census,
 	const struct census_room *room;
 	const struct ledger *ledger;
 
+	census_look(census);
 	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
-		visit_room(&visitor, room);
+		for (size_t i = 0; i < room->count; i++)
+			visit_row(&visitor, &room->rows[i], room->of);
 	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
 		for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 			visit_ledger(&visitor, ledger, id);

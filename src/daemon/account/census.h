@@ -37,17 +37,26 @@ void census_free(struct census *census);
  */
 struct ledger *census_open(struct census *census, const char *name);
 
-/* A row of what a room has to tell: `read` gives the number of the family at `index`. */
+/* What a room says where there is no number, which then is left out. */
+#define CENSUS_NONE UINT64_MAX
+
+/*
+ * A row of what a room has to tell: `read` gives the number of the family at `index`, of a
+ * histogram that of a cell.
+ */
 struct census_row {
 	struct family family;
 	uint64_t (*read)(const void *of, size_t index);
+	/* The label's value at `index`, where it is the room's to say; NULL: there are no more. */
+	const char *(*value)(const void *of, size_t index);
 };
 
 /* Rows and whom they are about, the room's own. */
 struct census_room {
 	const struct census_row *rows;
 	size_t count;
-	const void *of;
+	void *of;
+	void (*look)(void *of); /* before anything is counted, ledgers too; NULL: need not */
 	STAILQ_ENTRY(census_room) neighbours;
 };
 
@@ -57,10 +66,16 @@ void census_register(struct census *census, struct census_room *room);
 /* One number. */
 struct census_entry {
 	const struct family *family;
+	const char *suffix;   /* of its name: "", or of a histogram "_bucket", "_sum" or "_count" */
 	const char *listener; /* whose it is, or NULL */
-	const char *value;    /* of the family's label, or NULL */
-	uint64_t number;
+	const char *label;    /* the family's, or a bucket's "le"; NULL: none */
+	const char *value;    /* of the label */
+	uint64_t number;      /* of a bucket: those before it among them */
+	unsigned decimals;    /* as those of a family */
 };
+
+/* Has the rooms look: who reads ledgers alone does this before. */
+void census_look(const struct census *census);
 
 /*
  * Calls `visit` for each, always in the same order, those of a family one after the other; of a

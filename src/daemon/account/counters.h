@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/account/scale.h"
 #include "net/tls/fault.h"
 
 typedef _Atomic uint64_t counter;
@@ -32,6 +33,14 @@ static inline uint64_t
 counter_read(const counter *c)
 {
 	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+/* By the one writer of all cells of a histogram, in the unit of its scale. */
+static inline void
+histogram_add(counter *cells, const struct scale *scale, uint64_t value)
+{
+	counter_add(&cells[scale_find(scale, value)], 1);
+	counter_add(&cells[scale_sum(scale)], value);
 }
 
 /* Why a connection ended: the label of the counter and the word in the log. */
@@ -129,6 +138,7 @@ extern const char *const drop_reason_names[DROP_REASON_COUNT];
 enum family_type {
 	FAMILY_COUNTER, /* goes back by a restart alone */
 	FAMILY_GAUGE,
+	FAMILY_HISTOGRAM, /* of what is counted: by its `scale` */
 };
 
 /* What is counted under one name. */
@@ -137,7 +147,9 @@ struct family {
 	enum family_type type;
 	const char *label;         /* what tells its `count` series from each other, or NULL */
 	const char *const *values; /* of the label */
-	size_t count;
+	size_t count;              /* of a histogram: of its cells */
+	unsigned decimals;         /* its numbers are so many digits too long: ms of a second are 3 */
+	const struct scale *scale; /* of a histogram alone */
 };
 
 /* What a listener carries: the counters of the other are not its own. */
@@ -150,35 +162,44 @@ enum carried {
 
 /*
  * What is counted for each listener, in the order in which it is rendered: by the control thread,
- * and by each worker.  ONE is a counter; EACH is one for each reason.
+ * and by each worker.  ONE is a counter; EACH is one for each reason; TIMES is a histogram.
  *
  *	id, field of struct ledger or branch, [label, its values, how many,] what the
  *	listener carries, type, name, help
+ *	id, field, the scale and its number of cells, what the listener carries, name, help
  */
-#define LEDGER_ROWS(ONE, EACH)                                                                \
-	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                              \
-	    "echod_connections_accepted_total", "Connections that were accepted and served.") \
-	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                        \
-	    "echod_connections_open", "Connections that are open now.")                       \
-	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                              \
-	    "echod_connections_preamble",                                                     \
-	    "Connections whose header of the PROXY protocol is waited for.")                  \
-	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                  \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")    \
-	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,            \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_connections_refused_total", "Connections that were not served.")           \
-	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                \
-	    CARRIES_STREAMS, FAMILY_COUNTER,                                                  \
-	    "echod_connections_closed_total", "Connections that ended.")
+#define LEDGER_ROWS(ONE, EACH, TIMES)                                                          \
+	ONE(ACCEPTED, accepted, CARRIES_STREAMS, FAMILY_COUNTER,                               \
+	    "echod_connections_accepted_total", "Connections that were accepted and served.")  \
+	ONE(OPEN, open, CARRIES_STREAMS, FAMILY_GAUGE,                                         \
+	    "echod_connections_open", "Connections that are open now.")                        \
+	ONE(PREAMBLES, preambles, CARRIES_STREAMS, FAMILY_GAUGE,                               \
+	    "echod_connections_preamble",                                                      \
+	    "Connections whose header of the PROXY protocol is waited for.")                   \
+	EACH(HEADERS, headers, "kind", header_kind_names, HEADER_KIND_COUNT,                   \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_proxy_headers_total", "Headers of the PROXY protocol that were taken.")     \
+	EACH(REFUSED, refused, "reason", refuse_reason_names, REFUSE_REASON_COUNT,             \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_connections_refused_total", "Connections that were not served.")            \
+	EACH(CLOSED, closed, "reason", close_reason_names, CLOSE_REASON_COUNT,                 \
+	    CARRIES_STREAMS, FAMILY_COUNTER,                                                   \
+	    "echod_connections_closed_total", "Connections that ended.")                       \
+	TIMES(AGES, ages, age_scale, AGE_CELLS, CARRIES_STREAMS,                               \
+	    "echod_connection_duration_seconds", "How long connections that ended were open.") \
+	ONE(KERNEL_DROPPED, kernel_dropped, CARRIES_DATAGRAMS, FAMILY_COUNTER,                 \
+	    "echod_datagrams_kernel_dropped_total",                                            \
+	    "Datagrams that the kernel dropped, before echod could read them.")
 
-#define BRANCH_ROWS(ONE, EACH)                                                                     \
+#define BRANCH_ROWS(ONE, EACH, TIMES)                                                              \
 	ONE(RECEIVED_BYTES, received_bytes, CARRIES_ANY, FAMILY_COUNTER,                           \
 	    "echod_received_bytes_total",                                                          \
 	    "Bytes that were read, of connections or datagrams.")                                  \
 	ONE(SENT_BYTES, sent_bytes, CARRIES_ANY, FAMILY_COUNTER,                                   \
 	    "echod_sent_bytes_total", "Bytes that were sent back.")                                \
+	TIMES(WAITS, waits, wait_scale, WAIT_CELLS, CARRIES_STREAMS,                               \
+	    "echod_blocked_seconds",                                                               \
+	    "How long bytes waited that a connection's socket did not take at once.")              \
 	ONE(DATAGRAMS_RECEIVED, datagrams_received, CARRIES_DATAGRAMS, FAMILY_COUNTER,             \
 	    "echod_datagrams_received_total", "Datagrams that were read.")                         \
 	ONE(DATAGRAMS_SENT, datagrams_sent, CARRIES_DATAGRAMS, FAMILY_COUNTER,                     \

@@ -9,19 +9,23 @@
 static_assert(sizeof(counter) == sizeof(uint64_t), "a counter takes no lock");
 
 #define ROW(id, field, carried, type, name, help)            \
-	{ { name, help, type, NULL, NULL, 1 }, carried, IS_WORKERS, offsetof(OWNER, field) },
+	{ { name, help, type, NULL, NULL, 1, 0, NULL }, carried, IS_WORKERS, offsetof(OWNER, field) },
 #define ROWS(id, field, label, values, count, carried, type, name, help) \
-	{ { name, help, type, label, values, count }, carried, IS_WORKERS, offsetof(OWNER, field) },
+	{ { name, help, type, label, values, count, 0, NULL }, carried, IS_WORKERS, \
+	    offsetof(OWNER, field) },
+#define TIMES(id, field, scale, cells, carried, name, help) \
+	{ { name, help, FAMILY_HISTOGRAM, NULL, NULL, cells, 0, &(scale) }, carried, IS_WORKERS, \
+	    offsetof(OWNER, field) },
 
 const struct ledger_row ledger_rows[] = {
 #define OWNER struct ledger
 #define IS_WORKERS false
-	LEDGER_ROWS(ROW, ROWS)
+	LEDGER_ROWS(ROW, ROWS, TIMES)
 #undef OWNER
 #undef IS_WORKERS
 #define OWNER struct branch
 #define IS_WORKERS true
-	BRANCH_ROWS(ROW, ROWS)
+	BRANCH_ROWS(ROW, ROWS, TIMES)
 };
 
 struct ledger *

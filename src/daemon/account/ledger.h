@@ -22,12 +22,13 @@ struct crowd;
 
 #define COUNTER_FIELD(id, field, ...) counter field;
 #define COUNTER_FIELDS(id, field, label, values, count, ...) counter field[count];
+#define HISTOGRAM_FIELD(id, field, scale, cells, ...) counter field[cells];
 
 /* What one worker moved for one listener; on a cache line of its own. */
 struct branch {
 	alignas(64) struct ledger *ledger;
 	struct crowd *crowd; /* of its connections at that worker; NULL: it had none so far */
-	BRANCH_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
+	BRANCH_ROWS(COUNTER_FIELD, COUNTER_FIELDS, HISTOGRAM_FIELD)
 };
 
 struct ledger {
@@ -43,7 +44,7 @@ struct ledger {
 
 	/* The control thread's alone. */
 	unsigned carries; /* enum carried, of all listeners that have served under the name */
-	LEDGER_ROWS(COUNTER_FIELD, COUNTER_FIELDS)
+	LEDGER_ROWS(COUNTER_FIELD, COUNTER_FIELDS, HISTOGRAM_FIELD)
 	/* By the log. */
 	struct untold refusals[REFUSE_REASON_COUNT];
 	struct untold drops[DROP_REASON_COUNT];
@@ -59,8 +60,8 @@ struct ledger {
 
 #define ROW_ID(id, ...) ROW_##id,
 enum ledger_row_id {
-	LEDGER_ROWS(ROW_ID, ROW_ID)
-	BRANCH_ROWS(ROW_ID, ROW_ID)
+	LEDGER_ROWS(ROW_ID, ROW_ID, ROW_ID)
+	BRANCH_ROWS(ROW_ID, ROW_ID, ROW_ID)
 	LEDGER_ROW_COUNT
 };
 
@@ -102,10 +103,13 @@ void ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUN
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);
 
-/* One number, of all workers together: `index` is a reason, or 0 where the row has none. */
+/*
+ * One number, of all workers together: `index` is a reason, or a histogram's cell, or 0 where the
+ * row has neither.
+ */
 uint64_t ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t index);
 
-/* The same of all reasons together. */
+/* The same of all reasons together; not of a histogram. */
 uint64_t ledger_total(const struct ledger *ledger, enum ledger_row_id id);
 
 /* Adds all numbers of `from`, and what is untold of it, to `to`, which no worker writes. */

@@ -77,6 +77,62 @@ check_overlaps(const struct config *config, const struct config_places *places,
 		}
 }
 
+/* --- observe ------------------------------------------------------------------------ */
+
+static struct place
+observe_place(const struct config_places *places, const char *name)
+{
+	return places->options[option_find("observe", name) - option_rows];
+}
+
+/* A name alone: what else a request may have is not compared. */
+static bool
+is_host_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+	                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	return name[strspn(name, allowed)] == '\0';
+}
+
+static void
+check_observe_endpoint(const struct config *config, const struct endpoint_view *endpoint,
+    struct place place, struct faults *faults)
+{
+	char uri[ENDPOINT_TEXT_SIZE], other[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct endpoint_view of_listener = config_endpoint(&config->listen[i]);
+
+		if (of_listener.host == NULL || !endpoint_overlap(endpoint, &of_listener))
+			continue;
+		faults_add_at(faults, place, "observe (%s) overlaps listener \"%s\" (%s): give"
+		    " another %s", endpoint_format_view(endpoint, uri), config->listen[i].name,
+		    endpoint_format_view(&of_listener, other),
+		    protocol_has_ports(endpoint->protocol) ? "address or port" : "path");
+		return;
+	}
+}
+
+static void
+check_observe(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct string_list *hosts = &config->observe.hosts;
+	struct endpoint_view endpoints[CONFIG_OBSERVE_MAX];
+	const size_t count = config_observe_endpoints(config, endpoints);
+
+	for (size_t i = 0; places->whole && i < count; i++)
+		check_observe_endpoint(config, &endpoints[i], observe_place(places,
+		    protocol_has_ports(endpoints[i].protocol) ? "address" : "path"), faults);
+	for (size_t i = 0; i < hosts->count; i++)
+		if (!is_host_name(hosts->items[i]))
+			faults_add_at(faults, observe_place(places, "hosts"),
+			    "observe.hosts = \"%s\": give a name of letters, digits, \"_\","
+			    " \".\" and \"-\", without a port; addresses need none",
+			    hosts->items[i]);
+}
+
 /* --- files of sockets --------------------------------------------------------------- */
 
 /* An abstract name has no permissions: who is in its network namespace may connect. */
@@ -212,5 +268,6 @@ config_check(const struct config *config, const struct config *running,
 	check_files(config, running, places, faults);
 	check_proxies(config, places, faults);
 	check_greetings(config, places, faults);
+	check_observe(config, places, faults);
 	check_overlaps(config, places, faults);
 }

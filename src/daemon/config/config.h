@@ -88,6 +88,14 @@ struct config {
 		int max_datagram; /* bytes */
 	} udp;
 
+	struct {
+		char *address; /* numeric, "*" or "localhost"; "": none */
+		uint16_t port; /* host order; 0: the kernel picks one */
+		char *path;    /* absolute, or "@" and an abstract name; "": none */
+		int mode;      /* of its file */
+		struct string_list hosts; /* whom a request may mean, beside this host */
+	} observe;
+
 	struct tls_config tls; /* of listeners that do not say otherwise */
 };
 
@@ -101,6 +109,7 @@ struct config_source {
 	size_t set_count;
 	bool foreground;           /* -f: log.target is stderr */
 	int verbose;               /* -v: levels above log.level, up to debug */
+	bool asks;                 /* only observe matters: where it is known, nothing is a fault */
 	const struct config *running; /* on a reload: what it looked up and presents counts; NULL */
 };
 
@@ -155,11 +164,16 @@ struct config_change {
 void config_tell_changes(const struct config *running, const struct config *next,
     void (*tell)(const struct config_change *change));
 
-/* True where a listener has a file of its own, with a path: not an abstract name. */
+/* True where a listener, or observe, has a file of its own: a path, not an abstract name. */
 bool config_has_files(const struct config *config);
 
 /* Where it listens, for as long as *listen is there. */
 struct endpoint_view config_endpoint(const struct listen_config *listen);
+
+/* The same of where observe listens, at most CONFIG_OBSERVE_MAX.  Returns how many. */
+#define CONFIG_OBSERVE_MAX 2
+size_t config_observe_endpoints(const struct config *config,
+    struct endpoint_view endpoints[CONFIG_OBSERVE_MAX]);
 
 /* The one of this name, or NULL. */
 const struct listen_config *config_find_listener(const struct config *config, const char *name);

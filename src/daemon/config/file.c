@@ -339,7 +339,8 @@ tell_unopened(struct config_file *file, const struct config_source *source, stru
 	const char *failure = strerror(errno);
 	char reader[CONFIG_READER_SIZE];
 
-	file->whole = errno == ENOENT && source->may_be_missing && source->listen_count > 0;
+	file->whole = errno == ENOENT && source->may_be_missing &&
+	    (source->listen_count > 0 || source->asks);
 	if (errno == ENOENT && source->may_be_missing && !file->whole)
 		faults_add_at(faults, place, "%s: write it, or give -l URI", failure);
 	else if (errno == EACCES)

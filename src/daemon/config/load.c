@@ -432,6 +432,8 @@ load(struct loading *loading)
 	loading->places.whole = loading->file.whole;
 	apply_all(loading);
 	faults_blame(loading->faults, errno); /* whatever ran out on the way */
+	if (source->asks)
+		return;
 	config_check(loading->config, source->running, &loading->places, loading->faults);
 	credentials_load(loading->config, source, &loading->places, loading->faults);
 	if (loading->file.whole && loading->config->listen_count == 0 &&
@@ -453,6 +455,16 @@ prepare(struct loading *loading)
 	    loading->arguments != NULL && values_set_defaults(loading->config, false) == 0;
 }
 
+/* Who asks need not have keys that he may not read, nor wait until a file is mended. */
+static bool
+is_good_enough(const struct loading *loading)
+{
+	struct endpoint_view endpoints[CONFIG_OBSERVE_MAX];
+
+	return loading->source->asks && loading->config != NULL &&
+	    config_observe_endpoints(loading->config, endpoints) > 0;
+}
+
 struct config *
 config_load(const struct config_source *source, struct faults *faults)
 {
@@ -469,7 +481,7 @@ config_load(const struct config_source *source, struct faults *faults)
 	for (size_t i = 0; i < loading.argument_count; i++)
 		free(loading.arguments[i]);
 	free(loading.arguments);
-	if (faults_count(faults) == faults_before)
+	if (faults_count(faults) == faults_before || is_good_enough(&loading))
 		return loading.config;
 	config_free(loading.config);
 	return NULL;
@@ -484,9 +496,29 @@ config_endpoint(const struct listen_config *listen)
 	return (struct endpoint_view){ listen->protocol, host, listen->port };
 }
 
+size_t
+config_observe_endpoints(const struct config *config,
+    struct endpoint_view endpoints[CONFIG_OBSERVE_MAX])
+{
+	size_t count = 0;
+
+	if (*config->observe.address != '\0')
+		endpoints[count++] = (struct endpoint_view){
+			protocol_default(), config->observe.address, config->observe.port,
+		};
+	if (*config->observe.path != '\0')
+		endpoints[count++] =
+		    (struct endpoint_view){ protocol_of_paths(), config->observe.path, 0 };
+	return count;
+}
+
 bool
 config_has_files(const struct config *config)
 {
+	const char *path = config->observe.path;
+
+	if (*path != '\0' && !unix_name_is_abstract(path))
+		return true;
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (!protocol_has_ports(config->listen[i].protocol) &&
 		    !unix_name_is_abstract(config->listen[i].path))

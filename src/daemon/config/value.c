@@ -238,11 +238,20 @@ free_string(const struct option_row *row, void *place)
 	free(*(char **)place);
 }
 
+/* What is not there by default may be told not to be. */
+static bool
+may_be_empty(const struct option_row *row)
+{
+	return row->fallback != NULL && *row->fallback == '\0';
+}
+
 static bool
 parse_address(const struct option_row *row, const char *text, void *place, char *right)
 {
 	char host[ADDRESS_HOST_SIZE];
 
+	if (*text == '\0' && may_be_empty(row))
+		return parse_string(row, text, place, right);
 	return endpoint_check_host(text, host, right) && parse_string(row, host, place, right);
 }
 
@@ -261,9 +270,9 @@ parse_greeting(const struct option_row *row, const char *text, void *place, char
 static bool
 parse_path(const struct option_row *row, const char *text, void *place, char *right)
 {
-	const char *fault = unix_name_fault(text);
+	const char *fault = *text == '\0' && may_be_empty(row) ? NULL : unix_name_fault(text);
 
-	if (fault == NULL && *text != '/' && !unix_name_is_abstract(text))
+	if (fault == NULL && *text != '\0' && *text != '/' && !unix_name_is_abstract(text))
 		fault = "give an absolute path, or \"@\" and a name";
 	if (fault == NULL)
 		return parse_string(row, text, place, right);

@@ -27,7 +27,6 @@ struct ends {
 struct certificates {
 	const struct config *config; /* in force; NULL: none yet */
 	struct ends now, next;
-	struct census_row row;
 	struct census_room room;
 	struct event *tick;
 };
@@ -187,10 +186,18 @@ read_end(const void *of, size_t index)
 	return (uint64_t)certificates->now.ends[index];
 }
 
+static const char *
+name_of_end(const void *of, size_t index)
+{
+	const struct certificates *certificates = of;
+
+	return index < certificates->now.count ? certificates->now.names[index] : NULL;
+}
+
 static const struct census_row row = {
-	{ "echod_certificate_end_seconds",
-	    "When the first certificate of the listener ends, in seconds since 1970.", FAMILY_GAUGE,
-	    "listener", NULL, 0 }, read_end,
+	{ .name = "echod_certificate_end_seconds",
+	    .help = "When the first certificate of the listener ends, in seconds since 1970.",
+	    .type = FAMILY_GAUGE, .label = "listener" }, read_end, name_of_end,
 };
 
 static void
@@ -238,8 +245,6 @@ certificates_commit(struct certificates *certificates, const struct config *runn
 	free_ends(&certificates->now);
 	certificates->now = certificates->next;
 	certificates->next = (struct ends){ NULL, NULL, 0 };
-	certificates->row.family.values = certificates->now.names;
-	certificates->row.family.count = certificates->now.count;
 	certificates->config = config;
 	if (running != NULL)
 		visit(config, tell_change, running);
@@ -273,8 +278,7 @@ certificates_new(struct event_base *base, struct census *census)
 		errno = ENOMEM;
 		return NULL;
 	}
-	certificates->row = row;
-	certificates->room.rows = &certificates->row;
+	certificates->room.rows = &row;
 	certificates->room.count = 1;
 	certificates->room.of = certificates;
 	census_register(census, &certificates->room);

@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "daemon/control/server_internal.h"
@@ -57,6 +58,8 @@ drain_begin(struct server *server, const char *signal)
 	char status[STATUS_LINE_SIZE];
 
 	server->draining = true;
+	server->condition.is_draining = true;
+	server->condition.drain_end = clock_ms() + most;
 	listeners_close(server->listeners);
 	preambles_drain(server->preambles);
 	supervision_draining(server->supervision, server->config->drain_timeout);

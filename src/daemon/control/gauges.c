@@ -13,15 +13,6 @@ read_build(const void *of, size_t index)
 }
 
 static uint64_t
-read_started(const void *of, size_t index)
-{
-	const struct server *server = of;
-
-	(void)index;
-	return (uint64_t)server->started;
-}
-
-static uint64_t
 read_reloads(const void *of, size_t index)
 {
 	const struct server *server = of;
@@ -37,16 +28,65 @@ read_suppressed(const void *of, size_t index)
 	return log_suppressed();
 }
 
+static uint64_t
+read_limit(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return server->admission.limit;
+}
+
+static uint64_t
+read_draining(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return server->draining;
+}
+
+static uint64_t
+read_last_succeeded(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return server->condition.fault[0] == '\0';
+}
+
+static uint64_t
+read_loaded(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return (uint64_t)server->condition.configured;
+}
+
 static const char *const versions[] = { PACKAGE_VERSION };
 static const char *const results[] = { "success", "failure" };
 
+#define GAUGE(called, said) .family = { .name = (called), .help = (said), .type = FAMILY_GAUGE }
+
 static const struct census_row rows[] = {
-	{ { "echod_build_info", "Always 1.", FAMILY_GAUGE, "version", versions, 1 }, read_build },
-	{ { "echod_start_time_seconds", "When echod started, in seconds since 1970.", FAMILY_GAUGE,
-	      NULL, NULL, 1 }, read_started },
-	{ { "echod_reloads_total", "Reloads.", FAMILY_COUNTER, "result", results, 2 }, read_reloads },
-	{ { "echod_log_messages_suppressed_total", "Messages that the log had no room for.",
-	      FAMILY_COUNTER, NULL, NULL, 1 }, read_suppressed },
+	{ .family = { .name = "echod_build_info", .help = "Always 1.", .type = FAMILY_GAUGE,
+	      .label = "version", .values = versions, .count = 1 }, .read = read_build },
+	{ GAUGE("echod_draining", "1 in a drain, else 0."), .read = read_draining },
+	{ .family = { .name = "echod_reloads_total", .help = "Reloads.", .type = FAMILY_COUNTER,
+	      .label = "result", .values = results, .count = 2 }, .read = read_reloads },
+	{ GAUGE("echod_config_last_reload_successful",
+	      "1 where the last reload succeeded, or there was none, else 0."),
+	  .read = read_last_succeeded },
+	{ GAUGE("echod_config_last_reload_success_timestamp_seconds",
+	      "When the configuration in force was read, in seconds since 1970."),
+	  .read = read_loaded },
+	{ .family = { .name = "echod_log_messages_suppressed_total",
+	      .help = "Messages that the log had no room for.", .type = FAMILY_COUNTER },
+	  .read = read_suppressed },
+	{ GAUGE("echod_connections_limit",
+	      "How many connections there may be: limits.connections, or as descriptors allow."),
+	  .read = read_limit },
 };
 
 void

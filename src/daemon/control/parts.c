@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/control/gauges.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
 
@@ -31,6 +32,15 @@ is_for_select(const struct server *server, const struct config *next)
 	return config->event_method == EVENT_METHOD_SELECT;
 }
 
+static struct http_places
+observe_places(const struct config *config)
+{
+	struct http_places places = { .mode = (mode_t)config->observe.mode };
+
+	places.count = config_observe_endpoints(config, places.endpoints);
+	return places;
+}
+
 /* A limit that was raised for a reload that fails then harms nobody. */
 static bool
 prepare_descriptors(struct server *server, const struct config *next, struct faults *faults)
@@ -48,6 +58,10 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 			need.stream_listeners++;
 		else
 			need.datagram_listeners++;
+	}
+	for (size_t i = 0; i < observe_places(next).count; i++) {
+		need.stream_listeners++;
+		need.others = HTTP_SLOTS;
 	}
 	server->next.connections = descriptors_make_room(is_for_select(server, next), &need);
 	return true;
@@ -80,9 +94,10 @@ make_workers(struct server *server, const struct config *config)
 	    server->census == NULL)
 		return false;
 	gauges_register(server);
+	server->worker_room = worker_room_new(server->census, server->workers, server->crowds);
 	server->telling = telling_new(server->base, server->census);
 	server->summary = summary_new(server->census, worker_loop(workers_get(server->workers, 0)));
-	return server->telling != NULL && server->summary != NULL;
+	return server->worker_room != NULL && server->telling != NULL && server->summary != NULL;
 }
 
 /* They are made once, and freed with the server. */
@@ -193,7 +208,10 @@ make_listeners(struct server *server)
 	};
 
 	server->listeners = listeners_new(&context);
-	return server->listeners != NULL;
+	if (server->listeners == NULL)
+		return false;
+	listener_room_register(&server->listener_room, server->census, server->listeners);
+	return true;
 }
 
 static bool
@@ -212,6 +230,92 @@ roll_back_listeners(struct server *server)
 	listeners_roll_back(server->listeners);
 }
 
+/* --- observe ------------------------------------------------------------------------------ */
+
+static void
+register_process(struct server *server)
+{
+	const struct process_parts parts = {
+		.admission = &server->admission,
+		.listeners = server->listeners,
+		.http = server->http,
+		.http_listeners = server->http_listeners,
+		.started = server->condition.started,
+	};
+
+	process_room_register(&server->process_room, server->census, &parts);
+}
+
+/* They are made once, and freed with the server. */
+static bool
+make_observe(struct server *server)
+{
+	if (server->http_listeners != NULL)
+		return true;
+	server->http = http_server_new(server->base, pages, page_count, &server->observed);
+	if (server->http == NULL)
+		return false;
+	server->http_listeners = http_listeners_new(server->base, server->http, server->inherited,
+	    server->listeners);
+	if (server->http_listeners == NULL)
+		return false;
+	register_process(server);
+	return true;
+}
+
+static bool
+prepare_observe(struct server *server, const struct config *next, struct faults *faults)
+{
+	const struct http_places places = observe_places(next);
+	bool is_made = make_observe(server);
+
+	if (is_made && places.count > 0 && server->history == NULL) {
+		server->next.history = history_new(server->base, server->census);
+		is_made = server->next.history != NULL;
+	}
+	if (is_made && http_listeners_prepare(server->http_listeners, &places, faults) == 0)
+		return true;
+	if (!is_made)
+		faults_add(faults, "cannot make the HTTP server of observe: %s", strerror(errno));
+	history_free(server->next.history);
+	server->next.history = NULL;
+	return false;
+}
+
+static void
+commit_observe(struct server *server, const struct config *next)
+{
+	const struct string_list *hosts = &next->observe.hosts;
+	const struct http_names names = {
+		server->admission.host, (const char *const *)hosts->items, hosts->count,
+	};
+
+	if (server->next.history != NULL || observe_places(next).count == 0) {
+		history_free(server->history);
+		server->history = server->next.history;
+		server->next.history = NULL;
+	}
+	server->condition.configured = time(NULL);
+	server->observed = (struct observed){
+		.condition = &server->condition,
+		.census = server->census,
+		.workers = server->workers,
+		.listeners = server->listeners,
+		.admission = &server->admission,
+		.history = server->history,
+	};
+	http_server_set_names(server->http, &names);
+	http_listeners_commit(server->http_listeners);
+}
+
+static void
+roll_back_observe(struct server *server)
+{
+	http_listeners_roll_back(server->http_listeners);
+	history_free(server->next.history);
+	server->next.history = NULL;
+}
+
 /* --- all of them ---------------------------------------------------------------------------- */
 
 /* In the order in which they need each other; the listeners are committed last of all. */
@@ -226,6 +330,7 @@ static const struct part {
 	{ NULL, commit_log, NULL },
 	{ prepare_certificates, commit_certificates, NULL },
 	{ prepare_listeners, NULL, roll_back_listeners },
+	{ prepare_observe, commit_observe, roll_back_observe },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -291,6 +396,19 @@ warn_of_open_datagrams(const struct config *config)
 }
 
 static void
+warn_of_open_observe(const struct config *config)
+{
+	const struct http_places places = observe_places(config);
+	char uri[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; i < places.count; i++)
+		if (protocol_has_ports(places.endpoints[i].protocol) &&
+		    !is_on_loopback(&places.endpoints[i]))
+			log_warning("observe has no password, and others than this host may ask: uri=%s",
+			    endpoint_format_view(&places.endpoints[i], uri));
+}
+
+static void
 log_change(const struct config_change *change)
 {
 	if (change->is_set)
@@ -316,6 +434,7 @@ parts_commit(struct server *server, struct config *next)
 	change = listeners_commit(server->listeners, next);
 	listeners_resume(server->listeners);
 	warn_of_open_datagrams(next);
+	warn_of_open_observe(next);
 	config_free(server->config);
 	server->config = next;
 	return change;

@@ -70,6 +70,9 @@ reload(struct server *server)
 		}
 		log_error("reload failed: the running configuration stays in force");
 	}
+	snprintf(server->condition.fault, sizeof(server->condition.fault), "%s",
+	    fault != NULL ? fault : "");
+	server->condition.failed = time(NULL);
 	supervision_reloaded(server->supervision, fault);
 	faults_free(faults);
 }

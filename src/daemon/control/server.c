@@ -119,13 +119,14 @@ static int
 drop_privileges(struct server *server, const struct config *config)
 {
 	int *fds;
-	const size_t count = listeners_prepared(server->listeners, &fds);
+	size_t count = listeners_prepared(server->listeners, &fds, HTTP_LISTENERS_FDS_MAX);
 	int result;
 
 	if (fds == NULL) {
 		log_error("cannot drop privileges: %s", strerror(errno));
 		return -1;
 	}
+	count += http_listeners_prepared(server->http_listeners, fds + count);
 	result = privileges_drop(config->user, config->group, fds, count);
 	free(fds);
 	return result;
@@ -214,6 +215,7 @@ start(struct server *server, struct config *config)
 	    workers_count(server->workers), method, trigger(config, method));
 	supervision_ready(server->supervision);
 	ready_tell(server->ready, server->base, server->listeners);
+	process_room_settle(&server->process_room);
 	return 0;
 }
 
@@ -231,6 +233,9 @@ dispose(struct server *server)
 	telling_free(server->telling);
 	summary_settle(server->summary);
 	supervision_free(server->supervision);
+	http_listeners_free(server->http_listeners);
+	http_server_free(server->http);
+	history_free(server->history);
 	preambles_free(server->preambles);
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
@@ -239,6 +244,7 @@ dispose(struct server *server)
 	batches_free(server->batches);
 	guard_free(server->guard);
 	census_free(server->census);
+	worker_room_free(server->worker_room);
 	certificates_free(server->certificates);
 	signals_free(server);
 	drain_free(server);
@@ -257,7 +263,7 @@ server_run(struct config *config, const struct config_source *source,
 		.source = source,
 		.inherited = inherited,
 		.ready = ready,
-		.started = time(NULL),
+		.condition.started = time(NULL),
 	};
 	int result;
 

@@ -12,14 +12,18 @@
 #include "daemon/account/census.h"
 #include "daemon/config/config.h"
 #include "daemon/control/certificates.h"
+#include "daemon/control/process_room.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/supervision.h"
 #include "daemon/datagram/batches.h"
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/listeners.h"
 #include "daemon/listen/preamble.h"
+#include "daemon/observe/http_listeners.h"
+#include "daemon/observe/pages.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
+#include "daemon/observe/worker_room.h"
 #include "daemon/stream/crowds.h"
 
 #define SERVER_SIGNALS 4
@@ -33,6 +37,9 @@ struct server {
 	struct workers *workers;
 	struct census *census;
 	struct census_room room; /* gauges.h */
+	struct census_room listener_room;
+	struct worker_room *worker_room;
+	struct process_room process_room;
 	struct telling *telling;
 	struct summary *summary;
 	struct certificates *certificates;
@@ -45,17 +52,24 @@ struct server {
 	struct supervision *supervision;
 	struct ready *ready;
 
+	/* Who asks how it does: observe. */
+	struct condition condition;
+	struct observed observed;
+	struct http_server *http;
+	struct http_listeners *http_listeners;
+	struct history *history; /* NULL: nobody may ask */
+
 	/* What parts.c has prepared and not committed yet. */
 	struct {
 		struct acl *acl;
 		size_t connections;
+		struct history *history; /* a first one */
 	} next;
 
 	struct event *signals[SERVER_SIGNALS];
 	struct event *drain_finish, *drain_stop;
 	bool draining;
 	uint64_t reloads_succeeded, reloads_failed;
-	time_t started;
 };
 
 /* Leaves the control thread's loop: what is still connected is aborted. */

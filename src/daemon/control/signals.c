@@ -8,16 +8,15 @@
 #include "daemon/control/drain.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
-#include "daemon/observe/series.h"
+#include "daemon/observe/exposition.h"
 
 static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 
 static void
-log_series(void *arg, const struct family *family, const char *series, uint64_t number)
+log_line(void *arg, const char *line)
 {
 	(void)arg;
-	(void)family;
-	log_notice("%s %llu", series, (unsigned long long)number);
+	log_notice("%s", line);
 }
 
 static void
@@ -28,7 +27,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 
 	(void)what;
 	if (number == SIGUSR1)
-		series_each(server->census, log_series, NULL);
+		exposition_each(server->census, log_line, NULL);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)

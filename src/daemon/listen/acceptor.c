@@ -74,6 +74,14 @@ acceptor_resume(void *service)
 		wait_and_retry(acceptor, errno);
 }
 
+bool
+acceptor_accepts(const void *service)
+{
+	const struct acceptor *acceptor = service;
+
+	return !acceptor->paused;
+}
+
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {

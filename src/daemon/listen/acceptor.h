@@ -36,6 +36,9 @@ void acceptor_serve(void *service);
 /* Accepts again, where it had stopped. */
 void acceptor_resume(void *service);
 
+/* False where it has stopped. */
+bool acceptor_accepts(const void *service);
+
 /*
  * Admits what waits as far as there is room, closes the socket and frees it.  What waits at
  * an inherited socket is left to whoever serves it next.

@@ -279,6 +279,7 @@ admission_settle(struct admission *admission, struct conn *conn)
 	admission->open--;
 	counter_subtract(&branch->ledger->open, 1);
 	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
+	histogram_add(branch->ledger->ages, &age_scale, (uint64_t)conn_age(conn, clock_ms()));
 	if (conn_reason(conn) == CLOSE_TLS)
 		tell_fault(branch->ledger, conn);
 	sources_leave(admission->sources, conn_peer(conn), clock_ms());

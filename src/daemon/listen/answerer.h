@@ -26,6 +26,9 @@ void answerer_take_acl(void *service);
 /* Gives the socket away: it is answered from here on. */
 void answerer_serve(void *service);
 
+/* Counts what the kernel has dropped at the socket since it was last looked at. */
+void answerer_look(void *service);
+
 /*
  * Has what has arrived answered and the socket closed, and frees it.  What has arrived at an
  * inherited socket is left to whoever serves it next.

@@ -150,12 +150,17 @@ inherited_belongs(const struct inherited_socket *socket, const struct endpoint_v
 static bool
 is_served(const struct inherited_socket *socket, const struct config *config)
 {
+	struct endpoint_view observe[CONFIG_OBSERVE_MAX];
+
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct endpoint_view endpoint = config_endpoint(&config->listen[i]);
 
 		if (inherited_belongs(socket, &endpoint))
 			return true;
 	}
+	for (size_t i = 0; i < config_observe_endpoints(config, observe); i++)
+		if (inherited_belongs(socket, &observe[i]))
+			return true;
 	return false;
 }
 

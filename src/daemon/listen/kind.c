@@ -16,6 +16,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UDP] = {
 		.sockets = &sockets_of_udp,
@@ -26,6 +27,7 @@ static const struct listener_kind kinds[] = {
 		.serve = answerer_serve,
 		.close = answerer_close,
 		.take_acl = answerer_take_acl,
+		.look = answerer_look,
 	},
 	[PROTOCOL_TLS] = {
 		.sockets = &sockets_of_tcp,
@@ -37,6 +39,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 	[PROTOCOL_UNIX] = {
 		.sockets = &sockets_of_unix,
@@ -48,6 +51,7 @@ static const struct listener_kind kinds[] = {
 		.close = acceptor_close,
 		.take_config = acceptor_take_config,
 		.resume = acceptor_resume,
+		.accepts = acceptor_accepts,
 	},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == PROTOCOL_COUNT, "a row for each protocol");

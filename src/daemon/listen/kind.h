@@ -30,8 +30,12 @@ struct listener_kind {
 	void (*take_config)(void *service, const struct listen_config *config);
 	/* Takes over the access list of its context; NULL: admission asks it each time. */
 	void (*take_acl)(void *service);
+	/* Counts what the kernel has dropped; NULL: nothing. */
+	void (*look)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */
 	void (*resume)(void *service);
+	/* False where who connects has to wait; NULL: nobody connects. */
+	bool (*accepts)(const void *service);
 };
 
 const struct listener_kind *kind_of(enum protocol protocol);

@@ -2,8 +2,11 @@
 #include "daemon/listen/listener.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "daemon/listen/admission.h"
@@ -216,6 +219,49 @@ listener_means(const struct listener *listener, const struct bound_socket *socke
 	if (endpoint.port == 0)
 		endpoint.port = address_port(&socket->address);
 	return endpoint_covers(&endpoint, endpoint.protocol, &socket->address, socket->dual_stack);
+}
+
+const char *
+listener_name(const struct listener *listener)
+{
+	return listener->config->name;
+}
+
+bool
+listener_is_accepting(const struct listener *listener, bool *are_some)
+{
+	bool all = true;
+
+	*are_some = listener->kind->accepts != NULL;
+	for (size_t i = 0; *are_some && i < listener->bound.count; i++)
+		all = all && listener->kind->accepts(listener->bound.sockets[i].service);
+	return all;
+}
+
+/* Of a socket that listens these two of tcp(7) have another meaning. */
+bool
+listener_queue(const struct listener *listener, unsigned *length, unsigned *limit)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	*length = *limit = 0;
+	for (size_t i = 0; i < listener->bound.count; i++, size = sizeof(info)) {
+		if (getsockopt(listener->bound.sockets[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1)
+			return false;
+		*length += info.tcpi_unacked;
+		*limit += info.tcpi_sacked;
+	}
+	return true;
+}
+
+void
+listener_look(struct listener *listener)
+{
+	if (listener->kind->look == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->look(listener->bound.sockets[i].service);
 }
 
 enum protocol

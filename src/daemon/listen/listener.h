@@ -65,6 +65,20 @@ bool listener_is_written(const struct listener *listener, const struct listen_co
 /* True when `socket`, one of its own, is bound to what its address means now. */
 bool listener_means(const struct listener *listener, const struct bound_socket *socket);
 
+const char *listener_name(const struct listener *listener);
+
+/* Whether connections are accepted; *are_some is false of one that has none, but datagrams. */
+bool listener_is_accepting(const struct listener *listener, bool *are_some);
+
+/*
+ * How many connections wait at its sockets to be accepted, and how many may.  Returns false where
+ * the kernel does not tell, as of Unix sockets.
+ */
+bool listener_queue(const struct listener *listener, unsigned *length, unsigned *limit);
+
+/* Brings its ledger to what the kernel has counted. */
+void listener_look(struct listener *listener);
+
 enum protocol listener_protocol(const struct listener *listener);
 const struct bound *listener_sockets(const struct listener *listener);
 

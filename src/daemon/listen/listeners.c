@@ -103,13 +103,10 @@ leaves(const struct set *next, const struct listener *listener, const struct bou
 	return !has_fd(next, socket->fd);
 }
 
-/* Of the struct listeners that is its argument the sockets that do not stay. */
-static void
-find_leaving(struct leaving *leaving, enum protocol protocol)
+void
+listeners_add_leaving(const struct listeners *listeners, enum protocol protocol,
+    struct leaving *leaving)
 {
-	const struct listeners *listeners = leaving->arg;
-
-	leaving->count = 0;
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		const struct listener *listener = listeners->now.members[i].listener;
 		const struct bound *bound = listener_sockets(listener);
@@ -120,6 +117,14 @@ find_leaving(struct leaving *leaving, enum protocol protocol)
 			if (leaves(&listeners->next, listener, &bound->sockets[s]))
 				leaving->sockets[leaving->count++] = &bound->sockets[s];
 	}
+}
+
+/* Of the struct listeners that is its argument. */
+static void
+find_leaving(struct leaving *leaving, enum protocol protocol)
+{
+	leaving->count = 0;
+	listeners_add_leaving(leaving->arg, protocol, leaving);
 }
 
 /* --- prepare -------------------------------------------------------------------------- */
@@ -384,11 +389,11 @@ listeners_roll_back(struct listeners *listeners)
 }
 
 size_t
-listeners_prepared(const struct listeners *listeners, int **fds)
+listeners_prepared(const struct listeners *listeners, int **fds, size_t more)
 {
 	size_t count = 0;
 
-	*fds = calloc(room_for(&listeners->next), sizeof(**fds));
+	*fds = calloc(room_for(&listeners->next) + more, sizeof(**fds));
 	for (size_t i = 0; *fds != NULL && i < listeners->next.count; i++)
 		count = add_own(listener_sockets(listeners->next.members[i].listener), *fds, count);
 	return count;
@@ -507,6 +512,29 @@ size_t
 listeners_count(const struct listeners *listeners)
 {
 	return listeners->now.count;
+}
+
+const struct listener *
+listeners_get(const struct listeners *listeners, size_t index)
+{
+	return index < listeners->now.count ? listeners->now.members[index].listener : NULL;
+}
+
+size_t
+listeners_socket_count(const struct listeners *listeners)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listeners->now.count; i++)
+		count += listener_sockets(listeners->now.members[i].listener)->count;
+	return count;
+}
+
+void
+listeners_look(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_look(listeners->now.members[i].listener);
 }
 
 void

@@ -29,10 +29,10 @@ int listeners_prepare(struct listeners *listeners, const struct config *config,
     struct faults *faults);
 
 /*
- * The descriptors of what was prepared and is not inherited, in *fds for free().  Returns
- * how many; NULL in *fds: memory ran out.
+ * The descriptors of what was prepared and is not inherited, in *fds for free(), with room for
+ * `more`.  Returns how many; NULL in *fds: memory ran out.
  */
-size_t listeners_prepared(const struct listeners *listeners, int **fds);
+size_t listeners_prepared(const struct listeners *listeners, int **fds, size_t more);
 
 /*
  * Begins to serve what was prepared and closes what has left.  Cannot fail.  *config, the one
@@ -42,6 +42,16 @@ struct listeners_change listeners_commit(struct listeners *listeners,
     const struct config *config);
 void listeners_roll_back(struct listeners *listeners);
 
+/*
+ * Once they are prepared, adds the sockets that do not stay and share addresses with `protocol` to
+ * leaving->sockets, which has room for listeners_socket_count() more.
+ */
+void listeners_add_leaving(const struct listeners *listeners, enum protocol protocol,
+    struct leaving *leaving);
+
+/* How many sockets those in force have. */
+size_t listeners_socket_count(const struct listeners *listeners);
+
 /* Closes all of them, as listener_close() does. */
 void listeners_close(struct listeners *listeners);
 
@@ -49,6 +59,12 @@ void listeners_close(struct listeners *listeners);
 void listeners_resume(struct listeners *listeners);
 
 size_t listeners_count(const struct listeners *listeners);
+
+/* One of them, in the order of the configuration; NULL: there are no more. */
+const struct listener *listeners_get(const struct listeners *listeners, size_t index);
+
+/* listener_look() of each. */
+void listeners_look(const struct listeners *listeners);
 
 /* listener_visit() of each, in the order of the configuration. */
 void listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg);

@@ -42,9 +42,10 @@ static const struct field {
 	{ ROW_REFUSED, "refused" },
 	{ ROW_HEADERS, "headers" },
 	{ ROW_HANDSHAKES, "handshakes" },
-	{ ROW_TLS_FAULTS, "failed" },
+	{ ROW_TLS_FAULTS, "faults" },
 	{ ROW_DATAGRAMS_SENT, "answered" },
 	{ ROW_DATAGRAMS_DROPPED, "dropped" },
+	{ ROW_KERNEL_DROPPED, "kernel_dropped" },
 	{ ROW_RECEIVED_BYTES, "received" },
 	{ ROW_SENT_BYTES, "sent" },
 };
@@ -127,6 +128,7 @@ tell(struct summary *summary, int64_t seconds)
 	struct summary_totals now;
 	char text[SUMMARY_SIZE];
 
+	census_look(summary->census);
 	summary_count(summary->census, &now);
 	if (summary_format(&now, &summary->told, seconds, text))
 		log_numbers(LOG_NOTICE, "summary", text);

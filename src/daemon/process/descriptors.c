@@ -22,6 +22,9 @@
 /* The control thread's own, standard streams, the log's, the file on a reload, some spare. */
 #define RESERVE 20
 
+/* The kernel gives the lowest that is free: what is far from all others was given by somebody. */
+#define GAP 1000
+
 void
 descriptors_occupy_standard(void)
 {
@@ -66,7 +69,8 @@ lower_for_select(struct rlimit *limit)
 size_t
 descriptors_make_room(bool for_select, const struct descriptors_need *need)
 {
-	const rlim_t own = RESERVE + need->inherited + EACH_WORKER(for_select) * need->workers +
+	const rlim_t own = RESERVE + need->inherited + need->others +
+	    EACH_WORKER(for_select) * need->workers +
 	    EACH_LISTENER * (need->stream_listeners + need->workers * need->datagram_listeners);
 	struct rlimit limit;
 	size_t room;
@@ -86,4 +90,26 @@ descriptors_make_room(bool for_select, const struct descriptors_need *need)
 	    for_select && limit.rlim_cur == FD_SETSIZE ? "select()" : "RLIMIT_NOFILE",
 	    (unsigned long long)limit.rlim_cur, room, need->connections);
 	return room;
+}
+
+size_t
+descriptors_count(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0, last = 0; fd - last <= GAP; fd++) {
+		if (fcntl(fd, F_GETFD) == -1)
+			continue;
+		last = fd;
+		count++;
+	}
+	return count;
+}
+
+size_t
+descriptors_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (size_t)limit.rlim_cur : 0;
 }

@@ -20,6 +20,7 @@ struct descriptors_need {
 	size_t stream_listeners;
 	size_t datagram_listeners;
 	size_t inherited; /* sockets */
+	size_t others; /* of whom connections are taken, too, who are no peers */
 };
 
 /*
@@ -29,5 +30,11 @@ struct descriptors_need {
  * in the log where that is less than wanted.
  */
 size_t descriptors_make_room(bool for_select, const struct descriptors_need *need);
+
+/* How many are open, so far as there is no gap of a thousand between two of them. */
+size_t descriptors_count(void);
+
+/* RLIMIT_NOFILE; 0 where that cannot be told. */
+size_t descriptors_limit(void);
 
 #endif

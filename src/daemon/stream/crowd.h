@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/account/counters.h"
 #include "daemon/threads/loop.h"
 
 struct conn;
@@ -69,6 +70,9 @@ struct crowd {
 	int64_t ages_looked;  /* clock_ms() when connections last were, for limits.lifetime */
 	struct event *pacer;   /* NULL until a connection is paced; pending while one is */
 	struct event *watcher; /* looks at those who wait, by sweep.h; NULL: nobody does */
+
+	/* Connections of which bytes wait, and those bytes. */
+	counter blocked, blocked_bytes;
 
 	uint64_t memory_held;  /* bytes, for blocked and busy ones at `memory_looked` */
 	int64_t memory_looked; /* clock_ms() */

@@ -51,6 +51,12 @@ crowds_set_limits(struct crowds *crowds, const struct crowd_limits *limits)
 		crowd_set_limits(crowds->members[i], limits, crowds->count);
 }
 
+const struct crowd *
+crowds_get(const struct crowds *crowds, size_t index)
+{
+	return crowds->members[index];
+}
+
 void
 crowds_serve(const struct crowds *crowds, struct ledger *ledger)
 {

@@ -14,6 +14,7 @@
 struct waiting {
 	struct bufferevent *buffer;
 	size_t size, echoed; /* as conn_wait_with() was told: bytes */
+	int64_t begun;       /* clock_us() */
 };
 
 struct copy {
@@ -30,6 +31,7 @@ on_taken(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg
 	(void)buffer;
 	if (info->n_deleted == 0)
 		return;
+	counter_subtract(&crowd_of(conn)->blocked_bytes, info->n_deleted);
 	if (conn->waiting->echoed > 0 && !conn->is_secure)
 		conn_count_sent(conn, info->n_deleted, clock_ms());
 	else
@@ -46,6 +48,9 @@ on_drained(struct bufferevent *buffer, void *arg)
 	(void)buffer;
 	if (waiting->echoed > 0 && conn->is_secure)
 		conn_count_sent(conn, waiting->echoed, clock_ms());
+	if (waiting->echoed > 0)
+		histogram_add(conn->branch->waits, &wait_scale,
+		    (uint64_t)(clock_us() - waiting->begun));
 	conn_wait_end(conn);
 	conn_log_drained(conn);
 	if (conn->state == CONN_FLUSHING)
@@ -92,6 +97,7 @@ add_copy(struct evbuffer *output, const void *data, size_t size, struct crowd *c
 		free(copy);
 		return false;
 	}
+	counter_add(&crowd->blocked_bytes, size);
 	crowd_take_memory(crowd, size);
 	return true;
 }
@@ -110,6 +116,7 @@ waiting_new(struct conn *conn, size_t size)
 	}
 	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
 	waiting->size = size;
+	waiting->begun = clock_us();
 	return waiting;
 }
 
@@ -129,6 +136,7 @@ conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed)
 		return false;
 	}
 	conn->waiting->echoed = echoed;
+	counter_add(&crowd_of(conn)->blocked, 1);
 	output = bufferevent_get_output(conn->waiting->buffer);
 	if (!add_copy(output, data, size, crowd_of(conn)) ||
 	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
@@ -148,6 +156,8 @@ conn_wait_end(struct conn *conn)
 {
 	if (conn->waiting == NULL)
 		return;
+	counter_subtract(&crowd_of(conn)->blocked, 1);
+	counter_subtract(&crowd_of(conn)->blocked_bytes, conn_waiting_bytes(conn));
 	bufferevent_free(conn->waiting->buffer);
 	free(conn->waiting);
 	conn->waiting = NULL;

@@ -8,8 +8,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
+#include "daemon/account/counters.h"
 
 /* How often the heart beats, and in a drain: ms. */
 #define BEAT 1000
@@ -33,12 +35,20 @@ struct worker {
 	bool skipped;               /* the last beat came late and looked at nothing */
 	_Atomic int64_t heartbeat;  /* clock_ms() */
 
+	/* The turn that is measured: a beat begins it, and `turn` comes at its end. */
+	struct event *turn;
+	bool in_turn;
+	int64_t turn_begun;         /* clock_us() */
+	counter turns[TURN_CELLS];  /* of turn_scale */
+
 	/* The control thread's alone. */
 	uint64_t seen; /* letters delivered when that was last looked at */
 	int64_t moved; /* clock_ms() when it was last seen to take some, or owed nothing */
 
 	struct letter drain, finish, stop;
 	pthread_t thread;
+	clockid_t cpu; /* the thread's time, once it was started */
+	bool was_started;
 };
 
 static void
@@ -46,6 +56,40 @@ arm_beat(struct worker *worker, int64_t after)
 {
 	worker->next_beat = clock_ms() + after;
 	loop_set_timer(worker->beat, after);
+}
+
+/*
+ * All turns would cost each echo two looks at the clock, where few are served at once.  What is
+ * ready now is served before what is bulk and comes last.
+ */
+static void
+begin_turn(struct worker *worker, int64_t now)
+{
+	if (worker->in_turn)
+		return;
+	worker->in_turn = true;
+	worker->turn_begun = clock_us();
+	if (worker->loop->bulk == 0)
+		worker->loop->bulk_served = now; /* nobody has waited yet */
+	loop_set_bulk(worker->loop, worker->turn, true);
+}
+
+static void
+end_turn(struct worker *worker)
+{
+	worker->in_turn = false;
+	loop_set_bulk(worker->loop, worker->turn, false);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	end_turn(worker);
+	histogram_add(worker->turns, &turn_scale, (uint64_t)(clock_us() - worker->turn_begun));
 }
 
 /* Has the caretakers look.  Returns in how many milliseconds they are to look again. */
@@ -76,9 +120,12 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	atomic_store(&worker->heartbeat, now);
+	begin_turn(worker, now);
 	worker->skipped = now >= worker->next_beat + LATE && !worker->skipped;
 	arm_beat(worker, worker->skipped ? DRAIN_BEAT
 	    : look(worker, now, worker->draining ? DRAIN_BEAT : BEAT));
+	if (!event_pending(worker->turn, EV_TIMEOUT, NULL) && loop_set_timer(worker->turn, 0) == -1)
+		end_turn(worker);
 }
 
 struct worker *
@@ -93,7 +140,9 @@ worker_new(const struct loop_settings *settings, struct inbox *home)
 		worker->inbox = inbox_new(worker->loop->base, worker->loop);
 	if (worker->inbox != NULL)
 		worker->beat = evtimer_new(worker->loop->base, on_beat, worker);
-	if (worker->beat == NULL) {
+	if (worker->beat != NULL)
+		worker->turn = evtimer_new(worker->loop->base, on_turn, worker);
+	if (worker->turn == NULL) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -110,6 +159,8 @@ worker_free(struct worker *worker)
 	inbox_free(worker->inbox);
 	if (worker->beat != NULL)
 		event_free(worker->beat);
+	if (worker->turn != NULL)
+		event_free(worker->turn);
 	loop_free(worker->loop);
 	free(worker);
 }
@@ -138,6 +189,7 @@ worker_start(struct worker *worker, const char *name)
 		return -1;
 	}
 	pthread_setname_np(worker->thread, name);
+	worker->was_started = pthread_getcpuclockid(worker->thread, &worker->cpu) == 0;
 	return 0;
 }
 
@@ -225,10 +277,18 @@ worker_stop(struct worker *worker)
 
 /* --- how it does -------------------------------------------------------------------- */
 
+int64_t
+worker_heartbeat_age(const struct worker *worker, int64_t now)
+{
+	const int64_t age = now - atomic_load(&worker->heartbeat);
+
+	return age > 0 ? age : 0; /* it may have beaten since `now` */
+}
+
 bool
 worker_hangs(const struct worker *worker, int64_t now)
 {
-	return now - atomic_load(&worker->heartbeat) > STALE;
+	return worker_heartbeat_age(worker, now) > STALE;
 }
 
 bool
@@ -241,6 +301,23 @@ worker_is_fresh(struct worker *worker, int64_t now)
 	worker->seen = delivered;
 	return !worker_hangs(worker, now) &&
 	    (delivered == inbox_posted(worker->inbox) || now - worker->moved <= BEHIND);
+}
+
+bool
+worker_cpu(const struct worker *worker, uint64_t *us)
+{
+	struct timespec used;
+
+	if (!worker->was_started || clock_gettime(worker->cpu, &used) == -1)
+		return false;
+	*us = (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+	return true;
+}
+
+uint64_t
+worker_turns(const struct worker *worker, size_t cell)
+{
+	return counter_read(&worker->turns[cell]);
 }
 
 const char *

@@ -46,8 +46,20 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end, after worker_stop(). */
 void worker_join(struct worker *worker);
 
-/* True when at `now` (clock_ms()) its heart has not beaten for 3 s. */
+/* How long ago its heart last beat at `now` (clock_ms()), as it does once a second: ms. */
+int64_t worker_heartbeat_age(const struct worker *worker, int64_t now);
+
+/* True when that is more than 3 s. */
 bool worker_hangs(const struct worker *worker, int64_t now);
+
+/* Writes what time of a CPU its thread took to *us: us.  Returns false where that is not known. */
+bool worker_cpu(const struct worker *worker, uint64_t *us);
+
+/*
+ * A cell of the histogram (turn_scale) of how long its turns took: of one at each beat, from when
+ * it began to look until all that was ready had been served.
+ */
+uint64_t worker_turns(const struct worker *worker, size_t cell);
 
 /*
  * Whether it is to be given more at `now`: false for a worker that hangs, or that has not

@@ -108,6 +108,12 @@ workers_count_opened(struct workers *workers, size_t index)
 	workers->members[index].open++;
 }
 
+size_t
+workers_open(const struct workers *workers, size_t index)
+{
+	return workers->members[index].open;
+}
+
 void
 workers_count_closed(struct workers *workers, size_t index)
 {

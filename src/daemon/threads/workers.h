@@ -39,6 +39,9 @@ bool workers_find_hung(const struct workers *workers, int64_t now, size_t *index
 void workers_count_opened(struct workers *workers, size_t index);
 void workers_count_closed(struct workers *workers, size_t index);
 
+/* How many connections one has. */
+size_t workers_open(const struct workers *workers, size_t index);
+
 /* What worker.h says of each, for all. */
 void workers_drain(struct workers *workers);
 void workers_finish(struct workers *workers);

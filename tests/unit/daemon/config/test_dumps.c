@@ -347,6 +347,23 @@ remove_credentials(void)
 	unlink(file);
 }
 
+/* Where no listener is, and names that are some. */
+static void
+fit_observe(struct config *config)
+{
+	char right[VALUE_RIGHT_SIZE];
+
+	config->observe.port = 0;
+	list_clear(LIST_OF_STRINGS, &config->observe.hosts);
+	ck_assert(value_parse(option_find("observe", "path"), random_once_in(2) ? "@observe" : "",
+	    config, right));
+	if (random_once_in(2))
+		ck_assert(value_parse(option_find("observe", "address"), "", config, right));
+	for (size_t i = 0; i < config->access.deny.count % 3; i++)
+		ck_assert(value_parse(option_find("observe", "hosts"),
+		    i == 0 ? "metrics.example" : "A-z_7", config, right));
+}
+
 /* One that config_check() has nothing against. */
 static struct config *
 random_config(void)
@@ -366,6 +383,7 @@ random_config(void)
 				config->access.deny.count = j;
 				break;
 			}
+	fit_observe(config);
 	config->listen = calloc(LISTENERS_MAX, sizeof(*config->listen));
 	for (size_t count = 1 + random_below(LISTENERS_MAX); count > 0; count--)
 		add_listener(config);

@@ -1,0 +1,85 @@
+/* What the HTTP server has to give: see pages.h. */
+#include "daemon/observe/pages.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/observe/exposition.h"
+
+#define PLAIN "text/plain; charset=utf-8"
+
+static enum http_status
+status_of(bool is_whole, enum http_status status)
+{
+	return is_whole ? status : HTTP_INTERNAL_ERROR;
+}
+
+static void
+free_text(const void *data, size_t length, void *arg)
+{
+	(void)data;
+	(void)length;
+	free(arg);
+}
+
+/* `text` is the body's from here on. */
+static bool
+add_text(struct evbuffer *body, char *text, size_t length)
+{
+	if (text != NULL && evbuffer_add_reference(body, text, length, free_text, text) == 0)
+		return true;
+	free(text);
+	return false;
+}
+
+static enum http_status
+write_metrics(const void *of, struct evbuffer *body)
+{
+	const struct observed *observed = of;
+	size_t length;
+	char *const text = exposition_render(observed->census, &length);
+
+	return status_of(add_text(body, text, length), HTTP_OK);
+}
+
+/* It lives: that this thread does, the answer says itself. */
+static enum http_status
+write_health(const void *of, struct evbuffer *body)
+{
+	const struct observed *observed = of;
+	size_t hung;
+
+	if (workers_find_hung(observed->workers, clock_ms(), &hung))
+		return status_of(evbuffer_add_printf(body, "worker-%zu hangs\n", hung) > 0,
+		    HTTP_UNAVAILABLE);
+	return status_of(evbuffer_add_printf(body, "ok\n") > 0, HTTP_OK);
+}
+
+/* It is to be sent somebody. */
+static enum http_status
+write_readiness(const void *of, struct evbuffer *body)
+{
+	const char *why = status_why_not_serving(of);
+
+	if (why != NULL)
+		return status_of(evbuffer_add_printf(body, "%s\n", why) > 0, HTTP_UNAVAILABLE);
+	return status_of(evbuffer_add_printf(body, "ok\n") > 0, HTTP_OK);
+}
+
+static enum http_status
+write_status(const void *of, struct evbuffer *body)
+{
+	size_t length;
+	char *const text = status_json_make(of, &length);
+
+	return status_of(add_text(body, text, length) && evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
+}
+
+const struct http_page pages[] = {
+	{ "/metrics", EXPOSITION_TYPE, write_metrics },
+	{ "/healthz", PLAIN, write_health },
+	{ "/readyz", PLAIN, write_readiness },
+	{ PAGES_STATUS, "application/json", write_status },
+};
+const size_t page_count = sizeof(pages) / sizeof(pages[0]);
