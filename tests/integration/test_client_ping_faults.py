@@ -244,7 +244,8 @@ def test_reconnecting_to_nobody_goes_on_trying():
             open_ones = "(, 1 cut)?(, 1 undecided)?"
             counts = rf"\d+ sent, \d+ received{open_ones}, \d+ not sent, 0% loss, time "
             assert re.match(counts, client.out.lines[-3])
-            assert re.match(r"1 reconnect, \d+ ms without an answer$", client.out.lines[-2])
+            # one that stops may still have been found once
+            assert re.match(r"\d reconnects?, \d+ ms without an answer$", client.out.lines[-2])
 
 
 @contextlib.contextmanager
