@@ -67,10 +67,13 @@ class Rounds:
 
     def _connect(self, port, number):
         kind = socket.SOCK_DGRAM if self._protocol == "udp" else socket.SOCK_STREAM
+        network, host = divmod(number, SOURCES_IN_NETWORK)
         connected = socket.socket(socket.AF_INET, kind)
         connected.settimeout(PATIENCE)
-        network, host = divmod(number, SOURCES_IN_NETWORK)
         connected.bind((f"127.0.{network}.{host + 1}", 0))
+        if connected.getsockname()[1] == port:  # a datagram from there gets no answer
+            with connected:
+                return self._connect(port, number)
         connected.connect(("127.0.0.1", port))
         return _secure(connected) if self._protocol == "tls" else connected
 
