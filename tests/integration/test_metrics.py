@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import observing
 import peers
 from activation import bound, passing, port_of
 from echod import listener
@@ -246,6 +247,21 @@ def test_descriptors_are_as_many_as_there_are(start, back_end):
     assert_equal()
     soft, _ = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
     assert daemon.statistics()["process_max_fds"] == soft
+
+
+def test_who_asks_how_it_does_has_descriptors_too(start):
+    daemon = start()
+    daemon.configure(options=observing.ON)
+    daemon.reload()
+    before = daemon.statistics()["process_open_fds"]
+    there = len(glob.glob(f"/proc/{daemon.pid}/fd/*"))
+    assert SLOWNESS > 1 or before == there
+    asking = [observing.connect(daemon) for _ in range(3)]
+    # They live for 5 seconds.
+    eventually(lambda: daemon.statistics()["process_open_fds"] == before + 3, "three more")
+    for peer in asking:
+        peer.close()
+    eventually(lambda: daemon.statistics()["process_open_fds"] == before, "as before")
 
 
 def test_memory_and_time_are_the_kernels(start):
