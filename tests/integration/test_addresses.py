@@ -57,7 +57,8 @@ def test_an_ipv4_address_is_that_address_alone(start):
 
 @needs_ipv6
 def test_an_ipv6_wildcard_leaves_ipv4_alone(start):
-    daemon = start([listener(address="::")])
+    """On a port that the kernel picked for IPv6 somebody else may listen over IPv4."""
+    daemon = start([listener(address="::", port=kernel.free_port())])
     daemon.assert_echoes(host="::1")
     assert peers.is_refused("127.0.0.1", daemon.port())
 

@@ -95,7 +95,7 @@ def test_the_deadline_is_for_the_name_too(silence):
 
 
 def test_an_interrupt_ends_the_search_for_a_name(silence, name_server):
-    with Client(f"tcp://{NAME}:7", prefix=silence) as client:
+    with Client("-t", 600, f"tcp://{NAME}:7", prefix=silence) as client:
         name_server.recv(512)
         start = time.monotonic()
         assert client.interrupt() == 2
