@@ -8,7 +8,6 @@
 #include "base/gcra.h"
 #include "net/source_name.h"
 
-
 /* What changes with each datagram is apart from what all of them read. */
 struct guard {
 	uint64_t key[2];

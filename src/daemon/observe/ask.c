@@ -97,7 +97,7 @@ reach_endpoint(struct conversation *conversation, const struct endpoint_view *en
 	return -1;
 }
 
-/* --- the conversation --------------------------------------------------------------------------- */
+/* --- the conversation ------------------------------------------------------------------ */
 
 /* Returns 0, or -1 with errno. */
 static int
@@ -162,7 +162,7 @@ find_text(const struct conversation *conversation, size_t *length)
 	return text;
 }
 
-/* --- all of it ------------------------------------------------------------------------------------ */
+/* --- all of it ------------------------------------------------------------------------- */
 
 static bool
 nobody_is_there(int error)

@@ -398,7 +398,7 @@ http_listeners_commit(struct http_listeners *listeners)
 	listeners->next.count = 0;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------ */
 
 struct http_listeners *
 http_listeners_new(struct event_base *base, struct http_server *server,
