@@ -132,6 +132,8 @@ conn_open(struct conn *conn)
 {
 	struct loop *loop = loop_of(conn);
 	const short edge = loop->edge_triggered ? EV_ET : 0;
+	const char *greeting;
+	const size_t size = conn_greeting(conn, &greeting);
 
 	conn->state = conn->is_secure ? CONN_EXPECTED : CONN_READING;
 	conn->opened = clock_ms();
@@ -144,8 +146,8 @@ conn_open(struct conn *conn)
 	conn->bulk = 1;
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
-	else if (conn->has_tail && !conn->is_secure && tail_of(conn)->greeting_size > 0)
-		conn_greet(conn, tail_of(conn)->greeting, tail_of(conn)->greeting_size);
+	else if (size > 0 && !conn->is_secure)
+		conn_greet(conn, greeting, size);
 }
 
 size_t

@@ -126,7 +126,7 @@ void conn_log_closed(const struct conn *conn, enum close_reason reason);
 /* Tells, at level debug, that none of its bytes wait. */
 void conn_log_drained(const struct conn *conn);
 
-/* It was sent what its listener says first: returns its size, and *greeting; 0: nothing. */
+/* What its listener says first: returns how many bytes of *greeting that is; 0: nothing. */
 size_t conn_greeting(const struct conn *conn, const char **greeting);
 
 /* --- echo.c --- */

@@ -40,7 +40,7 @@ log_secure(const struct told *told, const struct secure *secure, bool is_proxied
 	const char *resumed;
 
 	tls_session_facts(secure->session, &facts);
-	resumed = tls_session_is_resumed(secure->session) ? "yes" : "no";
+	resumed = facts.is_resumed ? "yes" : "no";
 	if (is_proxied)
 		log_info("connection closed: peer=%s proxy=%s listener=%s reason=%s received=%llu "
 		    "sent=%llu seconds=%.3f tls=%s cipher=%s sni=%s alpn=%s subject=%s resumed=%s "
