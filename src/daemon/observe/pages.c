@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/observe/exposition.h"
+#include "daemon/observe/peers/gather.h"
 
 #define PLAIN "text/plain; charset=utf-8"
 
@@ -80,10 +81,19 @@ write_status(const void *of, const struct http_asker *asker, struct evbuffer *bo
 	return status_of(add_text(body, text, length) && evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
 }
 
+static enum http_status
+write_connections(const void *of, const struct http_asker *asker, struct evbuffer *body)
+{
+	const struct observed *observed = of;
+
+	return gather_ask(observed->gather, asker, body);
+}
+
 const struct http_page pages[] = {
 	{ "/metrics", EXPOSITION_TYPE, write_metrics },
 	{ "/healthz", PLAIN, write_health },
 	{ "/readyz", PLAIN, write_readiness },
 	{ PAGES_STATUS, "application/json", write_status },
+	{ PAGES_CONNECTIONS, "application/x-ndjson", write_connections },
 };
 const size_t page_count = sizeof(pages) / sizeof(pages[0]);
