@@ -139,13 +139,13 @@ static const char *
 read_query(const char *text)
 {
 	char shown[ESCAPE_TEXT_SIZE];
-	size_t i = 0;
+	size_t fit = 0;
 
 	if (text == NULL)
 		return "";
-	while (text[i] > ' ' && text[i] <= '~' && text[i] != '#')
-		i++;
-	if (text[i] == '\0' && i < ASK_TARGET_SIZE - sizeof(PAGES_CONNECTIONS "?"))
+	while (text[fit] > ' ' && text[fit] <= '~' && text[fit] != '#')
+		fit++;
+	if (fit == strlen(text) && fit < ASK_TARGET_SIZE - sizeof(PAGES_CONNECTIONS "?"))
 		return text;
 	fprintf(stderr, "echod: --connections=%s: give a query as in a URI, without spaces\n",
 	    escape_payload(text, strlen(text), shown));

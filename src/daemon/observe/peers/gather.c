@@ -446,12 +446,14 @@ gather_stop(struct gather *gather)
 void
 gather_free(struct gather *gather)
 {
-	struct search *search;
+	struct search *search, *next;
 
 	if (gather == NULL)
 		return;
-	while ((search = TAILQ_FIRST(&gather->searches)) != NULL)
+	for (search = TAILQ_FIRST(&gather->searches); search != NULL; search = next) {
+		next = TAILQ_NEXT(search, neighbours);
 		search_free(search);
+	}
 	event_free(gather->writer);
 	free(gather);
 }
