@@ -107,16 +107,22 @@ void walk_forget(struct walk *walk, const struct conn *conn);
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */
 void conn_set_state(struct conn *conn, enum conn_state state);
 
-/* Something moved at `now`: it goes to the end of those that may be silent. */
+/*
+ * Something moved at `now`: it goes to the end of those that may be silent, where it is already if
+ * that was so in this tick of the clock before.
+ */
 static inline void
 conn_touch(struct conn *conn, int64_t now)
 {
 	struct crowd *crowd = crowd_of(conn);
 	struct conn_list *list = &crowd->lists[conn->state];
+	const bool is_there = conn->active == (uint32_t)now;
 
-	conn->active = (uint32_t)now;
 	if (conn->stalled)
 		conn_unmark_stalled(conn);
+	if (is_there)
+		return;
+	conn->active = (uint32_t)now;
 	if (TAILQ_NEXT(conn, neighbours) == NULL)
 		return;
 	if (crowd->walk != NULL)
