@@ -41,6 +41,7 @@ struct search {
 	struct ledger **ledgers; /* held: rows have their names */
 	size_t ledger_count;
 	struct part *parts;      /* one for each worker; NULL: it has not begun */
+	size_t part_count;
 	size_t away;             /* of these */
 	/* Once all are home. */
 	struct ranking rows;     /* the first by its rank on top */
@@ -182,7 +183,7 @@ search_free(struct search *search)
 
 	TAILQ_REMOVE(&gather->searches, search, neighbours);
 	release_ledgers(search);
-	for (size_t i = 0; search->parts != NULL && i < workers_count(gather->of.workers); i++)
+	for (size_t i = 0; i < search->part_count; i++)
 		empty_part(&search->parts[i]);
 	free(search->parts);
 	ranking_free(&search->rows);
@@ -218,6 +219,7 @@ begin(struct search *search)
 	search->parts = calloc(count, sizeof(struct part));
 	if (search->body == NULL || search->parts == NULL || !hold_ledgers(search))
 		return false;
+	search->part_count = count;
 	for (size_t i = 0; i < count; i++)
 		if (!make_part(search, i))
 			return false;
@@ -315,11 +317,10 @@ on_write(evutil_socket_t fd, short what, void *arg)
 static bool
 merge(struct search *search)
 {
-	const size_t count = workers_count(search->gather->of.workers);
 	int64_t longest = 0;
 	size_t rows = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < search->part_count; i++) {
 		rows += search->parts[i].ranking.count;
 		search->matching += search->parts[i].matching;
 		if (search->parts[i].walk.longest > longest)
@@ -329,7 +330,7 @@ merge(struct search *search)
 	    (long long)longest);
 	if (!ranking_make(&search->rows, rows))
 		return false;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < search->part_count; i++) {
 		const struct ranking *ranking = &search->parts[i].ranking;
 
 		for (size_t k = 0; k < ranking->count; k++)
