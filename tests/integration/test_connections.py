@@ -319,13 +319,17 @@ def test_a_drain_is_not_held_up(start, number):
 def test_a_stop_is_not_held_up_by_who_waits_for_a_worker(start):
     daemon = start(options=PEERS)
     echoing(daemon, 1)
-    with contextlib.closing(observing.connect(daemon)) as asker:
-        with kernel.hung_thread(daemon.pid, "worker-1"):
+    askers = [observing.connect(daemon) for _ in range(3)]
+    with kernel.hung_thread(daemon.pid, "worker-1"):
+        for asker in askers:
             asker.sendall(observing.request("/connections"))
-            eventually(lambda: kernel.sleeps(daemon.pid), "the request is taken")
-            daemon.drain()
-            daemon.signal(signal.SIGTERM)
-        assert daemon.seconds_to_exit() < within(1)
+        eventually(lambda: kernel.sleeps(daemon.pid), "the requests are taken")
+        daemon.drain()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("stopping now")
+    assert daemon.seconds_to_exit() < within(1)
+    for asker in askers:
+        asker.close()
 
 
 # --- at a terminal -----------------------------------------------------------------------------
