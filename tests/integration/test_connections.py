@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 import certificates
 import kernel
+import memory
 import observing
 import peers
 import sealed
@@ -20,6 +22,7 @@ from observing import ON, ask
 from patience import SLOWNESS, eventually, lasting, within
 
 PEERS = {**ON, "observe.peers": True}
+MANUAL = os.path.join(os.path.dirname(__file__), "../../man/echod.8")
 FIELDS = {"peer", "proxy", "listener", "state", "age_seconds", "received_bytes", "sent_bytes",
           "waiting_bytes", "worker", "tls"}
 
@@ -161,6 +164,24 @@ def test_users_of_a_unix_socket(start, workdir):
     assert rows_of(daemon, "source=uid:4242") == [] == rows_of(daemon, "source=0.0.0.0/0")
 
 
+def names_in(value):
+    """All names in a JSON value."""
+    if isinstance(value, list):
+        return set().union(*map(names_in, value))
+    return set(value).union(*map(names_in, value.values())) if isinstance(value, dict) else set()
+
+
+def test_the_manual_has_each_field(start):
+    with open(MANUAL, encoding="utf-8") as file:
+        text = file.read()
+    words = set(re.findall(r"\w+", text[text.index(".Ss Connections") : text.index(".Sh SYSTEMD")]))
+    daemon = start(options=PEERS)
+    echoing(daemon, 1)
+    assert names_in(connections(daemon)) <= words
+    states = ask(daemon, "/connections?state=").body.decode().partition("one of ")[2]
+    assert {"version", "cipher", "server_name", *re.findall(r"\w+", states)} <= words
+
+
 # --- which, and in which order -----------------------------------------------------------------
 
 
@@ -280,6 +301,28 @@ def test_several_ask_at_once(start):
         assert answer.status == 200 and peers.name_of(one).encode() in answer.body
         asker.close()
     assert names(rows_of(daemon)) == [peers.name_of(one)]
+
+
+@pytest.mark.parametrize("per_mille", [5, 50, 300])
+def test_memory_runs_out(start, workdir, per_mille):
+    """An answer is whole, or none; and whoever asks when there is memory again has his."""
+    orders = memory.Orders(workdir, seed=per_mille)
+    daemon = start(options=PEERS, environment=orders.environment)
+    crowd = [echoing(daemon, 1) for _ in range(20)]
+    orders.fail(per_mille)
+    answers, tries = [], 0
+    while orders.failed < 60 and tries < 5000:
+        tries += 1
+        with contextlib.suppress(ConnectionError), observing.connect(daemon) as peer:
+            peer.sendall(observing.request("/connections"))
+            data = peers.receive_to_eof(peer)
+            answers += [observing.parse(data)] if data else []
+    orders.fail(0)
+    assert orders.failed >= 60
+    assert {answer.status for answer in answers} <= {200, 500}
+    for answer in answers:
+        assert answer.status == 500 or len(answer.body.splitlines()) == len(crowd) + 1
+    assert sorted(names(rows_of(daemon))) == sorted(map(peers.name_of, crowd))
 
 
 def test_head_has_no_body(start):
