@@ -187,7 +187,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* Adds the head of the answer, whose body has `length` bytes.  Returns false: no memory. */
 static bool
-add_head(struct evbuffer *answer, enum http_status status, const char *type, size_t length)
+add_head(struct evbuffer *answer, enum http_status status, const struct http_page *page,
+    size_t length)
 {
 	const time_t now = time(NULL);
 	char date[DATE_SIZE] = "";
@@ -202,11 +203,11 @@ add_head(struct evbuffer *answer, enum http_status status, const char *type, siz
 	    "Content-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s"
+	    "%s%s"
 	    "Connection: close\r\n"
 	    "\r\n",
-	    (int)status, phrase_of(status), date, type, length,
-	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "") > 0;
+	    (int)status, phrase_of(status), date, page->type, length,
+	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "", page->fields) > 0;
 }
 
 /* The status in words, where no page has more to say. */
@@ -231,8 +232,10 @@ static bool
 make_answer(const struct http_conn *conn, enum http_status status,
     const struct http_request *request, struct evbuffer *body)
 {
+	static const struct http_page reason = {
+		.type = "text/plain; charset=utf-8", .fields = "",
+	};
 	const struct http_server *server = conn->server;
-	const char *type = "text/plain; charset=utf-8";
 	const struct http_page *page = NULL;
 
 	if (status == HTTP_OK && !http_host_is_ours(&request->host, &server->names))
@@ -241,11 +244,12 @@ make_answer(const struct http_conn *conn, enum http_status status,
 		status = HTTP_NOT_FOUND;
 	if (page != NULL)
 		status = page->write(server->of, body);
-	if (status == HTTP_OK || (page != NULL && status == HTTP_UNAVAILABLE))
-		type = page->type;
-	else if (!add_reason(body, status))
-		return false;
-	if (!add_head(conn->answer, status, type, evbuffer_get_length(body)))
+	if (status != HTTP_OK && (page == NULL || status != HTTP_UNAVAILABLE)) {
+		page = &reason;
+		if (!add_reason(body, status))
+			return false;
+	}
+	if (!add_head(conn->answer, status, page, evbuffer_get_length(body)))
 		return false;
 	return request->is_head || evbuffer_add_buffer(conn->answer, body) == 0;
 }

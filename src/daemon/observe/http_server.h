@@ -24,6 +24,7 @@ struct http_server;
 /* What one path has. */
 struct http_page {
 	const char *path, *type; /* of its text, as Content-Type has it */
+	const char *fields;      /* further ones of the head, each with its end of line; "": none */
 	/*
 	 * Adds the text to `body` and returns HTTP_OK, or HTTP_UNAVAILABLE, which has a text too;
 	 * anything else has none: HTTP_INTERNAL_ERROR, where memory ran out.

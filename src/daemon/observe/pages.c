@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/observe/exposition.h"
+#include "daemon/observe/page/page.h"
 
 #define PLAIN "text/plain; charset=utf-8"
 
@@ -76,10 +77,19 @@ write_status(const void *of, struct evbuffer *body)
 	return status_of(add_text(body, text, length) && evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
 }
 
+static enum http_status
+write_page(const void *of, struct evbuffer *body)
+{
+	(void)of;
+	return status_of(evbuffer_add_reference(body, page_html, page_html_size, NULL, NULL) == 0,
+	    HTTP_OK);
+}
+
 const struct http_page pages[] = {
-	{ "/metrics", EXPOSITION_TYPE, write_metrics },
-	{ "/healthz", PLAIN, write_health },
-	{ "/readyz", PLAIN, write_readiness },
-	{ PAGES_STATUS, "application/json", write_status },
+	{ "/", "text/html; charset=utf-8", page_fields, write_page },
+	{ "/metrics", EXPOSITION_TYPE, "", write_metrics },
+	{ "/healthz", PLAIN, "", write_health },
+	{ "/readyz", PLAIN, "", write_readiness },
+	{ PAGES_STATUS, "application/json", "", write_status },
 };
 const size_t page_count = sizeof(pages) / sizeof(pages[0]);

@@ -1,6 +1,6 @@
 /*
  * What the HTTP server has to give: /metrics for Prometheus, /healthz and /readyz for probes,
- * /status.json for whoever wants to see.  None of it changes anything.
+ * / for whoever wants to see, and /status.json, which it shows.  None of it changes anything.
  */
 #ifndef DAEMON_OBSERVE_PAGES_H
 #define DAEMON_OBSERVE_PAGES_H
