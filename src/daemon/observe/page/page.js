@@ -11,13 +11,13 @@ const byId = (id) => document.getElementById(id);
 
 // --- numbers as texts ---
 
-// 1234567 is 1.2 M; bytes have a unit.
+// 1234567 is 1.2 M; what has no unit is told exactly for longer.
 function amount(number, unit = "") {
 	let power = 0;
 
 	if (!Number.isFinite(number))
 		return UNKNOWN;
-	for (; Math.round(number) >= (power > 0 || unit ? 1000 : 10000); power++)
+	for (; Math.round(number) >= (power > 0 || unit ? 1000 : 100000); power++)
 		number /= 1000;
 	const text = number.toFixed(Number.isInteger(number) || number >= 99.95 ? 0 : 1);
 	return `${text} ${PREFIXES[power]}${unit}`.trim();
@@ -150,7 +150,7 @@ class Tile {
 	fill(share) {
 		this.bar.className = "bar limit";
 		this.filled.className = share >= ALMOST ? "warn" : "";
-		this.filled.style.width = `${Math.min(share, 1) * 100}%`;
+		this.filled.style.width = `${(Math.min(share, 1) * 100).toFixed(1)}%`;
 	}
 
 	draw() {
@@ -173,12 +173,17 @@ class Tile {
 		this.back = isRead ? Math.min(Math.max(back, 0), last) : null;
 		const at = last - this.back;
 		this.cursor.setAttribute("d", isRead ? `M${this.span - this.back},0V100` : "");
-		set(this.when, isRead ? this.time() : last < 0 ? "" : `last ${duration((this.span + 1) * this.every)}`);
+		set(this.when, isRead ? this.time() : last < 0 ? "" : `last ${this.length()}`);
 		set(this.peak, last < 0 ? "" : isRead ? amount(this.values[at], this.unit)
 			: `peak ${amount(this.highest, this.unit)}`);
 		this.chart.setAttribute("aria-valuemax", Math.max(last, 0));
 		this.chart.setAttribute("aria-valuenow", Math.max(at, 0));
 		this.chart.setAttribute("aria-valuetext", `${this.when.textContent}: ${this.peak.textContent}`);
+	}
+
+	// In minutes.
+	length() {
+		return duration(Math.round((this.span + 1) * this.every / 60) * 60);
 	}
 
 	time() {
@@ -228,8 +233,7 @@ function listenerRow(told, listener) {
 	return [
 		listener.name, listener.uris.join("\n"),
 		isStream ? amount(listener.connections_open) : "",
-		isStream ? amount(count((one) => one.connections_accepted))
-			: `${amount(count((one) => one.datagrams_received))} datagrams`,
+		amount(count((one) => isStream ? one.connections_accepted : one.datagrams_received)),
 		amount(count((one) => one.sent_bytes), "B"), amount(listener.sent_bytes, "B"),
 		amount(sum(listener.connections_refused) + sum(listener.datagrams_dropped)),
 		listener.accepting ? "serving" : ["accepts nobody", "warn"],
@@ -256,10 +260,9 @@ function percent(share) {
 
 function showWorkers(told) {
 	fill("workers", told.workers.map((worker, i) => [
-		String(i), amount(worker.connections_open), amount(worker.blocked_connections),
+		worker.hangs ? [`${i} hangs`, "warn"] : String(i), amount(worker.connections_open), amount(worker.blocked_connections),
 		percent(rate(told, (one) => one.workers[i]?.cpu_seconds)),
-		worker.hangs ? [`hangs, ${duration(worker.heartbeat_age_seconds)}`, "bad"]
-			: `${amount(worker.heartbeat_age_seconds)} s ago`,
+		`${amount(worker.heartbeat_age_seconds)} s`,
 	]));
 }
 
