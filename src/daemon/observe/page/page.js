@@ -236,7 +236,7 @@ function listenerRow(told, listener) {
 		amount(count((one) => isStream ? one.connections_accepted : one.datagrams_received)),
 		amount(count((one) => one.sent_bytes), "B"), amount(listener.sent_bytes, "B"),
 		amount(sum(listener.connections_refused) + sum(listener.datagrams_dropped)),
-		listener.accepting ? "serving" : ["accepts nobody", "warn"],
+		listener.accepting ? "serving" : ["paused", "warn"],
 	];
 }
 
