@@ -326,7 +326,8 @@ def test_it_asks_seldom_while_nobody_looks(sight, stage):
     eventually(lambda: sight.run("return delays") == [30000], "the next one is far")
     sight.run("isAway = false;")
     ask_anew(sight)
-    eventually(lambda: sight.run("return delays") == [30000, 2000], "who looks again sees it anew")
+    eventually(lambda: sight.run("return delays") == [30000, 2000], "who looks again sees it anew",
+               within(1))
 
 
 # --- by keys ---------------------------------------------------------------------------------------
