@@ -29,8 +29,8 @@
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), and the NUL. */
 #define DATE_SIZE 40
 
-/* What says no more than a status. */
-#define PLAIN "text/plain; charset=utf-8"
+/* The head of what is no page. */
+static const struct http_page plain = { .type = "text/plain; charset=utf-8", .fields = "" };
 
 enum http_state {
 	READING,   /* its request: waits for bytes */
@@ -198,7 +198,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* Adds the head of the answer, whose body has `length` bytes.  Returns false: no memory. */
 static bool
-add_head(struct evbuffer *answer, enum http_status status, const char *type, size_t length)
+add_head(struct evbuffer *answer, enum http_status status, const struct http_page *page,
+    size_t length)
 {
 	const time_t now = time(NULL);
 	char date[DATE_SIZE] = "";
@@ -213,11 +214,11 @@ add_head(struct evbuffer *answer, enum http_status status, const char *type, siz
 	    "Content-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s"
+	    "%s%s"
 	    "Connection: close\r\n"
 	    "\r\n",
-	    (int)status, phrase_of(status), date, type, length,
-	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "") > 0;
+	    (int)status, phrase_of(status), date, page->type, length,
+	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "", page->fields) > 0;
 }
 
 /* The status in words, where no page has more to say. */
@@ -246,7 +247,7 @@ make_answer(const struct http_conn *conn, enum http_status status, struct evbuff
 	if ((status == HTTP_INTERNAL_ERROR || evbuffer_get_length(body) == 0) && !is_page &&
 	    !add_reason(body, status))
 		return false;
-	if (!add_head(conn->answer, status, is_page ? conn->page->type : PLAIN,
+	if (!add_head(conn->answer, status, is_page ? conn->page : &plain,
 	    evbuffer_get_length(body)))
 		return false;
 	return conn->is_head || evbuffer_add_buffer(conn->answer, body) == 0;

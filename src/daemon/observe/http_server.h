@@ -39,6 +39,7 @@ struct http_ticket {
 /* What one path has. */
 struct http_page {
 	const char *path, *type; /* of its text, as Content-Type has it */
+	const char *fields;      /* further ones of the head, each with its end of line; "": none */
 	/*
 	 * Adds the text to `body` and returns HTTP_OK, or what else the status is, with the text of
 	 * that, which is plain: none, the status says it all, as HTTP_INTERNAL_ERROR, where memory

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/observe/exposition.h"
+#include "daemon/observe/page/page.h"
 #include "daemon/observe/peers/gather.h"
 
 #define PLAIN "text/plain; charset=utf-8"
@@ -89,11 +90,21 @@ write_connections(const void *of, const struct http_asker *asker, struct evbuffe
 	return gather_ask(observed->gather, asker, body);
 }
 
+static enum http_status
+write_page(const void *of, const struct http_asker *asker, struct evbuffer *body)
+{
+	(void)of;
+	(void)asker;
+	return status_of(evbuffer_add_reference(body, page_html, page_html_size, NULL, NULL) == 0,
+	    HTTP_OK);
+}
+
 const struct http_page pages[] = {
-	{ "/metrics", EXPOSITION_TYPE, write_metrics },
-	{ "/healthz", PLAIN, write_health },
-	{ "/readyz", PLAIN, write_readiness },
-	{ PAGES_STATUS, "application/json", write_status },
-	{ PAGES_CONNECTIONS, "application/x-ndjson", write_connections },
+	{ "/", "text/html; charset=utf-8", page_fields, write_page },
+	{ "/metrics", EXPOSITION_TYPE, "", write_metrics },
+	{ "/healthz", PLAIN, "", write_health },
+	{ "/readyz", PLAIN, "", write_readiness },
+	{ PAGES_STATUS, "application/json", "", write_status },
+	{ PAGES_CONNECTIONS, "application/x-ndjson", "", write_connections },
 };
 const size_t page_count = sizeof(pages) / sizeof(pages[0]);

@@ -1,7 +1,7 @@
 /*
  * What the HTTP server has to give: /metrics for Prometheus, /healthz and /readyz for probes,
- * /status.json for whoever wants to see, /connections for whoever may.  None of it changes
- * anything.
+ * / for whoever wants to see, and /status.json, which it shows; /connections for whoever may.
+ * None of it changes anything.
  */
 #ifndef DAEMON_OBSERVE_PAGES_H
 #define DAEMON_OBSERVE_PAGES_H
