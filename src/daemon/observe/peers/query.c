@@ -134,9 +134,11 @@ decode(const char *from, size_t size, char value[QUERY_VALUE_SIZE])
 	if (size >= QUERY_VALUE_SIZE)
 		return false;
 	for (size_t i = 0; i < size; i++) {
-		char c = from[i] == '+' ? ' ' : from[i];
+		char c = from[i];
 
-		if (c == '%') {
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%') {
 			if (size - i < 3 || digit(from[i + 1]) < 0 || digit(from[i + 2]) < 0)
 				return false;
 			c = (char)(digit(from[i + 1]) * 16 + digit(from[i + 2]));
