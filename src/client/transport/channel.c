@@ -28,7 +28,9 @@ kind_of(const struct channel_wish *wish)
 {
 	if (protocol_is_secure(wish->uri.protocol))
 		return &channel_secure;
-	return channel_is_stream(wish) ? &channel_stream : &channel_datagram;
+	if (channel_is_stream(wish))
+		return &channel_stream;
+	return wish->probing ? &channel_probe : &channel_datagram;
 }
 
 struct channel *
@@ -247,7 +249,7 @@ complete(struct channel *channel)
 	/* On one host the kernel may give us the very port that we ask for: we would echo. */
 	if (address_equal(&channel->local, &channel->peer))
 		return ECONNREFUSED;
-	if (channel->wish->strangers && channel->kind == &channel_datagram)
+	if (channel->wish->strangers && !channel_is_stream(channel->wish))
 		strangers_open(channel);
 	return 0;
 }

@@ -32,6 +32,7 @@ struct channel_wish {
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
 	bool strangers;   /* who answers and was not asked is heard: datagrams */
+	bool probing;     /* datagrams find out what the path takes: see probe.h */
 	/* Streams: what each connection begins with before it counts as there. */
 	struct proxying proxying; /* sent */
 	struct pattern greeting;  /* received */
@@ -110,6 +111,17 @@ uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT
 
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
+
+/* What the system knows of the segments of a connection: bytes, and 0 where it does not. */
+struct channel_segments {
+	unsigned there;     /* the most data that it puts into one */
+	unsigned back;      /* the most that came in one, as far as some have come */
+	unsigned announced; /* the MSS that the peer was told */
+	unsigned path;      /* the path MTU there */
+};
+
+/* Those of an open channel.  Returns false with errno where it has none, as over a Unix socket. */
+bool channel_segments(const struct channel *channel, struct channel_segments *segments);
 
 /*
  * NULL, or what is wrong with who is there, of the last connection, which failed by it with
