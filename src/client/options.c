@@ -65,6 +65,11 @@ static const struct row {
 	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },
 	{ OPTIONS_OF_SEND, 'W', "wait", "SEC", "for what is to come back (default 10)" },
+	{ OPTIONS_OF_MTU, 'W', "wait", "SEC", "for a reply, at most (default 1)" },
+	{ OPTIONS_OF_MTU, 'w', "deadline", "SEC", "stop after this time (default 60)" },
+	{ OPTIONS_OF_MTU, 'q', "quiet", NULL, "print only the head and what was found" },
+	{ OPTIONS_OF_MTU, OPTION_MIN_MTU, "min-mtu", "BYTES", "UDP: less is a fault, as in 1500" },
+	{ OPTIONS_OF_MTU, OPTION_MIN_MSS, "min-mss", "BYTES", "TCP: less is a fault, either way" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -73,6 +78,7 @@ static const char *const modes[] = {
 	[OPTIONS_OF_PING] = "ping",
 	[OPTIONS_OF_PIPE] = "pipe",
 	[OPTIONS_OF_SEND] = "send",
+	[OPTIONS_OF_MTU] = "mtu",
 };
 
 static const char *const heads[] = {
@@ -81,12 +87,14 @@ static const char *const heads[] = {
 	[OPTIONS_OF_PIPE] =
 	    "pipe: stdin to the server, what comes back to stdout, compared on the way",
 	[OPTIONS_OF_SEND] = "send: each message on every socket in turn",
+	[OPTIONS_OF_MTU] = "mtu: the longest datagram, or segment, that comes back",
 };
 
 static const char usage[] =
     "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
+    "       echod-client mtu  [OPTION]... URI | HOST [PORT]\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
     "%s;\n"
     "HOST alone means %s://HOST:%u.\n"
@@ -192,7 +200,7 @@ options_near_mode(const char *word)
 	const char *nearest = NULL;
 	size_t least = SPELLING_NEAR + 1;
 
-	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_SEND; i++) {
+	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_MTU; i++) {
 		const size_t distance = spelling_distance(word, modes[i]);
 
 		if (distance < least && (distance < 2 || *word == *modes[i])) {

@@ -13,6 +13,7 @@ enum option_group {
 	OPTIONS_OF_PING,
 	OPTIONS_OF_PIPE,
 	OPTIONS_OF_SEND,
+	OPTIONS_OF_MTU,
 };
 
 /* Those that have no letter. */
@@ -32,6 +33,8 @@ enum {
 	OPTION_MAX_RTT,
 	OPTION_NO_COMPARE,
 	OPTION_RATE,
+	OPTION_MIN_MTU,
+	OPTION_MIN_MSS,
 };
 
 /*

@@ -22,7 +22,7 @@ from patience import PATIENCE, eventually, lasting
 TOP = os.path.join(os.path.dirname(__file__), "../..")
 MANUAL = os.path.join(TOP, "man/echod-client.1")
 SCHEMA = os.path.join(TOP, "doc/echod-client.schema.json")
-MODES = ("ping", "pipe", "send")
+MODES = ("ping", "pipe", "send", "mtu")
 SHORT = ("-W", lasting(1))  # a wait that a test lets run out
 LONG = ("-W", PATIENCE)  # a wait that must not run out
 OVER_TLS = ("cut", "unsecured")
@@ -57,6 +57,10 @@ def nobody(protocol):
 def unreachable():
     """With STRACE no call to receive gets anything but an error of the way."""
     return faulty.stream(faulty.echo)
+
+
+def deaf():
+    return faulty.datagrams(lambda *_: [])
 
 
 def deny(connection):
@@ -140,6 +144,20 @@ OUTCOMES = {
         ("lost", 1, unreachable, LONG),
         ("timeout", 1, stream(faulty.mute), SHORT),
     ],
+    "mtu": [
+        ("done", 0, stream(faulty.echo), LONG),
+        ("done", 0, datagrams(lambda data: [data]), ["--min-mtu", 65535]),
+        ("done", 1, datagrams(lambda data: [data]), ["--min-mtu", 65536]),
+        ("done", 1, stream(faulty.echo), [*LONG, "--min-mss", 65535]),
+        ("timeout", 1, stream(faulty.mute), ["-W", lasting(0.1)]),
+        ("timeout", 1, stream(faulty.mute_after(16)), ["-W", lasting(0.1)]),
+        ("timeout", 1, deaf, ["-W", lasting(0.1)]),
+        ("deadline", 1, deaf, ["-w", lasting(0.2), *LONG]),
+        ("difference", 1, stream(faulty.flip(100)), LONG),
+        ("closed", 1, stream(deny), LONG),
+        ("reset", 1, stream(faulty.reset_after(0, more=16)), LONG),
+        ("lost", 1, unreachable, LONG),
+    ],
 }
 
 
@@ -148,8 +166,8 @@ def over_tls(fault):
 
 
 def outcomes_over_tls(mode):
-    """Of a message of 64 bytes by ping, of 4 by the others."""
-    size, options = {"ping": 64}.get(mode, 4), [*LONG, *tls.trust()]
+    """Of a message of 64 bytes by ping, of 16 by mtu, of 4 by the others."""
+    size, options = {"ping": 64, "mtu": 16}.get(mode, 4), [*LONG, *tls.trust()]
     return [
         ("done", 0, over_tls(faulty.echo), ["-c", 1, *options] if mode == "ping" else options),
         ("cut", 1, over_tls(tls.cut_after(0, more=size)), options),
