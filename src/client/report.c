@@ -85,7 +85,7 @@ static json_t *
 make_object(enum ending ending, const char *reason, int status)
 {
 	json_t *made = json_pack("{ss so}", "mode", object.mode,
-	    "uri", report_bytes(object.uri, strlen(object.uri)));
+	    "uri", object.uri != NULL ? report_bytes(object.uri, strlen(object.uri)) : json_null());
 	json_t *fields = object.fields(object.arg);
 	json_t *end = json_pack("{ss so si}", "ending", ending_word(ending), "reason",
 	    *reason != '\0' ? report_bytes(reason, strlen(reason)) : json_null(),

@@ -14,7 +14,7 @@
 
 /* What the object is made of.  What it points to must live as long as the program. */
 struct report {
-	const char *mode, *uri;
+	const char *mode, *uri;             /* uri NULL: there are several */
 	FILE *stream;                       /* where it goes */
 	json_t *(*fields)(const void *arg); /* the mode's own; NULL: no memory */
 	const void *arg;

@@ -325,9 +325,9 @@ def test_the_manual_has_each_field_of_the_schema():
 
 def test_the_manual_has_each_word_of_the_schema():
     found = in_schema(
-        lambda part: {word for each in values(part, "ending") for word in each["enum"]}
+        lambda part: {word for each in values(part, "ending") for word in each.get("enum", ())}
     )
-    assert found - {("send", "failed")} == manual("Li")
+    assert found - {("send", "failed"), ("ping", "failed")} == manual("Li")
 
 
 def test_each_word_was_met(outcomes):

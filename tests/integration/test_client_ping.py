@@ -158,6 +158,7 @@ def test_json_has_every_field(target):
             "tls": None,
             **dict.fromkeys((*COUNTS, "strangers", "reconnects"), 0),
             **{"stranger": None, "seconds_without": 0.0},
+            **dict.fromkeys(("flows", "verdict", "targets")),
             **{"sent": 4, "received": 4, "unsent": int, "loss": 0.0, "failed": []},
             **{"seconds": float, "ending": "done", "reason": None, "status": 0},
         },

@@ -240,6 +240,28 @@ judge_settled(struct judge *judge)
 	return flights_oldest(&judge->flights) == NULL;
 }
 
+void
+tally_add(struct tally *tally, const struct tally *other)
+{
+	tally->sent += other->sent;
+	tally->unsent += other->unsent;
+	tally->received += other->received;
+	tally->missing += other->missing;
+	tally->corrupt += other->corrupt;
+	tally->late += other->late;
+	tally->duplicate += other->duplicate;
+	tally->reordered += other->reordered;
+	tally->spoilt += other->spoilt;
+	tally->cut += other->cut;
+	tally->unsampled += other->unsampled;
+	tally->reconnects += other->reconnects;
+	tally->strangers += other->strangers;
+	if (tally->without < other->without)
+		tally->without = other->without;
+	for (size_t i = 0; i < other->rtt.count; i++)
+		tally->unsampled += !samples_add(&tally->rtt, other->rtt.values[i]);
+}
+
 uint64_t
 tally_judged(const struct tally *tally)
 {

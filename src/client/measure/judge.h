@@ -85,6 +85,9 @@ uint64_t judge_take_missing(struct judge *judge, int64_t now);
 /* True when no message waits for its reply. */
 bool judge_settled(struct judge *judge);
 
+/* Adds the books of another judge; `without` is the longest of them. */
+void tally_add(struct tally *tally, const struct tally *other);
+
 /* How many messages came back, right or not, or are missing. */
 uint64_t tally_judged(const struct tally *tally);
 

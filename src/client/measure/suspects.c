@@ -362,6 +362,7 @@ suspects_find(struct suspect *flows, size_t count)
 		flows[i].suspicion = SUSPECT_NONE;
 	}
 	order_flows(&order, flows, count);
+	result.compared = order.count;
 	if (order.count < 2)
 		return result;
 	result.chance = exp(cut_to_levels(&order));

@@ -39,7 +39,8 @@ struct suspect {
 };
 
 struct suspects {
-	size_t named, unsure; /* how many are */
+	size_t compared;      /* how many flows there is anything known of */
+	size_t named, unsure; /* how many of them are */
 	double chance;        /* that flows which are alike look like this, at most: 0 to 1 */
 	double visible;       /* where none is named: the least loss that would be; above 1: none */
 	double more;          /* messages of each flow: where some are unsure, what it takes yet */

@@ -2,8 +2,37 @@
 #include "client/ping/ping_options.h"
 
 #include <getopt.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "base/escape.h"
 #include "client/measure/message.h"
+#include "client/report.h"
+
+/* Of how it is told, and what is expected. */
+static void
+take_telling(struct ping_options *options, int option)
+{
+	switch (option) {
+	case 'q':
+		options->quiet = true;
+		break;
+	case 'O':
+		options->outstanding = true;
+		break;
+	case 'D':
+		options->timestamp = true;
+		break;
+	case OPTION_MAX_LOSS:
+		argument_check("--max-loss", optarg,
+		    thresholds_add_loss(&options->thresholds, optarg));
+		break;
+	case OPTION_MAX_RTT:
+		argument_check("--max-rtt", optarg,
+		    thresholds_add_rtt(&options->thresholds, optarg));
+		break;
+	}
+}
 
 static void
 take_option(struct ping_options *options, int option)
@@ -24,27 +53,78 @@ take_option(struct ping_options *options, int option)
 	case 'w':
 		options->deadline = argument_seconds("-w", optarg, 0.001, 1000000);
 		break;
-	case 'q':
-		options->quiet = true;
-		break;
-	case 'O':
-		options->outstanding = true;
-		break;
-	case 'D':
-		options->timestamp = true;
-		break;
 	case 'R':
 		options->reconnect = true;
 		break;
-	case OPTION_MAX_LOSS:
-		argument_check("--max-loss", optarg,
-		    thresholds_add_loss(&options->thresholds, optarg));
+	case 'f':
+		targets_read(&options->targets, optarg);
+		options->file = optarg;
 		break;
-	case OPTION_MAX_RTT:
-		argument_check("--max-rtt", optarg,
-		    thresholds_add_rtt(&options->thresholds, optarg));
+	case OPTION_FLOWS:
+		options->flows = (size_t)argument_number("--flows", optarg, 2, FLOWS_MOST);
 		break;
+	case OPTION_SOURCE_PORT:
+		options->common.wish.source_port =
+		    (uint16_t)argument_number("--source-port", optarg, 1, 65535);
+		break;
+	default:
+		take_telling(options, option);
 	}
+}
+
+/*
+ * True for HOST PORT, and for one target.  Of several each has a port, so that it is no PORT, nor the
+ * name of one.
+ */
+static bool
+is_one_target(int count, char **rest)
+{
+	for (int i = 0; i < count; i++)
+		if (!common_has_port(rest[i]))
+			return true;
+	return count == 1;
+}
+
+/* Beside those of a file it is another one. */
+static void
+take_one_target(struct ping_options *options, int count, char **rest)
+{
+	if (options->file != NULL)
+		report_unusable("%s: beside -f give URI or HOST:PORT", rest[0]);
+	common_take_target(&options->common, count, rest);
+}
+
+static void
+take_targets(struct ping_options *options, int count, char **rest)
+{
+	for (int i = 0; i < count; i++) {
+		const char *fault = targets_add(&options->targets,
+		    (struct target){ rest[i], NULL, 0 });
+
+		if (fault != NULL)
+			report_unusable("%s: %s", rest[i], fault);
+	}
+}
+
+/* What several pings have no use for. */
+static void
+check_several(const struct ping_options *options)
+{
+	const struct channel_wish *wish = &options->common.wish;
+
+	if (options->targets.count > 0 && options->flows > 0)
+		report_unusable("--flows is for one target");
+	if (options->targets.count > 0 && options->common.until_up > 0)
+		report_unusable("--wait-until-up is for one target");
+	if (options->targets.count > 0 && wish->source_port != 0)
+		report_unusable("--source-port is for one target");
+	if (options->flows > 0 && !protocol_has_ports(wish->uri.protocol))
+		report_unusable("--flows is for addresses: a Unix socket has no ports");
+	if (options->flows > 0 && options->reconnect)
+		report_unusable("-R is not for --flows: another connection is another flow");
+	if (wish->source_port + options->flows > 65536)
+		report_unusable("--source-port %u: there are no %zu ports from there on",
+		    (unsigned)wish->source_port, options->flows);
 }
 
 void
@@ -56,6 +136,34 @@ ping_options_read(struct ping_options *options, int argc, char **argv)
 	common_init(&options->common);
 	while ((option = common_next(&options->common, OPTIONS_OF_PING, argc, argv)) != -1)
 		take_option(options, option);
-	common_take_target(&options->common, argc - optind, argv + optind);
+	argc -= optind;
+	argv += optind;
+	if (argc == 0 ? options->file == NULL : is_one_target(argc, argv))
+		take_one_target(options, argc, argv);
+	else
+		take_targets(options, argc, argv);
+	check_several(options);
 	options->common.wish.kernel_time = options->common.wish.strangers = true;
+}
+
+void
+ping_options_for(const struct ping_options *options, size_t number, struct ping_options *own)
+{
+	struct channel_wish *wish = &own->common.wish;
+
+	*own = *options;
+	if (options->targets.count > 0) {
+		const struct target *target = &options->targets.rows[number];
+
+		own->common.file = options->file;
+		own->common.line = target->line;
+		common_take_host(&own->common, target->host, target->port);
+		escape_bytes(own->common.uri, strlen(own->common.uri), own->label);
+		strcat(own->label, ": ");
+	} else if (options->flows > 0) {
+		own->flow = number + 1;
+		snprintf(own->label, sizeof(own->label), "flow %zu: ", own->flow);
+		if (wish->source_port != 0)
+			wish->source_port = (uint16_t)(wish->source_port + number);
+	}
 }

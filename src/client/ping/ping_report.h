@@ -1,12 +1,10 @@
 /*
- * How ping is told: each step and the statistics as text, all of it as JSON.
+ * The steps of a ping, each a line of text.
  */
 #ifndef CLIENT_PING_PING_REPORT_H
 #define CLIENT_PING_PING_REPORT_H
 
-#include <jansson.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "client/measure/judge.h"
 #include "client/ping/ping_options.h"
@@ -44,16 +42,5 @@ void ping_tell_lost(const char *peer, const struct channel *channel, int error,
     char text[PING_LOST_SIZE]);
 /* The peer has not answered for `seconds`. */
 void ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE]);
-
-/* The statistics so far: two lines or three below a head.  `started` is timing_now() then. */
-void ping_print_summary(const struct ping_options *options, const struct tally *tally,
-    int64_t started, FILE *stream);
-
-/* The thresholds that were exceeded, a line each. */
-void ping_print_thresholds(const struct ping_options *options, const struct tally *tally);
-
-/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
-json_t *ping_fields(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct channel *channel);
 
 #endif

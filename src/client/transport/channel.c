@@ -130,6 +130,12 @@ channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 	return address_format(&channel->local, text);
 }
 
+uint16_t
+channel_source_port(const struct channel *channel)
+{
+	return address_port(&channel->local);
+}
+
 struct address
 channel_place(void)
 {
@@ -348,6 +354,21 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		channel->user->writable(channel->arg);
 }
 
+/* As bind(2), where the port is asked for. */
+static int
+bind_port(const struct channel *channel)
+{
+	const int family = channel->peer.sa.sa_family, on = 1;
+	struct address any;
+
+	if (channel->wish->source_port == 0 || family == AF_UNIX)
+		return 0;
+	address_parse(&any, family == AF_INET ? "0.0.0.0" : "::", channel->wish->source_port);
+	if (channel_is_stream(channel->wish))
+		setsockopt(channel->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(channel->fd, &any.sa, address_length(&any));
+}
+
 /* As connect(2). */
 static int
 connect_to_peer(const struct channel *channel)
@@ -373,6 +394,8 @@ begin(struct channel *channel)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	if (bind_port(channel) == -1)
+		return errno;
 	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
 		return errno;
 	return event_add(&channel->writable, &timeout) == -1 ? ENOMEM : 0;

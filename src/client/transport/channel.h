@@ -32,6 +32,7 @@ struct channel_wish {
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
 	bool strangers;   /* who answers and was not asked is heard: datagrams */
+	uint16_t source_port; /* of this end, in host order; 0: any */
 	/* Streams: what each connection begins with before it counts as there. */
 	struct proxying proxying; /* sent */
 	struct pattern greeting;  /* received */
@@ -132,6 +133,9 @@ json_t *channel_greeting_json(const struct channel *channel);
 /* Write the address of the far end, or of this one, to `text`, and return it. */
 const char *channel_peer(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 const char *channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
+
+/* The port of this end, in host order; 0: it has none, or was never connected. */
+uint16_t channel_source_port(const struct channel *channel);
 
 /* Whether the user of an open channel is called when something can be received, or sent. */
 void channel_want_read(struct channel *channel, bool wanted);
