@@ -1,6 +1,7 @@
 /* Which of several flows lose more than the others: see suspects.h. */
 #include "client/measure/suspects.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -365,7 +366,7 @@ suspects_find(struct suspect *flows, size_t count)
 	result.compared = order.count;
 	if (order.count < 2)
 		return result;
-	result.chance = exp(cut_to_levels(&order));
+	result.chance = fmax(exp(cut_to_levels(&order)), DBL_MIN);
 	least = number_levels(&order, flows);
 	count_suspects(&order, flows, least, check_named(&order, flows, least), &result);
 	judge_least(&order, flows, least, &result);

@@ -126,7 +126,7 @@ prepare_ping(struct ping *ping)
 {
 	struct event_base *base = ping->run->base;
 
-	ping->judge = judge_new(ping_is_stream(ping), ping->options.size, ping->options.wait);
+	ping->judge = judge_new(ping_is_stream(ping), &ping->options.sizes, ping->options.wait);
 	ping->channel = channel_new(base, &ping->options.common.wish);
 	if (ping->judge == NULL || ping->channel == NULL)
 		return false;

@@ -21,6 +21,7 @@ struct ping {
 	char peer[CHANNEL_TEXT_SIZE];
 	struct event *begin_timer, *send_timer, *wait_timer, *silence_timer;
 	int64_t started, next_send; /* timing_now() */
+	size_t size;    /* of the last message */
 	size_t unsent;  /* bytes of the last message that the socket did not take */
 	size_t partial; /* bytes of a reply that have come: streams */
 	int trouble;    /* the errno that was told last: what goes on is told once */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "client/measure/message.h"
 #include "client/report.h"
 
 /* Of how it is told, and what is expected. */
@@ -23,6 +22,13 @@ take_telling(struct ping_options *options, int option)
 	case 'D':
 		options->timestamp = true;
 		break;
+	case OPTION_EXPECT_DSCP:
+		argument_check("--expect-dscp", optarg,
+		    marks_parse_dscp(optarg, &options->expected_dscp));
+		break;
+	case OPTION_JSON_STREAM:
+		options->stream = options->common.json = true;
+		break;
 	case OPTION_MAX_LOSS:
 		argument_check("--max-loss", optarg,
 		    thresholds_add_loss(&options->thresholds, optarg));
@@ -31,6 +37,34 @@ take_telling(struct ping_options *options, int option)
 		argument_check("--max-rtt", optarg,
 		    thresholds_add_rtt(&options->thresholds, optarg));
 		break;
+	}
+}
+
+/* Of what packets are sent with. */
+static void
+take_marking(struct ping_options *options, int option)
+{
+	struct channel_wish *wish = &options->common.wish;
+
+	switch (option) {
+	case 'M':
+		argument_check("-M", optarg, marking_parse_fragments(&wish->marking, optarg));
+		break;
+	case OPTION_DSCP:
+		argument_check("--dscp", optarg, marking_parse_dscp(&wish->marking, optarg));
+		break;
+	case OPTION_ECN:
+		argument_check("--ecn", optarg, marking_parse_ecn(&wish->marking, optarg));
+		options->has_ecn = true;
+		break;
+	case OPTION_TTL:
+		wish->marking.ttl = (int)argument_number("--ttl", optarg, 1, 255);
+		break;
+	case OPTION_SOURCE_PORT:
+		wish->source_port = (uint16_t)argument_number("--source-port", optarg, 1, 65535);
+		break;
+	default:
+		take_telling(options, option);
 	}
 }
 
@@ -45,7 +79,7 @@ take_option(struct ping_options *options, int option)
 		options->interval = argument_seconds("-i", optarg, 0.001, 86400);
 		break;
 	case 's':
-		options->size = (size_t)argument_number("-s", optarg, MESSAGE_LEAST, MESSAGE_MOST);
+		argument_check("-s", optarg, sizes_parse(&options->sizes, optarg));
 		break;
 	case 'W':
 		options->wait = argument_seconds("-W", optarg, 0.001, 86400);
@@ -63,12 +97,8 @@ take_option(struct ping_options *options, int option)
 	case OPTION_FLOWS:
 		options->flows = (size_t)argument_number("--flows", optarg, 2, FLOWS_MOST);
 		break;
-	case OPTION_SOURCE_PORT:
-		options->common.wish.source_port =
-		    (uint16_t)argument_number("--source-port", optarg, 1, 65535);
-		break;
 	default:
-		take_telling(options, option);
+		take_marking(options, option);
 	}
 }
 
@@ -106,6 +136,21 @@ take_targets(struct ping_options *options, int count, char **rest)
 	}
 }
 
+/* What the protocol of the target has no use for. */
+static void
+check_marking(const struct common_arguments *common, bool has_ecn, int expected_dscp)
+{
+	const struct marking *marking = &common->wish.marking;
+
+	if (!protocol_has_ports(common->wish.uri.protocol) && (marking->has_tos || marking->ttl > 0 ||
+	    marking->fragments != FRAGMENTS_AS_EVER))
+		report_unusable("%s: --dscp, --ecn, --ttl and -M are for packets", common->uri);
+	if (expected_dscp >= 0 && channel_is_stream(&common->wish))
+		report_unusable("--expect-dscp is for datagrams: of connections it is not known");
+	if (has_ecn && channel_is_stream(&common->wish))
+		report_unusable("--ecn is for datagrams: TCP has its own use for it");
+}
+
 /* What several pings have no use for. */
 static void
 check_several(const struct ping_options *options)
@@ -132,7 +177,8 @@ ping_options_read(struct ping_options *options, int argc, char **argv)
 {
 	int option;
 
-	*options = (struct ping_options){ .interval = 1, .wait = 1, .size = 64 };
+	*options = (struct ping_options){ .interval = 1, .wait = 1, .expected_dscp = -1 };
+	options->sizes = sizes_of_one(64);
 	common_init(&options->common);
 	while ((option = common_next(&options->common, OPTIONS_OF_PING, argc, argv)) != -1)
 		take_option(options, option);
@@ -144,6 +190,7 @@ ping_options_read(struct ping_options *options, int argc, char **argv)
 		take_targets(options, argc, argv);
 	check_several(options);
 	options->common.wish.kernel_time = options->common.wish.strangers = true;
+	options->common.wish.marks = true;
 }
 
 void
@@ -166,4 +213,5 @@ ping_options_for(const struct ping_options *options, size_t number, struct ping_
 		if (wish->source_port != 0)
 			wish->source_port = (uint16_t)(wish->source_port + number);
 	}
+	check_marking(&own->common, own->has_ecn, own->expected_dscp);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "client/arguments.h"
+#include "client/measure/sizes.h"
 #include "client/measure/suspects.h"
 #include "client/measure/threshold.h"
 #include "client/ping/targets.h"
@@ -17,9 +18,12 @@ struct ping_options {
 	struct common_arguments common;
 	uint64_t count; /* 0: no end */
 	double interval, wait, deadline; /* seconds; deadline 0: none */
-	size_t size;
+	struct sizes sizes;
 	struct thresholds thresholds;
 	bool quiet, outstanding, timestamp, reconnect;
+	int expected_dscp; /* of replies; -1: any */
+	bool has_ecn; /* it was asked for */
+	bool stream;  /* each step is told as JSON, too */
 	size_t flows; /* 0: one, of which nothing is told */
 	const char *file;       /* of targets; NULL: none */
 	struct targets targets; /* where there may be several; `common` has none then */

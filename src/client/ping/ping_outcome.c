@@ -8,6 +8,7 @@
 #include "base/plural.h"
 #include "client/ping/ping_flows.h"
 #include "client/ping/ping_internal.h"
+#include "client/ping/ping_sizes.h"
 #include "client/ping/ping_summary.h"
 #include "client/report.h"
 #include "client/timing.h"
@@ -76,6 +77,25 @@ sum_up(const struct run *run)
 
 	for (size_t i = 0; i < run->count; i++)
 		tally_add(&total, tally_of(run->pings[i]));
+	return total;
+}
+
+static bool
+has_sizes(const struct run *run)
+{
+	return run->options.sizes.count > 1;
+}
+
+/* Returns those of all pings, for each size, for free(); NULL: there is one alone, or no memory. */
+static struct size_books *
+sum_up_sizes(const struct run *run)
+{
+	const size_t count = run->options.sizes.count;
+	struct size_books *total = has_sizes(run) ? calloc(count, sizeof(*total)) : NULL;
+
+	for (size_t i = 0; i < run->count && total != NULL; i++)
+		for (size_t j = 0; j < count && run->pings[i]->judge != NULL; j++)
+			size_books_add(&total[j], &run->pings[i]->judge->by_size[j]);
 	return total;
 }
 
@@ -292,6 +312,7 @@ outcome_print(struct run *run, FILE *stream)
 {
 	static struct ping_flows flows;
 	struct tally total = sum_up(run);
+	struct size_books *sizes = sum_up_sizes(run);
 	const struct ping *first = first_reached(run);
 	const int64_t started = first != NULL && !has_targets(run) ? first->started : run->started;
 
@@ -302,9 +323,12 @@ outcome_print(struct run *run, FILE *stream)
 		find_flows(run, &flows);
 		ping_flows_print_table(&flows, stream);
 	}
+	if (sizes != NULL)
+		ping_sizes_print(&run->options.sizes, sizes, stream);
 	ping_print_summary(&total, started, stream);
 	if (run->options.flows > 0)
 		ping_flows_print(&flows, stream);
+	free(sizes);
 	samples_free(&total.rtt);
 }
 
@@ -316,21 +340,24 @@ outcome_fields(const void *arg)
 	const struct ping *first = first_reached(run);
 	const bool is_one = !has_targets(run) && first != NULL;
 	struct tally total = sum_up(run);
+	struct size_books *sizes = sum_up_sizes(run);
 	json_t *fields = ping_fields(&run->options, &total, is_one ? first->started : run->started,
 	    is_one ? channel_of(first) : NULL);
 	json_t *several;
 
 	if (run->options.flows > 0)
 		find_flows(run, &flows);
-	several = json_pack("{so? so? so?}",
+	several = json_pack(run->options.stream ? "{so? so? so? so? ss}" : "{so? so? so? so?}",
+	    "sizes", sizes != NULL ? ping_sizes_array(&run->options.sizes, sizes) : NULL,
 	    "flows", run->options.flows > 0 ? ping_flows_array(&flows) : NULL,
 	    "verdict", run->options.flows > 0 ? ping_flows_verdict(&flows) : NULL,
-	    "targets", has_targets(run) ? targets_array(run) : NULL);
+	    "targets", has_targets(run) ? targets_array(run) : NULL, "event", "end");
 	if (json_object_update(fields, several) == -1) {
 		json_decref(fields);
 		fields = NULL;
 	}
 	json_decref(several);
+	free(sizes);
 	samples_free(&total.rtt);
 	return fields;
 }

@@ -1,11 +1,13 @@
 /* How ping is told, as text and as JSON: see ping_report.h. */
 #include "client/ping/ping_report.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "base/escape.h"
 #include "base/plural.h"
+#include "client/ping/ping_events.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/tls/told.h"
@@ -21,12 +23,30 @@ talks(const struct ping_options *options)
 void
 ping_print_start(const struct ping_options *options, const char *peer)
 {
+	const struct sizes *sizes = &options->sizes;
+
+	ping_event(options, "start", "{ss}", "address", peer);
 	if (options->common.json || options->flow > 1)
 		return;
-	printf("PING %s (%s): %zu bytes each", options->common.uri, peer, options->size);
+	printf("PING %s (%s): ", options->common.uri, peer);
+	if (sizes->count > 1)
+		printf("%zu sizes, %zu to %zu bytes", sizes->count, sizes_least(sizes),
+		    sizes_most(sizes));
+	else
+		printf("%zu bytes each", sizes_at(sizes, 0));
+	if (options->common.wish.marking.has_tos)
+		printf(", tos=0x%02x", options->common.wish.marking.tos);
 	if (options->flows > 0)
 		printf(", %zu flows", options->flows);
 	putchar('\n');
+}
+
+void
+ping_print_unreached(const struct ping_options *options, const char *fault)
+{
+	ping_event(options, "unreached", "{so}", "reason", report_bytes(fault, strlen(fault)));
+	if (!options->common.json && *options->label != '\0')
+		printf("%s%s\n", options->label, fault);
 }
 
 void
@@ -37,7 +57,11 @@ ping_print_connected(const struct ping_options *options, const char *peer,
 	const char *greeting;
 	const size_t size = channel_greeting(channel, &greeting);
 
-	if (options->common.json || !channel_is_stream(&options->common.wish))
+	if (!channel_is_stream(&options->common.wish))
+		return;
+	ping_event(options, "connected", "{ss sf}", "address", peer, "seconds",
+	    channel_connect_seconds(channel));
+	if (options->common.json)
 		return;
 	printf("%sconnected to %s in %.3f ms", options->label, peer, channel_connect_seconds(channel) * 1000);
 	if (size > 0)
@@ -62,12 +86,38 @@ print_head_of_line(const struct ping_options *options, const char *from, size_t 
 		printf("seq=%llu ", (unsigned long long)seq);
 }
 
-void
-ping_print_reply(const struct ping_options *options, const char *peer, const struct reply *reply)
+/* "ttl=63 tos=0x00", as far as they are known. */
+static void
+print_marks(struct marks marks, const char *behind)
 {
+	if (marks.ttl >= 0)
+		printf("ttl=%d%s", marks.ttl, marks.tos >= 0 ? " " : behind);
+	if (marks.tos >= 0)
+		printf("tos=0x%02x%s", (unsigned)marks.tos, behind);
+}
+
+/* Each that was not seen before is told; what goes to and fro is, with the replies. */
+static void
+print_new_marks(const struct ping_options *options, const char *peer,
+    const struct marks_told *marks)
+{
+	if (options->common.json || marks->news != MARKS_NEW)
+		return;
+	printf("%sreplies from %s have changed: ", options->label, peer);
+	print_marks(marks->now, ", they had ");
+	print_marks(marks->before, "\n");
+}
+
+void
+ping_print_reply(const struct ping_options *options, const char *peer, const struct reply *reply,
+    const struct marks_told *marks)
+{
+	ping_event_reply(options, peer, reply, marks);
+	print_new_marks(options, peer, marks);
 	if (!talks(options))
 		return;
 	print_head_of_line(options, peer, reply->size, reply->seq);
+	print_marks(marks->now, " ");
 	switch (reply->verdict) {
 	case REPLY_RIGHT:
 		printf("time=%.3f ms%s%s\n", reply->rtt * 1000, reply->late ? " (late)" : "",
@@ -77,8 +127,8 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 		printf("(duplicate)\n");
 		break;
 	case REPLY_CORRUPT:
-		if (reply->size != options->size)
-			printf("(corrupt: %zu of %zu bytes)\n", reply->size, options->size);
+		if (reply->size != reply->wanted)
+			printf("(corrupt: %zu of %zu bytes)\n", reply->size, reply->wanted);
 		else
 			printf("(corrupt: byte %zu is 0x%02x, sent 0x%02x)\n", reply->at,
 			    reply->seen, reply->sent);
@@ -92,6 +142,8 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 void
 ping_print_missing(const struct ping_options *options, uint64_t seq)
 {
+	if (!options->quiet)
+		ping_event(options, "missing", "{sI}", "seq", (json_int_t)seq);
 	if (options->outstanding && talks(options))
 		printf("%sno reply yet: seq=%llu\n", options->label, (unsigned long long)seq);
 }
@@ -125,6 +177,7 @@ ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE])
 void
 ping_print_lost(const struct ping_options *options, const char *text)
 {
+	ping_event(options, "lost", "{so}", "reason", report_bytes(text, strlen(text)));
 	if (!options->common.json)
 		printf("%s%s\n", options->label, text);
 }
@@ -132,6 +185,7 @@ ping_print_lost(const struct ping_options *options, const char *text)
 void
 ping_print_blocked(const struct ping_options *options, const char *peer)
 {
+	ping_event(options, "blocked", "{ss}", "address", peer);
 	if (!options->common.json)
 		printf("%s%s takes no more bytes\n", options->label, peer);
 }
@@ -142,28 +196,42 @@ ping_print_back(const struct ping_options *options, const char *peer,
 {
 	char local[CHANNEL_TEXT_SIZE];
 
+	channel_local(channel, local);
+	ping_event(options, "back", "{ss ss sf}", "address", peer, "local", local, "seconds",
+	    seconds);
 	if (!options->common.json)
-		printf("%s%s answers %s again, after %.3f s\n", options->label, peer,
-		    channel_local(channel, local), seconds);
+		printf("%s%s answers %s again, after %.3f s\n", options->label, peer, local,
+		    seconds);
 }
 
 void
 ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
     uint64_t seq, size_t size)
 {
-	if (options->common.json || (options->quiet && !is_new))
+	if (options->quiet && !is_new)
+		return;
+	ping_event(options, "stranger", "{ss sI sI}", "address", from, "size", (json_int_t)size,
+	    "seq", (json_int_t)seq);
+	if (options->common.json)
 		return;
 	print_head_of_line(options, from, size, seq);
 	printf("(stranger)\n");
 }
 
 void
-ping_print_trouble(const struct ping_options *options, const char *peer, int error)
+ping_print_trouble(const struct ping_options *options, const char *peer,
+    const struct channel *channel, int error)
 {
+	const int mtu = error == EMSGSIZE ? channel_path_mtu(channel) : 0;
+
+	ping_event(options, "trouble", "{ss}", "reason", strerror(error));
 	if (options->common.json)
 		return;
 	if (ending_of_error(error) == ENDING_REFUSED)
 		printf("%snobody listens at %s\n", options->label, peer);
 	else
-		printf("%strouble with %s: %s\n", options->label, peer, strerror(error));
+		printf("%strouble with %s: %s%s", options->label, peer, strerror(error),
+		    mtu > 0 ? "" : "\n");
+	if (mtu > 0)
+		printf(" (path MTU %d)\n", mtu);
 }

@@ -14,10 +14,12 @@
  * The head and each step, on stdout, as far as the options want them; `peer` is its address.
  */
 void ping_print_start(const struct ping_options *options, const char *peer);
+/* Of several: nobody was. */
+void ping_print_unreached(const struct ping_options *options, const char *fault);
 void ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel);
 void ping_print_reply(const struct ping_options *options, const char *peer,
-    const struct reply *reply);
+    const struct reply *reply, const struct marks_told *marks);
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
 /* How the way to the peer was lost: see below. */
 void ping_print_lost(const struct ping_options *options, const char *text);
@@ -33,7 +35,8 @@ void ping_print_back(const struct ping_options *options, const char *peer,
 void ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
     uint64_t seq, size_t size);
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
-void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
+void ping_print_trouble(const struct ping_options *options, const char *peer,
+    const struct channel *channel, int error);
 
 #define PING_LOST_SIZE (CHANNEL_TEXT_SIZE + 200)
 

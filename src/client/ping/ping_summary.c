@@ -20,11 +20,52 @@ print_count(FILE *stream, uint64_t count, const char *what)
 		fprintf(stream, ", %llu %s", (unsigned long long)count, what);
 }
 
+/* " tos=0x00,0x48" */
+static void
+print_values(FILE *stream, const char *name, bool is_hexadecimal, const struct marks_set *set)
+{
+	const char *before = name;
+
+	for (unsigned value = 0; value < 256; value++)
+		if (marks_set_has(set, value)) {
+			fputs(before, stream);
+			fprintf(stream, is_hexadecimal ? "0x%02x" : "%u", value);
+			before = ",";
+		}
+}
+
+/* What replies came with. */
+static void
+print_marks(const struct marks_seen *seen, FILE *stream)
+{
+	if (!seen->any)
+		return;
+	fputs("replies had", stream);
+	print_values(stream, " ttl=", false, &seen->ttl);
+	print_values(stream, " tos=", true, &seen->tos);
+	if (seen->changes > 0)
+		fprintf(stream, ", changed %llu time%s", (unsigned long long)seen->changes,
+		    plural(seen->changes));
+	fputc('\n', stream);
+}
+
+static json_t *
+set_array(const struct marks_set *set)
+{
+	json_t *array = json_array();
+
+	for (unsigned value = 0; value < 256; value++)
+		if (marks_set_has(set, value))
+			json_array_append_new(array, json_integer(value));
+	return array;
+}
+
 void
 ping_print_summary(const struct tally *tally, int64_t started, FILE *stream)
 {
 	const struct summary s = samples_summarise(&tally->rtt);
 
+	print_marks(&tally->marks, stream);
 	fprintf(stream, "%llu sent, %llu received", (unsigned long long)tally->sent,
 	    (unsigned long long)tally->received);
 	print_count(stream, tally->missing, "missing");
@@ -65,15 +106,44 @@ ping_rtt_object(const struct samples *samples)
 	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
 }
 
+static bool
+has_dscp(const struct marks_set *set, unsigned dscp)
+{
+	for (unsigned ecn = 0; ecn < 1u << MARKS_DSCP_SHIFT; ecn++)
+		if (marks_set_has(set, dscp << MARKS_DSCP_SHIFT | ecn))
+			return true;
+	return false;
+}
+
+bool
+ping_tell_dscp(const struct ping_options *options, const struct tally *tally,
+    char text[PING_DSCP_SIZE])
+{
+	const char *before = "replies had DSCP ";
+	size_t at = 0;
+
+	for (unsigned dscp = 0; options->expected_dscp >= 0 && dscp < 64; dscp++) {
+		if ((int)dscp == options->expected_dscp || !has_dscp(&tally->marks.tos, dscp))
+			continue;
+		at += (size_t)snprintf(text + at, PING_DSCP_SIZE - at, "%s%u", before, dscp);
+		before = ", ";
+	}
+	if (at > 0)
+		snprintf(text + at, PING_DSCP_SIZE - at, ", not %d", options->expected_dscp);
+	return at > 0;
+}
+
 void
 ping_print_thresholds(const struct ping_options *options, const struct tally *tally)
 {
 	const struct thresholds *thresholds = &options->thresholds;
-	char text[THRESHOLD_TEXT_SIZE];
+	char text[THRESHOLD_TEXT_SIZE], dscp[PING_DSCP_SIZE];
 
 	for (size_t i = 0; i < thresholds->count; i++)
 		if (!threshold_holds(&thresholds->rows[i], tally))
 			printf("failed: %s\n", threshold_tell(&thresholds->rows[i], tally, text));
+	if (ping_tell_dscp(options, tally, dscp))
+		printf("failed: %s\n", dscp);
 }
 
 /* The names of the thresholds that do not hold. */
@@ -100,6 +170,13 @@ counts_object(const struct tally *tally)
 }
 
 static json_t *
+marks_object(const struct marks_seen *seen)
+{
+	return json_pack("{so so sI}", "ttl", set_array(&seen->ttl), "tos", set_array(&seen->tos),
+	    "mark_changes", (json_int_t)seen->changes);
+}
+
+static json_t *
 results_object(const struct ping_options *options, const struct tally *tally, int64_t started)
 {
 	return json_pack("{so? so? so sf sf}",
@@ -117,19 +194,24 @@ ping_fields(const struct ping_options *options, const struct tally *tally, int64
 	char address[CHANNEL_TEXT_SIZE], stranger[CHANNEL_TEXT_SIZE];
 	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
 	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
-	json_t *fields = json_pack("{ss? so? so? so? sI sI ss?}",
+	const bool is_one_size = options->sizes.count == 1;
+	json_t *marks = marks_object(&tally->marks);
+	json_t *fields = json_pack("{ss? so? so? so? so? sI ss?}",
 	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
 	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
 	    "greeting", channel_greeting_json(channel), "tls", tls_told_json(channel),
-	    "size", (json_int_t)options->size, "strangers", (json_int_t)tally->strangers,
+	    "size", is_one_size ? json_integer((json_int_t)sizes_at(&options->sizes, 0)) : NULL,
+	    "strangers", (json_int_t)tally->strangers,
 	    "stranger", channel != NULL && channel_strangers(channel, stranger) > 0 ? stranger : NULL);
 
 	if (json_object_update(fields, counts) == -1 ||
-	    json_object_update(fields, results) == -1) {
+	    json_object_update(fields, results) == -1 ||
+	    json_object_update(fields, marks) == -1) {
 		json_decref(fields);
 		fields = NULL;
 	}
 	json_decref(counts);
 	json_decref(results);
+	json_decref(marks);
 	return fields;
 }

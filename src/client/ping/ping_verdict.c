@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/plural.h"
+#include "client/ping/ping_summary.h"
 
 typedef unsigned long long ull;
 
@@ -56,6 +57,16 @@ add_counts(struct ping_verdict *verdict, const struct tally *tally, bool loss_is
 	add_count(verdict, tally->duplicate, "duplicate");
 }
 
+static void
+add_dscp(struct ping_verdict *verdict, const struct ping_options *options,
+    const struct tally *tally)
+{
+	char text[PING_DSCP_SIZE];
+
+	if (ping_tell_dscp(options, tally, text))
+		ping_verdict_add(verdict, "%s", text);
+}
+
 /* The deadline must not hide that fewer were judged than were asked for. */
 static void
 add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
@@ -94,6 +105,7 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 	for (size_t i = 0; i < thresholds->count; i++)
 		if (!threshold_holds(&thresholds->rows[i], tally))
 			ping_verdict_add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
+	add_dscp(&verdict, options, tally);
 	add_what_lacks(&verdict, options, tally, end);
 	add_trouble(&verdict, end);
 	if (*verdict.reason != '\0' && end->refused)

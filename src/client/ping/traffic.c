@@ -41,7 +41,7 @@ void
 ping_tell_trouble(struct ping *ping, int error)
 {
 	if (ping->trouble != error)
-		ping_print_trouble(&ping->options, ping->peer, error);
+		ping_print_trouble(&ping->options, ping->peer, ping->channel, error);
 	ping->trouble = error;
 	if (error != ECONNREFUSED)
 		return;
@@ -51,10 +51,21 @@ ping_tell_trouble(struct ping *ping, int error)
 
 /* --- receiving ------------------------------------------------------------------- */
 
+/* What the reply came with; of a stream nothing. */
+static struct marks_told
+note_marks(struct ping *ping)
+{
+	if (ping_is_stream(ping))
+		return (struct marks_told){ .now = { -1, -1 } };
+	return marks_seen_note(&ping->judge->tally.marks, channel_marks(ping->channel));
+}
+
 static void
 take_reply(struct ping *ping, struct reply reply)
 {
-	ping_print_reply(&ping->options, ping->peer, &reply);
+	const struct marks_told marks = note_marks(ping);
+
+	ping_print_reply(&ping->options, ping->peer, &reply, &marks);
 	if (reply.verdict == REPLY_RIGHT)
 		ping->trouble = 0;
 	ping_look_for_end(ping);
@@ -83,7 +94,7 @@ lose_connection(struct ping *ping, int error)
 static bool
 receive_stream(struct ping *ping, int64_t *now)
 {
-	const size_t size = ping->options.size;
+	const size_t size = judge_stream_size(ping->judge);
 	const ssize_t n = channel_receive(ping->channel, ping->in + ping->partial,
 	    size - ping->partial, now);
 
@@ -178,7 +189,7 @@ ping_on_wait_over(evutil_socket_t fd, short what, void *arg)
 static int
 try_datagram(struct ping *ping)
 {
-	return channel_send(ping->channel, ping->out, ping->options.size) == -1 ? errno : 0;
+	return channel_send(ping->channel, ping->out, ping->size) == -1 ? errno : 0;
 }
 
 /* Returns how many bytes need no further care, or -1. */
@@ -202,7 +213,7 @@ send_datagram(struct ping *ping)
 	}
 	if (error != 0)
 		ping_tell_trouble(ping, error); /* gone: it is missing */
-	return (ssize_t)ping->options.size;
+	return (ssize_t)ping->size;
 }
 
 /* Sends what is left of the last message. */
@@ -210,7 +221,7 @@ void
 ping_send_rest(void *arg)
 {
 	struct ping *ping = arg;
-	const unsigned char *rest = ping->out + ping->options.size - ping->unsent;
+	const unsigned char *rest = ping->out + ping->size - ping->unsent;
 	ssize_t n;
 
 	if (ping_is_stream(ping))
@@ -230,8 +241,7 @@ take_message(struct ping *ping)
 	const int64_t now = timing_now();
 
 	ping->blocked = ping->told_stranger = ping->renewed = false;
-	judge_write(ping->judge, ping->out);
-	ping->unsent = ping->options.size;
+	ping->size = ping->unsent = judge_write(ping->judge, ping->out);
 	judge_sent(ping->judge, now);
 	outage_sent(&ping->outage, now);
 }

@@ -42,6 +42,7 @@ on_first_reached(void *arg, const char *fault)
 		ping->unreached = strdup(fault);
 		if (ping->unreached == NULL)
 			report_unusable("%s", strerror(errno));
+		ping_print_unreached(&ping->options, fault);
 		ping_end(ping, reach_ending(ping->reach));
 		return;
 	}
@@ -61,6 +62,7 @@ ping_on_begin(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	ping->started = timing_now();
 	reach_begin(ping->reach, on_first_reached, ping);
 }
 

@@ -136,6 +136,18 @@ channel_source_port(const struct channel *channel)
 	return address_port(&channel->local);
 }
 
+struct marks
+channel_marks(const struct channel *channel)
+{
+	return channel->clock.marks;
+}
+
+int
+channel_path_mtu(const struct channel *channel)
+{
+	return marks_path_mtu(channel->fd, channel->peer.sa.sa_family);
+}
+
 struct address
 channel_place(void)
 {
@@ -388,12 +400,18 @@ begin(struct channel *channel)
 {
 	const struct timeval timeout = timing_timeval(channel->wish->timeout);
 	const int fd = channel->fd, on = 1;
+	int error;
 
 	assign_events(channel);
 	if (channel->kind->prepare != NULL)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	error = marking_set(&channel->wish->marking, fd, channel->peer.sa.sa_family);
+	if (error != 0)
+		return error;
+	if (channel->wish->marks && !channel_is_stream(channel->wish))
+		marks_ask(fd, channel->peer.sa.sa_family);
 	if (bind_port(channel) == -1)
 		return errno;
 	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
