@@ -34,18 +34,18 @@ ip -6 route add default via 2001:db8:2::1
 
 
 class Route:
-    """client, server    the Sides at its ends"""
+    """client, router, server    the Sides"""
 
     def __init__(self):
-        self.client, self._router, self.server = Side(), Side(), Side()
+        self.client, self.router, self.server = Side(), Side(), Side()
 
     def connect(self):
-        lay_cable("near", self._router, self.client)
-        lay_cable("far", self._router, self.server)
-        self._router.run(ROUTER)
+        lay_cable("near", self.router, self.client)
+        lay_cable("far", self.router, self.server)
+        self.router.run(ROUTER)
         self.client.run(CLIENT)
         self.server.run(SERVER)
 
     def end(self):
-        for side in self.client, self._router, self.server:
+        for side in self.client, self.router, self.server:
             side.end()

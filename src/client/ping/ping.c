@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "client/interrupt.h"
 #include "client/modes.h"
@@ -181,9 +182,27 @@ make_pings(struct run *run)
 		report_unusable("%s", strerror(errno));
 }
 
+/* Each may need one for strangers, too; and there are those of the run. */
+static void
+raise_limit(const struct run *run)
+{
+	const rlim_t needed = run->count * 2 + 32;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= needed || run->count == 1)
+		return;
+	if (limit.rlim_max < needed)
+		report_unusable("%zu %s need %zu descriptors: ulimit -Hn allows %zu", run->count,
+		    run->options.flows > 0 ? "flows" : "targets", (size_t)needed,
+		    (size_t)limit.rlim_max);
+	limit.rlim_cur = needed;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static bool
 prepare(struct run *run)
 {
+	raise_limit(run);
 	for (size_t i = 0; i < run->count; i++)
 		if (!prepare_ping(run->pings[i]))
 			return false;

@@ -103,27 +103,9 @@ take_option(struct ping_options *options, int option)
 }
 
 /*
- * True for HOST PORT, and for one target.  Of several each has a port, so that it is no PORT, nor the
- * name of one.
+ * Several, or some beside those of a file.  Each has a port, so that it is no PORT, nor the name of
+ * one.
  */
-static bool
-is_one_target(int count, char **rest)
-{
-	for (int i = 0; i < count; i++)
-		if (!common_has_port(rest[i]))
-			return true;
-	return count == 1;
-}
-
-/* Beside those of a file it is another one. */
-static void
-take_one_target(struct ping_options *options, int count, char **rest)
-{
-	if (options->file != NULL)
-		report_unusable("%s: beside -f give URI or HOST:PORT", rest[0]);
-	common_take_target(&options->common, count, rest);
-}
-
 static void
 take_targets(struct ping_options *options, int count, char **rest)
 {
@@ -131,9 +113,21 @@ take_targets(struct ping_options *options, int count, char **rest)
 		const char *fault = targets_add(&options->targets,
 		    (struct target){ rest[i], NULL, 0 });
 
+		if (!common_has_port(rest[i]))
+			fault = "of several targets each is a URI or HOST:PORT";
 		if (fault != NULL)
 			report_unusable("%s: %s", rest[i], fault);
 	}
+}
+
+/* True for HOST PORT, for one target, and for what may be meant for either. */
+static bool
+is_one_target(int count, char **rest)
+{
+	for (int i = 0; i < count; i++)
+		if (!common_has_port(rest[i]))
+			return true;
+	return count < 2;
 }
 
 /* What the protocol of the target has no use for. */
@@ -184,8 +178,8 @@ ping_options_read(struct ping_options *options, int argc, char **argv)
 		take_option(options, option);
 	argc -= optind;
 	argv += optind;
-	if (argc == 0 ? options->file == NULL : is_one_target(argc, argv))
-		take_one_target(options, argc, argv);
+	if (options->file == NULL && is_one_target(argc, argv))
+		common_take_target(&options->common, argc, argv);
 	else
 		take_targets(options, argc, argv);
 	check_several(options);
