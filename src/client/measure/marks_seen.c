@@ -5,13 +5,14 @@
 static bool
 add(struct marks_set *set, int value)
 {
-	const uint64_t bit = UINT64_C(1) << (value & 63);
-	uint64_t *word = &set->bits[value >> 6 & 3];
-	const bool is_new = value >= 0 && (*word & bit) == 0;
+	const unsigned place = (unsigned)value & 0xff;
+	const uint64_t bit = UINT64_C(1) << (place & 63);
+	uint64_t *word = &set->bits[place >> 6];
 
-	if (value >= 0)
-		*word |= bit;
-	return is_new;
+	if (value < 0 || (*word & bit) != 0)
+		return false;
+	*word |= bit;
+	return true;
 }
 
 struct marks_told

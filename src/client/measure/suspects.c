@@ -9,6 +9,9 @@
 #define VISIBLE_STEP 0.01
 #define NORMAL_95 1.645
 
+/* A term of a sum that is too small to matter. */
+#define NEGLIGIBLE 1e-12
+
 /* No run is that long. */
 #define MESSAGES_MOST 1e12
 
@@ -53,10 +56,11 @@ log_tail(struct part all, struct part part)
 
 	if (part.lost * all.judged <= all.lost * part.judged)
 		return 0; /* no more than its share */
-	for (; x < part.judged && x < all.lost && term > sum * 1e-12; x++) {
+	while (x < part.judged && x < all.lost && term > sum * NEGLIGIBLE) {
 		term *= (part.judged - x) * (all.lost - x) /
 		    ((x + 1) * (others - all.lost + x + 1));
 		sum += term;
+		x += 1;
 	}
 	return fmin(0, log_choose(part.judged, part.lost) +
 	    log_choose(others, all.lost - part.lost) - log_choose(all.judged, all.lost) + log(sum));
@@ -223,13 +227,16 @@ find_visible(size_t count, double each, double loss)
 static double
 count_needed(size_t count, double loss)
 {
-	double high = 16;
+	double high = 16, step;
 
 	while (high < MESSAGES_MOST && find_visible(count, high, loss) > loss + VISIBLE_STEP)
 		high *= 2;
-	for (double step = high / 4; step >= 1; step = floor(step / 2))
+	step = high / 4;
+	while (step >= 1) {
 		if (find_visible(count, high - step, loss) <= loss + VISIBLE_STEP)
 			high -= step;
+		step = floor(step / 2);
+	}
 	return high;
 }
 

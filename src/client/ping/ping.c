@@ -72,7 +72,7 @@ static void
 give_all_up(struct run *run, enum ending why)
 {
 	for (size_t i = 0; i < run->count && !run->ended; i++)
-		give_up(run->pings[i], why);
+		give_up(&run->pings[i], why);
 	end_run(run, why);
 }
 
@@ -81,8 +81,8 @@ static void
 break_off(struct run *run, enum ending why)
 {
 	for (size_t i = 0; i < run->count; i++)
-		if (run->pings[i]->reached)
-			ping_receive_until(run->pings[i], timing_now());
+		if (run->pings[i].reached)
+			ping_receive_until(&run->pings[i], timing_now());
 	give_all_up(run, why);
 }
 
@@ -155,7 +155,6 @@ dispose_ping(struct ping *ping)
 		common_dispose(&ping->options.common);
 	free(ping->fault);
 	free(ping->unreached);
-	free(ping);
 }
 
 /* --- the run ----------------------------------------------------------------------------- */
@@ -169,17 +168,12 @@ make_pings(struct run *run)
 
 	run->count = run->left = targets > 0 ? targets : options->flows > 0 ? options->flows : 1;
 	run->pings = calloc(run->count, sizeof(*run->pings));
-	for (size_t i = 0; i < run->count && run->pings != NULL; i++) {
-		struct ping *ping = calloc(1, sizeof(*ping));
-
-		if (ping == NULL)
-			report_unusable("%s", strerror(errno));
-		run->pings[i] = ping;
-		ping->run = run;
-		ping_options_for(options, i, &ping->options);
-	}
 	if (run->pings == NULL)
 		report_unusable("%s", strerror(errno));
+	for (size_t i = 0; i < run->count; i++) {
+		run->pings[i].run = run;
+		ping_options_for(options, i, &run->pings[i].options);
+	}
 }
 
 /* Each may need one for strangers, too; and there are those of the run. */
@@ -204,7 +198,7 @@ prepare(struct run *run)
 {
 	raise_limit(run);
 	for (size_t i = 0; i < run->count; i++)
-		if (!prepare_ping(run->pings[i]))
+		if (!prepare_ping(&run->pings[i]))
 			return false;
 	run->deadline_timer = evtimer_new(run->base, on_deadline, run);
 	run->quit = evsignal_new(run->base, SIGQUIT, on_quit, run);
@@ -220,7 +214,7 @@ dispose(struct run *run)
 	interrupt_unwatch();
 	standard_unwatch();
 	for (size_t i = 0; i < run->count; i++)
-		dispose_ping(run->pings[i]);
+		dispose_ping(&run->pings[i]);
 	event_free(run->deadline_timer);
 	event_free(run->quit);
 	event_base_free(run->base);
@@ -238,7 +232,7 @@ begin_pings(struct run *run)
 	    run->options.interval / (double)run->count : 0;
 
 	for (size_t i = 0; i < run->count; i++)
-		timing_arm(run->pings[i]->begin_timer,
+		timing_arm(run->pings[i].begin_timer,
 		    run->started + timing_nanoseconds(apart * (double)i));
 	event_base_dispatch(run->base);
 }
@@ -263,17 +257,17 @@ go_through(struct run *run)
 		common_unreached(common, ending, fault);
 	else if (run->ending != ENDING_STDOUT_FAILED)
 		for (size_t i = 0; i < run->count; i++)
-			run->pings[i]->unreached = strdup(fault);
+			run->pings[i].unreached = strdup(fault);
 }
 
 /* One target that is not reached, by itself, is nothing to talk to. */
 static void
 check_reached(const struct run *run)
 {
-	const struct ping *ping = run->pings[0];
+	const struct ping *ping = &run->pings[0];
 
 	for (size_t i = 0; i < run->count; i++)
-		if (run->pings[i]->unreached == NULL)
+		if (run->pings[i].unreached == NULL)
 			return;
 	if (run->options.targets.count == 0 && run->ending == ENDING_DONE)
 		common_unreached(&ping->options.common, ping->end.ending, ping->unreached);

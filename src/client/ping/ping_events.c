@@ -49,6 +49,13 @@ ping_event(const struct ping_options *options, const char *event, const char *fo
 	print(object);
 }
 
+void
+ping_event_reason(const struct ping_options *options, const char *event, const char *reason)
+{
+	if (options->stream)
+		ping_event(options, event, "{so}", "reason", report_bytes(reason, strlen(reason)));
+}
+
 static json_t *
 known(int value)
 {

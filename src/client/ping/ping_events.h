@@ -11,9 +11,12 @@
 
 /*
  * Prints one where the options ask for them: its name, when it was, of which target and flow, and
- * the fields that `format` makes, as json_pack(3) does.
+ * the fields that `format` makes, as json_pack() does of what it does not take over.
  */
 void ping_event(const struct ping_options *options, const char *event, const char *format, ...);
+
+/* The same with a `reason` that may be any bytes. */
+void ping_event_reason(const struct ping_options *options, const char *event, const char *reason);
 
 /* The same of a reply, and of what it came with, where that is another thing than before. */
 void ping_event_reply(const struct ping_options *options, const char *peer,

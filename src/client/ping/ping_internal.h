@@ -44,7 +44,7 @@ struct run {
 	struct event_base *base;
 	struct event *deadline_timer, *quit;
 	int64_t started; /* timing_now() */
-	struct ping **pings;
+	struct ping *pings;
 	size_t count, left; /* how many there are, and have not ended */
 	bool ended;
 	enum ending ending; /* what ended it as a whole; ENDING_DONE: each ping ended by itself */

@@ -191,6 +191,7 @@ void
 ping_options_for(const struct ping_options *options, size_t number, struct ping_options *own)
 {
 	struct channel_wish *wish = &own->common.wish;
+	char name[4 * ENDPOINT_TEXT_SIZE + 1];
 
 	*own = *options;
 	if (options->targets.count > 0) {
@@ -199,8 +200,8 @@ ping_options_for(const struct ping_options *options, size_t number, struct ping_
 		own->common.file = options->file;
 		own->common.line = target->line;
 		common_take_host(&own->common, target->host, target->port);
-		escape_bytes(own->common.uri, strlen(own->common.uri), own->label);
-		strcat(own->label, ": ");
+		escape_bytes(own->common.uri, strlen(own->common.uri), name);
+		snprintf(own->label, sizeof(own->label), "%s: ", name);
 	} else if (options->flows > 0) {
 		own->flow = number + 1;
 		snprintf(own->label, sizeof(own->label), "flow %zu: ", own->flow);

@@ -29,7 +29,7 @@ struct ping_options {
 	struct targets targets; /* where there may be several; `common` has none then */
 	/* Of one ping: */
 	size_t flow; /* which one, from 1; 0: none of several */
-	char label[4 * ENDPOINT_TEXT_SIZE + 2]; /* what its lines begin with, where there are several */
+	char label[4 * ENDPOINT_TEXT_SIZE + 4]; /* what its lines begin with, where there are several */
 };
 
 /* Reads it.  Wrong usage ends the program. */

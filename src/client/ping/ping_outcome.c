@@ -76,7 +76,7 @@ sum_up(const struct run *run)
 	struct tally total = { 0 };
 
 	for (size_t i = 0; i < run->count; i++)
-		tally_add(&total, tally_of(run->pings[i]));
+		tally_add(&total, tally_of(&run->pings[i]));
 	return total;
 }
 
@@ -94,8 +94,8 @@ sum_up_sizes(const struct run *run)
 	struct size_books *total = has_sizes(run) ? calloc(count, sizeof(*total)) : NULL;
 
 	for (size_t i = 0; i < run->count && total != NULL; i++)
-		for (size_t j = 0; j < count && run->pings[i]->judge != NULL; j++)
-			size_books_add(&total[j], &run->pings[i]->judge->by_size[j]);
+		for (size_t j = 0; j < count && run->pings[i].judge != NULL; j++)
+			size_books_add(&total[j], &run->pings[i].judge->by_size[j]);
 	return total;
 }
 
@@ -104,8 +104,8 @@ static const struct ping *
 first_reached(const struct run *run)
 {
 	for (size_t i = 0; i < run->count; i++)
-		if (run->pings[i]->reached)
-			return run->pings[i];
+		if (run->pings[i].reached)
+			return &run->pings[i];
 	return NULL;
 }
 
@@ -113,14 +113,14 @@ first_reached(const struct run *run)
 static enum ending
 ending_of(const struct run *run)
 {
-	const enum ending first = run->pings[0]->end.ending;
+	const enum ending first = run->pings[0].end.ending;
 	enum ending other = ENDING_DONE;
 
 	for (size_t i = 0; i < run->count; i++)
-		if (run->pings[i]->end.ending != ENDING_DONE)
-			other = run->pings[i]->end.ending;
+		if (run->pings[i].end.ending != ENDING_DONE)
+			other = run->pings[i].end.ending;
 	for (size_t i = 0; i < run->count; i++)
-		if (run->pings[i]->end.ending != first) {
+		if (run->pings[i].end.ending != first) {
 			if (run->ending != ENDING_DONE)
 				return run->ending;
 			return has_targets(run) ? ENDING_FAILED : other;
@@ -135,7 +135,7 @@ find_flows(const struct run *run, struct ping_flows *flows)
 {
 	flows->count = run->count;
 	for (size_t i = 0; i < run->count; i++) {
-		const struct ping *ping = run->pings[i];
+		const struct ping *ping = &run->pings[i];
 
 		flows->rows[i] = (struct ping_flow){
 			tally_of(ping),
@@ -152,7 +152,7 @@ end_of_flows(const struct run *run)
 	struct ping_end all = { .ending = ending_of(run), .refused = true };
 
 	for (size_t i = 0; i < run->count; i++) {
-		const struct ping_end *end = &run->pings[i]->end;
+		const struct ping_end *end = &run->pings[i].end;
 
 		all.refused &= end->refused;
 		if (all.trouble == 0)
@@ -201,7 +201,7 @@ target_width(const struct run *run)
 	int most = (int)strlen("target");
 
 	for (size_t i = 0; i < run->count; i++) {
-		const int width = name_width(run->pings[i]);
+		const int width = name_width(&run->pings[i]);
 
 		if (width > most && width <= TARGET_WIDTH)
 			most = width;
@@ -216,7 +216,7 @@ print_targets(const struct run *run, FILE *stream)
 
 	fprintf(stream, "%-*s     sent  received    loss  rtt avg/p99 ms\n", width, "target");
 	for (size_t i = 0; i < run->count; i++) {
-		const struct ping *ping = run->pings[i];
+		const struct ping *ping = &run->pings[i];
 		const struct tally *tally = tally_of(ping);
 		const struct summary s = samples_summarise(&tally->rtt);
 
@@ -238,10 +238,10 @@ static void
 print_target_faults(const struct run *run)
 {
 	for (size_t i = 0; i < run->count; i++) {
-		const struct ping_verdict verdict = judge_ping(run->pings[i]);
+		const struct ping_verdict verdict = judge_ping(&run->pings[i]);
 
 		if (*verdict.reason != '\0')
-			printf("failed: %s%s\n", run->pings[i]->options.label, verdict.reason);
+			printf("failed: %s%s\n", run->pings[i].options.label, verdict.reason);
 	}
 }
 
@@ -252,7 +252,7 @@ judge_targets(const struct run *run)
 	size_t failed = 0, unusable = 0;
 
 	for (size_t i = 0; i < run->count; i++) {
-		const struct ping_verdict each = judge_ping(run->pings[i]);
+		const struct ping_verdict each = judge_ping(&run->pings[i]);
 
 		failed += each.status != EXIT_SUCCESS;
 		unusable += each.status == EXIT_USAGE;
@@ -291,7 +291,7 @@ targets_array(const struct run *run)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < run->count; i++)
-		json_array_append_new(array, target_object(run->pings[i]));
+		json_array_append_new(array, target_object(&run->pings[i]));
 	return array;
 }
 
@@ -366,7 +366,7 @@ outcome_fields(const void *arg)
 static int
 tell_unreached(struct run *run)
 {
-	const char *fault = run->pings[0]->unreached;
+	const char *fault = run->pings[0].unreached;
 
 	if (report_is_object())
 		return report_object(run->ending, fault, EXIT_USAGE);
@@ -383,7 +383,7 @@ judge_all(const struct run *run, const struct tally *total)
 	if (has_targets(run))
 		return judge_targets(run);
 	if (run->options.flows == 0)
-		return judge_ping(run->pings[0]);
+		return judge_ping(&run->pings[0]);
 	find_flows(run, &flows);
 	return judge_flows(run, total, &flows);
 }
@@ -394,10 +394,10 @@ outcome_tell(struct run *run)
 	struct tally total;
 	struct ping_verdict verdict;
 
-	if (!has_targets(run) && first_reached(run) == NULL && run->pings[0]->unreached != NULL)
+	if (!has_targets(run) && first_reached(run) == NULL && run->pings[0].unreached != NULL)
 		return tell_unreached(run);
 	for (size_t i = 0; i < run->count; i++)
-		settle(run->pings[i]);
+		settle(&run->pings[i]);
 	total = sum_up(run);
 	verdict = judge_all(run, &total);
 	if (report_is_object()) {

@@ -44,7 +44,7 @@ ping_print_start(const struct ping_options *options, const char *peer)
 void
 ping_print_unreached(const struct ping_options *options, const char *fault)
 {
-	ping_event(options, "unreached", "{so}", "reason", report_bytes(fault, strlen(fault)));
+	ping_event_reason(options, "unreached", fault);
 	if (!options->common.json && *options->label != '\0')
 		printf("%s%s\n", options->label, fault);
 }
@@ -177,7 +177,7 @@ ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE])
 void
 ping_print_lost(const struct ping_options *options, const char *text)
 {
-	ping_event(options, "lost", "{so}", "reason", report_bytes(text, strlen(text)));
+	ping_event_reason(options, "lost", text);
 	if (!options->common.json)
 		printf("%s%s\n", options->label, text);
 }
@@ -224,7 +224,7 @@ ping_print_trouble(const struct ping_options *options, const char *peer,
 {
 	const int mtu = error == EMSGSIZE ? channel_path_mtu(channel) : 0;
 
-	ping_event(options, "trouble", "{ss}", "reason", strerror(error));
+	ping_event_reason(options, "trouble", strerror(error));
 	if (options->common.json)
 		return;
 	if (ending_of_error(error) == ENDING_REFUSED)

@@ -87,7 +87,6 @@ static char *
 read_all(FILE *file, size_t *size)
 {
 	char *text = malloc(FILE_MOST + 1);
-	char *kept;
 
 	if (text == NULL)
 		return NULL;
@@ -100,8 +99,7 @@ read_all(FILE *file, size_t *size)
 		return NULL;
 	}
 	text[*size] = '\0';
-	kept = realloc(text, *size + 1);
-	return kept != NULL ? kept : text;
+	return text;
 }
 
 void
