@@ -26,6 +26,12 @@ struct report {
  */
 void report_line(const char *line);
 
+/*
+ * Prints `text` as one line.  What is quoted in it, of the command line or a resolver, may be anything:
+ * control characters are escaped.
+ */
+void report_text(const char *text, FILE *stream);
+
 /* Prints "echod-client: TEXT" on stderr, as one line: control characters are escaped. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -102,6 +102,7 @@ OUTCOMES = {
         ("done", 0, stream(faulty.greet(faulty.GREETING)), ["-c", 1, *LONG, *faulty.EXPECTED]),
         ("done", 0, stream(faulty.echo), ["-c", 1, *LONG, "--max-loss", 0, "--max-rtt", "max:60s"]),
         ("done", 1, stream(faulty.echo), ["-c", 1, *LONG, "--max-rtt", "p50:0.001us"]),
+        ("done", 0, stream(*[faulty.echo] * 2), ["-c", 2, *LONG, "--flows", 2, "-s", "64,99-100"]),
         ("done", 1, stream(faulty.mute), ["-c", 1, *SHORT]),
         ("done", 1, stream(faulty.mute), ["-c", 1, *SHORT, "--max-loss", "50%"]),
         ("done", 1, stream(faulty.flip(1)), ["-c", 1, *LONG]),

@@ -169,6 +169,27 @@ def test_it_tells_by_a_signal_what_is_known(server):
     assert client.out.lines[-1] == f"failed: {silent}: {told}"
 
 
+def test_they_take_turns(server):
+    """They begin one after the other, in the time of an interval, and so they go on."""
+    targets = [udp(server, f"127.0.3.{number}") for number in range(5)]
+    options = ("--json-stream", "-c", 2, "-i", lasting(0.5), *LONG)
+    events = events_of(lines_of(*options, *targets))
+    starts = [event["time"] for event in events if event["event"] == "start"]
+    assert [event["uri"] for event in events if event["event"] == "start"] == targets
+    assert starts[-1] - starts[0] >= 0.75 * lasting(0.5)
+    replies = [event["uri"] for event in events if event["event"] == "reply"]
+    assert replies == targets * 2
+
+
+def test_a_name_does_not_end_its_line(server):
+    """It may have any bytes."""
+    lines = run("-c", 1, *FAST, *LONG, udp(server), "a\nb\x1b[31m:7").stdout.decode().splitlines()
+    told, fault = "tcp://a\\nb\\x1b[31m:7", "cannot find a\\nb\\x1b[31m: "
+    assert sum(line.startswith(f"{told} ") for line in lines) == 1
+    assert sum(line.startswith(f"{told}: {fault}") for line in lines) == 1
+    assert lines[-1].startswith(f"failed: {told}: {fault}")
+
+
 # --- where they come from ------------------------------------------------------------------------
 
 

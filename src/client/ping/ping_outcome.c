@@ -240,8 +240,10 @@ print_target_faults(const struct run *run)
 	for (size_t i = 0; i < run->count; i++) {
 		const struct ping_verdict verdict = judge_ping(&run->pings[i]);
 
-		if (*verdict.reason != '\0')
-			printf("failed: %s%s\n", run->pings[i].options.label, verdict.reason);
+		if (*verdict.reason == '\0')
+			continue;
+		printf("failed: %s", run->pings[i].options.label);
+		report_text(verdict.reason, stdout);
 	}
 }
 

@@ -45,8 +45,10 @@ void
 ping_print_unreached(const struct ping_options *options, const char *fault)
 {
 	ping_event_reason(options, "unreached", fault);
-	if (!options->common.json && *options->label != '\0')
-		printf("%s%s\n", options->label, fault);
+	if (options->common.json || *options->label == '\0')
+		return;
+	fputs(options->label, stdout);
+	report_text(fault, stdout);
 }
 
 void
