@@ -6,6 +6,7 @@ FLOW_RUNS says how often the runs are made of which all have to be right.
 import os
 import re
 import shutil
+import socket
 
 import pytest
 
@@ -131,6 +132,15 @@ def test_what_it_prints(parallel, server):
         assert re.match(rf"   {number}  \d+ +2 +{received} +", lines[table + number])
     assert any(line.startswith("6 sent, ") for line in lines[table + 4 :])
     assert max(map(len, lines[table:])) <= 80
+
+
+def test_a_deadline_counts_the_messages_of_all_flows():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        options = ("--flows", 3, "-c", 5, "-i", 0.01, "-W", PATIENCE, "-w", lasting(0.3))
+        result = json_of(*options, f"udp://127.0.0.1:{mute.getsockname()[1]}", status=1)
+    assert result["reason"] == "the deadline came after 0 of 15 messages"
+    assert {flow["verdict"] for flow in result["flows"]} == {None}
 
 
 def test_wrong_usage():

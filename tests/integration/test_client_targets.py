@@ -100,13 +100,15 @@ def test_a_hundred_targets(server, workdir):
 def test_one_that_ends_does_not_end_the_others(server):
     with faulty.stream(faulty.close_after(0, more=64)) as closing, mute() as silent:
         targets = (closing.uri, udp(server), nobody("tcp"), silent, tcp(server))
-        options = ("-c", 5, *FAST, "-W", lasting(0.5))
-        result = json_of(*options, *targets, status=1)
+        options = ("--json-stream", "-c", 20, "-i", 0.05, "-W", lasting(0.5))
+        events = events_of(lines_of(*options, *targets, status=1))
+    result = events[-1]
+    assert [each["event"] for each in events if each["uri"] == closing.uri][-1] == "lost"
     endings = {target["uri"]: (target["ending"], target["status"]) for target in result["targets"]}
     assert [endings[uri] for uri in targets] == [
         ("closed", 1), ("done", 0), ("refused", 2), ("done", 1), ("done", 0)
     ]
-    assert [target["received"] for target in result["targets"]] == [0, 5, 0, 0, 5]
+    assert [target["received"] for target in result["targets"]] == [0, 20, 0, 0, 20]
     assert result["reason"] == "3 of 5 targets failed"
     check_sums(result)
 
