@@ -16,6 +16,7 @@
 #include "client/transport/proxying.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/marks.h"
 
 struct channel;
 struct event_base;
@@ -33,6 +34,9 @@ struct channel_wish {
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
 	bool strangers;   /* who answers and was not asked is heard: datagrams */
 	bool probing;     /* datagrams find out what the path takes: see probe.h */
+	struct marking marking; /* what packets are sent with */
+	bool marks;       /* what they come with is told: datagrams */
+	uint16_t source_port; /* of this end, in host order; 0: any */
 	/* Streams: what each connection begins with before it counts as there. */
 	struct proxying proxying; /* sent */
 	struct pattern greeting;  /* received */
@@ -144,6 +148,15 @@ json_t *channel_greeting_json(const struct channel *channel);
 /* Write the address of the far end, or of this one, to `text`, and return it. */
 const char *channel_peer(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 const char *channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
+
+/* The port of this end, in host order; 0: it has none, or was never connected. */
+uint16_t channel_source_port(const struct channel *channel);
+
+/* What the last datagram received came with. */
+struct marks channel_marks(const struct channel *channel);
+
+/* The path MTU that the system knows, in bytes; 0: it knows none, or that is no matter. */
+int channel_path_mtu(const struct channel *channel);
 
 /* Whether the user of an open channel is called when something can be received, or sent. */
 void channel_want_read(struct channel *channel, bool wanted);
