@@ -123,9 +123,11 @@ common_next(struct common_arguments *common, enum option_group mode, int argc, c
 	return option;
 }
 
-/* The operands that a target is read from: the second is NULL where there is one alone. */
+/* What a target is read from: `port` is NULL where it is one word. */
 struct written {
 	const char *target, *port;
+	const char *file; /* where it stands; line 0: on the command line */
+	size_t line;
 };
 
 static void __attribute__((noreturn))
@@ -133,6 +135,9 @@ refuse(const struct written *written, const char *right)
 {
 	const bool has_port = written->port != NULL;
 
+	if (written->line > 0)
+		report_unusable("%s:%zu: %s%s%s: %s", written->file, written->line,
+		    written->target, has_port ? " " : "", has_port ? written->port : "", right);
 	report_unusable("%s%s%s: %s", written->target, has_port ? " " : "",
 	    has_port ? written->port : "", right);
 }
@@ -237,7 +242,7 @@ find_port(const char *text)
 void
 common_take_uri(struct common_arguments *common, const char *text)
 {
-	const struct written written = { text, NULL };
+	const struct written written = { text, NULL, common->file, common->line };
 	const char *colon = find_port(text);
 	char host[ENDPOINT_HOST_SIZE], port[sizeof("65535")];
 
@@ -253,6 +258,12 @@ common_take_uri(struct common_arguments *common, const char *text)
 	}
 }
 
+bool
+common_has_port(const char *text)
+{
+	return endpoint_is_uri(text) || find_port(text) != NULL;
+}
+
 /* Operands that begin with a mode, or with what was meant to be one. */
 static void
 check_modes(int count, char **rest)
@@ -265,6 +276,19 @@ check_modes(int count, char **rest)
 			    rest[i], options_near_mode(rest[i]), rest[i == 0]);
 	if (near != NULL)
 		report_unusable("%s: there is no such mode: did you mean %s?", rest[0], near);
+}
+
+void
+common_take_host(struct common_arguments *common, const char *host, const char *port)
+{
+	const struct written written = { host, port, common->file, common->line };
+
+	if (port == NULL)
+		common_take_uri(common, host);
+	else if (endpoint_is_uri(host))
+		refuse(&written, "the port is a part of the URI");
+	else
+		take_host(common, host, port, &written);
 }
 
 static bool
@@ -283,7 +307,7 @@ common_take_target(struct common_arguments *common, int count, char **rest)
 	if (count > 2 || (count == 2 && endpoint_is_uri(rest[0])))
 		report_unusable("unexpected argument \"%s\"", rest[count - 1]);
 	if (count == 2)
-		take_host(common, rest[0], rest[1], &(struct written){ rest[0], rest[1] });
+		common_take_host(common, rest[0], rest[1]);
 	else
 		common_take_uri(common, rest[0]);
 }

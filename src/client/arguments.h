@@ -16,6 +16,8 @@ struct common_arguments {
 	struct channel_wish wish;
 	char uri[ENDPOINT_TEXT_SIZE]; /* wish.uri, as reports have it */
 	bool is_bare;                 /* it was given without a scheme */
+	const char *file;             /* where it stands; line 0: on the command line */
+	size_t line;
 	struct tls_asked tls;
 	char tls_name[ENDPOINT_HOST_SIZE]; /* whose certificate the server has to have */
 	double until_up; /* seconds: to wait for somebody who answers; 0: not */
@@ -40,6 +42,12 @@ void common_take_target(struct common_arguments *common, int count, char **rest)
 
 /* Reads URI, HOST or HOST:PORT. */
 void common_take_uri(struct common_arguments *common, const char *text);
+
+/* The same, or HOST PORT where `port` is not NULL. */
+void common_take_host(struct common_arguments *common, const char *host, const char *port);
+
+/* True where `text` is a URI or HOST:PORT: no bare HOST, and no PORT. */
+bool common_has_port(const char *text);
 
 /* As report_unreached(); a name that is not found may have been meant for a mode. */
 void common_unreached(const struct common_arguments *common, enum ending ending,

@@ -13,6 +13,7 @@ static const struct {
 	{ "ping", ping_main },
 	{ "pipe", pipe_main },
 	{ "send", send_main },
+	{ "mtu", mtu_main },
 };
 
 int

@@ -5,5 +5,6 @@
 int ping_main(int argc, char **argv);
 int pipe_main(int argc, char **argv);
 int send_main(int argc, char **argv);
+int mtu_main(int argc, char **argv);
 
 #endif

@@ -47,7 +47,7 @@ static const struct row {
 	{ OPTIONS_OF_ALL, 'h', "help", NULL, "print this help and exit" },
 	{ OPTIONS_OF_PING, 'c', "count", "N", "stop after N messages" },
 	{ OPTIONS_OF_PING, 'i', "interval", "SEC", "between messages (default 1)" },
-	{ OPTIONS_OF_PING, 's', "size", "BYTES", "of a message, 16 to 65507 (default 64)" },
+	{ OPTIONS_OF_PING, 's', "size", "BYTES", "16 to 65507, 64,1400 or 64-1472:8 (default 64)" },
 	{ OPTIONS_OF_PING, 'W', "wait", "SEC", "for a reply (default 1)" },
 	{ OPTIONS_OF_PING, 'w', "deadline", "SEC", "stop after this time" },
 	{ OPTIONS_OF_PING, 'q', "quiet", NULL, "print only the head and the summary" },
@@ -55,6 +55,19 @@ static const struct row {
 	{ OPTIONS_OF_PING, 'D', "timestamp", NULL, "print the time before each reply" },
 	{ OPTIONS_OF_PING, 'R', "reconnect", NULL,
 	    "connect again when it ends or is silent" },
+	{ OPTIONS_OF_PING, 'f', "file", "FILE", "of targets, one a line; -: stdin" },
+	{ OPTIONS_OF_PING, OPTION_FLOWS, "flows", "K",
+	    "from K ports: which of the parallel links loses?" },
+	{ OPTIONS_OF_PING, 'M', "fragment", "HINT", "do: never, dont: on the way, too" },
+	{ OPTIONS_OF_PING, OPTION_DSCP, "dscp", "DSCP", "of packets: ef, af41, cs6 or 0 to 63" },
+	{ OPTIONS_OF_PING, OPTION_EXPECT_DSCP, "expect-dscp", "DSCP",
+	    "UDP: of replies, else it is a fault" },
+	{ OPTIONS_OF_PING, OPTION_ECN, "ecn", "ECN", "UDP: ect0, ect1, ce or 0 to 3" },
+	{ OPTIONS_OF_PING, OPTION_TTL, "ttl", "N", "of packets, or their hop limit" },
+	{ OPTIONS_OF_PING, OPTION_SOURCE_PORT, "source-port", "PORT",
+	    "from this one, and those that follow" },
+	{ OPTIONS_OF_PING, OPTION_JSON_STREAM, "json-stream", NULL,
+	    "print one for each step, then that of --json" },
 	{ OPTIONS_OF_PING, OPTION_MAX_LOSS, "max-loss", "PERCENT", "else it is a fault" },
 	{ OPTIONS_OF_PING, OPTION_MAX_RTT, "max-rtt", "STAT:TIME",
 	    "else it is a fault, as in p99:5ms" },
@@ -65,6 +78,11 @@ static const struct row {
 	{ OPTIONS_OF_PIPE, 'W', "wait", "SEC", "for what is to come back (default 10)" },
 	{ OPTIONS_OF_SEND, 'n', "sockets", "N", "how many sockets, 1 to 1000 (default 2)" },
 	{ OPTIONS_OF_SEND, 'W', "wait", "SEC", "for what is to come back (default 10)" },
+	{ OPTIONS_OF_MTU, 'W', "wait", "SEC", "for a reply, at most (default 1)" },
+	{ OPTIONS_OF_MTU, 'w', "deadline", "SEC", "stop after this time (default 60)" },
+	{ OPTIONS_OF_MTU, 'q', "quiet", NULL, "print only the head and what was found" },
+	{ OPTIONS_OF_MTU, OPTION_MIN_MTU, "min-mtu", "BYTES", "UDP: less is a fault, as in 1500" },
+	{ OPTIONS_OF_MTU, OPTION_MIN_MSS, "min-mss", "BYTES", "TCP: less is a fault, either way" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -73,6 +91,7 @@ static const char *const modes[] = {
 	[OPTIONS_OF_PING] = "ping",
 	[OPTIONS_OF_PIPE] = "pipe",
 	[OPTIONS_OF_SEND] = "send",
+	[OPTIONS_OF_MTU] = "mtu",
 };
 
 static const char *const heads[] = {
@@ -81,12 +100,14 @@ static const char *const heads[] = {
 	[OPTIONS_OF_PIPE] =
 	    "pipe: stdin to the server, what comes back to stdout, compared on the way",
 	[OPTIONS_OF_SEND] = "send: each message on every socket in turn",
+	[OPTIONS_OF_MTU] = "mtu: the longest datagram, or segment, that comes back",
 };
 
 static const char usage[] =
     "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
+    "       echod-client mtu  [OPTION]... URI | HOST [PORT]\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
     "%s;\n"
     "HOST alone means %s://HOST:%u.\n"
@@ -192,7 +213,7 @@ options_near_mode(const char *word)
 	const char *nearest = NULL;
 	size_t least = SPELLING_NEAR + 1;
 
-	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_SEND; i++) {
+	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_MTU; i++) {
 		const size_t distance = spelling_distance(word, modes[i]);
 
 		if (distance < least && (distance < 2 || *word == *modes[i])) {

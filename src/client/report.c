@@ -24,21 +24,26 @@ report_line(const char *line)
 	line_stands = *line != '\0';
 }
 
-/* What is quoted, of the command line or a resolver, may be anything; it stays one line. */
-static void
-print_fault(const char *text)
+void
+report_text(const char *text, FILE *stream)
 {
 	char escaped[8];
 
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			fputs(escape_bytes(text, 1, escaped), stream);
+		else
+			fputc(*text, stream);
+	fputc('\n', stream);
+}
+
+static void
+print_fault(const char *text)
+{
 	if (line_stands)
 		report_line("");
 	fputs("echod-client: ", stderr);
-	for (; *text != '\0'; text++)
-		if (iscntrl((unsigned char)*text))
-			fputs(escape_bytes(text, 1, escaped), stderr);
-		else
-			fputc(*text, stderr);
-	fputc('\n', stderr);
+	report_text(text, stderr);
 }
 
 void
@@ -85,7 +90,7 @@ static json_t *
 make_object(enum ending ending, const char *reason, int status)
 {
 	json_t *made = json_pack("{ss so}", "mode", object.mode,
-	    "uri", report_bytes(object.uri, strlen(object.uri)));
+	    "uri", object.uri != NULL ? report_bytes(object.uri, strlen(object.uri)) : json_null());
 	json_t *fields = object.fields(object.arg);
 	json_t *end = json_pack("{ss so si}", "ending", ending_word(ending), "reason",
 	    *reason != '\0' ? report_bytes(reason, strlen(reason)) : json_null(),

@@ -14,7 +14,7 @@
 
 /* What the object is made of.  What it points to must live as long as the program. */
 struct report {
-	const char *mode, *uri;
+	const char *mode, *uri;             /* uri NULL: there are several */
 	FILE *stream;                       /* where it goes */
 	json_t *(*fields)(const void *arg); /* the mode's own; NULL: no memory */
 	const void *arg;
@@ -25,6 +25,12 @@ struct report {
  * before, and what is told next takes its own.  "" erases it.
  */
 void report_line(const char *line);
+
+/*
+ * Prints `text` as one line.  What is quoted in it, of the command line or a resolver, may be anything:
+ * control characters are escaped.
+ */
+void report_text(const char *text, FILE *stream);
 
 /* Prints "echod-client: TEXT" on stderr, as one line: control characters are escaped. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));

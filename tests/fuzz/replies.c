@@ -18,6 +18,24 @@ static unsigned char copy[REPLY_MAX];
 
 /* --- books --------------------------------------------------------------------------- */
 
+/* Those of each size are those of all. */
+static void
+check_sizes(void)
+{
+	const struct tally *tally = &judge->tally;
+	struct size_books total = { 0 };
+
+	for (size_t i = 0; i < judge->sizes.count; i++) {
+		const struct size_books *books = &judge->by_size[i];
+
+		fuzz_assert(books->received + books->lost <= books->sent);
+		fuzz_assert(books->least <= books->most);
+		size_books_add(&total, books);
+	}
+	fuzz_assert(total.sent == tally->sent && total.received == tally->received);
+	fuzz_assert(total.lost == tally->missing + tally->spoilt);
+}
+
 static void
 check_books(void)
 {
@@ -35,6 +53,7 @@ check_books(void)
 	fuzz_assert(tally_undecided(tally) == waiting);
 	fuzz_assert(tally->rtt.count + tally->unsampled == tally->received);
 	fuzz_assert(tally->late <= tally->received && tally->reordered <= tally->received);
+	check_sizes();
 	fuzz_assert(tally_loss(tally) >= 0 && tally_loss(tally) <= 1);
 	fuzz_assert(judge_settled(judge) == (waiting == 0));
 	fuzz_assert(judge_next_missing(judge, &at) == (waiting > 0));
@@ -46,7 +65,7 @@ check_books(void)
 static bool
 is_message(uint64_t seq, const unsigned char *data, size_t size)
 {
-	if (seq == 0 || seq > judge->flights.last || size != judge->size)
+	if (seq == 0 || seq > judge->flights.last || size != sizes_of(&judge->sizes, seq))
 		return false;
 	message_write(TOKEN, seq, message, size);
 	return memcmp(message, data, size) == 0;
@@ -67,7 +86,7 @@ check_reply(const struct reply *reply, const unsigned char *data, size_t size)
 		break;
 	case REPLY_CORRUPT:
 		fuzz_assert(!right && reply->seq != 0);
-		fuzz_assert(size != judge->size || (reply->at < size &&
+		fuzz_assert(size != reply->wanted || (reply->at < size &&
 		    reply->seen == data[reply->at] && reply->sent != reply->seen));
 		break;
 	case REPLY_FOREIGN:
@@ -87,7 +106,7 @@ come_back(size_t size, uint64_t seq, bool whole)
 	fuzz_assert(data != NULL || size == 0);
 	if (size > 0)
 		memcpy(data, copy, size);
-	if (judge->stream && size == judge->size) {
+	if (judge->stream && size == judge_stream_size(judge)) {
 		reply = judge_stream(judge, data, now);
 		check_reply(&reply, data, size);
 	} else if (!judge->stream) {
@@ -104,7 +123,7 @@ come_back(size_t size, uint64_t seq, bool whole)
 static void
 return_message(uint64_t seq, bool altered)
 {
-	size_t size = judge->size;
+	size_t size = sizes_of(&judge->sizes, seq);
 
 	if (seq > judge->flights.last)
 		return;
@@ -121,11 +140,13 @@ return_message(uint64_t seq, bool altered)
 static void
 send_message(void)
 {
+	size_t size;
+
 	if (judge_is_full(judge))
 		return;
-	judge_write(judge, message);
+	size = judge_write(judge, message);
 	judge_sent(judge, now);
-	fuzz_assert(is_message(judge->flights.last, message, judge->size));
+	fuzz_assert(is_message(judge->flights.last, message, size));
 }
 
 static void
@@ -157,7 +178,8 @@ do_next(void)
 		break;
 	case 3:
 		input_bytes(&input, copy, REPLY_MAX);
-		come_back(judge->stream ? judge->size : input.left % REPLY_MAX, 0, false);
+		come_back(judge->stream ? judge_stream_size(judge) : input.left % REPLY_MAX, 0,
+		    false);
 		break;
 	case 4:
 		pass_time();
@@ -168,16 +190,31 @@ do_next(void)
 	}
 }
 
+/* One, or an odd byte makes it two. */
+static struct sizes
+read_sizes(void)
+{
+	const unsigned byte = input_byte(&input);
+	struct sizes sizes = sizes_of_one(MESSAGE_LEAST + byte * 2);
+
+	if (byte % 2 == 1) {
+		sizes.part[1] = (struct sizes_part){ MESSAGE_LEAST + byte, 1, 1 };
+		sizes.count = sizes.parts = 2;
+	}
+	return sizes;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct sizes sizes;
 	unsigned first;
 
 	input = (struct input){ data, size };
 	now = MILLISECOND;
 	first = input_byte(&input);
-	judge = judge_new(first % 2 == 1, MESSAGE_LEAST + input_byte(&input) * 2,
-	    (first >> 1) / 64.0);
+	sizes = read_sizes();
+	judge = judge_new(first % 2 == 1, &sizes, (first >> 1) / 64.0);
 	fuzz_assert(judge != NULL);
 	judge->token = TOKEN;
 	while (input.left > 0)

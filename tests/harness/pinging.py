@@ -18,7 +18,8 @@ LONG = ("-W", PATIENCE)  # a wait that must not run out
 
 HEAD = r"PING {uri} \({address}\): {size} bytes each"
 CONNECTED = r"connected to {address} in \d+\.\d{{3}} ms"
-REPLY = r"{size} bytes from {address}: seq={seq} time=(\d+\.\d{{3}}) ms{remark}"
+MARKS = r"(?:ttl=\d+ tos=0x[0-9a-f]{2} )?"  # of datagrams
+REPLY = r"{size} bytes from {address}: seq={seq} {marks}time=(\d+\.\d{{3}}) ms{remark}"
 AGAIN = r"{address} answers \S+ again, after (\d+\.\d{{3}}) s"
 RECONNECTED = r"1 reconnect, (\d+) ms without an answer"
 RTT = (
@@ -36,9 +37,10 @@ class Target:
         self.uri = uri
         self.address = uri.partition("://")[2]
         self.is_stream = uri.startswith("tcp:")
+        self.is_datagram = uri.startswith("udp:")
 
     def pattern(self, pattern, **fields):
-        fields = {"size": 64, "seq": 1, "remark": "", **fields}
+        fields = {"size": 64, "seq": 1, "remark": "", "marks": MARKS, **fields}
         return pattern.format(uri=re.escape(self.uri), address=re.escape(self.address), **fields)
 
     def reply(self, seq, remark="", size=64):
@@ -51,14 +53,17 @@ class Target:
     def summary(self, counts, reconnected=False):
         """`counts` is the line up to the time, but for what a busy machine keeps from being sent."""
         judged, _, loss = counts.rpartition(", ")
+        answered = " 0 received" not in counts
+        marks = [r"replies had ttl=\d+ tos=0x[0-9a-f]{2}"] if self.is_datagram and answered else []
         lines = [
             "",
             self.pattern("--- {uri} statistics ---"),
+            *marks,
             rf"{re.escape(judged)}{UNSENT}, {re.escape(loss)}, time (\d+) ms",
         ]
         if reconnected:
             lines.append(RECONNECTED)
-        return lines if " 0 received" in counts else [*lines, RTT]
+        return [*lines, RTT] if answered else lines
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "harness"))
 
 import interfaces
+import links
 import network
 import route
 from echod import Echod, listener
@@ -148,6 +149,14 @@ def cable():
 def way():
     """Networks of the test's own, with a router between: see route.py."""
     with of_its_own(route.Route) as made:
+        made.connect()
+        yield made
+
+
+@pytest.fixture
+def parallel():
+    """Parallel links of the test's own: see links.py."""
+    with of_its_own(links.Links) as made:
         made.connect()
         yield made
 

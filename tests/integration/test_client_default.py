@@ -25,6 +25,7 @@ MODES = {
     "pipe": ["pipe", *LONG],
     "send": ["send", *LONG],
     "send on many sockets": ["send", "-n", 320, *LONG],
+    "mtu": ["mtu", *LONG],
 }
 
 
@@ -63,7 +64,7 @@ def test_where_the_mtu_is_smaller_on_the_way(start, way):
 
 
 @pytest.mark.skipif(tls.BUILT, reason="this echod has TLS")
-@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send", "mtu"])
 def test_without_openssl_it_says_that_there_is_no_tls(mode):
     assert " -openssl, " in run("-V").stdout.decode()
     result = run(mode, "--json", "tls://127.0.0.1:4007", *(["text"] if mode == "send" else []))

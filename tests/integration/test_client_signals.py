@@ -27,6 +27,7 @@ def arguments_of(mode, uri):
         "ping": ["ping", *FAST, *LONG, uri],
         "pipe": ["pipe", "-W", PATIENCE, uri],
         "send": ["send", "-n", 1, "-W", PATIENCE, uri, "text", "never sent"],
+        "mtu": ["mtu", "-W", PATIENCE, uri],
     }[mode]
 
 
@@ -54,6 +55,7 @@ TELLS = {
     "ping": r"(?s).* statistics ---\n\d+ sent, 0 received.*",
     "pipe": r"(?s)echod-client: interrupted\n.*",
     "send": r"(?s).*: interrupted\nclosing socket .*\n",
+    "mtu": r"(?s).* path ---\n.*\nfailed: interrupted\n",
 }
 
 

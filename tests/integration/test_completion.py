@@ -95,6 +95,7 @@ def terminal(tmp_path_factory):
         ("echod --set=log.fac", "echod --set=log.facility="),
         ("./faulty -o udp.max", "./faulty -o udp.max_datagram="),
         ("echod-client pip", "echod-client pipe "),
+        ("echod-client mtu --min-mt", "echod-client mtu --min-mtu "),
         ("echod-client ud", "echod-client udp://"),
         ("echod-client un", "echod-client unix:"),
         ("echod-client send --vers", "echod-client send --version "),
@@ -154,7 +155,7 @@ def test_the_options_of_the_daemon():
 
 
 @needs_bash
-@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+@pytest.mark.parametrize("mode", ["ping", "pipe", "send", "mtu"])
 def test_the_options_of_a_mode(mode):
     expected = options_of(CLIENT, mode)
     assert {"--json", "--wait-until-up"} < set(expected)
@@ -173,7 +174,7 @@ def test_ping_is_the_mode_where_none_is_named():
 
 @needs_bash
 def test_modes_and_schemes():
-    assert complete(CLIENT, "") == ["ping", "pipe", "send", *SCHEMES]
+    assert complete(CLIENT, "") == ["mtu", "ping", "pipe", "send", *SCHEMES]
     assert complete(CLIENT, "pi") == ["ping", "pipe"]
     assert complete(CLIENT, "pipe", "u") == ["udp://", "unix:"]
     assert complete(BINARY, "-l", "") == SCHEMES

@@ -196,7 +196,7 @@ awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
 same "defaults in echod-client(1)" "$work/defaults" "$work/found"
 
 # In the synopsis each mode has its own options and those of all, but for -V and -h.
-for mode in ping pipe send; do
+for mode in ping pipe send mtu; do
 	echo "$mode -V"
 	echo "$mode -h"
 	sed -nE "s/^(all|$mode) -/$mode -/p" "$work/expected" | cut -d ' ' -f 1,2

@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 #include "client/measure/flights.h"
+#include "client/measure/marks_seen.h"
 #include "client/measure/message.h"
 #include "client/measure/samples.h"
+#include "client/measure/sizes.h"
 
 struct tally {
 	uint64_t sent;     /* messages */
@@ -25,7 +27,15 @@ struct tally {
 	uint64_t reconnects; /* connections, or sockets for datagrams, after the first */
 	int64_t without;     /* for how long the peer was away, in nanoseconds */
 	uint64_t strangers;  /* datagrams from others than the peer */
+	struct marks_seen marks;
 	struct samples rtt;
+};
+
+/* What became of the messages of one size: there is one for each of struct sizes. */
+struct size_books {
+	uint64_t sent, received;
+	uint64_t lost;           /* missing or spoilt */
+	double least, most, sum; /* times of right replies: seconds */
 };
 
 enum verdict {
@@ -38,6 +48,7 @@ enum verdict {
 struct reply {
 	enum verdict verdict;
 	size_t size;
+	size_t wanted;        /* the size of its message */
 	uint64_t seq;         /* 0: foreign */
 	double rtt;           /* seconds, where it is right */
 	bool late, reordered; /* likewise */
@@ -47,7 +58,8 @@ struct reply {
 
 struct judge {
 	bool stream;  /* replies come in order, or not at all */
-	size_t size;  /* of a message */
+	struct sizes sizes; /* of messages */
+	struct size_books *by_size;
 	int64_t wait; /* for a reply */
 	uint64_t token;
 	uint64_t highest;  /* the highest number that was answered */
@@ -58,17 +70,20 @@ struct judge {
 };
 
 /* Returns a judge, for judge_free(), or NULL with errno. */
-struct judge *judge_new(bool stream, size_t size, double wait_seconds);
+struct judge *judge_new(bool stream, const struct sizes *sizes, double wait_seconds);
 void judge_free(struct judge *judge);
 
 /* True when one more message would make the judge forget one whose reply may still come. */
 bool judge_is_full(struct judge *judge);
 
-/* Writes the next message to `data`; then counts it as sent at `now`. */
-void judge_write(const struct judge *judge, unsigned char *data);
+/* Writes the next message to `data` and returns its size; then counts it as sent at `now`. */
+size_t judge_write(const struct judge *judge, unsigned char *data);
 void judge_sent(struct judge *judge, int64_t now);
 
-/* Counts a reply that came at `now`: a datagram, or the next judge->size bytes of a stream. */
+/* How many bytes of a stream the next reply has. */
+size_t judge_stream_size(const struct judge *judge);
+
+/* Counts a reply that came at `now`: a datagram, or the next judge_stream_size() bytes of a stream. */
 struct reply judge_datagram(struct judge *judge, const unsigned char *data, size_t size,
     int64_t now);
 struct reply judge_stream(struct judge *judge, const unsigned char *data, int64_t now);
@@ -84,6 +99,12 @@ uint64_t judge_take_missing(struct judge *judge, int64_t now);
 
 /* True when no message waits for its reply. */
 bool judge_settled(struct judge *judge);
+
+/* Adds the books of one size. */
+void size_books_add(struct size_books *books, const struct size_books *other);
+
+/* Adds the books of another judge; `without` is the longest of them. */
+void tally_add(struct tally *tally, const struct tally *other);
 
 /* How many messages came back, right or not, or are missing. */
 uint64_t tally_judged(const struct tally *tally);

@@ -1,11 +1,13 @@
 /* How ping is told, as text and as JSON: see ping_report.h. */
 #include "client/ping/ping_report.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "base/escape.h"
 #include "base/plural.h"
+#include "client/ping/ping_events.h"
 #include "client/report.h"
 #include "client/timing.h"
 #include "client/tls/told.h"
@@ -21,8 +23,32 @@ talks(const struct ping_options *options)
 void
 ping_print_start(const struct ping_options *options, const char *peer)
 {
-	if (!options->common.json)
-		printf("PING %s (%s): %zu bytes each\n", options->common.uri, peer, options->size);
+	const struct sizes *sizes = &options->sizes;
+
+	ping_event(options, "start", "{ss}", "address", peer);
+	if (options->common.json || options->flow > 1)
+		return;
+	printf("PING %s (%s): ", options->common.uri, peer);
+	if (sizes->count > 1)
+		printf("%zu sizes, %zu to %zu bytes", sizes->count, sizes_least(sizes),
+		    sizes_most(sizes));
+	else
+		printf("%zu bytes each", sizes_at(sizes, 0));
+	if (options->common.wish.marking.has_tos)
+		printf(", tos=0x%02x", options->common.wish.marking.tos);
+	if (options->flows > 0)
+		printf(", %zu flows", options->flows);
+	putchar('\n');
+}
+
+void
+ping_print_unreached(const struct ping_options *options, const char *fault)
+{
+	ping_event_reason(options, "unreached", fault);
+	if (options->common.json || *options->label == '\0')
+		return;
+	fputs(options->label, stdout);
+	report_text(fault, stdout);
 }
 
 void
@@ -33,14 +59,18 @@ ping_print_connected(const struct ping_options *options, const char *peer,
 	const char *greeting;
 	const size_t size = channel_greeting(channel, &greeting);
 
-	if (options->common.json || !channel_is_stream(&options->common.wish))
+	if (!channel_is_stream(&options->common.wish))
 		return;
-	printf("connected to %s in %.3f ms", peer, channel_connect_seconds(channel) * 1000);
+	ping_event(options, "connected", "{ss sf}", "address", peer, "seconds",
+	    channel_connect_seconds(channel));
+	if (options->common.json)
+		return;
+	printf("%sconnected to %s in %.3f ms", options->label, peer, channel_connect_seconds(channel) * 1000);
 	if (size > 0)
 		printf(", greeted by %s", escape_payload(greeting, size, text));
 	putchar('\n');
 	if (tls_told(channel, tls) != NULL)
-		printf("over %s\n", tls);
+		printf("%sover %s\n", options->label, tls);
 }
 
 static void
@@ -53,17 +83,43 @@ print_head_of_line(const struct ping_options *options, const char *from, size_t 
 		gettimeofday(&now, NULL);
 		printf("[%lld.%06ld] ", (long long)now.tv_sec, (long)now.tv_usec);
 	}
-	printf("%zu byte%s from %s: ", size, plural(size), from);
+	printf("%s%zu byte%s from %s: ", options->label, size, plural(size), from);
 	if (seq != 0)
 		printf("seq=%llu ", (unsigned long long)seq);
 }
 
-void
-ping_print_reply(const struct ping_options *options, const char *peer, const struct reply *reply)
+/* "ttl=63 tos=0x00", as far as they are known. */
+static void
+print_marks(struct marks marks, const char *behind)
 {
+	if (marks.ttl >= 0)
+		printf("ttl=%d%s", marks.ttl, marks.tos >= 0 ? " " : behind);
+	if (marks.tos >= 0)
+		printf("tos=0x%02x%s", (unsigned)marks.tos, behind);
+}
+
+/* Each that was not seen before is told; what goes to and fro is, with the replies. */
+static void
+print_new_marks(const struct ping_options *options, const char *peer,
+    const struct marks_told *marks)
+{
+	if (options->common.json || marks->news != MARKS_NEW)
+		return;
+	printf("%sreplies from %s have changed: ", options->label, peer);
+	print_marks(marks->now, ", they had ");
+	print_marks(marks->before, "\n");
+}
+
+void
+ping_print_reply(const struct ping_options *options, const char *peer, const struct reply *reply,
+    const struct marks_told *marks)
+{
+	ping_event_reply(options, peer, reply, marks);
+	print_new_marks(options, peer, marks);
 	if (!talks(options))
 		return;
 	print_head_of_line(options, peer, reply->size, reply->seq);
+	print_marks(marks->now, " ");
 	switch (reply->verdict) {
 	case REPLY_RIGHT:
 		printf("time=%.3f ms%s%s\n", reply->rtt * 1000, reply->late ? " (late)" : "",
@@ -73,8 +129,8 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 		printf("(duplicate)\n");
 		break;
 	case REPLY_CORRUPT:
-		if (reply->size != options->size)
-			printf("(corrupt: %zu of %zu bytes)\n", reply->size, options->size);
+		if (reply->size != reply->wanted)
+			printf("(corrupt: %zu of %zu bytes)\n", reply->size, reply->wanted);
 		else
 			printf("(corrupt: byte %zu is 0x%02x, sent 0x%02x)\n", reply->at,
 			    reply->seen, reply->sent);
@@ -88,8 +144,10 @@ ping_print_reply(const struct ping_options *options, const char *peer, const str
 void
 ping_print_missing(const struct ping_options *options, uint64_t seq)
 {
+	if (!options->quiet)
+		ping_event(options, "missing", "{sI}", "seq", (json_int_t)seq);
 	if (options->outstanding && talks(options))
-		printf("no reply yet: seq=%llu\n", (unsigned long long)seq);
+		printf("%sno reply yet: seq=%llu\n", options->label, (unsigned long long)seq);
 }
 
 void
@@ -121,15 +179,17 @@ ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE])
 void
 ping_print_lost(const struct ping_options *options, const char *text)
 {
+	ping_event_reason(options, "lost", text);
 	if (!options->common.json)
-		puts(text);
+		printf("%s%s\n", options->label, text);
 }
 
 void
 ping_print_blocked(const struct ping_options *options, const char *peer)
 {
+	ping_event(options, "blocked", "{ss}", "address", peer);
 	if (!options->common.json)
-		printf("%s takes no more bytes\n", peer);
+		printf("%s%s takes no more bytes\n", options->label, peer);
 }
 
 void
@@ -138,160 +198,42 @@ ping_print_back(const struct ping_options *options, const char *peer,
 {
 	char local[CHANNEL_TEXT_SIZE];
 
+	channel_local(channel, local);
+	ping_event(options, "back", "{ss ss sf}", "address", peer, "local", local, "seconds",
+	    seconds);
 	if (!options->common.json)
-		printf("%s answers %s again, after %.3f s\n", peer,
-		    channel_local(channel, local), seconds);
+		printf("%s%s answers %s again, after %.3f s\n", options->label, peer, local,
+		    seconds);
 }
 
 void
 ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
     uint64_t seq, size_t size)
 {
-	if (options->common.json || (options->quiet && !is_new))
+	if (options->quiet && !is_new)
+		return;
+	ping_event(options, "stranger", "{ss sI sI}", "address", from, "size", (json_int_t)size,
+	    "seq", (json_int_t)seq);
+	if (options->common.json)
 		return;
 	print_head_of_line(options, from, size, seq);
 	printf("(stranger)\n");
 }
 
 void
-ping_print_trouble(const struct ping_options *options, const char *peer, int error)
+ping_print_trouble(const struct ping_options *options, const char *peer,
+    const struct channel *channel, int error)
 {
+	const int mtu = error == EMSGSIZE ? channel_path_mtu(channel) : 0;
+
+	ping_event_reason(options, "trouble", strerror(error));
 	if (options->common.json)
 		return;
 	if (ending_of_error(error) == ENDING_REFUSED)
-		printf("nobody listens at %s\n", peer);
+		printf("%snobody listens at %s\n", options->label, peer);
 	else
-		printf("trouble with %s: %s\n", peer, strerror(error));
-}
-
-/* --- all of it --------------------------------------------------------------------- */
-
-static double
-seconds_since(int64_t started)
-{
-	return timing_seconds(timing_now() - started);
-}
-
-/* What went wrong is told where it did. */
-static void
-print_count(FILE *stream, uint64_t count, const char *what)
-{
-	if (count > 0)
-		fprintf(stream, ", %llu %s", (unsigned long long)count, what);
-}
-
-void
-ping_print_summary(const struct ping_options *options, const struct tally *tally,
-    int64_t started, FILE *stream)
-{
-	const struct summary s = samples_summarise(&tally->rtt);
-
-	fprintf(stream, "\n--- %s statistics ---\n%llu sent, %llu received", options->common.uri,
-	    (unsigned long long)tally->sent, (unsigned long long)tally->received);
-	print_count(stream, tally->missing, "missing");
-	print_count(stream, tally->corrupt, "corrupt");
-	print_count(stream, tally->late, "late");
-	print_count(stream, tally->duplicate, "duplicate");
-	print_count(stream, tally->reordered, "reordered");
-	print_count(stream, tally->strangers, "from strangers");
-	print_count(stream, tally->cut, "cut");
-	print_count(stream, tally_undecided(tally), "undecided");
-	print_count(stream, tally->unsent, "not sent");
-	if (tally_judged(tally) > 0)
-		fprintf(stream, ", %.4g%% loss", tally_loss(tally) * 100);
-	else
-		fputs(", loss unknown", stream);
-	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
-	if (tally->reconnects > 0 || tally->without > 0)
-		fprintf(stream, "%llu reconnect%s, %.0f ms without an answer\n",
-		    (unsigned long long)tally->reconnects, plural(tally->reconnects),
-		    timing_seconds(tally->without) * 1000);
-	if (tally->unsampled > 0)
-		report_fault("out of memory: times that are not counted: %llu",
-		    (unsigned long long)tally->unsampled);
-	if (tally->rtt.count > 0)
-		fprintf(stream, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms, "
-		    "p50/p99 = %.3f/%.3f ms\n", s.min * 1000, s.avg * 1000, s.max * 1000,
-		    s.mdev * 1000, s.p50 * 1000, s.p99 * 1000);
-}
-
-static json_t *
-rtt_object(const struct samples *samples)
-{
-	const struct summary s = samples_summarise(samples);
-
-	if (samples->count == 0)
-		return NULL;
-	return json_pack("{sf sf sf sf sf sf}", "min", s.min, "avg", s.avg, "max", s.max,
-	    "mdev", s.mdev, "p50", s.p50, "p99", s.p99);
-}
-
-void
-ping_print_thresholds(const struct ping_options *options, const struct tally *tally)
-{
-	const struct thresholds *thresholds = &options->thresholds;
-	char text[THRESHOLD_TEXT_SIZE];
-
-	for (size_t i = 0; i < thresholds->count; i++)
-		if (!threshold_holds(&thresholds->rows[i], tally))
-			printf("failed: %s\n", threshold_tell(&thresholds->rows[i], tally, text));
-}
-
-/* The names of the thresholds that do not hold. */
-static json_t *
-failed_array(const struct thresholds *thresholds, const struct tally *tally)
-{
-	json_t *failed = json_array();
-
-	for (size_t i = 0; i < thresholds->count; i++)
-		if (!threshold_holds(&thresholds->rows[i], tally))
-			json_array_append_new(failed, json_string(thresholds->rows[i].name));
-	return failed;
-}
-
-static json_t *
-counts_object(const struct tally *tally)
-{
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI}", "sent", (json_int_t)tally->sent,
-	    "received", (json_int_t)tally->received, "missing", (json_int_t)tally->missing,
-	    "late", (json_int_t)tally->late, "duplicate", (json_int_t)tally->duplicate,
-	    "reordered", (json_int_t)tally->reordered, "corrupt", (json_int_t)tally->corrupt,
-	    "cut", (json_int_t)tally->cut, "undecided", (json_int_t)tally_undecided(tally),
-	    "unsent", (json_int_t)tally->unsent, "reconnects", (json_int_t)tally->reconnects);
-}
-
-static json_t *
-results_object(const struct ping_options *options, const struct tally *tally, int64_t started)
-{
-	return json_pack("{so? so? so sf sf}",
-	    "loss", tally_judged(tally) > 0 ? json_real(tally_loss(tally)) : NULL,
-	    "rtt_seconds", rtt_object(&tally->rtt),
-	    "failed", failed_array(&options->thresholds, tally),
-	    "seconds_without", timing_seconds(tally->without),
-	    "seconds", seconds_since(started));
-}
-
-json_t *
-ping_fields(const struct ping_options *options, const struct tally *tally, int64_t started,
-    const struct channel *channel)
-{
-	char address[CHANNEL_TEXT_SIZE], stranger[CHANNEL_TEXT_SIZE];
-	const uint64_t strangers = channel != NULL ? channel_strangers(channel, stranger) : 0;
-	const bool connects = channel != NULL && channel_is_stream(&options->common.wish);
-	json_t *counts = counts_object(tally), *results = results_object(options, tally, started);
-	json_t *fields = json_pack("{ss? so? so? so? sI sI ss?}",
-	    "address", channel != NULL ? channel_peer(channel, address) : NULL,
-	    "connect_seconds", connects ? json_real(channel_connect_seconds(channel)) : NULL,
-	    "greeting", channel_greeting_json(channel), "tls", tls_told_json(channel),
-	    "size", (json_int_t)options->size, "strangers", (json_int_t)strangers,
-	    "stranger", strangers > 0 ? stranger : NULL);
-
-	if (json_object_update(fields, counts) == -1 ||
-	    json_object_update(fields, results) == -1) {
-		json_decref(fields);
-		fields = NULL;
-	}
-	json_decref(counts);
-	json_decref(results);
-	return fields;
+		printf("%strouble with %s: %s%s", options->label, peer, strerror(error),
+		    mtu > 0 ? "" : "\n");
+	if (mtu > 0)
+		printf(" (path MTU %d)\n", mtu);
 }

@@ -1,12 +1,10 @@
 /*
- * How ping is told: each step and the statistics as text, all of it as JSON.
+ * The steps of a ping, each a line of text.
  */
 #ifndef CLIENT_PING_PING_REPORT_H
 #define CLIENT_PING_PING_REPORT_H
 
-#include <jansson.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "client/measure/judge.h"
 #include "client/ping/ping_options.h"
@@ -16,10 +14,12 @@
  * The head and each step, on stdout, as far as the options want them; `peer` is its address.
  */
 void ping_print_start(const struct ping_options *options, const char *peer);
+/* Of several: nobody was. */
+void ping_print_unreached(const struct ping_options *options, const char *fault);
 void ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel);
 void ping_print_reply(const struct ping_options *options, const char *peer,
-    const struct reply *reply);
+    const struct reply *reply, const struct marks_told *marks);
 void ping_print_missing(const struct ping_options *options, uint64_t seq);
 /* How the way to the peer was lost: see below. */
 void ping_print_lost(const struct ping_options *options, const char *text);
@@ -35,7 +35,8 @@ void ping_print_back(const struct ping_options *options, const char *peer,
 void ping_print_stranger(const struct ping_options *options, const char *from, bool is_new,
     uint64_t seq, size_t size);
 /* What is wrong with sending to the peer or hearing from it: datagrams. */
-void ping_print_trouble(const struct ping_options *options, const char *peer, int error);
+void ping_print_trouble(const struct ping_options *options, const char *peer,
+    const struct channel *channel, int error);
 
 #define PING_LOST_SIZE (CHANNEL_TEXT_SIZE + 200)
 
@@ -44,16 +45,5 @@ void ping_tell_lost(const char *peer, const struct channel *channel, int error,
     char text[PING_LOST_SIZE]);
 /* The peer has not answered for `seconds`. */
 void ping_tell_silent(const char *peer, double seconds, char text[PING_LOST_SIZE]);
-
-/* The statistics so far: two lines or three below a head.  `started` is timing_now() then. */
-void ping_print_summary(const struct ping_options *options, const struct tally *tally,
-    int64_t started, FILE *stream);
-
-/* The thresholds that were exceeded, a line each. */
-void ping_print_thresholds(const struct ping_options *options, const struct tally *tally);
-
-/* The fields of the JSON object.  `channel` is NULL where nothing was reached. */
-json_t *ping_fields(const struct ping_options *options, const struct tally *tally,
-    int64_t started, const struct channel *channel);
 
 #endif

@@ -6,17 +6,20 @@
 #include <string.h>
 
 #include "base/plural.h"
+#include "client/ping/ping_summary.h"
 
 typedef unsigned long long ull;
 
-static void __attribute__((format(printf, 2, 3)))
-add(struct ping_verdict *verdict, const char *format, ...)
+void
+ping_verdict_add(struct ping_verdict *verdict, const char *format, ...)
 {
 	char *reason = verdict->reason;
 	const size_t before = strlen(reason), size = sizeof(verdict->reason);
 	va_list args;
 	int comma = 0;
 
+	if (verdict->status == EXIT_SUCCESS)
+		verdict->status = EXIT_WRONG;
 	if (before > 0)
 		comma = snprintf(reason + before, size - before, ", ");
 	if (before + (size_t)comma >= size)
@@ -30,16 +33,16 @@ static void
 add_count(struct ping_verdict *verdict, uint64_t count, const char *what)
 {
 	if (count > 0)
-		add(verdict, "%llu %s", (ull)count, what);
+		ping_verdict_add(verdict, "%llu %s", (ull)count, what);
 }
 
 static void
 add_end(struct ping_verdict *verdict, const struct ping_end *end, const char *peer)
 {
 	if (end->refused)
-		add(verdict, "nobody listens at %s", peer);
+		ping_verdict_add(verdict, "nobody listens at %s", peer);
 	else if (*end->lost != '\0')
-		add(verdict, "%s", end->lost);
+		ping_verdict_add(verdict, "%s", end->lost);
 }
 
 /* With a threshold of loss, that tells what may be missing and late. */
@@ -54,6 +57,16 @@ add_counts(struct ping_verdict *verdict, const struct tally *tally, bool loss_is
 	add_count(verdict, tally->duplicate, "duplicate");
 }
 
+static void
+add_dscp(struct ping_verdict *verdict, const struct ping_options *options,
+    const struct tally *tally)
+{
+	char text[PING_DSCP_SIZE];
+
+	if (ping_tell_dscp(options, tally, text))
+		ping_verdict_add(verdict, "%s", text);
+}
+
 /* The deadline must not hide that fewer were judged than were asked for. */
 static void
 add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
@@ -62,10 +75,10 @@ add_what_lacks(struct ping_verdict *verdict, const struct ping_options *options,
 	const uint64_t judged = tally_judged(tally);
 
 	if (end->ending == ENDING_DEADLINE && judged < options->count)
-		add(verdict, "the deadline came after %llu of %llu message%s", (ull)judged,
+		ping_verdict_add(verdict, "the deadline came after %llu of %llu message%s", (ull)judged,
 		    (ull)options->count, plural(options->count));
 	if (tally->received == 0 && *verdict->reason == '\0')
-		add(verdict, "nothing came back");
+		ping_verdict_add(verdict, "nothing came back");
 }
 
 /* Why it may be, where something is. */
@@ -73,7 +86,7 @@ static void
 add_trouble(struct ping_verdict *verdict, const struct ping_end *end)
 {
 	if (*verdict->reason != '\0' && end->trouble != 0 && !end->refused)
-		add(verdict, "%s", strerror(end->trouble));
+		ping_verdict_add(verdict, "%s", strerror(end->trouble));
 }
 
 struct ping_verdict
@@ -91,12 +104,11 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 	add_counts(&verdict, tally, loss_is_limited);
 	for (size_t i = 0; i < thresholds->count; i++)
 		if (!threshold_holds(&thresholds->rows[i], tally))
-			add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
+			ping_verdict_add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));
+	add_dscp(&verdict, options, tally);
 	add_what_lacks(&verdict, options, tally, end);
 	add_trouble(&verdict, end);
-	if (*verdict.reason == '\0')
-		verdict.status = EXIT_SUCCESS;
-	else
-		verdict.status = end->refused ? EXIT_USAGE : EXIT_WRONG;
+	if (*verdict.reason != '\0' && end->refused)
+		verdict.status = EXIT_USAGE;
 	return verdict;
 }

@@ -14,7 +14,7 @@
 
 struct ping_verdict {
 	int status;
-	char reason[1024]; /* "": nothing is wrong */
+	char reason[2048]; /* "": nothing is wrong */
 };
 
 /* How it ended. */
@@ -25,7 +25,12 @@ struct ping_end {
 	char lost[PING_LOST_SIZE]; /* how the last connection that ended early did; "": none did */
 };
 
+/* What is wrong with one target. */
 struct ping_verdict ping_judge(const struct ping_options *options, const struct tally *tally,
     const struct ping_end *end, const char *peer);
+
+/* Adds that more is wrong: the status is EXIT_WRONG then, at least. */
+void ping_verdict_add(struct ping_verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

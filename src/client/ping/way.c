@@ -20,6 +20,52 @@ ping_lose(struct ping *ping, const char *text)
 	judge_cut(ping->judge);
 }
 
+/* --- the first time ---------------------------------------------------------------- */
+
+/*
+ * What goes by its ports, as the choice of a parallel link does, must find the same ones in a socket
+ * that takes the place of this one.
+ */
+static void
+keep_port(struct ping *ping)
+{
+	if (ping->options.flows > 0 && !ping_is_stream(ping))
+		ping->options.common.wish.source_port = channel_source_port(ping->channel);
+}
+
+static void
+on_first_reached(void *arg, const char *fault)
+{
+	struct ping *ping = arg;
+
+	if (fault != NULL) {
+		ping->unreached = strdup(fault);
+		if (ping->unreached == NULL)
+			report_unusable("%s", strerror(errno));
+		ping_print_unreached(&ping->options, fault);
+		ping_end(ping, reach_ending(ping->reach));
+		return;
+	}
+	ping->reached = true;
+	keep_port(ping);
+	channel_peer(ping->channel, ping->peer);
+	channel_want_read(ping->channel, true);
+	ping_print_start(&ping->options, ping->peer);
+	ping_print_connected(&ping->options, ping->peer, ping->channel);
+	ping_begin_schedule(ping);
+}
+
+void
+ping_on_begin(evutil_socket_t fd, short what, void *arg)
+{
+	struct ping *ping = arg;
+
+	(void)fd;
+	(void)what;
+	ping->started = timing_now();
+	reach_begin(ping->reach, on_first_reached, ping);
+}
+
 /* --- silence ---------------------------------------------------------------------- */
 
 /* Where nothing has come for so long, another connection or socket may find a way. */
@@ -37,7 +83,7 @@ ping_watch_silence(struct ping *ping)
 {
 	int64_t at;
 
-	if (ping_is_stream(ping) && !ping->options.reconnect)
+	if (ping->ended || (ping_is_stream(ping) && !ping->options.reconnect))
 		return;
 	if (outage_due(&ping->outage, timing_nanoseconds(silence_limit(ping)), &at) &&
 	    !event_pending(ping->silence_timer, EV_TIMEOUT, NULL))

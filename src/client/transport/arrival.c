@@ -87,7 +87,7 @@ arrival(struct msghdr *header, const struct arrival_clock *clock)
 ssize_t
 arrival_receive(int fd, struct arrival_clock *clock, void *data, size_t size, int64_t *when)
 {
-	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec)) + MARKS_SPACE];
 	struct iovec payload = { data, size };
 	struct msghdr header = {
 		.msg_iov = &payload,
@@ -104,6 +104,7 @@ arrival_receive(int fd, struct arrival_clock *clock, void *data, size_t size, in
 	error = errno;
 	if (n >= 0) {
 		*when = arrival(&header, clock);
+		clock->marks = marks_read(&header);
 	} else {
 		read_clocks(clock);
 		*when = clock->empty;

@@ -9,10 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "net/marks.h"
+
 /* One for each socket: how it stood when there was nothing to receive.  Nanoseconds. */
 struct arrival_clock {
 	int64_t empty;  /* timing_now() then: what comes after it arrived after it */
 	int64_t offset; /* by which the wall clock was ahead of timing_now() */
+	struct marks marks; /* what came last came with this, as far as the socket tells */
 };
 
 /* A socket is new. */

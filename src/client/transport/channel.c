@@ -28,7 +28,9 @@ kind_of(const struct channel_wish *wish)
 {
 	if (protocol_is_secure(wish->uri.protocol))
 		return &channel_secure;
-	return channel_is_stream(wish) ? &channel_stream : &channel_datagram;
+	if (channel_is_stream(wish))
+		return &channel_stream;
+	return wish->probing ? &channel_probe : &channel_datagram;
 }
 
 struct channel *
@@ -128,6 +130,24 @@ const char *
 channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	return address_format(&channel->local, text);
+}
+
+uint16_t
+channel_source_port(const struct channel *channel)
+{
+	return address_port(&channel->local);
+}
+
+struct marks
+channel_marks(const struct channel *channel)
+{
+	return channel->clock.marks;
+}
+
+int
+channel_path_mtu(const struct channel *channel)
+{
+	return marks_path_mtu(channel->fd, channel->peer.sa.sa_family);
 }
 
 struct address
@@ -247,7 +267,7 @@ complete(struct channel *channel)
 	/* On one host the kernel may give us the very port that we ask for: we would echo. */
 	if (address_equal(&channel->local, &channel->peer))
 		return ECONNREFUSED;
-	if (channel->wish->strangers && channel->kind == &channel_datagram)
+	if (channel->wish->strangers && !channel_is_stream(channel->wish))
 		strangers_open(channel);
 	return 0;
 }
@@ -348,6 +368,21 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		channel->user->writable(channel->arg);
 }
 
+/* As bind(2), where the port is asked for. */
+static int
+bind_port(const struct channel *channel)
+{
+	const int family = channel->peer.sa.sa_family, on = 1;
+	struct address any;
+
+	if (channel->wish->source_port == 0 || family == AF_UNIX)
+		return 0;
+	address_parse(&any, family == AF_INET ? "0.0.0.0" : "::", channel->wish->source_port);
+	if (channel_is_stream(channel->wish))
+		setsockopt(channel->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(channel->fd, &any.sa, address_length(&any));
+}
+
 /* As connect(2). */
 static int
 connect_to_peer(const struct channel *channel)
@@ -367,12 +402,20 @@ begin(struct channel *channel)
 {
 	const struct timeval timeout = timing_timeval(channel->wish->timeout);
 	const int fd = channel->fd, on = 1;
+	int error;
 
 	assign_events(channel);
 	if (channel->kind->prepare != NULL)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	error = marking_set(&channel->wish->marking, fd, channel->peer.sa.sa_family);
+	if (error != 0)
+		return error;
+	if (channel->wish->marks && !channel_is_stream(channel->wish))
+		marks_ask(fd, channel->peer.sa.sa_family);
+	if (bind_port(channel) == -1)
+		return errno;
 	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
 		return errno;
 	return event_add(&channel->writable, &timeout) == -1 ? ENOMEM : 0;

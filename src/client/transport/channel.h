@@ -16,6 +16,7 @@
 #include "client/transport/proxying.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/marks.h"
 
 struct channel;
 struct event_base;
@@ -32,6 +33,10 @@ struct channel_wish {
 	double timeout;   /* seconds, for each address */
 	bool kernel_time; /* arrivals are timed by the kernel's stamp */
 	bool strangers;   /* who answers and was not asked is heard: datagrams */
+	bool probing;     /* datagrams find out what the path takes: see probe.h */
+	struct marking marking; /* what packets are sent with */
+	bool marks;       /* what they come with is told: datagrams */
+	uint16_t source_port; /* of this end, in host order; 0: any */
 	/* Streams: what each connection begins with before it counts as there. */
 	struct proxying proxying; /* sent */
 	struct pattern greeting;  /* received */
@@ -111,6 +116,17 @@ uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
 
+/* What the system knows of the segments of a connection: bytes, and 0 where it does not. */
+struct channel_segments {
+	unsigned there;     /* the most data that it puts into one */
+	unsigned back;      /* the most that came in one, as far as some have come */
+	unsigned announced; /* the MSS that the peer was told */
+	unsigned path;      /* the path MTU there */
+};
+
+/* Those of an open channel.  Returns false with errno where it has none, as over a Unix socket. */
+bool channel_segments(const struct channel *channel, struct channel_segments *segments);
+
 /*
  * NULL, or what is wrong with who is there, of the last connection, which failed by it with
  * ERROR_UNGREETED or ERROR_UNSECURED: until the next one.
@@ -132,6 +148,15 @@ json_t *channel_greeting_json(const struct channel *channel);
 /* Write the address of the far end, or of this one, to `text`, and return it. */
 const char *channel_peer(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 const char *channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
+
+/* The port of this end, in host order; 0: it has none, or was never connected. */
+uint16_t channel_source_port(const struct channel *channel);
+
+/* What the last datagram received came with. */
+struct marks channel_marks(const struct channel *channel);
+
+/* The path MTU that the system knows, in bytes; 0: it knows none, or that is no matter. */
+int channel_path_mtu(const struct channel *channel);
 
 /* Whether the user of an open channel is called when something can be received, or sent. */
 void channel_want_read(struct channel *channel, bool wanted);

@@ -33,7 +33,7 @@ struct channel_kind {
 struct opening;
 struct secure;
 
-extern const struct channel_kind channel_stream, channel_secure, channel_datagram;
+extern const struct channel_kind channel_stream, channel_secure, channel_datagram, channel_probe;
 
 struct channel {
 	const struct channel_kind *kind;
@@ -57,6 +57,7 @@ struct channel {
 	struct event from_strangers;
 	uint64_t stranger_count;
 	struct address stranger; /* the last one */
+	size_t fragment; /* as probe_fragment() */
 	int64_t begun; /* timing_now() when connecting did */
 	double connect_seconds;
 	struct opening *opening; /* opening.h: of the last connection; NULL: it had no greeting */

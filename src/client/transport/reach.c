@@ -199,14 +199,21 @@ reach_new(struct event_base *base, struct channel *channel, const struct channel
 	return reach;
 }
 
+static void
+leave(struct reach *reach)
+{
+	if (reach->under_way)
+		channel_close(reach->channel);
+	reach->under_way = false;
+	clear(reach);
+}
+
 void
 reach_free(struct reach *reach)
 {
 	if (reach == NULL)
 		return;
-	if (reach->under_way)
-		channel_close(reach->channel);
-	clear(reach);
+	leave(reach);
 	free(reach->fault);
 	free(reach);
 }
@@ -236,12 +243,10 @@ reach_is_under_way(const struct reach *reach)
 	return reach->under_way;
 }
 
-/* --- at once -------------------------------------------------------------------------- */
-
-static void
-on_over(void *arg, const char *fault)
+enum ending
+reach_ending(const struct reach *reach)
 {
-	*(const char **)arg = fault;
+	return reach->ending;
 }
 
 /* What it waits for, behind what is wrong so far. */
@@ -252,6 +257,22 @@ tell_wait(struct reach *reach)
 		add_fault(reach, "cannot find %s: no answer yet", reach->wish->uri.host);
 	else
 		tell_address(reach, "no answer yet");
+}
+
+const char *
+reach_break_off(struct reach *reach)
+{
+	tell_wait(reach);
+	leave(reach);
+	return fault_of(reach);
+}
+
+/* --- at once -------------------------------------------------------------------------- */
+
+static void
+on_over(void *arg, const char *fault)
+{
+	*(const char **)arg = fault;
 }
 
 enum ending
@@ -265,8 +286,7 @@ reach_now(struct reach *reach, const char **fault)
 			return ENDING_ERROR;
 		}
 		if (reach->under_way && event_base_got_break(reach->base)) {
-			tell_wait(reach);
-			*fault = fault_of(reach);
+			*fault = reach_break_off(reach);
 			return ENDING_INTERRUPTED;
 		}
 	}

@@ -35,10 +35,19 @@ void reach_begin(struct reach *reach, reach_done *done, void *arg);
 /* True until `done` is called. */
 bool reach_is_under_way(const struct reach *reach);
 
+/* How it ended: where `done` was called with a fault. */
+enum ending reach_ending(const struct reach *reach);
+
+/*
+ * Ends what is under way, as reach_free() does.  Returns what was wrong so far and what it waited for,
+ * until the next reach_begin() or reach_free().
+ */
+const char *reach_break_off(struct reach *reach);
+
 /*
  * The same at once: runs the base until it is over.  Returns ENDING_DONE with the channel open,
  * or how it ended, and *fault has what is wrong: ENDING_INTERRUPTED where a callback broke the
- * loop (event_base_loopbreak()), and it is still under way.
+ * loop (event_base_loopbreak()), and that was left.
  */
 enum ending reach_now(struct reach *reach, const char **fault);
 

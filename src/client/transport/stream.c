@@ -6,6 +6,8 @@
 
 #include "client/transport/channel_internal.h"
 
+#define TIMESTAMPS_SIZE 12 /* of each segment, with what aligns them */
+
 void
 stream_prepare(struct channel *channel)
 {
@@ -38,6 +40,25 @@ receive_bytes(struct channel *channel, void *data, size_t size, int64_t *when)
 		return n;
 	errno = channel->send_error;
 	return -1;
+}
+
+/* An MSS counts what options take, too, of which only this one comes with each segment: RFC 6691. */
+bool
+channel_segments(const struct channel *channel, struct channel_segments *segments)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(channel->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+		return false;
+	*segments = (struct channel_segments){
+		.there = info.tcpi_snd_mss,
+		.back = info.tcpi_rcv_mss,
+		.announced = info.tcpi_advmss +
+		    (info.tcpi_options & TCPI_OPT_TIMESTAMPS ? TIMESTAMPS_SIZE : 0),
+		.path = info.tcpi_pmtu,
+	};
+	return true;
 }
 
 static void

@@ -17,11 +17,19 @@ send_message(struct judge *from, unsigned char *message, int64_t now)
 	judge_sent(from, now);
 }
 
+static struct judge *
+new_judge(void)
+{
+	const struct sizes sizes = sizes_of_one(SIZE);
+
+	return judge_new(false, &sizes, 0.1);
+}
+
 /* Three messages, 10 ms apart, with a wait of 100 ms. */
 static void
 set_up(void)
 {
-	judge = judge_new(false, SIZE, 0.1);
+	judge = new_judge();
 	ck_assert_ptr_nonnull(judge);
 	for (int i = 1; i <= 3; i++)
 		send_message(judge, messages[i], i * 10 * MS);
@@ -158,7 +166,7 @@ END_TEST
 
 START_TEST(another_run)
 {
-	struct judge *other = judge_new(false, SIZE, 0.1);
+	struct judge *other = new_judge();
 
 	ck_assert_ptr_nonnull(other);
 	send_message(other, messages[1], 0);
