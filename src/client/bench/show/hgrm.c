@@ -23,7 +23,8 @@ print_rows(const struct histogram *histogram, FILE *stream)
 			const double halves = floor(log2(1 / (1 - level))) + 1;
 
 			fprintf(stream, "%12.6f %2.12f %10" PRIu64 " %14.2f\n",
-			    (double)histogram_told(histogram, &bucket) / MILLISECOND, level, below, 1 / (1 - level));
+			    (double)histogram_quantile(histogram, level) / MILLISECOND, level,
+			    below, 1 / (1 - level));
 			if (below == histogram->count)
 				break;
 			level += 1 / (STEPS_EACH_HALF * exp2(halves));

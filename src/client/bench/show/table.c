@@ -150,7 +150,8 @@ table_draw(const struct histogram *histogram, unsigned columns, bool utf8, FILE 
 	for (int i = 0; i < count; i++) {
 		line_begin(&line, room, utf8, false);
 		bar_add(&line, room, (double)rows[i] / (double)most);
-		fprintf(stream, "%15s%11llu  %s\n",
-		    units_time((int64_t)start_of(series, first + i), text), (ull)rows[i], line.text);
+		fprintf(stream, "%15s%11llu%s%s\n",
+		    units_time((int64_t)start_of(series, first + i), text), (ull)rows[i],
+		    line.width > 0 ? "  " : "", line.text);
 	}
 }

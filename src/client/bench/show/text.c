@@ -213,12 +213,12 @@ print_warnings(const struct bench_result *result, FILE *stream)
 {
 	if (bench_result_together(result) < TOGETHER_PART)
 		fprintf(stream, "\nThe clients ran for %.0f%% of this time each, not all at once, or"
-		    " their clocks differ:\nthe rates are those of all of it.\n",
+		    " their clocks\ndiffer: the rates are those of all of it.\n",
 		    100 * bench_result_together(result));
 	if (bench_is_late(result))
 		fputs("\nThis client itself was late: the p99 of slip is more than a tenth of that"
-		    " of corrected.\nAsk for less, or give it more CPUs: the latencies are partly"
-		    " its own.\n", stream);
+		    " of\ncorrected, so that the latencies are partly its own.  Ask for less, or give"
+		    " it\nmore CPUs.\n", stream);
 }
 
 void
