@@ -130,10 +130,17 @@ text_of(const struct place *place, const json_t *object, const char *name, char 
 
 /* --- what was asked, and counted ------------------------------------------------------- */
 
-static void
-read_asked(char *fault, const json_t *object, struct bench_asked *asked)
+/* The place of a member of the object that the file is. */
+static struct place
+below(const struct place *top, const char *name)
 {
-	const struct place place = { fault, "asked", -1 };
+	return (struct place){ top->fault, name, -1 };
+}
+
+static void
+read_asked(const struct place *top, const json_t *object, struct bench_asked *asked)
+{
+	const struct place place = below(top, "asked");
 
 	asked->connections = count_of(&place, object, "connections");
 	asked->in_flight = count_of(&place, object, "in_flight");
@@ -151,18 +158,18 @@ read_asked(char *fault, const json_t *object, struct bench_asked *asked)
 }
 
 static void
-read_counts(char *fault, const json_t *object, uint64_t counts[BENCH_COUNTS])
+read_counts(const struct place *top, const json_t *object, uint64_t counts[BENCH_COUNTS])
 {
-	const struct place place = { fault, "counts", -1 };
+	const struct place place = below(top, "counts");
 
 	for (int i = 0; i < BENCH_COUNTS; i++)
 		counts[i] = count_of(&place, object, bench_count_word((enum bench_count)i));
 }
 
 static void
-read_errors(char *fault, const json_t *object, uint64_t errors[BENCH_ERRORS])
+read_errors(const struct place *top, const json_t *object, uint64_t errors[BENCH_ERRORS])
 {
-	const struct place place = { fault, "errors", -1 };
+	const struct place place = below(top, "errors");
 
 	for (int i = 0; i < BENCH_ERRORS; i++)
 		errors[i] = count_of(&place, object, bench_error_word((enum bench_error)i));
@@ -190,9 +197,9 @@ byte_of(const struct place *place, const json_t *object, const char *name)
 }
 
 static void
-read_fault(char *fault, const json_t *object, struct bench_fault *to)
+read_fault(const struct place *top, const json_t *object, struct bench_fault *to)
 {
-	const struct place place = { fault, "first_error", -1 };
+	const struct place place = below(top, "first_error");
 
 	if (json_is_null(object))
 		return;
@@ -244,14 +251,15 @@ read_exact(const struct place *place, const json_t *object, const char *name, in
 }
 
 static void
-read_time(char *fault, const json_t *latency, enum bench_time time, struct histogram *to)
+read_time(const struct place *top, const json_t *latency, enum bench_time time,
+    struct histogram *to)
 {
 	const char *word = bench_time_word(time);
-	const struct place above = { fault, "latency", -1 };
+	const struct place above = below(top, "latency");
 	const json_t *object = member(&above, latency, word);
 	const json_t *array = json_object_get(object, "buckets");
 	char name[64], names[80];
-	const struct place place = { fault, name, -1 };
+	const struct place place = below(top, name);
 
 	snprintf(name, sizeof(name), "latency.%s", word);
 	snprintf(names, sizeof(names), "%s.buckets", name);
@@ -259,8 +267,8 @@ read_time(char *fault, const json_t *latency, enum bench_time time, struct histo
 		return;
 	if (json_array_size(array) == 0)
 		refuse(&place, "buckets", "give an array of at least one bucket");
-	for (size_t i = 0; i < json_array_size(array) && *fault == '\0'; i++)
-		read_bucket(&(struct place){ fault, names, (int)i }, json_array_get(array, i), to);
+	for (size_t i = 0; i < json_array_size(array) && *top->fault == '\0'; i++)
+		read_bucket(&(struct place){ top->fault, names, (int)i }, json_array_get(array, i), to);
 	if (count_of(&place, object, "count") != to->count)
 		refuse(&place, "count", "is not the sum of its buckets");
 	to->min = read_exact(&place, object, "min", to->min);
@@ -293,12 +301,12 @@ read_row(const struct place *place, const json_t *object, struct bench_seconds *
 }
 
 static void
-read_rows(char *fault, const json_t *array, struct bench_seconds *to)
+read_rows(const struct place *top, const json_t *array, struct bench_seconds *to)
 {
 	if (!json_is_array(array))
-		refuse(&(struct place){ fault, "", -1 }, "rows", "give an array");
-	for (size_t i = 0; i < json_array_size(array) && *fault == '\0'; i++)
-		read_row(&(struct place){ fault, "rows", (int)i }, json_array_get(array, i), to);
+		refuse(top, "rows", "give an array");
+	for (size_t i = 0; i < json_array_size(array) && *top->fault == '\0'; i++)
+		read_row(&(struct place){ top->fault, "rows", (int)i }, json_array_get(array, i), to);
 }
 
 /* --- all of it ------------------------------------------------------------------------- */
@@ -322,13 +330,11 @@ started_of(const struct place *place, const json_t *object)
 }
 
 static void
-read_runs(char *fault, const json_t *array, struct bench_result *result)
+read_runs(const struct place *top, const json_t *array, struct bench_result *result)
 {
-	const struct place above = { fault, "", -1 };
-
 	result->clients = json_array_size(array);
 	if (result->clients < 1 || result->clients > BENCH_CLIENTS_MAX) {
-		refuse(&above, "runs", "give an array of 1 to %d", BENCH_CLIENTS_MAX);
+		refuse(top, "runs", "give an array of 1 to %d", BENCH_CLIENTS_MAX);
 		result->clients = 0;
 	}
 	for (size_t i = 0; i < result->clients; i++) {
@@ -336,7 +342,7 @@ read_runs(char *fault, const json_t *array, struct bench_result *result)
 
 		if (text == NULL || strlen(text) != 16 ||
 		    strspn(text, "0123456789abcdef") != 16)
-			refuse(&(struct place){ fault, "runs", (int)i }, "",
+			refuse(&(struct place){ top->fault, "runs", (int)i }, "",
 			    "give 16 hexadecimal digits");
 		else
 			result->runs[i] = strtoull(text, NULL, 16);
@@ -346,24 +352,24 @@ read_runs(char *fault, const json_t *array, struct bench_result *result)
 static void
 read_all(const json_t *object, struct bench_result *result, char *fault)
 {
-	const struct place place = { fault, "", -1 };
+	const struct place top = { fault, "", -1 };
 	const json_t *latency;
 
-	text_of(&place, object, "uri", result->asked.target, sizeof(result->asked.target));
-	read_runs(fault, member(&place, object, "runs"), result);
-	result->started = started_of(&place, object);
-	result->elapsed = number_of(&place, object, "seconds", SECONDS_MOST);
-	result->each = number_of(&place, object, "together", 1) * result->elapsed *
+	text_of(&top, object, "uri", result->asked.target, sizeof(result->asked.target));
+	read_runs(&top, member(&top, object, "runs"), result);
+	result->started = started_of(&top, object);
+	result->elapsed = number_of(&top, object, "seconds", SECONDS_MOST);
+	result->each = number_of(&top, object, "together", 1) * result->elapsed *
 	    (double)result->clients;
-	result->cpu = number_of(&place, object, "cpu_seconds", SECONDS_MOST);
-	read_asked(fault, member(&place, object, "asked"), &result->asked);
-	read_counts(fault, member(&place, object, "counts"), result->counts);
-	read_errors(fault, member(&place, object, "errors"), result->errors);
-	read_fault(fault, member(&place, object, "first_error"), &result->fault);
-	latency = member(&place, object, "latency");
+	result->cpu = number_of(&top, object, "cpu_seconds", SECONDS_MOST);
+	read_asked(&top, member(&top, object, "asked"), &result->asked);
+	read_counts(&top, member(&top, object, "counts"), result->counts);
+	read_errors(&top, member(&top, object, "errors"), result->errors);
+	read_fault(&top, member(&top, object, "first_error"), &result->fault);
+	latency = member(&top, object, "latency");
 	for (int i = 0; i < BENCH_TIMES && *fault == '\0'; i++)
-		read_time(fault, latency, (enum bench_time)i, &result->times[i]);
-	read_rows(fault, member(&place, object, "rows"), &result->seconds);
+		read_time(&top, latency, (enum bench_time)i, &result->times[i]);
+	read_rows(&top, member(&top, object, "rows"), &result->seconds);
 }
 
 /* Takes over `object`, NULL where it is no JSON. */

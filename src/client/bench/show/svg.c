@@ -148,10 +148,14 @@ print_x(const struct chart *chart, double value, const char *label)
 static void
 print_decades(const struct chart *chart)
 {
+	const int decades = (int)lround(log10(chart->y_most / chart->y_least));
 	char label[UNITS_SIZE];
 
-	for (double time = chart->y_least; time < chart->y_most * 1.5; time *= 10)
+	for (int i = 0; i <= decades; i++) {
+		const double time = chart->y_least * pow(10, i);
+
 		print_y(chart, time, units_time((int64_t)time, label));
+	}
 }
 
 /* --- percentiles ----------------------------------------------------------------------- */
@@ -170,7 +174,7 @@ nines_of(const struct bench_result *result)
 static void
 print_curve(const struct chart *chart, const struct histogram *histogram, const char *name)
 {
-	const double end = fmin(log10((double)histogram->count), chart->x_most);
+	const double end = fmin(log10(fmax((double)histogram->count, 1)), chart->x_most);
 	struct histogram_bucket bucket;
 	uint64_t below = 0;
 
@@ -302,9 +306,9 @@ print_seconds(const struct chart *chart)
 	const double step = fmax(nice_step(chart->x_most, 10), 1);
 	char label[UNITS_SIZE];
 
-	for (double second = 0; second <= chart->x_most; second += step) {
-		snprintf(label, sizeof(label), "%.0f s", second);
-		print_x(chart, second, label);
+	for (int i = 0; i * step <= chart->x_most; i++) {
+		snprintf(label, sizeof(label), "%.0f s", i * step);
+		print_x(chart, i * step, label);
 	}
 }
 
