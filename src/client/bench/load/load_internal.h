@@ -85,6 +85,7 @@ enum worker_stage {
 
 struct worker {
 	const struct plan *plan;
+	bool is_stream; /* it is for connections, else for datagrams */
 	const struct payload *payload;
 	struct times times; /* all 0 before it runs */
 	struct bench_clock *clock;
@@ -138,8 +139,19 @@ void account_link_error(const struct link *link, enum bench_error kind, uint64_t
 
 /* --- link.c: what all links have in common --------------------------------------------- */
 
-struct message link_message(const struct link *link, uint64_t number);
-struct flight *link_flight(const struct link *link, uint64_t number);
+static inline struct message
+link_message(const struct link *link, uint64_t number)
+{
+	const struct sizes *sizes = &link->worker->plan->sizes;
+
+	return (struct message){ link->index, number, sizes_pick(sizes, link->index, number) };
+}
+
+static inline struct flight *
+link_flight(const struct link *link, uint64_t number)
+{
+	return &link->flights[number & (link->worker->flights - 1)];
+}
 
 /* How many messages may begin now. */
 uint64_t link_allowance(const struct link *link);

@@ -148,10 +148,8 @@ run(struct worker *worker, int64_t now)
 static void
 end_links(struct worker *worker)
 {
-	const bool is_stream = channel_is_stream(worker->plan->wish);
-
 	set_stage(worker, WORKER_ENDING);
-	for (size_t i = 0; i < worker->count && is_stream; i++)
+	for (size_t i = 0; i < worker->count && worker->is_stream; i++)
 		if (worker->links[i].state == LINK_OPEN)
 			link_end(&worker->links[i]);
 }
@@ -396,7 +394,7 @@ worker_init(struct worker *worker, unsigned index, const struct plan *plan,
     const struct payload *payload, struct bench_clock *clock)
 {
 	*worker = (struct worker){ .plan = plan, .payload = payload, .clock = clock,
-	    .index = index, .left = UINT64_MAX };
+	    .index = index, .is_stream = channel_is_stream(plan->wish), .left = UINT64_MAX };
 	worker->count = worker->alive = (size_t)share_of(plan->connections, plan->threads, index);
 	if (plan->messages > 0 && plan->rate == 0)
 		worker->left = share_of(plan->messages, plan->threads, index);
