@@ -177,8 +177,10 @@ bench_fields(const struct bench_result *result)
 {
 	const double loss = bench_result_loss(result);
 
-	return json_pack("{so so so so so so so sf sf sf sf sf so so}",
+	return json_pack("{so so? sO? so so so so so so sf sf sf sf sf so so}",
 	    "runs", runs_array(result),
+	    "address", *result->address != '\0' ? report_bytes(result->address,
+	    strlen(result->address)) : NULL, "tls", result->tls,
 	    "started", started_string(result->started),
 	    "asked", asked_object(&result->asked), "counts", counts_object(result->counts),
 	    "errors", errors_object(result->errors), "first_error", fault_object(&result->fault),
