@@ -148,13 +148,12 @@ lose_message(struct link *link, uint64_t number, int error)
 {
 	const struct flight *flight = link_flight(link, number);
 
-	if (flight->planned == UNPLANNED || flight->number != number ||
-	    flight->state != FLIGHT_FLYING)
+	if (flight->number != number || flight->state != FLIGHT_FLYING)
 		return;
 	if (is_cut_short(link, number))
 		account_cut_short(link->worker, flight, link->out_size);
 	else
-		account_link_error(link, BENCH_ERROR_MISSING, number, error);
+		account_missing(link, flight, error);
 }
 
 void

@@ -111,7 +111,6 @@ struct worker {
 	uint64_t second;          /* that is under way */
 	int64_t last;             /* when the last message came back */
 	int64_t over;             /* when it ran no more */
-	int64_t ended;            /* and when the thread ended */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
 	double cpu_before;        /* counting began */
@@ -132,6 +131,7 @@ void account_undecided(struct worker *worker, const struct flight *flight);
 /* It was due, and was not sent: or not as a whole, though its beginning was. */
 void account_not_sent(struct worker *worker, int64_t planned);
 void account_cut_short(struct worker *worker, const struct flight *flight, size_t size);
+void account_missing(const struct link *link, const struct flight *flight, int error);
 void account_error(struct worker *worker, enum bench_error kind, struct bench_fault fault);
 
 /* The same of `message` of the link, at its offset in the stream. */

@@ -183,13 +183,23 @@ on_pace(evutil_socket_t fd, short what, void *arg)
 
 /* --- ticks ------------------------------------------------------------------------------- */
 
+static size_t
+count_open(const struct worker *worker)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < worker->count; i++)
+		count += worker->links[i].state >= LINK_OPEN;
+	return count;
+}
+
 /* The seconds that are over. */
 static void
 hand_in(struct worker *worker, int64_t until)
 {
 	while (worker->is_counting && worker->times.from +
 	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= until) {
-		worker->tick.connections = worker->alive;
+		worker->tick.connections = count_open(worker);
 		bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 	}
 }
@@ -299,12 +309,10 @@ work(void *arg)
 		spin(worker);
 	if (worker->stage < WORKER_STOPPED)
 		event_base_dispatch(worker->base);
-	worker->ended = timing_now();
-	close_links(worker);
-	if (worker->is_counting) {
+	if (worker->is_counting)
 		worker->result->cpu = cpu_seconds() - worker->cpu_before;
-		hand_in(worker, worker->times.end < worker->ended ? worker->times.end : worker->ended);
-	}
+	hand_in(worker, worker->times.end < timing_now() ? worker->times.end : timing_now());
+	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;
 }
