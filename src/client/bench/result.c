@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/ending.h"
+
 struct bench_result *
 bench_result_new(void)
 {
@@ -35,6 +37,19 @@ bench_result_fault(struct bench_result *result, enum bench_error kind,
 	result->fault = *fault;
 	result->fault.kind = kind;
 	result->fault.is_set = true;
+}
+
+int
+bench_fault_error(const struct bench_fault *fault)
+{
+	switch (fault->error) {
+	case ERROR_CUT:
+	case ERROR_UNSECURED:
+	case ERROR_UNGREETED:
+		return 0;
+	default:
+		return fault->error;
+	}
 }
 
 /* `late` is by how much the other run began after this one. */

@@ -81,6 +81,9 @@ void bench_result_free(struct bench_result *result);
 void bench_result_fault(struct bench_result *result, enum bench_error kind,
     const struct bench_fault *fault);
 
+/* The errno that the system gave as its reason; 0: none, or it is what the kind says. */
+int bench_fault_error(const struct bench_fault *fault);
+
 /*
  * Adds what a thread of the same run has counted: counts, errors, times and CPU time; the fault
  * that came first is kept.

@@ -63,6 +63,7 @@ static json_t *
 fault_object(const struct bench_fault *fault)
 {
 	const bool has_bytes = fault->has_bytes;
+	const int error = bench_fault_error(fault);
 
 	if (!fault->is_set)
 		return json_null();
@@ -72,7 +73,7 @@ fault_object(const struct bench_fault *fault)
 	    "offset", has_bytes ? integer(fault->offset) : json_null(),
 	    "expected", has_bytes ? integer(fault->expected) : json_null(),
 	    "seen", has_bytes ? integer(fault->got) : json_null(),
-	    "errno", fault->error != 0 ? json_integer(fault->error) : json_null());
+	    "errno", error != 0 ? json_integer(error) : json_null());
 }
 
 /* --- times ----------------------------------------------------------------------------- */

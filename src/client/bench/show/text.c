@@ -172,7 +172,7 @@ bench_fault_text(const struct bench_fault *fault, char text[BENCH_FAULT_SIZE])
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
 		    ", byte %" PRIu64 " of the stream: sent 0x%02x, received 0x%02x",
 		    fault->offset, fault->expected, fault->got);
-	if (fault->error != 0)
+	if (bench_fault_error(fault) != 0)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ": %s",
 		    strerror(fault->error));
 	snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ", after %.6f s",
