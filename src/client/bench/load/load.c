@@ -13,6 +13,7 @@
 #include "client/measure/message.h"
 #include "client/report.h"
 #include "client/timing.h"
+#include "client/tls/told.h"
 #include "client/transport/reach.h"
 
 /* How often whoever watches is called. */
@@ -177,6 +178,8 @@ hand_over_first_link(struct load *load)
 
 	for (unsigned i = 0; i < load->made; i++)
 		load->workers[i].peer = peer;
+	channel_peer(link->channel, load->result->address);
+	load->result->tls = tls_told_json(link->channel);
 	first->result->counts[BENCH_CONNECTS]++;
 	first->begun = 1;
 	link_opened(link);

@@ -185,6 +185,8 @@ kind_of_loss(int error)
 		return BENCH_ERROR_CLOSED;
 	case ERROR_CUT:
 		return BENCH_ERROR_CUT;
+	case ERROR_UNSECURED:
+		return BENCH_ERROR_UNSECURED;
 	case ECONNRESET:
 	case EPIPE:
 		return BENCH_ERROR_RESET;
