@@ -277,7 +277,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	eventfd_read(fd, &nothing);
-	if (worker->told_stop)
+	if (atomic_load(&worker->told_stop))
 		set_stage(worker, WORKER_STOPPED);
 	else if (worker->stage == WORKER_READY) {
 		worker->times = worker->told_times;
@@ -352,7 +352,7 @@ load_worker_run(struct worker *worker, const struct times *times)
 void
 load_worker_stop(struct worker *worker)
 {
-	worker->told_stop = true;
+	atomic_store(&worker->told_stop, true);
 	wake(worker);
 }
 
