@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -128,6 +129,18 @@ const char *
 channel_local(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	return address_format(&channel->local, text);
+}
+
+void
+channel_set_source(struct channel *channel, const struct address *source)
+{
+	channel->source = source != NULL ? *source : (struct address){ .sa.sa_family = AF_UNSPEC };
+}
+
+struct address
+channel_address(const struct channel *channel)
+{
+	return channel->peer;
 }
 
 struct address
@@ -348,6 +361,18 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		channel->user->writable(channel->arg);
 }
 
+/* As bind(2).  Which port connect(2) says: it then need be free for this peer only. */
+static int
+bind_source(const struct channel *channel)
+{
+	const int on = 1;
+
+	if (channel->source.sa.sa_family == AF_UNSPEC)
+		return 0;
+	setsockopt(channel->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(channel->fd, &channel->source.sa, address_length(&channel->source));
+}
+
 /* As connect(2). */
 static int
 connect_to_peer(const struct channel *channel)
@@ -373,6 +398,8 @@ begin(struct channel *channel)
 		channel->kind->prepare(channel);
 	if (channel->wish->kernel_time)
 		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	if (bind_source(channel) == -1)
+		return errno;
 	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
 		return errno;
 	return event_add(&channel->writable, &timeout) == -1 ? ENOMEM : 0;

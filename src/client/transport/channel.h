@@ -85,6 +85,12 @@ void channel_serve(struct channel *channel, const struct channel_user *user, voi
 int channel_connect(struct channel *channel, const struct address *peer,
     channel_connected *connected, void *arg);
 
+/* Where it connects from, the next time, its port the kernel's choice; NULL: as the kernel chooses. */
+void channel_set_source(struct channel *channel, const struct address *source);
+
+/* Whom it has connected to, or tried to. */
+struct address channel_address(const struct channel *channel);
+
 /* The peer for a wish that has a path: nobody looks it up. */
 struct address channel_place(void);
 

@@ -52,6 +52,7 @@ struct channel {
 	int fd;         /* -1: none */
 	int send_error; /* a stream's: the kernel tells it once, to send or to receive */
 	struct address peer, local;
+	struct address source; /* AF_UNSPEC: none is asked for */
 	struct arrival_clock clock; /* of the descriptor */
 	int strangers_fd;           /* -1: they are not heard */
 	struct event from_strangers;
