@@ -14,14 +14,29 @@
 #define PRECISION 9
 
 static struct report object; /* without a stream: text */
-static bool line_stands;     /* of report_line() */
+static unsigned standing;    /* rows of report_block(); 0: nothing stands */
+
+/* From the first of its rows all is erased. */
+void
+report_block(const char *lines, unsigned rows)
+{
+	const unsigned above = rows > 0 ? rows : standing;
+
+	fputc('\r', stderr);
+	if (above > 1)
+		fprintf(stderr, "\033[%uA\033[J%s", above - 1, lines);
+	else
+		fprintf(stderr, "\033[K%s", lines);
+	fflush(stderr);
+	standing = *lines != '\0';
+	for (; *lines != '\0'; lines++)
+		standing += *lines == '\n';
+}
 
 void
 report_line(const char *line)
 {
-	fprintf(stderr, "\r\033[K%s", line);
-	fflush(stderr);
-	line_stands = *line != '\0';
+	report_block(line, 0);
 }
 
 /* What is quoted, of the command line or a resolver, may be anything; it stays one line. */
@@ -30,7 +45,7 @@ print_fault(const char *text)
 {
 	char escaped[8];
 
-	if (line_stands)
+	if (standing > 0)
 		report_line("");
 	fputs("echod-client: ", stderr);
 	for (; *text != '\0'; text++)

@@ -26,6 +26,12 @@ struct report {
  */
 void report_line(const char *line);
 
+/*
+ * The same of several lines, with "\n" between them: they take the place of what stands, which
+ * takes `rows` rows of the terminal by now; 0: as many as it had lines.
+ */
+void report_block(const char *lines, unsigned rows);
+
 /* Prints "echod-client: TEXT" on stderr, as one line: control characters are escaped. */
 void report_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

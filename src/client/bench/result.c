@@ -133,11 +133,21 @@ begin_earlier(struct bench_result *to, double seconds)
 	to->fault.at += (int64_t)(seconds * 1e9);
 }
 
+static double
+time_of_each(const struct bench_result *result)
+{
+	return result->clients > 1 ? result->each : result->elapsed;
+}
+
 bool
 bench_result_add_client(struct bench_result *to, const struct bench_result *from)
 {
 	double late;
 
+	if (to->clients + from->clients > BENCH_CLIENTS_MAX)
+		return false;
+	to->each = time_of_each(to) + time_of_each(from);
+	memcpy(to->runs + to->clients, from->runs, from->clients * sizeof(*to->runs));
 	if (from->started < to->started)
 		begin_earlier(to, to->started - from->started);
 	late = from->started - to->started;
@@ -187,6 +197,14 @@ double
 bench_result_throughput(const struct bench_result *result)
 {
 	return per_second(result->counts[BENCH_ECHOED_BYTES], result->elapsed);
+}
+
+double
+bench_result_together(const struct bench_result *result)
+{
+	const double most = (double)result->clients * result->elapsed;
+
+	return most > 0 ? time_of_each(result) / most : 1;
 }
 
 const char *

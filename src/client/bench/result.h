@@ -16,6 +16,7 @@
 #include "net/endpoint.h"
 
 #define BENCH_SIZES_SIZE 256
+#define BENCH_CLIENTS_MAX 1024
 
 /* What was asked for. */
 struct bench_asked {
@@ -56,10 +57,11 @@ enum bench_time {
 
 struct bench_result {
 	struct bench_asked asked;
-	uint64_t run;     /* a number that no other run has; of a sum that of the first */
-	uint64_t clients; /* how many are in it: 1, or as many as were merged */
+	size_t clients; /* how many are in it: 1, or as many as were merged */
+	uint64_t runs[BENCH_CLIENTS_MAX]; /* of each a number that no other run has */
 	double started;   /* Unix time in seconds, when counting began */
 	double elapsed;   /* seconds since then */
+	double each;      /* of several clients: what each of them has of that, summed up */
 	double cpu;       /* seconds of CPU time, of user and system */
 	uint64_t counts[BENCH_COUNTS];
 	uint64_t errors[BENCH_ERRORS];
@@ -84,7 +86,8 @@ void bench_result_add_thread(struct bench_result *to, const struct bench_result 
 
 /*
  * Adds the result of another client: what was asked of both, from the first's start to the last's
- * end, and second by second.  Returns false without memory; `to` is then of no use.
+ * end, and second by second.  Returns false without memory, or where there are more of them than
+ * BENCH_CLIENTS_MAX; `to` is then of no use.
  */
 bool bench_result_add_client(struct bench_result *to, const struct bench_result *from);
 
@@ -100,6 +103,12 @@ double bench_result_loss(const struct bench_result *result);
 /* Messages and bytes that came back a second; 0 of no time. */
 double bench_result_rate(const struct bench_result *result);
 double bench_result_throughput(const struct bench_result *result);
+
+/*
+ * The part of the time that its clients ran on average: 1 where all of them did all of it, so that
+ * what they did adds up.
+ */
+double bench_result_together(const struct bench_result *result);
 
 /* "corrected", "uncorrected", "slip" or "connect". */
 const char *bench_time_word(enum bench_time time);

@@ -37,12 +37,6 @@ histogram_bucket_of(int64_t nanoseconds)
 	return bucket_at(index_of(nanoseconds));
 }
 
-int64_t
-histogram_middle(const struct histogram_bucket *bucket)
-{
-	return bucket->low + (bucket->high - bucket->low + 1) / 2;
-}
-
 void
 histogram_record(struct histogram *histogram, int64_t nanoseconds)
 {
@@ -90,13 +84,14 @@ histogram_next(const struct histogram *histogram, size_t *at, struct histogram_b
 	return false;
 }
 
-/* Its middle may lie beyond the samples that it has. */
-static int64_t
-within(const struct histogram *histogram, int64_t value)
+int64_t
+histogram_told(const struct histogram *histogram, const struct histogram_bucket *bucket)
 {
-	if (value < histogram->min)
+	const int64_t middle = bucket->low + (bucket->high - bucket->low + 1) / 2;
+
+	if (middle < histogram->min)
 		return histogram->min;
-	return value < histogram->max ? value : histogram->max;
+	return middle < histogram->max ? middle : histogram->max;
 }
 
 /* The nearest rank.  What rounding adds to a whole one must not make it the next. */
@@ -114,7 +109,7 @@ histogram_quantile(const struct histogram *histogram, double quantile)
 	for (size_t at = 0; histogram_next(histogram, &at, &bucket);) {
 		below += bucket.count;
 		if ((double)below >= rank)
-			return within(histogram, histogram_middle(&bucket));
+			return histogram_told(histogram, &bucket);
 	}
 	return histogram->max;
 }
@@ -126,7 +121,7 @@ histogram_mean(const struct histogram *histogram)
 	double sum = 0;
 
 	for (size_t at = 0; histogram_next(histogram, &at, &bucket);)
-		sum += (double)bucket.count * (double)within(histogram, histogram_middle(&bucket));
+		sum += (double)bucket.count * (double)histogram_told(histogram, &bucket);
 	return histogram->count > 0 ? sum / (double)histogram->count : 0;
 }
 
@@ -138,7 +133,7 @@ histogram_deviation(const struct histogram *histogram)
 	double squares = 0;
 
 	for (size_t at = 0; histogram_next(histogram, &at, &bucket);) {
-		const double off = (double)within(histogram, histogram_middle(&bucket)) - mean;
+		const double off = (double)histogram_told(histogram, &bucket) - mean;
 
 		squares += (double)bucket.count * off * off;
 	}

@@ -53,7 +53,7 @@ bool histogram_next(const struct histogram *histogram, size_t *at, struct histog
 /* The bucket that a time falls into; its count is left 0. */
 struct histogram_bucket histogram_bucket_of(int64_t nanoseconds);
 
-/* What stands for its samples. */
-int64_t histogram_middle(const struct histogram_bucket *bucket);
+/* The time that stands for the samples in a bucket: its middle, or what has not left min and max. */
+int64_t histogram_told(const struct histogram *histogram, const struct histogram_bucket *bucket);
 
 #endif
