@@ -67,6 +67,28 @@ take_load(struct plan *plan, int option)
 	}
 }
 
+/* Returns false where the option is none of these. */
+static bool
+take_output(struct bench_options *options, int option)
+{
+	switch (option) {
+	case OPTION_CSV:
+		options->csv = optarg;
+		return true;
+	case OPTION_SVG:
+		options->svg = optarg;
+		return true;
+	case OPTION_HGRM:
+		options->hgrm = optarg;
+		return true;
+	case OPTION_MERGE:
+		options->merge = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 take_option(struct bench_options *options, int option)
 {
@@ -96,8 +118,8 @@ take_option(struct bench_options *options, int option)
 		    thresholds_add_rtt(&options->thresholds, optarg));
 		break;
 	default:
-		take_load(&options->plan, option);
-		break;
+		if (!take_output(options, option))
+			take_load(&options->plan, option);
 	}
 }
 
@@ -163,6 +185,12 @@ bench_options_read(struct bench_options *options, int argc, char **argv)
 	options->plan.wish = &options->common.wish;
 	while ((option = common_next(&options->common, OPTIONS_OF_BENCH, argc, argv)) != -1)
 		take_option(options, option);
+	options->files = argv + optind;
+	options->file_count = argc - optind;
+	if (options->merge && options->file_count == 0)
+		report_unusable("--merge: give files that bench --json has written");
+	if (options->merge)
+		return;
 	common_take_target(&options->common, argc - optind, argv + optind);
 	complete(&options->plan);
 	check(options);

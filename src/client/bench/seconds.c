@@ -18,6 +18,7 @@ struct bench_clock {
 	unsigned threads;
 	struct pending *pending;
 	struct bench_seconds seconds;
+	struct bench_second sum;
 };
 
 static int64_t
@@ -137,6 +138,11 @@ settle(struct bench_clock *clock, struct pending **at)
 	const struct bench_tick *sum = &pending->sum;
 	const struct histogram *times = &sum->corrected;
 
+	clock->sum.sent += sum->sent;
+	clock->sum.echoed += sum->echoed;
+	clock->sum.echoed_bytes += sum->echoed_bytes;
+	clock->sum.not_sent += sum->not_sent;
+	clock->sum.errors += sum->errors;
 	bench_seconds_add(&clock->seconds, &(struct bench_second){
 	    .second = pending->second, .sent = sum->sent, .echoed = sum->echoed,
 	    .echoed_bytes = sum->echoed_bytes, .not_sent = sum->not_sent, .errors = sum->errors,
@@ -188,6 +194,17 @@ bench_clock_last(struct bench_clock *clock, struct bench_second *rows, size_t mo
 		    count * sizeof(*rows));
 	pthread_mutex_unlock(&clock->mutex);
 	return count;
+}
+
+struct bench_second
+bench_clock_sum(struct bench_clock *clock)
+{
+	struct bench_second sum;
+
+	pthread_mutex_lock(&clock->mutex);
+	sum = clock->sum;
+	pthread_mutex_unlock(&clock->mutex);
+	return sum;
 }
 
 void

@@ -51,6 +51,9 @@ void bench_clock_hand(struct bench_clock *clock, uint64_t second, struct bench_t
  */
 size_t bench_clock_last(struct bench_clock *clock, struct bench_second *rows, size_t most);
 
+/* The sum of all rows that are complete, without times.  From any thread. */
+struct bench_second bench_clock_sum(struct bench_clock *clock);
+
 /* Moves all rows to `seconds`, which is empty, also those that not all threads have handed in. */
 void bench_clock_take(struct bench_clock *clock, struct bench_seconds *seconds);
 

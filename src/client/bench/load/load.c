@@ -190,7 +190,7 @@ prepare(struct load *load)
 	const struct plan *plan = load->plan;
 
 	payload_init(&load->payload, message_token());
-	load->result->run = load->payload.token;
+	load->result->runs[0] = load->payload.token;
 	load->reported_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	load->base = timing_base_new(false);
 	load->clock = bench_clock_new(plan->threads);

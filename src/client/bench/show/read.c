@@ -350,26 +350,25 @@ read_runs(const struct place *top, const json_t *array, struct bench_result *res
 }
 
 static void
-read_all(const json_t *object, struct bench_result *result, char *fault)
+read_all(const struct place *top, const json_t *object, struct bench_result *result)
 {
-	const struct place top = { fault, "", -1 };
 	const json_t *latency;
 
-	text_of(&top, object, "uri", result->asked.target, sizeof(result->asked.target));
-	read_runs(&top, member(&top, object, "runs"), result);
-	result->started = started_of(&top, object);
-	result->elapsed = number_of(&top, object, "seconds", SECONDS_MOST);
-	result->each = number_of(&top, object, "together", 1) * result->elapsed *
+	text_of(top, object, "uri", result->asked.target, sizeof(result->asked.target));
+	read_runs(top, member(top, object, "runs"), result);
+	result->started = started_of(top, object);
+	result->elapsed = number_of(top, object, "seconds", SECONDS_MOST);
+	result->each = number_of(top, object, "together", 1) * result->elapsed *
 	    (double)result->clients;
-	result->cpu = number_of(&top, object, "cpu_seconds", SECONDS_MOST);
-	read_asked(&top, member(&top, object, "asked"), &result->asked);
-	read_counts(&top, member(&top, object, "counts"), result->counts);
-	read_errors(&top, member(&top, object, "errors"), result->errors);
-	read_fault(&top, member(&top, object, "first_error"), &result->fault);
-	latency = member(&top, object, "latency");
-	for (int i = 0; i < BENCH_TIMES && *fault == '\0'; i++)
-		read_time(&top, latency, (enum bench_time)i, &result->times[i]);
-	read_rows(&top, member(&top, object, "rows"), &result->seconds);
+	result->cpu = number_of(top, object, "cpu_seconds", SECONDS_MOST);
+	read_asked(top, member(top, object, "asked"), &result->asked);
+	read_counts(top, member(top, object, "counts"), result->counts);
+	read_errors(top, member(top, object, "errors"), result->errors);
+	read_fault(top, member(top, object, "first_error"), &result->fault);
+	latency = member(top, object, "latency");
+	for (int i = 0; i < BENCH_TIMES && *top->fault == '\0'; i++)
+		read_time(top, latency, (enum bench_time)i, &result->times[i]);
+	read_rows(top, member(top, object, "rows"), &result->seconds);
 }
 
 /* Takes over `object`, NULL where it is no JSON. */
@@ -388,7 +387,7 @@ read_object(json_t *object, const json_error_t *error, char fault[BENCH_READ_FAU
 	else if ((result = bench_result_new()) == NULL)
 		snprintf(fault, BENCH_READ_FAULT_SIZE, "%s", strerror(ENOMEM));
 	else
-		read_all(object, result, fault);
+		read_all(&(struct place){ fault, "", -1 }, object, result);
 	json_decref(object);
 	if (*fault == '\0')
 		return result;

@@ -50,6 +50,7 @@ START_TEST(a_row_is_made_when_the_last_has_handed_in)
 	ck_assert_uint_eq(rows[0].connections, 6);
 	ck_assert_int_eq(rows[0].p50, 100);
 	ck_assert_int_eq(rows[0].max, 100);
+	ck_assert_uint_eq(bench_clock_sum(ticking).echoed, 100);
 }
 END_TEST
 
