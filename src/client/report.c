@@ -16,17 +16,16 @@
 static struct report object; /* without a stream: text */
 static unsigned standing;    /* rows of report_block(); 0: nothing stands */
 
-/* From the first of its rows all is erased. */
+/*
+ * Row by row, from below: some terminals keep what is erased as a whole as if it had scrolled away.
+ */
 void
 report_block(const char *lines, unsigned rows)
 {
-	const unsigned above = rows > 0 ? rows : standing;
-
-	fputc('\r', stderr);
-	if (above > 1)
-		fprintf(stderr, "\033[%uA\033[J%s", above - 1, lines);
-	else
-		fprintf(stderr, "\033[K%s", lines);
+	fputs("\r\033[K", stderr);
+	for (unsigned above = rows > 0 ? rows : standing; above > 1; above--)
+		fputs("\033[A\033[K", stderr);
+	fputs(lines, stderr);
 	fflush(stderr);
 	standing = *lines != '\0';
 	for (; *lines != '\0'; lines++)

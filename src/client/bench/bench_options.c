@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/bench/load/payload.h"
+#include "client/bench/against.h"
 #include "client/report.h"
 #include "net/address.h"
 
@@ -67,7 +67,27 @@ take_load(struct plan *plan, int option)
 	}
 }
 
-/* Returns false where the option is none of these. */
+/* These two return false where the option is none of theirs. */
+static bool
+take_threshold(struct bench_options *options, int option)
+{
+	struct thresholds *thresholds = &options->thresholds;
+
+	switch (option) {
+	case OPTION_MAX_LOSS:
+		argument_check("--max-loss", optarg, thresholds_add_loss(thresholds, optarg));
+		return true;
+	case OPTION_MAX_RTT:
+		argument_check("--max-rtt", optarg, thresholds_add_rtt(thresholds, optarg));
+		return true;
+	case OPTION_MIN_RATE:
+		argument_check("--min-rate", optarg, thresholds_add_rate(thresholds, optarg));
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool
 take_output(struct bench_options *options, int option)
 {
@@ -84,8 +104,15 @@ take_output(struct bench_options *options, int option)
 	case OPTION_MERGE:
 		options->merge = true;
 		return true;
+	case OPTION_AGAINST:
+		options->against = optarg;
+		return true;
+	case OPTION_ROUNDS:
+		options->rounds = (unsigned)argument_number("--rounds", optarg,
+		    AGAINST_ROUNDS_LEAST, AGAINST_ROUNDS_MAX);
+		return true;
 	default:
-		return false;
+		return take_threshold(options, option);
 	}
 }
 
@@ -108,14 +135,6 @@ take_option(struct bench_options *options, int option)
 		break;
 	case OPTION_SOURCE:
 		take_sources(&options->plan, optarg);
-		break;
-	case OPTION_MAX_LOSS:
-		argument_check("--max-loss", optarg,
-		    thresholds_add_loss(&options->thresholds, optarg));
-		break;
-	case OPTION_MAX_RTT:
-		argument_check("--max-rtt", optarg,
-		    thresholds_add_rtt(&options->thresholds, optarg));
 		break;
 	default:
 		if (!take_output(options, option))
@@ -172,6 +191,36 @@ check(const struct bench_options *options)
 		report_unusable("--source is for addresses: give tcp://HOST:PORT");
 }
 
+/* True for the URI of a protocol that needs no options of TLS. */
+static bool
+is_plain(const char *text)
+{
+	struct endpoint endpoint;
+
+	return endpoint_parse(&endpoint, text) == NULL && !protocol_is_secure(endpoint.protocol);
+}
+
+/* Of two targets, one at least is what the options of TLS are for. */
+static void
+take_targets(struct bench_options *options, int count, char **rest)
+{
+	struct common_arguments *common = &options->common, *other = &options->other;
+	const char *asked = common->tls.option;
+
+	*other = *common;
+	if (count == 1 && is_plain(rest[0]) && !is_plain(options->against))
+		common->tls.option = NULL;
+	common_take_target(common, count, rest);
+	common->tls.option = asked;
+	if (is_plain(options->against) && !is_plain(rest[0]))
+		other->tls.option = NULL;
+	common_take_uri(other, options->against);
+	if (channel_is_stream(&common->wish) != channel_is_stream(&other->wish))
+		report_unusable("--against %s: give another of the same kind", options->against);
+	if (options->csv != NULL || options->svg != NULL || options->hgrm != NULL)
+		report_unusable("--against has no files: leave out --csv, --svg and --hgrm");
+}
+
 void
 bench_options_read(struct bench_options *options, int argc, char **argv)
 {
@@ -191,13 +240,17 @@ bench_options_read(struct bench_options *options, int argc, char **argv)
 		report_unusable("--merge: give files that bench --json has written");
 	if (options->merge)
 		return;
-	common_take_target(&options->common, argc - optind, argv + optind);
+	if (options->against != NULL)
+		take_targets(options, argc - optind, argv + optind);
+	else
+		common_take_target(&options->common, argc - optind, argv + optind);
 	complete(&options->plan);
 	check(options);
 }
 
 void
-bench_options_asked(const struct bench_options *options, struct bench_asked *asked)
+bench_options_asked(const struct bench_options *options, const struct common_arguments *common,
+    struct bench_asked *asked)
 {
 	const struct plan *plan = &options->plan;
 
@@ -215,6 +268,6 @@ bench_options_asked(const struct bench_options *options, struct bench_asked *ask
 		.spin = plan->spin,
 		.kernel_time = plan->wish->kernel_time,
 	};
-	snprintf(asked->target, sizeof(asked->target), "%s", options->common.uri);
+	snprintf(asked->target, sizeof(asked->target), "%s", common->uri);
 	snprintf(asked->sizes, sizeof(asked->sizes), "%s", options->sizes);
 }

@@ -15,6 +15,7 @@ struct bench_options {
 	const char *sizes; /* as it was written */
 	struct thresholds thresholds;
 	const char *against; /* another URI; NULL: none */
+	struct common_arguments other; /* what is meant by it */
 	unsigned rounds;     /* of both */
 	const char *csv, *svg, *hgrm; /* paths; NULL: not asked for */
 	bool merge;
@@ -25,7 +26,8 @@ struct bench_options {
 /* Reads it.  Wrong usage ends the program. */
 void bench_options_read(struct bench_options *options, int argc, char **argv);
 
-/* What is asked for, as results have it. */
-void bench_options_asked(const struct bench_options *options, struct bench_asked *asked);
+/* What is asked for of one of the targets, as results have it. */
+void bench_options_asked(const struct bench_options *options,
+    const struct common_arguments *common, struct bench_asked *asked);
 
 #endif

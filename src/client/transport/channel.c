@@ -455,6 +455,18 @@ channel_send(struct channel *channel, const void *data, size_t size)
 	return not_interrupted(channel->kind->send(channel, data, size));
 }
 
+bool
+channel_takes_pieces(const struct channel *channel)
+{
+	return channel->kind->send_pieces != NULL;
+}
+
+ssize_t
+channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+	return not_interrupted(channel->kind->send_pieces(channel, pieces, count));
+}
+
 ssize_t
 channel_receive(struct channel *channel, void *data, size_t size, int64_t *when)
 {

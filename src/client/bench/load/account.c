@@ -72,6 +72,13 @@ account_cut_short(struct worker *worker, const struct flight *flight, size_t siz
 }
 
 void
+account_missing(const struct link *link, const struct flight *flight, int error)
+{
+	if (counts(link->worker, flight))
+		account_link_error(link, BENCH_ERROR_MISSING, flight->number, error);
+}
+
+void
 account_error(struct worker *worker, enum bench_error kind, struct bench_fault fault)
 {
 	if (worker->times.from != 0)

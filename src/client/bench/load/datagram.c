@@ -315,8 +315,7 @@ datagram_look(struct link *link, int64_t now)
 
 		if (flight->state != FLIGHT_FLYING || flight->sent > before)
 			continue;
-		if (flight->planned != UNPLANNED)
-			account_link_error(link, BENCH_ERROR_MISSING, number, 0);
+		account_missing(link, flight, 0);
 		flight->state = FLIGHT_MISSING;
 		link_land(link, now);
 	}

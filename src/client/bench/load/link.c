@@ -2,20 +2,6 @@
 #include "client/bench/load/load_internal.h"
 #include "client/timing.h"
 
-struct message
-link_message(const struct link *link, uint64_t number)
-{
-	const struct sizes *sizes = &link->worker->plan->sizes;
-
-	return (struct message){ link->index, number, sizes_pick(sizes, link->index, number) };
-}
-
-struct flight *
-link_flight(const struct link *link, uint64_t number)
-{
-	return &link->flights[number & (link->worker->flights - 1)];
-}
-
 static bool
 is_open_loop(const struct link *link)
 {
@@ -162,13 +148,12 @@ lose_message(struct link *link, uint64_t number, int error)
 {
 	const struct flight *flight = link_flight(link, number);
 
-	if (flight->planned == UNPLANNED || flight->number != number ||
-	    flight->state != FLIGHT_FLYING)
+	if (flight->number != number || flight->state != FLIGHT_FLYING)
 		return;
 	if (is_cut_short(link, number))
 		account_cut_short(link->worker, flight, link->out_size);
 	else
-		account_link_error(link, BENCH_ERROR_MISSING, number, error);
+		account_missing(link, flight, error);
 }
 
 void
@@ -222,7 +207,7 @@ renew(struct link *link)
 void
 link_push(struct link *link)
 {
-	if (link->state == LINK_OPEN && !channel_is_stream(link->worker->plan->wish))
+	if (link->state == LINK_OPEN && !link->worker->is_stream)
 		datagram_push(link);
 	else if (link->state == LINK_OPEN)
 		stream_push(link);
@@ -263,7 +248,7 @@ link_look(struct link *link, int64_t now)
 
 	if (link->state == LINK_CLOSED && worker->plan->churn)
 		link_push(link);
-	else if (link->state == LINK_OPEN && !channel_is_stream(worker->plan->wish))
+	else if (link->state == LINK_OPEN && !worker->is_stream)
 		datagram_look(link, now);
 	else if (link->state == LINK_OPEN)
 		look_at_stream(link, now);

@@ -85,6 +85,7 @@ enum worker_stage {
 
 struct worker {
 	const struct plan *plan;
+	bool is_stream; /* it is for connections, else for datagrams */
 	const struct payload *payload;
 	struct times times; /* all 0 before it runs */
 	struct bench_clock *clock;
@@ -110,7 +111,6 @@ struct worker {
 	uint64_t second;          /* that is under way */
 	int64_t last;             /* when the last message came back */
 	int64_t over;             /* when it ran no more */
-	int64_t ended;            /* and when the thread ended */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
 	double cpu_before;        /* counting began */
@@ -131,6 +131,7 @@ void account_undecided(struct worker *worker, const struct flight *flight);
 /* It was due, and was not sent: or not as a whole, though its beginning was. */
 void account_not_sent(struct worker *worker, int64_t planned);
 void account_cut_short(struct worker *worker, const struct flight *flight, size_t size);
+void account_missing(const struct link *link, const struct flight *flight, int error);
 void account_error(struct worker *worker, enum bench_error kind, struct bench_fault fault);
 
 /* The same of `message` of the link, at its offset in the stream. */
@@ -138,8 +139,19 @@ void account_link_error(const struct link *link, enum bench_error kind, uint64_t
 
 /* --- link.c: what all links have in common --------------------------------------------- */
 
-struct message link_message(const struct link *link, uint64_t number);
-struct flight *link_flight(const struct link *link, uint64_t number);
+static inline struct message
+link_message(const struct link *link, uint64_t number)
+{
+	const struct sizes *sizes = &link->worker->plan->sizes;
+
+	return (struct message){ link->index, number, sizes_pick(sizes, link->index, number) };
+}
+
+static inline struct flight *
+link_flight(const struct link *link, uint64_t number)
+{
+	return &link->flights[number & (link->worker->flights - 1)];
+}
 
 /* How many messages may begin now. */
 uint64_t link_allowance(const struct link *link);

@@ -25,7 +25,7 @@ on_readable(void *arg)
 {
 	struct link *link = arg;
 
-	if (channel_is_stream(link->worker->plan->wish))
+	if (link->worker->is_stream)
 		stream_receive(link);
 	else
 		datagram_receive(link);

@@ -84,7 +84,10 @@ payload_write(const struct payload *payload, const struct message *message, size
 	if (message_has_head(message) && offset < PAYLOAD_HEAD) {
 		payload_write_head(payload, message, head);
 		part = least(size, PAYLOAD_HEAD - offset);
-		memcpy(data, head + offset, part);
+		if (part == PAYLOAD_HEAD)
+			memcpy(data, head, PAYLOAD_HEAD); /* which is no call */
+		else
+			memcpy(data, head + offset, part);
 		data += part;
 		offset += part;
 		size -= part;
@@ -108,10 +111,13 @@ payload_compare(const struct payload *payload, const struct message *message, si
 
 	if (message_has_head(message) && offset < PAYLOAD_HEAD) {
 		payload_write_head(payload, message, head);
-		part = least(size, PAYLOAD_HEAD - offset);
-		at = message_difference(data, head + offset, part);
-		if (at < part)
-			return at;
+		at = least(size, PAYLOAD_HEAD - offset);
+		if (at < PAYLOAD_HEAD || memcmp(data, head, PAYLOAD_HEAD) != 0)
+			part = message_difference(data, head + offset, at);
+		else
+			part = at;
+		if (part < at)
+			return part;
 	}
 	for (; at < size; at += part) {
 		const struct piece piece = payload_piece(payload, message, offset + at);

@@ -7,6 +7,10 @@
 #include "client/bench/load/load_internal.h"
 #include "client/timing.h"
 
+/* From this size on messages are not copied to be sent; and how many pieces go at once. */
+#define LARGE 4096
+#define PIECES 4
+
 static size_t
 least(size_t a, size_t b)
 {
@@ -35,6 +39,63 @@ gather(const struct link *link, uint64_t allowed)
 	return size;
 }
 
+/* The message that is sent next, if any, and from which of its bytes on. */
+static size_t
+next_message(const struct link *link, uint64_t allowed, struct message *message)
+{
+	const bool has_rest = link->out < link->out_size;
+
+	if (!has_rest && allowed == 0)
+		return SIZE_MAX;
+	*message = link_message(link, has_rest ? link->begun - 1 : link->begun);
+	return has_rest ? link->out : 0;
+}
+
+/* Sends of a large message what its head and the table have.  Returns as send(2). */
+static ssize_t
+send_large(const struct link *link, const struct message *message, size_t offset, size_t *size)
+{
+	const struct payload *payload = link->worker->payload;
+	unsigned char head[PAYLOAD_HEAD];
+	struct iovec pieces[PIECES];
+	size_t count = 0;
+
+	*size = 0;
+	if (offset < PAYLOAD_HEAD) {
+		payload_write_head(payload, message, head);
+		*size = PAYLOAD_HEAD - offset;
+		pieces[count++] = (struct iovec){ head + offset, *size };
+	}
+	for (; count < PIECES && offset + *size < message->size; count++) {
+		const struct piece piece = payload_piece(payload, message, offset + *size);
+
+		pieces[count] = (struct iovec){ (void *)(uintptr_t)piece.data, piece.size };
+		*size += piece.size;
+	}
+	return channel_send_pieces(link->channel, pieces, count);
+}
+
+/*
+ * Sends what may be sent, as much as goes at once.  *size is how much that is, 0: nothing may;
+ * *now is when, then.
+ */
+static ssize_t
+send_some(const struct link *link, size_t *size, int64_t *now)
+{
+	const uint64_t allowed = link_allowance(link);
+	struct message message = { .size = 0 };
+	const size_t offset = next_message(link, allowed, &message);
+
+	*size = 0;
+	if (offset == SIZE_MAX)
+		return 0;
+	*now = timing_now();
+	if (message.size - offset >= LARGE && channel_takes_pieces(link->channel))
+		return send_large(link, &message, offset, size);
+	*size = gather(link, allowed);
+	return channel_send(link->channel, link->worker->out, *size);
+}
+
 /* So many bytes are taken. */
 static void
 advance(struct link *link, size_t size, int64_t now)
@@ -51,21 +112,16 @@ advance(struct link *link, size_t size, int64_t now)
 void
 stream_push(struct link *link)
 {
+	int64_t now;
 	size_t size;
 	ssize_t n;
 
-	while ((size = gather(link, link_allowance(link))) > 0) {
-		const int64_t now = timing_now();
-
-		n = channel_send(link->channel, link->worker->out, size);
+	do {
+		n = send_some(link, &size, &now);
 		if (n > 0)
 			advance(link, (size_t)n, now);
-		if (n < (ssize_t)size) {
-			link_set_blocked(link, true);
-			return;
-		}
-	}
-	link_set_blocked(link, false);
+	} while (size > 0 && n == (ssize_t)size);
+	link_set_blocked(link, size > 0);
 }
 
 /* --- receiving --------------------------------------------------------------------------- */

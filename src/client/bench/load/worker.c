@@ -148,10 +148,8 @@ run(struct worker *worker, int64_t now)
 static void
 end_links(struct worker *worker)
 {
-	const bool is_stream = channel_is_stream(worker->plan->wish);
-
 	set_stage(worker, WORKER_ENDING);
-	for (size_t i = 0; i < worker->count && is_stream; i++)
+	for (size_t i = 0; i < worker->count && worker->is_stream; i++)
 		if (worker->links[i].state == LINK_OPEN)
 			link_end(&worker->links[i]);
 }
@@ -185,13 +183,23 @@ on_pace(evutil_socket_t fd, short what, void *arg)
 
 /* --- ticks ------------------------------------------------------------------------------- */
 
+static size_t
+count_open(const struct worker *worker)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < worker->count; i++)
+		count += worker->links[i].state >= LINK_OPEN;
+	return count;
+}
+
 /* The seconds that are over. */
 static void
 hand_in(struct worker *worker, int64_t until)
 {
 	while (worker->is_counting && worker->times.from +
 	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= until) {
-		worker->tick.connections = worker->alive;
+		worker->tick.connections = count_open(worker);
 		bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 	}
 }
@@ -301,12 +309,10 @@ work(void *arg)
 		spin(worker);
 	if (worker->stage < WORKER_STOPPED)
 		event_base_dispatch(worker->base);
-	worker->ended = timing_now();
-	close_links(worker);
-	if (worker->is_counting) {
+	if (worker->is_counting)
 		worker->result->cpu = cpu_seconds() - worker->cpu_before;
-		hand_in(worker, worker->times.end < worker->ended ? worker->times.end : worker->ended);
-	}
+	hand_in(worker, worker->times.end < timing_now() ? worker->times.end : timing_now());
+	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;
 }
@@ -396,7 +402,7 @@ worker_init(struct worker *worker, unsigned index, const struct plan *plan,
     const struct payload *payload, struct bench_clock *clock)
 {
 	*worker = (struct worker){ .plan = plan, .payload = payload, .clock = clock,
-	    .index = index, .left = UINT64_MAX };
+	    .index = index, .is_stream = channel_is_stream(plan->wish), .left = UINT64_MAX };
 	worker->count = worker->alive = (size_t)share_of(plan->connections, plan->threads, index);
 	if (plan->messages > 0 && plan->rate == 0)
 		worker->left = share_of(plan->messages, plan->threads, index);

@@ -172,7 +172,7 @@ live_tell(const struct live_view *view, char text[LIVE_TEXT_SIZE])
 static struct {
 	bool rewrites, is_quiet, utf8, colours;
 	unsigned columns; /* of what stands; 0: nothing does */
-	double told;      /* seconds, by the last line: as many tens as it was after */
+	double told;      /* seconds: the last ten that a line was for */
 	char block[LIVE_TEXT_SIZE];
 } shown;
 
@@ -230,8 +230,8 @@ live_show(const struct live_view *view)
 	}
 	if (view->elapsed < shown.told)
 		shown.told = 0; /* another phase */
-	if (!shown.is_quiet && view->elapsed + 0.5 >= shown.told + SECONDS_EACH_LINE) {
-		shown.told += SECONDS_EACH_LINE;
+	if (!shown.is_quiet && view->elapsed >= shown.told + SECONDS_EACH_LINE) {
+		shown.told = floor(view->elapsed / SECONDS_EACH_LINE) * SECONDS_EACH_LINE;
 		live_tell(view, text);
 		fprintf(stderr, "%s\n", text);
 	}
