@@ -12,9 +12,6 @@
 #define LEAST 6
 #define ENOUGH 32
 
-/* The most bytes that are wrong in themselves. */
-#define WRONG_MOST 64
-
 /* The stream around the wrong byte, as it should be. */
 struct window {
 	size_t back, forth; /* bytes of it before, and from it on */
@@ -86,22 +83,67 @@ open_window(const struct difference *difference, struct window *window)
 
 /* --- what it may be ---------------------------------------------------------------------- */
 
-/* A few bytes are others, and behind them it goes on as it should. */
+/* True where both go on alike: for long enough, or to the end of both. */
 static bool
-is_wrong(const struct window *window, const unsigned char *data, size_t size)
+agree(const unsigned char *data, size_t size, const unsigned char *right, size_t forth)
+{
+	const size_t both = least(least(size, forth), ENOUGH);
+
+	return (both >= LEAST || size == forth) && memcmp(data, right, both) == 0;
+}
+
+/* So many bytes stand in the place of others, then it goes on as it should; 0: it does not. */
+static size_t
+count_replaced(const struct window *window, const unsigned char *data, size_t size)
 {
 	const unsigned char *right = window->bytes + window->back;
-	const size_t both = least(size, window->forth);
 
-	for (size_t from = 1; from <= least(both, WRONG_MOST); from++) {
-		const size_t more = least(both - from, ENOUGH);
+	for (size_t i = 1; i <= size && i <= window->forth; i++)
+		if (agree(data + i, size - i, right + i, window->forth - i))
+			return i;
+	return 0;
+}
 
-		if (more < LEAST && size != window->forth)
-			return false;
-		if (memcmp(data + from, right + from, more) == 0)
+/* So many bytes stand before those that should come, with which it goes on then; 0: it does not. */
+static size_t
+count_inserted(const struct window *window, const unsigned char *data, size_t size)
+{
+	for (size_t i = 1; i <= size; i++)
+		if (agree(data + i, size - i, window->bytes + window->back, window->forth))
+			return i;
+	return 0;
+}
+
+/* The first place behind the wrong byte from which it goes on to the end of what came. */
+static bool
+is_ahead(const struct window *window, const unsigned char *data, size_t size)
+{
+	const unsigned char *right = window->bytes + window->back;
+
+	for (size_t i = 1; i + LEAST <= window->forth; i++)
+		if (memcmp(right + i, data, least(size, window->forth - i)) == 0)
 			return true;
-	}
 	return false;
+}
+
+/* True where what came stands before the wrong byte. */
+static bool
+is_behind(const struct window *window, const unsigned char *data, size_t size)
+{
+	return size < LEAST ? size <= window->back &&
+	    memcmp(window->bytes + window->back - size, data, size) == 0
+	    : memmem(window->bytes, window->back, data, least(size, ENOUGH)) != NULL;
+}
+
+/* True where parts of the bytes that came in the place of others have changed places. */
+static bool
+is_moved(const struct window *window, const unsigned char *data, size_t size)
+{
+	const unsigned char *right = window->bytes + window->back;
+	const unsigned char *found = memmem(right, size, data, least(size / 2, ENOUGH));
+
+	return found != NULL &&
+	    memmem(data, size, right, least((size_t)(found - right), ENOUGH)) != NULL;
 }
 
 /* A message of this connection that should not come now. */
@@ -120,86 +162,104 @@ judge_own(const struct difference *difference, uint64_t number, const unsigned c
 	    : BENCH_ERROR_MISSING;
 }
 
-/* The head that came says whose message it is.  BENCH_ERRORS: it says nothing. */
+/* How many bytes of a head are still to come where the wrong byte is in one; 0: it is not. */
+static size_t
+rest_of_head(const struct difference *difference, size_t size)
+{
+	const struct message own = message_of(difference, difference->message);
+
+	return message_has_head(&own) && difference->at < PAYLOAD_HEAD &&
+	    difference->at + size >= PAYLOAD_HEAD ? PAYLOAD_HEAD - difference->at : 0;
+}
+
+/* The head that came says that it is of another message of this run.  BENCH_ERRORS: it does not. */
 static enum bench_error
 judge_head(const struct difference *difference, const unsigned char *data, size_t size,
     uint64_t *message)
 {
 	const struct message own = message_of(difference, difference->message);
+	const size_t rest = rest_of_head(difference, size);
 	unsigned char head[PAYLOAD_HEAD];
-	size_t rest;
 	uint64_t connection, number;
 
-	if (!message_has_head(&own) || difference->at >= PAYLOAD_HEAD ||
-	    difference->at + size < PAYLOAD_HEAD)
+	if (rest == 0)
 		return BENCH_ERRORS;
-	rest = PAYLOAD_HEAD - difference->at;
 	payload_write_head(difference->payload, &own, head);
 	memcpy(head + difference->at, data, rest);
 	payload_read_head(difference->payload, head, &connection, &number);
 	if (connection == difference->connection && number < difference->begun)
 		return judge_own(difference, number, data, size, message);
-	if (connection < difference->connections && connection != difference->connection)
-		return BENCH_ERROR_SWAPPED;
-	if (own.size == PAYLOAD_HEAD || (size - rest >= LEAST &&
-	    payload_knows(difference->payload, data + rest,
-	    least(least(size - rest, own.size - PAYLOAD_HEAD), ENOUGH))))
-		return BENCH_ERROR_OTHER_RUN;
-	return BENCH_ERRORS;
+	return connection < difference->connections && connection != difference->connection
+	    ? BENCH_ERROR_SWAPPED : BENCH_ERRORS;
 }
 
-/* What came stands elsewhere in the stream.  BENCH_ERRORS: it does not. */
+/* What came may be of no place of this stream.  BENCH_ERRORS: nothing knows it. */
 static enum bench_error
-judge_place(const struct window *window, const unsigned char *data, size_t size)
+judge_stranger(const struct difference *difference, const unsigned char *data, size_t size)
 {
-	const size_t all = window->back + window->forth, part = least(size, ENOUGH);
-	const unsigned char *right = window->bytes + window->back, *found;
-	size_t skipped;
-
-	if (part < LEAST)
-		return BENCH_ERRORS;
-	found = memmem(window->bytes, all, data, part);
-	if (found == NULL)
-		return BENCH_ERRORS;
-	if (found < right)
-		return BENCH_ERROR_DUPLICATE;
-	skipped = least((size_t)(found - right), ENOUGH);
-	return memmem(data, size, right, skipped) != NULL ? BENCH_ERROR_MOVED : BENCH_ERROR_MISSING;
-}
-
-/* What came is of no place of this stream that is known. */
-static enum bench_error
-judge_stranger(const struct difference *difference, const struct window *window,
-    const unsigned char *data, size_t size)
-{
-	const size_t part = least(size, ENOUGH);
+	const size_t rest = rest_of_head(difference, size);
+	const size_t part = least(size, ENOUGH), behind = least(size - rest, ENOUGH);
 
 	if (part >= LEAST && difference->is_of_another != NULL &&
 	    difference->is_of_another(difference->arg, data, part))
 		return BENCH_ERROR_SWAPPED;
-	if (part >= LEAST && payload_knows(difference->payload, data, part))
+	if (behind >= LEAST && payload_knows(difference->payload, data + rest, behind))
 		return BENCH_ERROR_OTHER_RUN;
-	return window->forth > 0 ? BENCH_ERROR_WRONG : BENCH_ERROR_FOREIGN;
+	return BENCH_ERRORS;
+}
+
+/* `size` bytes came in the place of others. */
+static enum bench_error
+judge_replaced(const struct difference *difference, const struct window *window,
+    const unsigned char *data, size_t size, uint64_t *message)
+{
+	enum bench_error kind;
+
+	if (size < LEAST)
+		return BENCH_ERROR_WRONG;
+	kind = judge_head(difference, data, size, message);
+	if (kind == BENCH_ERRORS && is_moved(window, data, size))
+		return BENCH_ERROR_MOVED;
+	if (kind == BENCH_ERRORS)
+		kind = judge_stranger(difference, data, size);
+	return kind != BENCH_ERRORS ? kind : BENCH_ERROR_WRONG;
+}
+
+/* From the wrong byte on, what came is not at its place. */
+static enum bench_error
+judge_shifted(const struct difference *difference, const struct window *window,
+    const unsigned char *data, size_t size, uint64_t *message)
+{
+	enum bench_error kind = judge_head(difference, data, size, message);
+	size_t inserted;
+
+	if (kind != BENCH_ERRORS)
+		return kind;
+	if (size >= LEAST && is_ahead(window, data, size))
+		return BENCH_ERROR_MISSING;
+	inserted = count_inserted(window, data, size);
+	if (inserted > 0 && is_behind(window, data, inserted))
+		return BENCH_ERROR_DUPLICATE;
+	kind = judge_stranger(difference, data, inserted > 0 ? inserted : size);
+	if (kind != BENCH_ERRORS)
+		return kind;
+	return inserted > 0 ? BENCH_ERROR_FOREIGN : BENCH_ERROR_WRONG;
 }
 
 enum bench_error
 difference_judge(const struct difference *difference, const unsigned char *data, size_t size,
     uint64_t *message)
 {
-	enum bench_error kind = BENCH_ERRORS;
+	enum bench_error kind;
 	struct window window;
+	size_t replaced;
 
 	*message = difference->message;
 	if (!open_window(difference, &window))
 		return BENCH_ERROR_WRONG;
-	if (is_wrong(&window, data, size))
-		kind = BENCH_ERROR_WRONG;
-	if (kind == BENCH_ERRORS)
-		kind = judge_head(difference, data, size, message);
-	if (kind == BENCH_ERRORS)
-		kind = judge_place(&window, data, size);
-	if (kind == BENCH_ERRORS)
-		kind = judge_stranger(difference, &window, data, size);
+	replaced = count_replaced(&window, data, size);
+	kind = replaced > 0 ? judge_replaced(difference, &window, data, replaced, message)
+	    : judge_shifted(difference, &window, data, size, message);
 	free(window.bytes);
 	return kind;
 }
