@@ -221,8 +221,6 @@ link_lose(struct link *link, int error)
 void
 link_lose_mute(struct link *link)
 {
-	if (link->in > 0)
-		account_link_error(link, BENCH_ERROR_MISSING, link->settled, 0);
 	fail(link, BENCH_ERROR_MUTE, ETIMEDOUT);
 }
 
