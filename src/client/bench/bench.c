@@ -78,10 +78,21 @@ write_outputs(const struct bench_options *options, const struct bench_result *re
 
 /* --- the end --------------------------------------------------------------------------- */
 
+/* What the object is made of. */
+struct told {
+	const struct bench_options *options;
+	const struct bench_result *result;
+};
+
 static json_t *
 fields(const void *arg)
 {
-	return bench_fields(arg);
+	const struct told *told = arg;
+	json_t *object = bench_fields(told->result);
+
+	json_object_set_new(object, "failed",
+	    bench_failed(told->result, &told->options->thresholds));
+	return object;
 }
 
 /* Tells the result.  Returns the exit status. */
@@ -91,7 +102,9 @@ conclude(const struct bench_options *options, const struct bench_result *result,
 {
 	struct bench_verdict verdict = bench_judge(result, ending, &options->thresholds);
 
-	if (ending == ENDING_DONE && verdict.status != EXIT_SUCCESS)
+	if (verdict.status == EXIT_USAGE)
+		ending = ENDING_REFUSED;
+	else if (ending == ENDING_DONE && verdict.status != EXIT_SUCCESS)
 		ending = ENDING_FAILED;
 	if (!write_outputs(options, result))
 		verdict.status = EXIT_WRONG;
@@ -106,9 +119,12 @@ conclude(const struct bench_options *options, const struct bench_result *result,
 static void
 begin_object(const struct bench_options *options, const struct bench_result *result)
 {
+	static struct told told;
+
+	told = (struct told){ options, result };
 	if (options->common.json)
 		report_as_object((struct report){ "bench", result->asked.target, stdout, fields,
-		    result });
+		    &told });
 }
 
 static int

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/ending.h"
+
 struct bench_result *
 bench_result_new(void)
 {
@@ -18,8 +20,10 @@ bench_result_new(void)
 void
 bench_result_free(struct bench_result *result)
 {
-	if (result != NULL)
-		bench_seconds_free(&result->seconds);
+	if (result == NULL)
+		return;
+	json_decref(result->tls);
+	bench_seconds_free(&result->seconds);
 	free(result);
 }
 
@@ -33,6 +37,19 @@ bench_result_fault(struct bench_result *result, enum bench_error kind,
 	result->fault = *fault;
 	result->fault.kind = kind;
 	result->fault.is_set = true;
+}
+
+int
+bench_fault_error(const struct bench_fault *fault)
+{
+	switch (fault->error) {
+	case ERROR_CUT:
+	case ERROR_UNSECURED:
+	case ERROR_UNGREETED:
+		return 0;
+	default:
+		return fault->error;
+	}
 }
 
 /* `late` is by how much the other run began after this one. */
@@ -139,6 +156,18 @@ time_of_each(const struct bench_result *result)
 	return result->clients > 1 ? result->each : result->elapsed;
 }
 
+/* What a number of handshakes has in common. */
+static bool
+agrees(const json_t *a, const json_t *b)
+{
+	static const char *const names[] = { "version", "cipher" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!json_equal(json_object_get(a, names[i]), json_object_get(b, names[i])))
+			return false;
+	return true;
+}
+
 bool
 bench_result_add_client(struct bench_result *to, const struct bench_result *from)
 {
@@ -146,6 +175,12 @@ bench_result_add_client(struct bench_result *to, const struct bench_result *from
 
 	if (to->clients + from->clients > BENCH_CLIENTS_MAX)
 		return false;
+	if (strcmp(to->address, from->address) != 0)
+		*to->address = '\0';
+	if (!agrees(to->tls, from->tls)) {
+		json_decref(to->tls);
+		to->tls = NULL;
+	}
 	to->each = time_of_each(to) + time_of_each(from);
 	memcpy(to->runs + to->clients, from->runs, from->clients * sizeof(*to->runs));
 	if (from->started < to->started)

@@ -6,6 +6,7 @@
 #ifndef CLIENT_BENCH_RESULT_H
 #define CLIENT_BENCH_RESULT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +59,8 @@ enum bench_time {
 
 struct bench_result {
 	struct bench_asked asked;
+	char address[ENDPOINT_SOCKET_SIZE]; /* of the far end; "": none, or not the same of all */
+	json_t *tls; /* of the first connection, as in all modes; NULL: none, or not the same */
 	size_t clients; /* how many are in it: 1, or as many as were merged */
 	uint64_t runs[BENCH_CLIENTS_MAX]; /* of each a number that no other run has */
 	double started;   /* Unix time in seconds, when counting began */
@@ -78,6 +81,9 @@ void bench_result_free(struct bench_result *result);
 /* Counts an error.  `fault` is kept where it is the first; its kind is `kind`, whatever it says. */
 void bench_result_fault(struct bench_result *result, enum bench_error kind,
     const struct bench_fault *fault);
+
+/* The errno that the system gave as its reason; 0: none, or it is what the kind says. */
+int bench_fault_error(const struct bench_fault *fault);
 
 /*
  * Adds what a thread of the same run has counted: counts, errors, times and CPU time; the fault

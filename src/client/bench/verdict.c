@@ -106,6 +106,17 @@ add_thresholds(struct bench_verdict *verdict, const struct bench_result *result,
 	}
 }
 
+json_t *
+bench_failed(const struct bench_result *result, const struct thresholds *thresholds)
+{
+	json_t *failed = json_array();
+
+	for (size_t i = 0; i < thresholds->count; i++)
+		if (!threshold_admits(&thresholds->rows[i], measure(result, &thresholds->rows[i])))
+			json_array_append_new(failed, json_string(thresholds->rows[i].name));
+	return failed;
+}
+
 /* --- the whole --------------------------------------------------------------------------- */
 
 struct bench_verdict
@@ -120,8 +131,7 @@ bench_judge(const struct bench_result *result, enum ending ending,
 		add(&verdict, "%llu could not be sent", (ull)not_sent);
 	if (ending != ENDING_DONE && ending != ENDING_INTERRUPTED && *verdict.reason == '\0')
 		add(&verdict, "all connections were lost");
-	if (result->counts[BENCH_ECHOED] == 0 && ending != ENDING_INTERRUPTED &&
-	    *verdict.reason == '\0')
+	if (result->counts[BENCH_ECHOED] == 0 && *verdict.reason == '\0')
 		add(&verdict, "nothing came back");
 	add_thresholds(&verdict, result, thresholds);
 	if (*verdict.reason == '\0')

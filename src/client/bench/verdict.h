@@ -4,6 +4,8 @@
 #ifndef CLIENT_BENCH_VERDICT_H
 #define CLIENT_BENCH_VERDICT_H
 
+#include <jansson.h>
+
 #include "client/bench/result.h"
 #include "client/ending.h"
 #include "client/measure/threshold.h"
@@ -20,5 +22,8 @@ struct bench_verdict {
  */
 struct bench_verdict bench_judge(const struct bench_result *result, enum ending ending,
     const struct thresholds *thresholds);
+
+/* The names of the thresholds that do not hold, for the JSON object; NULL: no memory. */
+json_t *bench_failed(const struct bench_result *result, const struct thresholds *thresholds);
 
 #endif

@@ -12,6 +12,9 @@
 #define LEAST 6
 #define ENOUGH 32
 
+/* The most bytes that are wrong in themselves, and not another's. */
+#define WRONG_MOST 4
+
 /* The stream around the wrong byte, as it should be. */
 struct window {
 	size_t back, forth; /* bytes of it before, and from it on */
@@ -83,67 +86,24 @@ open_window(const struct difference *difference, struct window *window)
 
 /* --- what it may be ---------------------------------------------------------------------- */
 
-/* True where both go on alike: for long enough, or to the end of both. */
-static bool
-agree(const unsigned char *data, size_t size, const unsigned char *right, size_t forth)
-{
-	const size_t both = least(least(size, forth), ENOUGH);
-
-	return (both >= LEAST || size == forth) && memcmp(data, right, both) == 0;
-}
-
-/* So many bytes stand in the place of others, then it goes on as it should; 0: it does not. */
+/*
+ * After how many bytes it goes on as it should, those being in the place of as many others;
+ * SIZE_MAX: it does not, so that bytes are missing, or there are more.
+ */
 static size_t
-count_replaced(const struct window *window, const unsigned char *data, size_t size)
+find_end(const struct window *window, const unsigned char *data, size_t size)
 {
 	const unsigned char *right = window->bytes + window->back;
+	const size_t both = least(size, window->forth);
+	size_t end = 1;
 
-	for (size_t i = 1; i <= size && i <= window->forth; i++)
-		if (agree(data + i, size - i, right + i, window->forth - i))
-			return i;
-	return 0;
-}
-
-/* So many bytes stand before those that should come, with which it goes on then; 0: it does not. */
-static size_t
-count_inserted(const struct window *window, const unsigned char *data, size_t size)
-{
-	for (size_t i = 1; i <= size; i++)
-		if (agree(data + i, size - i, window->bytes + window->back, window->forth))
-			return i;
-	return 0;
-}
-
-/* The first place behind the wrong byte from which it goes on to the end of what came. */
-static bool
-is_ahead(const struct window *window, const unsigned char *data, size_t size)
-{
-	const unsigned char *right = window->bytes + window->back;
-
-	for (size_t i = 1; i + LEAST <= window->forth; i++)
-		if (memcmp(right + i, data, least(size, window->forth - i)) == 0)
-			return true;
-	return false;
-}
-
-/* True where what came stands before the wrong byte. */
-static bool
-is_behind(const struct window *window, const unsigned char *data, size_t size)
-{
-	return size < LEAST ? size <= window->back &&
-	    memcmp(window->bytes + window->back - size, data, size) == 0
-	    : memmem(window->bytes, window->back, data, least(size, ENOUGH)) != NULL;
-}
-
-/* True where parts of the bytes that came in the place of others have changed places. */
-static bool
-is_moved(const struct window *window, const unsigned char *data, size_t size)
-{
-	const unsigned char *right = window->bytes + window->back;
-	const unsigned char *found = memmem(right, size, data, least(size / 2, ENOUGH));
-
-	return found != NULL &&
-	    memmem(data, size, right, least((size_t)(found - right), ENOUGH)) != NULL;
+	for (; end + LEAST <= both; end++)
+		if (memcmp(data + end, right + end, least(both - end, ENOUGH)) == 0)
+			return end;
+	for (end = 1; end < both && size == window->forth; end++)
+		if (memcmp(data + end, right + end, both - end) == 0)
+			return end;
+	return both == size && both == window->forth && both <= WRONG_MOST ? both : SIZE_MAX;
 }
 
 /* A message of this connection that should not come now. */
@@ -162,88 +122,138 @@ judge_own(const struct difference *difference, uint64_t number, const unsigned c
 	    : BENCH_ERROR_MISSING;
 }
 
-/* How many bytes of a head are still to come where the wrong byte is in one; 0: it is not. */
+/* Writes the head that came, if it did as a whole.  Returns how many bytes of it did, 0: it is none. */
 static size_t
-rest_of_head(const struct difference *difference, size_t size)
+take_head(const struct difference *difference, const unsigned char *data, size_t size,
+    unsigned char head[PAYLOAD_HEAD])
 {
 	const struct message own = message_of(difference, difference->message);
+	const size_t at = difference->at;
 
-	return message_has_head(&own) && difference->at < PAYLOAD_HEAD &&
-	    difference->at + size >= PAYLOAD_HEAD ? PAYLOAD_HEAD - difference->at : 0;
+	if (!message_has_head(&own) || at >= PAYLOAD_HEAD || at + size < PAYLOAD_HEAD)
+		return 0;
+	payload_write_head(difference->payload, &own, head);
+	memcpy(head + at, data, PAYLOAD_HEAD - at);
+	return PAYLOAD_HEAD - at;
 }
 
-/* The head that came says that it is of another message of this run.  BENCH_ERRORS: it does not. */
+/* The head that came says whose message it is.  BENCH_ERRORS: it says nothing. */
 static enum bench_error
 judge_head(const struct difference *difference, const unsigned char *data, size_t size,
     uint64_t *message)
 {
-	const struct message own = message_of(difference, difference->message);
-	const size_t rest = rest_of_head(difference, size);
 	unsigned char head[PAYLOAD_HEAD];
 	uint64_t connection, number;
 
-	if (rest == 0)
+	if (take_head(difference, data, size, head) == 0)
 		return BENCH_ERRORS;
-	payload_write_head(difference->payload, &own, head);
-	memcpy(head + difference->at, data, rest);
 	payload_read_head(difference->payload, head, &connection, &number);
 	if (connection == difference->connection && number < difference->begun)
 		return judge_own(difference, number, data, size, message);
-	return connection < difference->connections && connection != difference->connection
-	    ? BENCH_ERROR_SWAPPED : BENCH_ERRORS;
+	if (connection < difference->connections && connection != difference->connection)
+		return BENCH_ERROR_SWAPPED;
+	return BENCH_ERRORS;
 }
 
-/* What came may be of no place of this stream.  BENCH_ERRORS: nothing knows it. */
-static enum bench_error
-judge_stranger(const struct difference *difference, const unsigned char *data, size_t size)
+/* The last place before `end` bytes where a part stands, or NULL. */
+static const unsigned char *
+find_last(const unsigned char *bytes, size_t end, const unsigned char *part, size_t size)
 {
-	const size_t rest = rest_of_head(difference, size);
-	const size_t part = least(size, ENOUGH), behind = least(size - rest, ENOUGH);
+	const unsigned char *last = NULL, *found = bytes;
+
+	while ((found = memmem(found, (size_t)(bytes + end - found), part, size)) != NULL)
+		last = found++;
+	return last;
+}
+
+/* Right behind what came from `from` on comes what should be before it. */
+static bool
+comes_behind(const struct window *window, const unsigned char *from, const unsigned char *data,
+    size_t size)
+{
+	const unsigned char *right = window->bytes + window->back;
+	const size_t skipped = least((size_t)(from - right), ENOUGH);
+	const size_t most = least(size, window->forth - (size_t)(from - right));
+	size_t same = 0;
+
+	while (same < most && data[same] == from[same])
+		same++;
+	return skipped >= LEAST && same + skipped <= size &&
+	    memcmp(data + same, right, skipped) == 0;
+}
+
+/* What came stands elsewhere in the stream: nearby.  BENCH_ERRORS: it does not. */
+static enum bench_error
+judge_place(const struct window *window, const unsigned char *data, size_t size)
+{
+	const unsigned char *right = window->bytes + window->back, *before, *behind;
+	const size_t part = least(size, ENOUGH);
+
+	if (part < LEAST)
+		return BENCH_ERRORS;
+	before = find_last(window->bytes, window->back + least(window->forth, part - 1), data, part);
+	behind = memmem(right, window->forth, data, part);
+	if (behind == NULL)
+		return before != NULL ? BENCH_ERROR_DUPLICATE : BENCH_ERRORS;
+	if (before != NULL && right - before < behind - right)
+		return BENCH_ERROR_DUPLICATE;
+	return comes_behind(window, behind, data, size) ? BENCH_ERROR_MOVED : BENCH_ERROR_MISSING;
+}
+
+/* It is of the table, and behind the head of a message, where one came. */
+static bool
+is_of_another_run(const struct difference *difference, const unsigned char *data, size_t size)
+{
+	unsigned char head[PAYLOAD_HEAD];
+	const size_t left = message_of(difference, difference->message).size - difference->at;
+	const size_t begun = take_head(difference, data, size, head);
+	const size_t part = least(least(size, left) - begun, ENOUGH);
+
+	return part >= LEAST && payload_knows(difference->payload, data + begun, part);
+}
+
+/* What came is of no place of this stream that is known. */
+static enum bench_error
+judge_stranger(const struct difference *difference, const struct window *window,
+    const unsigned char *data, size_t size)
+{
+	const size_t part = least(size, ENOUGH);
 
 	if (part >= LEAST && difference->is_of_another != NULL &&
 	    difference->is_of_another(difference->arg, data, part))
 		return BENCH_ERROR_SWAPPED;
-	if (behind >= LEAST && payload_knows(difference->payload, data + rest, behind))
+	if (is_of_another_run(difference, data, size))
 		return BENCH_ERROR_OTHER_RUN;
-	return BENCH_ERRORS;
+	return window->forth > 0 ? BENCH_ERROR_WRONG : BENCH_ERROR_FOREIGN;
 }
 
-/* `size` bytes came in the place of others. */
+/* As many bytes as there should be are others: some of them, or in another order. */
 static enum bench_error
-judge_replaced(const struct difference *difference, const struct window *window,
+judge_inside(const struct difference *difference, const struct window *window,
+    const unsigned char *data, size_t end)
+{
+	const unsigned char *right = window->bytes + window->back;
+
+	if (end >= LEAST && memmem(right, end, data, least(end / 2, ENOUGH)) != NULL)
+		return BENCH_ERROR_MOVED;
+	return judge_stranger(difference, window, data, end);
+}
+
+static enum bench_error
+judge(const struct difference *difference, const struct window *window,
     const unsigned char *data, size_t size, uint64_t *message)
 {
+	const size_t end = find_end(window, data, size);
 	enum bench_error kind;
 
-	if (size < LEAST)
+	if (window->forth > 0 && end <= WRONG_MOST)
 		return BENCH_ERROR_WRONG;
 	kind = judge_head(difference, data, size, message);
-	if (kind == BENCH_ERRORS && is_moved(window, data, size))
-		return BENCH_ERROR_MOVED;
+	if (kind == BENCH_ERRORS && end != SIZE_MAX && window->forth > 0)
+		return judge_inside(difference, window, data, end);
 	if (kind == BENCH_ERRORS)
-		kind = judge_stranger(difference, data, size);
-	return kind != BENCH_ERRORS ? kind : BENCH_ERROR_WRONG;
-}
-
-/* From the wrong byte on, what came is not at its place. */
-static enum bench_error
-judge_shifted(const struct difference *difference, const struct window *window,
-    const unsigned char *data, size_t size, uint64_t *message)
-{
-	enum bench_error kind = judge_head(difference, data, size, message);
-	size_t inserted;
-
-	if (kind != BENCH_ERRORS)
-		return kind;
-	if (size >= LEAST && is_ahead(window, data, size))
-		return BENCH_ERROR_MISSING;
-	inserted = count_inserted(window, data, size);
-	if (inserted > 0 && is_behind(window, data, inserted))
-		return BENCH_ERROR_DUPLICATE;
-	kind = judge_stranger(difference, data, inserted > 0 ? inserted : size);
-	if (kind != BENCH_ERRORS)
-		return kind;
-	return inserted > 0 ? BENCH_ERROR_FOREIGN : BENCH_ERROR_WRONG;
+		kind = judge_place(window, data, size);
+	return kind != BENCH_ERRORS ? kind : judge_stranger(difference, window, data, size);
 }
 
 enum bench_error
@@ -252,14 +262,11 @@ difference_judge(const struct difference *difference, const unsigned char *data,
 {
 	enum bench_error kind;
 	struct window window;
-	size_t replaced;
 
 	*message = difference->message;
 	if (!open_window(difference, &window))
 		return BENCH_ERROR_WRONG;
-	replaced = count_replaced(&window, data, size);
-	kind = replaced > 0 ? judge_replaced(difference, &window, data, replaced, message)
-	    : judge_shifted(difference, &window, data, size, message);
+	kind = judge(difference, &window, data, size, message);
 	free(window.bytes);
 	return kind;
 }

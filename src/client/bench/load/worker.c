@@ -47,14 +47,14 @@ turn_soon(struct worker *worker)
 }
 
 void
-worker_settle(struct worker *worker)
+load_worker_settle(struct worker *worker)
 {
 	worker->opening--;
 	turn_soon(worker);
 }
 
 void
-worker_unawait(struct worker *worker, size_t count)
+load_worker_unawait(struct worker *worker, size_t count)
 {
 	worker->awaited -= count;
 	if (worker->awaited == 0 || worker->left == 0)
@@ -62,7 +62,7 @@ worker_unawait(struct worker *worker, size_t count)
 }
 
 void
-worker_bury(struct worker *worker)
+load_worker_bury(struct worker *worker)
 {
 	worker->alive--;
 	if (worker->alive == 0)
@@ -193,15 +193,22 @@ count_open(const struct worker *worker)
 	return count;
 }
 
-/* The seconds that are over. */
 static void
-hand_in(struct worker *worker, int64_t until)
+hand_in(struct worker *worker)
 {
+	worker->tick.connections = count_open(worker);
+	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
+}
+
+/* The seconds that are over; but what still comes is of the last one. */
+static void
+hand_in_until(struct worker *worker, int64_t now)
+{
+	const int64_t most = now < worker->times.end ? now : worker->times.end - 1;
+
 	while (worker->is_counting && worker->times.from +
-	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= until) {
-		worker->tick.connections = count_open(worker);
-		bench_clock_hand(worker->clock, worker->second++, &worker->tick);
-	}
+	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= most)
+		hand_in(worker);
 }
 
 /* What was due is sent for a while after the end, and no longer. */
@@ -222,8 +229,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (worker->stage == WORKER_RUNNING)
-		hand_in(worker, now);
+	hand_in_until(worker, now);
 	for (size_t i = 0; i < worker->count; i++)
 		link_look(&worker->links[i], now);
 	if (worker->stage == WORKER_DRAINING)
@@ -309,16 +315,18 @@ work(void *arg)
 		spin(worker);
 	if (worker->stage < WORKER_STOPPED)
 		event_base_dispatch(worker->base);
-	if (worker->is_counting)
+	if (worker->is_counting) {
 		worker->result->cpu = cpu_seconds() - worker->cpu_before;
-	hand_in(worker, worker->times.end < timing_now() ? worker->times.end : timing_now());
+		hand_in_until(worker, worker->over);
+		hand_in(worker);
+	}
 	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;
 }
 
 int
-worker_start(struct worker *worker)
+load_worker_start(struct worker *worker)
 {
 	const struct timeval tick = tick_of(worker->plan);
 
@@ -335,21 +343,21 @@ wake(const struct worker *worker)
 }
 
 void
-worker_run(struct worker *worker, const struct times *times)
+load_worker_run(struct worker *worker, const struct times *times)
 {
 	worker->told_times = *times;
 	wake(worker);
 }
 
 void
-worker_stop(struct worker *worker)
+load_worker_stop(struct worker *worker)
 {
 	worker->told_stop = true;
 	wake(worker);
 }
 
 void
-worker_join(struct worker *worker)
+load_worker_join(struct worker *worker)
 {
 	pthread_join(worker->thread, NULL);
 }
@@ -398,7 +406,7 @@ share_of(uint64_t whole, unsigned threads, unsigned index)
 }
 
 bool
-worker_init(struct worker *worker, unsigned index, const struct plan *plan,
+load_worker_init(struct worker *worker, unsigned index, const struct plan *plan,
     const struct payload *payload, struct bench_clock *clock)
 {
 	*worker = (struct worker){ .plan = plan, .payload = payload, .clock = clock,
@@ -432,7 +440,7 @@ free_event(struct event *event)
 }
 
 void
-worker_dispose(struct worker *worker)
+load_worker_dispose(struct worker *worker)
 {
 	for (size_t i = 0; worker->links != NULL && i < worker->count; i++) {
 		channel_free(worker->links[i].channel);

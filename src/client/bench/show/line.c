@@ -12,9 +12,6 @@
 #define RED "\033[31m"
 #define PLAIN "\033[m"
 
-/* A piece: as long as a line, each of its characters escaped. */
-#define PIECE_SIZE 512
-
 void
 line_begin(struct line *line, unsigned columns, bool utf8, bool colours)
 {
@@ -85,26 +82,26 @@ line_width_of(const char *text)
 	return sum;
 }
 
-/* Escapes what the terminal would not print. */
-static void
-make_printable(const struct line *line, const char *from, char to[PIECE_SIZE])
+const char *
+line_printable(const char *text, bool utf8, char to[LINE_PRINTABLE_SIZE])
 {
-	char *at = to, *const end = to + PIECE_SIZE - 5;
+	char *at = to, *const end = to + LINE_PRINTABLE_SIZE - 5;
 	unsigned width;
 
-	while (*from != '\0' && at < end) {
-		const size_t size = line_character(from, &width);
+	while (*text != '\0' && at < end) {
+		const size_t size = line_character(text, &width);
 
-		if (size > 0 && (size == 1 || line->utf8)) {
-			memcpy(at, from, size);
+		if (size > 0 && (size == 1 || utf8)) {
+			memcpy(at, text, size);
 			at += size;
-			from += size;
+			text += size;
 		} else {
-			escape_bytes(from++, 1, at);
+			escape_bytes(text++, 1, at);
 			at += strlen(at);
 		}
 	}
 	*at = '\0';
+	return to;
 }
 
 /* Cuts `text` to so many columns. */
@@ -139,11 +136,11 @@ static void
 add(struct line *line, const char *colour, const char *format, va_list args)
 {
 	const char *blanks = line->width > 0 ? "  " : "";
-	char raw[PIECE_SIZE], piece[PIECE_SIZE];
+	char raw[LINE_PRINTABLE_SIZE / 4], piece[LINE_PRINTABLE_SIZE];
 	unsigned width;
 
 	vsnprintf(raw, sizeof(raw), format, args);
-	make_printable(line, raw, piece);
+	line_printable(raw, line->utf8, piece);
 	if (line->width == 0)
 		cut(piece, line->columns);
 	width = line_width_of(piece) + (unsigned)strlen(blanks);

@@ -48,6 +48,15 @@ void line_fill(struct line *line, const char *character, unsigned count);
  */
 size_t line_character(const char *text, unsigned *width);
 
+/* Room for what line_printable() writes; more is cut. */
+#define LINE_PRINTABLE_SIZE 1200
+
+/*
+ * Writes `text` with what a terminal would not print, or without `utf8` whatever is not ASCII,
+ * escaped, and returns it.
+ */
+const char *line_printable(const char *text, bool utf8, char to[LINE_PRINTABLE_SIZE]);
+
 /* How many columns `text` has on a terminal, its colours none. */
 unsigned line_width_of(const char *text);
 

@@ -63,6 +63,7 @@ static json_t *
 fault_object(const struct bench_fault *fault)
 {
 	const bool has_bytes = fault->has_bytes;
+	const int error = bench_fault_error(fault);
 
 	if (!fault->is_set)
 		return json_null();
@@ -72,7 +73,7 @@ fault_object(const struct bench_fault *fault)
 	    "offset", fault->has_offset ? integer(fault->offset) : json_null(),
 	    "expected", has_bytes ? integer(fault->expected) : json_null(),
 	    "seen", has_bytes ? integer(fault->got) : json_null(),
-	    "errno", fault->error != 0 ? json_integer(fault->error) : json_null());
+	    "errno", error != 0 ? json_integer(error) : json_null());
 }
 
 /* --- times ----------------------------------------------------------------------------- */
@@ -177,8 +178,10 @@ bench_fields(const struct bench_result *result)
 {
 	const double loss = bench_result_loss(result);
 
-	return json_pack("{so so so so so so so sf sf sf sf sf so so}",
+	return json_pack("{so so? sO? so so so so so so sf sf sf sf sf so so}",
 	    "runs", runs_array(result),
+	    "address", *result->address != '\0' ? report_bytes(result->address,
+	    strlen(result->address)) : NULL, "tls", result->tls,
 	    "started", started_string(result->started),
 	    "asked", asked_object(&result->asked), "counts", counts_object(result->counts),
 	    "errors", errors_object(result->errors), "first_error", fault_object(&result->fault),

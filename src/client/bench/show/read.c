@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/ending.h"
+#include "client/bench/show/line.h"
 
 /* What no run comes near, so that sums of many results do not overflow. */
 #define COUNT_MOST INT64_C(1000000000000000)
@@ -128,6 +128,21 @@ text_of(const struct place *place, const json_t *object, const char *name, char 
 		memcpy(text, value, strlen(value) + 1);
 }
 
+/* Of strings that are printed: nothing that would do more to a terminal. */
+static void
+check_characters(const struct place *place, const char *name, const char *text)
+{
+	unsigned width;
+
+	for (size_t size; *text != '\0'; text += size) {
+		size = line_character(text, &width);
+		if (size == 0) {
+			refuse(place, name, "give characters that can be printed");
+			return;
+		}
+	}
+}
+
 /* --- what was asked, and counted ------------------------------------------------------- */
 
 /* The place of a member of the object that the file is. */
@@ -145,6 +160,7 @@ read_asked(const struct place *top, const json_t *object, struct bench_asked *as
 	asked->connections = count_of(&place, object, "connections");
 	asked->in_flight = count_of(&place, object, "in_flight");
 	text_of(&place, object, "sizes", asked->sizes, sizeof(asked->sizes));
+	check_characters(&place, "sizes", asked->sizes);
 	asked->rate = number_or_null(&place, object, "rate", (double)COUNT_MOST);
 	asked->seconds = number_or_null(&place, object, "seconds", SECONDS_MOST);
 	asked->messages = count_or_null(&place, object, "messages");
@@ -310,6 +326,33 @@ read_rows(const struct place *top, const json_t *array, struct bench_seconds *to
 		read_row(&(struct place){ top->fault, "rows", (int)i }, json_array_get(array, i), to);
 }
 
+/* --- who was there --------------------------------------------------------------------- */
+
+/* As far as the text has it: the rest stays as it is. */
+static void
+read_tls(const struct place *top, json_t *object, struct bench_result *result)
+{
+	const struct place place = below(top, "tls");
+	char text[64];
+
+	if (json_is_null(object))
+		return;
+	text_of(&place, object, "version", text, sizeof(text));
+	check_characters(&place, "version", text);
+	text_of(&place, object, "cipher", text, sizeof(text));
+	check_characters(&place, "cipher", text);
+	result->tls = json_incref(object);
+}
+
+static void
+read_address(const struct place *top, const json_t *object, struct bench_result *result)
+{
+	if (is_null(top, object, "address"))
+		return;
+	text_of(top, object, "address", result->address, sizeof(result->address));
+	check_characters(top, "address", result->address);
+}
+
 /* --- all of it ------------------------------------------------------------------------- */
 
 static double
@@ -351,11 +394,14 @@ read_runs(const struct place *top, const json_t *array, struct bench_result *res
 }
 
 static void
-read_all(const struct place *top, const json_t *object, struct bench_result *result)
+read_all(const struct place *top, json_t *object, struct bench_result *result)
 {
 	const json_t *latency;
 
 	text_of(top, object, "uri", result->asked.target, sizeof(result->asked.target));
+	read_address(top, object, result);
+	member(top, object, "tls");
+	read_tls(top, json_object_get(object, "tls"), result);
 	read_runs(top, member(top, object, "runs"), result);
 	result->started = started_of(top, object);
 	result->elapsed = number_of(top, object, "seconds", SECONDS_MOST);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/plural.h"
+#include "client/bench/show/line.h"
 #include "client/bench/show/table.h"
 #include "client/bench/show/units.h"
 
@@ -112,6 +113,19 @@ write_connections(const struct bench_result *result, FILE *stream)
 	print_count(result, BENCH_CHURNED, "closed as planned", stream);
 }
 
+/* What was reached, and how it is secured. */
+static void
+write_peer(const struct bench_result *result, FILE *stream)
+{
+	char address[LINE_PRINTABLE_SIZE];
+
+	fputs(line_printable(result->address, true, address), stream);
+	if (result->tls != NULL)
+		fprintf(stream, ", over %s, %s",
+		    json_string_value(json_object_get(result->tls, "version")),
+		    json_string_value(json_object_get(result->tls, "cipher")));
+}
+
 static void
 write_client(const struct bench_result *result, FILE *stream)
 {
@@ -162,7 +176,7 @@ bench_fault_text(const struct bench_result *result, char text[BENCH_FAULT_SIZE])
 	if (fault->has_bytes)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
 		    ": sent 0x%02x, received 0x%02x", fault->expected, fault->got);
-	if (fault->error != 0)
+	if (bench_fault_error(fault) != 0)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ": %s",
 		    strerror(fault->error));
 	snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ", after %.6f s",
@@ -225,8 +239,13 @@ print_warnings(const struct bench_result *result, FILE *stream)
 void
 bench_print(const struct bench_result *result, unsigned columns, bool utf8, FILE *stream)
 {
-	fprintf(stream, "--- %s statistics ---\n", result->asked.target);
+	char target[LINE_PRINTABLE_SIZE];
+
+	fprintf(stream, "--- %s statistics ---\n",
+	    line_printable(result->asked.target, utf8, target));
 	print_line("asked       ", write_asked, result, stream);
+	if (*result->address != '\0')
+		print_line("server      ", write_peer, result, stream);
 	print_line("messages    ", write_messages, result, stream);
 	print_line("rate        ", write_rates, result, stream);
 	print_line("connections ", write_connections, result, stream);

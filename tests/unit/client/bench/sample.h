@@ -27,6 +27,8 @@ sample_result(int seed, uint64_t seconds, uint64_t rate)
 	result->asked = (struct bench_asked){ .target = "tcp://127.0.0.1:7", .sizes = "64",
 	    .connections = 64, .in_flight = 1, .rate = (double)rate, .seconds = (double)seconds,
 	    .warm_up = 0.5, .ramp = 5000, .wait = 1, .threads = 2, .spin = true };
+	strcpy(result->address, "127.0.0.1:7");
+	result->tls = json_pack("{ss ss}", "version", "TLSv1.3", "cipher", "TLS_AES_256_GCM_SHA384");
 	result->counts[BENCH_CONNECTS] = result->counts[BENCH_OPENED] = 64;
 	result->counts[BENCH_SENT] = result->counts[BENCH_ECHOED] = messages;
 	result->counts[BENCH_SENT_BYTES] = result->counts[BENCH_ECHOED_BYTES] = messages * 64;

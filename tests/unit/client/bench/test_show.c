@@ -145,7 +145,7 @@ odd_target(void)
 {
 	struct bench_result *of = sample_result(1, 1, 100);
 
-	strcpy(of->asked.target, "unix:/tmp/<&>\"'\x01\xff\xe6\x97\xa5");
+	strcpy(of->asked.target, "unix:/tmp/<&>\"'\x01\033[31m\r\xff\xe6\x97\xa5");
 	return of;
 }
 
@@ -159,6 +159,7 @@ check_lines(char *text, bool is_wide)
 {
 	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
 		ck_assert_msg(strstr(line, "nan") == NULL && strstr(line, "inf") == NULL, "%s", line);
+		ck_assert_msg(strpbrk(line, "\033\001\r") == NULL, "%s", line);
 		ck_assert_msg(is_wide || line_width_of(line) <= 80, "%s", line);
 	}
 }
@@ -203,6 +204,7 @@ START_TEST(what_went_well)
 {
 	check_has("--- tcp://127.0.0.1:7 statistics ---\nasked       64 connections, 1 in flight on "
 	    "each, 64 bytes, 1000/s,\n            3 s after 0.5 s to warm up\n");
+	check_has("\nserver      127.0.0.1:7, over TLSv1.3, TLS_AES_256_GCM_SHA384\n");
 	check_has("\nmessages    3000 sent, 3000 came back, 0% loss, in 3.000 s\n");
 	check_has("\nrate        1000.0/s, sent 1000.0/s, each way 62.5 KiB/s, 512 kbit/s\n");
 	check_has("\nclient      2 threads, 0.750 s of CPU, 250 us an echo\n");
