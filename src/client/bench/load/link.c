@@ -88,7 +88,7 @@ link_begin(struct link *link, int64_t now)
 		worker->awaited++;
 	if (!is_open_loop(link) && worker->left != UINT64_MAX &&
 	    flight->planned >= worker->times.from && --worker->left == 0)
-		worker_unawait(worker, 0);
+		load_worker_unawait(worker, 0);
 	link->begun++;
 	link->flying++;
 }
@@ -100,7 +100,7 @@ link_land(struct link *link, int64_t now)
 
 	link->freed[(link->begun - link->flying) % worker->plan->in_flight] = now;
 	link->flying--;
-	worker_unawait(worker, 1);
+	load_worker_unawait(worker, 1);
 }
 
 void
@@ -176,7 +176,7 @@ link_cancel(struct link *link)
 		return;
 	for (uint64_t number = first; number < link->due; number++)
 		account_not_sent(worker, schedule_due(&worker->schedule, link->index, number));
-	worker_unawait(worker, (size_t)(link->due - first));
+	load_worker_unawait(worker, (size_t)(link->due - first));
 	link->due = first;
 }
 

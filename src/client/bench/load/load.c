@@ -85,7 +85,7 @@ begin(struct load *load)
 	load->times = times_of(load->plan, timing_now());
 	load->result->started = unix_time(load->times.from);
 	for (unsigned i = 0; i < load->started; i++)
-		worker_run(&load->workers[i], &load->times);
+		load_worker_run(&load->workers[i], &load->times);
 }
 
 static void
@@ -111,7 +111,7 @@ on_interrupt(void *arg)
 
 	load->interrupted = true;
 	for (unsigned i = 0; i < load->started; i++)
-		worker_stop(&load->workers[i]);
+		load_worker_stop(&load->workers[i]);
 	event_base_loopbreak(load->base);
 }
 
@@ -205,7 +205,7 @@ prepare(struct load *load)
 	for (; load->made < plan->threads; load->made++) {
 		struct worker *worker = &load->workers[load->made];
 
-		if (!worker_init(worker, load->made, plan, &load->payload, load->clock))
+		if (!load_worker_init(worker, load->made, plan, &load->payload, load->clock))
 			return false;
 		worker->report = report;
 		worker->arg = load;
@@ -218,7 +218,7 @@ static void
 dispose(struct load *load)
 {
 	for (unsigned i = 0; i < load->made; i++)
-		worker_dispose(&load->workers[i]);
+		load_worker_dispose(&load->workers[i]);
 	free(load->workers);
 	bench_clock_free(load->clock);
 	if (load->reported != NULL)
@@ -235,7 +235,7 @@ start(struct load *load)
 {
 	load->awaited = load->plan->threads;
 	for (; load->started < load->plan->threads; load->started++) {
-		const int error = worker_start(&load->workers[load->started]);
+		const int error = load_worker_start(&load->workers[load->started]);
 
 		if (error != 0)
 			report_unusable("cannot start: %s", strerror(error));
@@ -250,7 +250,7 @@ collect(struct load *load)
 	for (unsigned i = 0; i < load->started; i++) {
 		struct worker *worker = &load->workers[i];
 
-		worker_join(worker);
+		load_worker_join(worker);
 		bench_result_add_thread(load->result, worker->result);
 		if (worker->over > over)
 			over = worker->over;

@@ -224,12 +224,12 @@ void suspicion_settle(struct link *link);
 /* --- worker.c -------------------------------------------------------------------------- */
 
 /* A link has opened, or will not. */
-void worker_settle(struct worker *worker);
+void load_worker_settle(struct worker *worker);
 
 /* So many things less are awaited. */
-void worker_unawait(struct worker *worker, size_t count);
+void load_worker_unawait(struct worker *worker, size_t count);
 
 /* A link is no more. */
-void worker_bury(struct worker *worker);
+void load_worker_bury(struct worker *worker);
 
 #endif

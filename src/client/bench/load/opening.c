@@ -77,7 +77,7 @@ static void
 bury(struct link *link)
 {
 	if (!has_churn(link))
-		worker_bury(link->worker);
+		load_worker_bury(link->worker);
 }
 
 static void
@@ -91,7 +91,7 @@ fail_to_open(struct link *link, int error)
 	close_channel(link);
 	link_abandon(link, error);
 	bury(link);
-	worker_settle(worker);
+	load_worker_settle(worker);
 }
 
 void
@@ -119,7 +119,7 @@ on_connected(void *arg, int error)
 		return;
 	}
 	link_opened(link);
-	worker_settle(link->worker);
+	load_worker_settle(link->worker);
 }
 
 /* Of a Unix socket, whose queue is full. */
@@ -170,7 +170,7 @@ static void
 finish(struct link *link)
 {
 	close_channel(link);
-	worker_unawait(link->worker, 1);
+	load_worker_unawait(link->worker, 1);
 	if (!has_churn(link))
 		return;
 	link->worker->result->counts[BENCH_CHURNED]++;
@@ -204,7 +204,7 @@ fail(struct link *link, enum bench_error kind, int error)
 	close_channel(link);
 	link_abandon(link, error);
 	if (was_ending)
-		worker_unawait(link->worker, 1);
+		load_worker_unawait(link->worker, 1);
 	bury(link);
 }
 
@@ -236,6 +236,6 @@ link_give_up(struct link *link)
 	close_channel(link);
 	link_forget(link);
 	if (was_ending)
-		worker_unawait(link->worker, 1);
+		load_worker_unawait(link->worker, 1);
 	bury(link);
 }

@@ -115,7 +115,7 @@ settle(struct link *link, const unsigned char *data, size_t size)
 		link_flight(link, link->settled)->state = FLIGHT_SPOILT;
 	free(link->suspicion);
 	link->suspicion = NULL;
-	worker_unawait(link->worker, 1);
+	load_worker_unawait(link->worker, 1);
 	link_give_up(link);
 }
 

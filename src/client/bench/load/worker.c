@@ -47,14 +47,14 @@ turn_soon(struct worker *worker)
 }
 
 void
-worker_settle(struct worker *worker)
+load_worker_settle(struct worker *worker)
 {
 	worker->opening--;
 	turn_soon(worker);
 }
 
 void
-worker_unawait(struct worker *worker, size_t count)
+load_worker_unawait(struct worker *worker, size_t count)
 {
 	worker->awaited -= count;
 	if (worker->awaited == 0 || worker->left == 0)
@@ -62,7 +62,7 @@ worker_unawait(struct worker *worker, size_t count)
 }
 
 void
-worker_bury(struct worker *worker)
+load_worker_bury(struct worker *worker)
 {
 	worker->alive--;
 	if (worker->alive == 0)
@@ -318,7 +318,7 @@ work(void *arg)
 }
 
 int
-worker_start(struct worker *worker)
+load_worker_start(struct worker *worker)
 {
 	const struct timeval tick = tick_of(worker->plan);
 
@@ -335,21 +335,21 @@ wake(const struct worker *worker)
 }
 
 void
-worker_run(struct worker *worker, const struct times *times)
+load_worker_run(struct worker *worker, const struct times *times)
 {
 	worker->told_times = *times;
 	wake(worker);
 }
 
 void
-worker_stop(struct worker *worker)
+load_worker_stop(struct worker *worker)
 {
 	worker->told_stop = true;
 	wake(worker);
 }
 
 void
-worker_join(struct worker *worker)
+load_worker_join(struct worker *worker)
 {
 	pthread_join(worker->thread, NULL);
 }
@@ -398,7 +398,7 @@ share_of(uint64_t whole, unsigned threads, unsigned index)
 }
 
 bool
-worker_init(struct worker *worker, unsigned index, const struct plan *plan,
+load_worker_init(struct worker *worker, unsigned index, const struct plan *plan,
     const struct payload *payload, struct bench_clock *clock)
 {
 	*worker = (struct worker){ .plan = plan, .payload = payload, .clock = clock,
@@ -432,7 +432,7 @@ free_event(struct event *event)
 }
 
 void
-worker_dispose(struct worker *worker)
+load_worker_dispose(struct worker *worker)
 {
 	for (size_t i = 0; worker->links != NULL && i < worker->count; i++) {
 		channel_free(worker->links[i].channel);
