@@ -3,9 +3,12 @@
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 import unicodedata
+
+import pytest
 
 from patience import eventually
 
@@ -20,10 +23,14 @@ def width_of(line):
 class Screen:
     """A command that runs on a terminal of its own; a context manager that ends both.
 
+    Skips the test where tmux is not installed.
+
     named       variables of the environment
     """
 
     def __init__(self, columns, command, **named):
+        if shutil.which("tmux") is None:
+            pytest.skip("tmux is not installed")
         self._folder = tempfile.TemporaryDirectory(prefix="echod-test-")
         variables = [f"{name}={value}" for name, value in named.items()]
         # What runs behind the command keeps the terminal as it left it.

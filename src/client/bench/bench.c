@@ -1,6 +1,7 @@
 /* bench: load, every byte of which is compared, and what it costs in time. */
 #include <errno.h>
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,13 @@ list_outputs(const struct bench_options *options, struct output outputs[OUTPUTS]
 	outputs[2] = (struct output){ "--hgrm", options->hgrm, bench_hgrm_print };
 }
 
+/* One of them would replace the other; what is no file has room for both. */
+static bool
+is_same(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 && strncmp(a, "/dev/", strlen("/dev/")) != 0;
+}
+
 /* Before the load runs, which may take hours. */
 static void
 check_outputs(const struct bench_options *options)
@@ -55,6 +63,10 @@ check_outputs(const struct bench_options *options)
 		if (error != 0)
 			report_unusable("%s %s: %s", outputs[i].option, outputs[i].path,
 			    strerror(error));
+		for (size_t j = 0; outputs[i].path != NULL && j < i; j++)
+			if (outputs[j].path != NULL && is_same(outputs[i].path, outputs[j].path))
+				report_unusable("%s and %s: give each a file of its own",
+				    outputs[j].option, outputs[i].option);
 	}
 }
 
