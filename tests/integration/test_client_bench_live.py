@@ -45,6 +45,7 @@ def test_a_block_of_five_lines(uri):
             assert re.match(r"no errors  \d+ echoed", lines[3]), lines
             assert (uri in lines[0]) is (columns >= 80)
             assert ("max" in lines[2]) is (columns >= 80)
+            assert len(screen.all_lines()) == 5  # nothing of those before has scrolled away
 
 
 def test_ten_columns(uri):
