@@ -193,15 +193,22 @@ count_open(const struct worker *worker)
 	return count;
 }
 
-/* The seconds that are over. */
 static void
-hand_in(struct worker *worker, int64_t until)
+hand_in(struct worker *worker)
 {
+	worker->tick.connections = count_open(worker);
+	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
+}
+
+/* The seconds that are over; but what still comes is of the last one. */
+static void
+hand_in_until(struct worker *worker, int64_t now)
+{
+	const int64_t most = now < worker->times.end ? now : worker->times.end - 1;
+
 	while (worker->is_counting && worker->times.from +
-	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= until) {
-		worker->tick.connections = count_open(worker);
-		bench_clock_hand(worker->clock, worker->second++, &worker->tick);
-	}
+	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= most)
+		hand_in(worker);
 }
 
 /* What was due is sent for a while after the end, and no longer. */
@@ -222,8 +229,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (worker->stage == WORKER_RUNNING)
-		hand_in(worker, now);
+	hand_in_until(worker, now);
 	for (size_t i = 0; i < worker->count; i++)
 		link_look(&worker->links[i], now);
 	if (worker->stage == WORKER_DRAINING)
@@ -271,7 +277,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	eventfd_read(fd, &nothing);
-	if (worker->told_stop)
+	if (atomic_load(&worker->told_stop))
 		set_stage(worker, WORKER_STOPPED);
 	else if (worker->stage == WORKER_READY) {
 		worker->times = worker->told_times;
@@ -309,9 +315,11 @@ work(void *arg)
 		spin(worker);
 	if (worker->stage < WORKER_STOPPED)
 		event_base_dispatch(worker->base);
-	if (worker->is_counting)
+	if (worker->is_counting) {
 		worker->result->cpu = cpu_seconds() - worker->cpu_before;
-	hand_in(worker, worker->times.end < timing_now() ? worker->times.end : timing_now());
+		hand_in_until(worker, worker->over);
+		hand_in(worker);
+	}
 	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;
@@ -344,7 +352,7 @@ load_worker_run(struct worker *worker, const struct times *times)
 void
 load_worker_stop(struct worker *worker)
 {
-	worker->told_stop = true;
+	atomic_store(&worker->told_stop, true);
 	wake(worker);
 }
 
