@@ -154,9 +154,13 @@ def test_a_full_disk_is_a_fault(uri):
     assert "cannot write /dev/full: No space left on device" in result.stderr
 
 
-def test_rows_on_stdout(uri):
-    lines = lines_of("bench", *SHORT, uri, "--csv", "/dev/stdout")
-    assert lines[0].startswith("second,sent,") and f"--- {uri} statistics ---" in lines
+def test_rows_on_stdout(uri, files):
+    """Which may be a file: the other text is in it, too."""
+    with open(files.out, "wb") as out:
+        run("bench", *SHORT, uri, "--csv", "/dev/stdout", stdout=out)
+    for lines in (lines_of("bench", *SHORT, uri, "--csv", "/dev/stdout"),
+                  read(files.out).splitlines()):
+        assert lines[0].startswith("second,sent,") and f"--- {uri} statistics ---" in lines
 
 
 # --- of several clients --------------------------------------------------------------------------
