@@ -2,6 +2,7 @@
 as one."""
 
 import csv
+import datetime
 import json
 import os
 import subprocess
@@ -188,6 +189,11 @@ def change(path, to, *where, **values):
     return save(to, found)
 
 
+def an_hour_before(path):
+    at = datetime.datetime.fromisoformat(json.loads(read(path))["started"].rstrip("Z"))
+    return (at - datetime.timedelta(hours=1)).isoformat(timespec="milliseconds") + "Z"
+
+
 def test_results_add_up(results):
     parts = [json.loads(read(path)) for path in results]
     merged = json_of("bench", "--merge", *results)
@@ -224,9 +230,15 @@ def test_one_result_is_told_again(results):
 
 
 def test_those_that_did_not_run_together(results, files):
-    change(results[0], files.c, runs=["00000000000000aa"], started="2026-11-26T00:00:00.000Z")
+    change(results[0], files.c, runs=["00000000000000aa"], started=an_hour_before(results[0]))
     text = "\n".join(lines_of("bench", "--merge", results[0], files.c))
     assert "not all at once, or their clocks\ndiffer" in text
+
+
+def test_a_clock_that_was_never_set(results, files):
+    change(results[0], files.c, runs=["00000000000000aa"], started="1970-01-01T00:00:10.000Z")
+    assert refused("--merge", results[0], files.c) == (
+        f"{files.c}: started: more than 30 days from the others")
 
 
 def test_no_run_counts_twice(results, files):
