@@ -69,7 +69,7 @@ static const struct row {
 	{ OPTIONS_OF_BENCH, 'd', "duration", "SEC", "stop after this time (default 10)" },
 	{ OPTIONS_OF_BENCH, 'N', "messages", "N", "stop after so many" },
 	{ OPTIONS_OF_BENCH, 's', "size", "SIZES",
-	    "of a message (default 64), or several: 64:9,16K:1" },
+	    "of a message, as in 64:9,16K:1 (default 64)" },
 	{ OPTIONS_OF_BENCH, 'p', "in-flight", "N", "on each connection (default 1)" },
 	{ OPTIONS_OF_BENCH, 'r', "rate", "N",
 	    "a second, of all (default: as fast as they come back)" },

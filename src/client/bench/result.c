@@ -195,6 +195,15 @@ bench_result_add_client(struct bench_result *to, const struct bench_result *from
 
 /* --- what it amounts to --------------------------------------------------------------- */
 
+bool
+bench_result_is_of_datagrams(const struct bench_result *result)
+{
+	struct endpoint endpoint;
+
+	return endpoint_parse(&endpoint, result->asked.target) == NULL &&
+	    !protocol_is_stream(endpoint.protocol);
+}
+
 uint64_t
 bench_result_errors(const struct bench_result *result)
 {

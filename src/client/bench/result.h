@@ -38,6 +38,7 @@ struct bench_asked {
 struct bench_fault {
 	enum bench_error kind;
 	bool is_set;
+	bool has_offset;
 	bool has_bytes;      /* expected and got are of the byte that differs */
 	int64_t at;          /* since the run began */
 	uint64_t connection; /* from 0 */
@@ -96,6 +97,9 @@ void bench_result_add_thread(struct bench_result *to, const struct bench_result 
  * BENCH_CLIENTS_MAX; `to` is then of no use.
  */
 bool bench_result_add_client(struct bench_result *to, const struct bench_result *from);
+
+/* True where its target is known, and is asked by datagrams. */
+bool bench_result_is_of_datagrams(const struct bench_result *result);
 
 /* All errors. */
 uint64_t bench_result_errors(const struct bench_result *result);

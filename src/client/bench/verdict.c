@@ -30,15 +30,6 @@ add(struct bench_verdict *verdict, const char *format, ...)
 /* --- errors ------------------------------------------------------------------------------ */
 
 static bool
-is_of_datagrams(const struct bench_result *result)
-{
-	struct endpoint endpoint;
-
-	return endpoint_parse(&endpoint, result->asked.target) == NULL &&
-	    !protocol_is_stream(endpoint.protocol);
-}
-
-static bool
 limits_loss(const struct thresholds *thresholds)
 {
 	for (size_t i = 0; i < thresholds->count; i++)
@@ -52,7 +43,7 @@ static bool
 is_excused(enum bench_error error, const struct bench_result *result,
     const struct thresholds *thresholds)
 {
-	if (!is_of_datagrams(result))
+	if (!bench_result_is_of_datagrams(result))
 		return false;
 	return error == BENCH_ERROR_REORDERED || ((error == BENCH_ERROR_MISSING ||
 	    error == BENCH_ERROR_LATE) && limits_loss(thresholds));
@@ -71,7 +62,7 @@ add_errors(struct bench_verdict *verdict, const struct bench_result *result,
 			add(verdict, "%llu %s", (ull)result->errors[i], bench_error_text(error));
 	}
 	if (*verdict->reason != '\0' && result->fault.is_set)
-		add(verdict, "the first is %s", bench_fault_text(&result->fault, text));
+		add(verdict, "the first is %s", bench_fault_text(result, text));
 	if (*verdict->reason != '\0' && bench_may_be_limited(result))
 		add(verdict, "echod answers 1000 datagrams a second of one source by default");
 }

@@ -91,5 +91,6 @@ void
 account_link_error(const struct link *link, enum bench_error kind, uint64_t message, int error)
 {
 	account_error(link->worker, kind, (struct bench_fault){ .connection = link->index,
-	    .message = message, .offset = link->offset + link->in, .error = error });
+	    .message = message, .offset = link->offset + link->in, .error = error,
+	    .has_offset = link->state >= LINK_OPEN && channel_is_stream(link->worker->plan->wish) });
 }

@@ -14,6 +14,10 @@
 /* How many bytes of a head may be wrong for it to be that of a message of ours. */
 #define HEAD_WRONG_MOST 4
 
+/* How many bytes behind a head are no chance, and how many tell whose it is, however it is. */
+#define LEAST 6
+#define ENOUGH 32
+
 /* --- errors of the socket ---------------------------------------------------------------- */
 
 static void
@@ -105,8 +109,9 @@ tell_arrival(struct link *link, enum bench_error kind, uint64_t number, size_t a
 	struct bench_fault fault = { .connection = link->index, .message = number, .offset = at };
 	const struct message message = link_message(link, number);
 
-	fault.has_bytes = (kind == BENCH_ERROR_WRONG || kind == BENCH_ERROR_MOVED) &&
-	    at < arrival->size && at < message.size;
+	fault.has_offset = kind == BENCH_ERROR_WRONG || kind == BENCH_ERROR_MOVED ||
+	    kind == BENCH_ERROR_TRUNCATED;
+	fault.has_bytes = fault.has_offset && at < arrival->size && at < message.size;
 	if (fault.has_bytes) {
 		fault.got = arrival->data[at];
 		payload_write(link->worker->payload, &message, at, &fault.expected, 1);
@@ -161,7 +166,7 @@ is_moved(const struct link *link, const struct message *message, size_t at,
 {
 	const size_t left = arrival->size - at, part = left < 8 ? left : 8;
 
-	return at >= PAYLOAD_HEAD && part >= 6 && payload_find(link->worker->payload, message,
+	return at >= PAYLOAD_HEAD && part >= LEAST && payload_find(link->worker->payload, message,
 	    arrival->data + at, part) < message->size;
 }
 
@@ -208,9 +213,10 @@ compare(const struct link *link, const struct message *message, const struct arr
 	payload_write(payload, message, 0, head, PAYLOAD_HEAD);
 	for (size_t i = 0; i < PAYLOAD_HEAD; i++)
 		wrong += head[i] != arrival->data[i];
-	return wrong <= HEAD_WRONG_MOST && payload_compare(payload, message, PAYLOAD_HEAD,
-	    arrival->data + PAYLOAD_HEAD, message->size - PAYLOAD_HEAD) ==
-	    message->size - PAYLOAD_HEAD ? BENCH_ERROR_WRONG : BENCH_ERRORS;
+	return (wrong <= HEAD_WRONG_MOST || message->size >= PAYLOAD_HEAD + ENOUGH) &&
+	    payload_compare(payload, message, PAYLOAD_HEAD, arrival->data + PAYLOAD_HEAD,
+	    message->size - PAYLOAD_HEAD) == message->size - PAYLOAD_HEAD ? BENCH_ERROR_WRONG
+	    : BENCH_ERRORS;
 }
 
 /* Messages without a head are known by their bytes, if anything: the oldest one first. */
@@ -232,46 +238,51 @@ take_unsaid(struct link *link, const struct arrival *arrival)
 		}
 		kind = compare(link, &message, arrival);
 		if (kind != BENCH_ERRORS) {
-			spoil(link, kind, number, 0, arrival);
+			spoil(link, kind, number, payload_compare(link->worker->payload, &message, 0,
+			    arrival->data, arrival->size), arrival);
 			return true;
 		}
 	}
 	return false;
 }
 
+/* `connection` and `number` are what it says. */
 static void
-take_stranger(struct link *link, uint64_t connection, const struct arrival *arrival)
+take_stranger(struct link *link, uint64_t connection, uint64_t number,
+    const struct arrival *arrival)
 {
 	const struct worker *worker = link->worker;
+	const size_t body = arrival->size < PAYLOAD_HEAD ? 0 : arrival->size - PAYLOAD_HEAD;
 	enum bench_error kind = BENCH_ERROR_FOREIGN;
 
-	if (connection < worker->plan->connections && connection != link->index)
+	if (connection < worker->plan->connections)
 		kind = BENCH_ERROR_SWAPPED;
-	else if (arrival->size >= PAYLOAD_HEAD + 6 && payload_knows(worker->payload,
-	    arrival->data + PAYLOAD_HEAD, arrival->size - PAYLOAD_HEAD < 32 ?
-	    arrival->size - PAYLOAD_HEAD : 32))
+	else if (body >= LEAST && payload_knows(worker->payload, arrival->data + PAYLOAD_HEAD,
+	    body < ENOUGH ? body : ENOUGH))
 		kind = BENCH_ERROR_OTHER_RUN;
-	tell_arrival(link, kind, link->begun, 0, arrival);
+	if (kind == BENCH_ERROR_FOREIGN || (kind == BENCH_ERROR_OTHER_RUN && number > link->begun))
+		number = link->begun;
+	tell_arrival(link, kind, number, 0, arrival);
 }
 
 static void
 take(struct link *link, const struct arrival *arrival)
 {
 	uint64_t connection = UINT64_MAX, number = 0;
-
-	bool is_own;
+	bool is_own, is_swapped;
 
 	if (arrival->size >= PAYLOAD_HEAD)
 		payload_read_head(link->worker->payload, arrival->data, &connection, &number);
 	is_own = connection == link->index && number < link->begun;
+	is_swapped = connection != link->index && connection < link->worker->plan->connections;
 	if (is_own && is_right(link, number, arrival))
 		take_right(link, number, arrival);
-	else if (take_unsaid(link, arrival))
+	else if (!is_swapped && take_unsaid(link, arrival))
 		return;
 	else if (is_own)
 		take_wrong(link, number, arrival);
 	else
-		take_stranger(link, connection, arrival);
+		take_stranger(link, connection, number, arrival);
 }
 
 void

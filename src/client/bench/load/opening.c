@@ -223,8 +223,6 @@ link_lose(struct link *link, int error)
 void
 link_lose_mute(struct link *link)
 {
-	if (link->in > 0)
-		account_link_error(link, BENCH_ERROR_MISSING, link->settled, 0);
 	fail(link, BENCH_ERROR_MUTE, ETIMEDOUT);
 }
 
@@ -235,6 +233,8 @@ link_give_up(struct link *link)
 
 	close_channel(link);
 	link_forget(link);
+	if (!has_churn(link))
+		link_cancel(link);
 	if (was_ending)
 		load_worker_unawait(link->worker, 1);
 	bury(link);

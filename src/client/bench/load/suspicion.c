@@ -105,7 +105,7 @@ settle(struct link *link, const unsigned char *data, size_t size)
 {
 	const struct difference difference = difference_of(link);
 	struct bench_fault fault = { .connection = link->index, .got = *data,
-		.offset = link->offset + link->in };
+		.has_offset = true, .offset = link->offset + link->in };
 	const enum bench_error kind =
 	    difference_judge(&difference, data, size, &fault.message);
 

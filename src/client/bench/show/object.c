@@ -70,7 +70,7 @@ fault_object(const struct bench_fault *fault)
 	return json_pack("{ss sf sI sI so so so so}", "kind", bench_error_word(fault->kind),
 	    "seconds", timing_seconds(fault->at), "connection", (json_int_t)fault->connection,
 	    "message", (json_int_t)fault->message,
-	    "offset", has_bytes ? integer(fault->offset) : json_null(),
+	    "offset", fault->has_offset ? integer(fault->offset) : json_null(),
 	    "expected", has_bytes ? integer(fault->expected) : json_null(),
 	    "seen", has_bytes ? integer(fault->got) : json_null(),
 	    "errno", error != 0 ? json_integer(error) : json_null());

@@ -227,10 +227,11 @@ read_fault(const struct place *top, const json_t *object, struct bench_fault *to
 	to->connection = count_of(&place, object, "connection");
 	to->message = count_of(&place, object, "message");
 	to->error = (int)count_or_null(&place, object, "errno");
-	to->has_bytes = !is_null(&place, object, "offset");
+	to->has_offset = !is_null(&place, object, "offset");
+	to->offset = count_or_null(&place, object, "offset");
+	to->has_bytes = !is_null(&place, object, "expected");
 	if (!to->has_bytes)
 		return;
-	to->offset = count_of(&place, object, "offset");
 	to->expected = byte_of(&place, object, "expected");
 	to->got = byte_of(&place, object, "seen");
 }

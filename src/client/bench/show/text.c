@@ -159,8 +159,9 @@ print_line(const char *head, void (*write)(const struct bench_result *result, FI
 /* --- what was wrong -------------------------------------------------------------------- */
 
 const char *
-bench_fault_text(const struct bench_fault *fault, char text[BENCH_FAULT_SIZE])
+bench_fault_text(const struct bench_result *result, char text[BENCH_FAULT_SIZE])
 {
+	const struct bench_fault *fault = &result->fault;
 	int length;
 
 	*text = '\0';
@@ -168,10 +169,13 @@ bench_fault_text(const struct bench_fault *fault, char text[BENCH_FAULT_SIZE])
 		return text;
 	length = snprintf(text, BENCH_FAULT_SIZE, "%s: connection %" PRIu64 ", message %" PRIu64,
 	    bench_error_word(fault->kind), fault->connection, fault->message);
+	if (fault->has_offset)
+		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
+		    ", byte %" PRIu64 " of %s", fault->offset,
+		    bench_result_is_of_datagrams(result) ? "it" : "the stream");
 	if (fault->has_bytes)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
-		    ", byte %" PRIu64 " of the stream: sent 0x%02x, received 0x%02x",
-		    fault->offset, fault->expected, fault->got);
+		    ": sent 0x%02x, received 0x%02x", fault->expected, fault->got);
 	if (bench_fault_error(fault) != 0)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ": %s",
 		    strerror(fault->error));
@@ -191,10 +195,7 @@ bench_is_late(const struct bench_result *result)
 bool
 bench_may_be_limited(const struct bench_result *result)
 {
-	struct endpoint endpoint;
-
-	return endpoint_parse(&endpoint, result->asked.target) == NULL &&
-	    !protocol_is_stream(endpoint.protocol) && result->errors[BENCH_ERROR_MISSING] > 0 &&
+	return bench_result_is_of_datagrams(result) && result->errors[BENCH_ERROR_MISSING] > 0 &&
 	    result->counts[BENCH_ECHOED] > 0 &&
 	    (double)result->counts[BENCH_SENT] > LIMITED_RATE * result->elapsed;
 }
@@ -213,7 +214,7 @@ print_errors(const struct bench_result *result, FILE *stream)
 			    bench_error_word((enum bench_error)i),
 			    bench_error_text((enum bench_error)i));
 	if (result->fault.is_set)
-		print_wrapped("  first: ", bench_fault_text(&result->fault, text), stream);
+		print_wrapped("  first: ", bench_fault_text(result, text), stream);
 	if (bench_may_be_limited(result))
 		fprintf(stream, "  echod answers %d datagrams a second of one source by default: "
 		    "see its limits\n", LIMITED_RATE);

@@ -16,7 +16,7 @@ void bench_print(const struct bench_result *result, unsigned columns, bool utf8,
 #define BENCH_FAULT_SIZE 256
 
 /* Writes what the first fault was, and returns it; "" where there was none. */
-const char *bench_fault_text(const struct bench_fault *fault, char text[BENCH_FAULT_SIZE]);
+const char *bench_fault_text(const struct bench_result *result, char text[BENCH_FAULT_SIZE]);
 
 /* True where so much of the corrected latency is the client's own that it is no measure. */
 bool bench_is_late(const struct bench_result *result);

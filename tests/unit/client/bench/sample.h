@@ -51,8 +51,8 @@ static inline void
 sample_fault(struct bench_result *result)
 {
 	bench_result_fault(result, BENCH_ERROR_WRONG, &(struct bench_fault){ .at = 1234567890,
-	    .connection = 3, .message = 17, .offset = 1088, .has_bytes = true, .expected = 0x41,
-	    .got = 0x42 });
+	    .connection = 3, .message = 17, .offset = 1088, .has_offset = true, .has_bytes = true,
+	    .expected = 0x41, .got = 0x42 });
 	result->counts[BENCH_SENT]++;
 }
 
