@@ -8,7 +8,7 @@ build_packages=(gcc libc6-dev make autoconf automake pkg-config
 # With what openbsd-inetd needs, which is unpacked only: see tools/bench.
 bench_packages=(libuv1-dev liburing-dev gnuplot-nox valgrind socat ncat python3 util-linux
 	libbsd0 libtirpc3 libwrap0 openssl)
-test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 nftables libfaketime procps strace util-linux
+test_packages=(check python3-pytest python3-jsonschema mandoc systemd iproute2 nftables libfaketime procps strace tmux util-linux
 	curl ncat openssl socat gnutls-bin liblua5.3-0 libopentracing-c-wrapper0 libwrap0)
 # Proxies that the tests speak through, unpacked only: what they need is above.
 proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)

@@ -10,6 +10,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } modes[] = {
+	{ "bench", bench_main },
 	{ "ping", ping_main },
 	{ "pipe", pipe_main },
 	{ "send", send_main },

@@ -2,6 +2,7 @@
 #ifndef CLIENT_MODES_H
 #define CLIENT_MODES_H
 
+int bench_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int pipe_main(int argc, char **argv);
 int send_main(int argc, char **argv);

@@ -83,6 +83,37 @@ static const struct row {
 	{ OPTIONS_OF_MTU, 'q', "quiet", NULL, "print only the head and what was found" },
 	{ OPTIONS_OF_MTU, OPTION_MIN_MTU, "min-mtu", "BYTES", "UDP: less is a fault, as in 1500" },
 	{ OPTIONS_OF_MTU, OPTION_MIN_MSS, "min-mss", "BYTES", "TCP: less is a fault, either way" },
+	{ OPTIONS_OF_BENCH, 'n', "connections", "N", "how many at once (default 8)" },
+	{ OPTIONS_OF_BENCH, 'd', "duration", "SEC", "stop after this time (default 10)" },
+	{ OPTIONS_OF_BENCH, 'N', "messages", "N", "stop after so many" },
+	{ OPTIONS_OF_BENCH, 's', "size", "SIZES",
+	    "of a message, as in 64:9,16K:1 (default 64)" },
+	{ OPTIONS_OF_BENCH, 'p', "in-flight", "N", "on each connection (default 1)" },
+	{ OPTIONS_OF_BENCH, 'r', "rate", "N",
+	    "a second, of all (default: as fast as they come back)" },
+	{ OPTIONS_OF_BENCH, OPTION_CHURN, "churn", NULL, "a connection for each message" },
+	{ OPTIONS_OF_BENCH, OPTION_RAMP, "ramp", "N", "connections a second (default 5000)" },
+	{ OPTIONS_OF_BENCH, OPTION_WARM_UP, "warm-up", "SEC",
+	    "first, not counted; with -N 0 (default 1)" },
+	{ OPTIONS_OF_BENCH, 'W', "wait", "SEC",
+	    "until one is missing; UDP: 1 (default 5)" },
+	{ OPTIONS_OF_BENCH, 'w', "threads", "N", "of the client (default 1)" },
+	{ OPTIONS_OF_BENCH, OPTION_SOURCE, "source", "ADDR,...", "where to connect from, in turn" },
+	{ OPTIONS_OF_BENCH, OPTION_KERNEL_TIME, "kernel-time", NULL,
+	    "replies are timed by the kernel" },
+	{ OPTIONS_OF_BENCH, OPTION_SPIN, "spin", NULL, "never sleep: a CPU for each thread" },
+	{ OPTIONS_OF_BENCH, OPTION_MAX_LOSS, "max-loss", "PERCENT", "else it is a fault" },
+	{ OPTIONS_OF_BENCH, OPTION_MAX_RTT, "max-rtt", "STAT:TIME",
+	    "else it is a fault, as in p99:5ms" },
+	{ OPTIONS_OF_BENCH, OPTION_MIN_RATE, "min-rate", "N",
+	    "echoes a second, else it is a fault" },
+	{ OPTIONS_OF_BENCH, OPTION_AGAINST, "against", "URI", "compare both, in turn" },
+	{ OPTIONS_OF_BENCH, OPTION_ROUNDS, "rounds", "N", "of that, 3 or more (default 3)" },
+	{ OPTIONS_OF_BENCH, OPTION_CSV, "csv", "FILE", "a row for each second" },
+	{ OPTIONS_OF_BENCH, OPTION_SVG, "svg", "FILE", "a picture" },
+	{ OPTIONS_OF_BENCH, OPTION_HGRM, "hgrm", "FILE", "percentiles, as HdrHistogram has them" },
+	{ OPTIONS_OF_BENCH, OPTION_MERGE, "merge", NULL,
+	    "results of several clients, FILE... in place of a URI" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -92,6 +123,7 @@ static const char *const modes[] = {
 	[OPTIONS_OF_PIPE] = "pipe",
 	[OPTIONS_OF_SEND] = "send",
 	[OPTIONS_OF_MTU] = "mtu",
+	[OPTIONS_OF_BENCH] = "bench",
 };
 
 static const char *const heads[] = {
@@ -101,6 +133,7 @@ static const char *const heads[] = {
 	    "pipe: stdin to the server, what comes back to stdout, compared on the way",
 	[OPTIONS_OF_SEND] = "send: each message on every socket in turn",
 	[OPTIONS_OF_MTU] = "mtu: the longest datagram, or segment, that comes back",
+	[OPTIONS_OF_BENCH] = "bench: load, every byte of which is compared, and what it costs in time",
 };
 
 static const char usage[] =
@@ -108,6 +141,7 @@ static const char usage[] =
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
     "       echod-client mtu  [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client bench [OPTION]... URI | HOST [PORT]\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
     "%s;\n"
     "HOST alone means %s://HOST:%u.\n"
@@ -213,7 +247,7 @@ options_near_mode(const char *word)
 	const char *nearest = NULL;
 	size_t least = SPELLING_NEAR + 1;
 
-	for (size_t i = OPTIONS_OF_PING; i <= OPTIONS_OF_MTU; i++) {
+	for (size_t i = OPTIONS_OF_PING; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		const size_t distance = spelling_distance(word, modes[i]);
 
 		if (distance < least && (distance < 2 || *word == *modes[i])) {

@@ -14,14 +14,28 @@
 #define PRECISION 9
 
 static struct report object; /* without a stream: text */
-static bool line_stands;     /* of report_line() */
+static unsigned standing;    /* rows of report_block(); 0: nothing stands */
+
+/*
+ * Row by row, from below: some terminals keep what is erased as a whole as if it had scrolled away.
+ */
+void
+report_block(const char *lines, unsigned rows)
+{
+	fputs("\r\033[K", stderr);
+	for (unsigned above = rows > 0 ? rows : standing; above > 1; above--)
+		fputs("\033[A\033[K", stderr);
+	fputs(lines, stderr);
+	fflush(stderr);
+	standing = *lines != '\0';
+	for (; *lines != '\0'; lines++)
+		standing += *lines == '\n';
+}
 
 void
 report_line(const char *line)
 {
-	fprintf(stderr, "\r\033[K%s", line);
-	fflush(stderr);
-	line_stands = *line != '\0';
+	report_block(line, 0);
 }
 
 void
@@ -40,7 +54,7 @@ report_text(const char *text, FILE *stream)
 static void
 print_fault(const char *text)
 {
-	if (line_stands)
+	if (standing > 0)
 		report_line("");
 	fputs("echod-client: ", stderr);
 	report_text(text, stderr);

@@ -27,6 +27,12 @@ struct report {
 void report_line(const char *line);
 
 /*
+ * The same of several lines, with "\n" between them: they take the place of what stands, which
+ * takes `rows` rows of the terminal by now; 0: as many as it had lines.
+ */
+void report_block(const char *lines, unsigned rows);
+
+/*
  * Prints `text` as one line.  What is quoted in it, of the command line or a resolver, may be anything:
  * control characters are escaped.
  */

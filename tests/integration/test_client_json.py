@@ -22,10 +22,10 @@ from patience import PATIENCE, eventually, lasting
 TOP = os.path.join(os.path.dirname(__file__), "../..")
 MANUAL = os.path.join(TOP, "man/echod-client.1")
 SCHEMA = os.path.join(TOP, "doc/echod-client.schema.json")
-MODES = ("ping", "pipe", "send", "mtu")
+MODES = ("ping", "pipe", "send", "bench", "mtu")
 SHORT = ("-W", lasting(1))  # a wait that a test lets run out
 LONG = ("-W", PATIENCE)  # a wait that must not run out
-OVER_TLS = ("cut", "unsecured")
+OVER_TLS = ("cut", "unsecured")  # bench counts the first as an error
 CAN_TRACE = tracing.can_trace()
 STRACE = ("strace", "-o", os.devnull, "-e", "trace=recvfrom,recvmsg")
 STRACE += ("-e", "inject=recvfrom,recvmsg:error=EHOSTUNREACH")
@@ -145,6 +145,16 @@ OUTCOMES = {
         ("lost", 1, unreachable, LONG),
         ("timeout", 1, stream(faulty.mute), SHORT),
     ],
+    "bench": [
+        ("done", 0, stream(faulty.echo), LONG),
+        ("done", 0, stream(faulty.echo), [*LONG, "--max-loss", 0, "--max-rtt", "p99.9:60s"]),
+        ("failed", 1, stream(faulty.echo), [*LONG, "--max-rtt", "p50:0.001us"]),
+        ("failed", 1, stream(faulty.flip(1)), LONG),
+        ("failed", 1, stream(faulty.mute), SHORT),
+        ("failed", 1, stream(faulty.close_after(2, more=62)), LONG),
+        ("failed", 1, stream(faulty.reset_after(0, more=64)), LONG),
+        ("failed", 1, datagrams(faulty.duplicated), LONG),
+    ],
     "mtu": [
         ("done", 0, stream(faulty.echo), LONG),
         ("done", 0, datagrams(lambda data: [data]), ["--min-mtu", 65535]),
@@ -161,25 +171,37 @@ OUTCOMES = {
     ],
 }
 
+# How much of it, that it be short.
+LEAST = {"ping": ["-c", 1], "bench": ["-N", 2, "-n", 1, "--warm-up", 0]}
+
 
 def over_tls(fault):
     return lambda: tls.stream(tls.secure(fault))
 
 
 def outcomes_over_tls(mode):
-    """Of a message of 64 bytes by ping, of 16 by mtu, of 4 by the others."""
-    size, options = {"ping": 64, "mtu": 16}.get(mode, 4), [*LONG, *tls.trust()]
+    """Of a message of 64 bytes by ping and bench, of 16 by mtu, of 4 by the others."""
+    size, options = {"ping": 64, "bench": 64, "mtu": 16}.get(mode, 4), [*LONG, *tls.trust()]
+    unsecured = ("unsecured", 1, lambda: tls.stream(faulty.greet(b"220\n", faulty.mute)), options)
+    if mode == "bench":
+        return [
+            ("done", 0, over_tls(faulty.echo), options),
+            ("failed", 1, over_tls(tls.cut_after(0, more=size)), options),
+            ("failed", 1, over_tls(tls.garbage), options),
+            unsecured,
+        ]
     return [
         ("done", 0, over_tls(faulty.echo), ["-c", 1, *options] if mode == "ping" else options),
         ("cut", 1, over_tls(tls.cut_after(0, more=size)), options),
         ("unsecured", 1, over_tls(tls.garbage), options),
-        ("unsecured", 1, lambda: tls.stream(faulty.greet(b"220\n", faulty.mute)), options),
+        unsecured,
     ]
 
 
 def run_outcome(json_options, mode, serve, options, named):
     """Returns the status and what it printed where the object goes."""
-    arguments = [mode, *json_options, *options, *(["-n", 1] if mode == "send" else [])]
+    least = LEAST["bench"] if mode == "bench" else []
+    arguments = [mode, *json_options, *least, *options, *(["-n", 1] if mode == "send" else [])]
     named = {"data": b"text", **named}
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serve())
@@ -232,7 +254,7 @@ def all_outcomes():
         found += [Outcome(mode, *each) for each in OUTCOMES[mode] if CAN_TRACE or each[0] != "lost"]
         found += [Outcome(mode, *each) for each in (outcomes_over_tls(mode) if tls.BUILT else ())]
         for word, status, serve, options, *more in NOTHING_TO_TALK_TO:
-            count = ["-c", 1] if mode == "ping" else []
+            count = LEAST["ping"] if mode == "ping" else []
             found.append(Outcome(mode, word, status, serve, [*count, *options], *more))
     return found
 
@@ -262,7 +284,8 @@ def values(value, name):
 
 def words_of(outcome):
     """Those for how it ended: with send of an exchange too."""
-    return set(values(outcome.object, "ending")) - {"failed"}
+    found = set(values(outcome.object, "ending"))
+    return found - {"failed"} if outcome.mode == "send" else found
 
 
 # --- what is printed -----------------------------------------------------------------------------

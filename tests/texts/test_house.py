@@ -99,7 +99,7 @@ OUT_OF_ORDER = {
         "src/client/ping/ping.c:1: includes daemon/stream/conn.h: client/ping may include base, "
         "client/arguments, client/ending, client/interrupt, client/measure, client/modes, "
         "client/options, client/report, client/standard, "
-        "client/timing, client/tls, client/transport, net",
+        "client/terminal, client/timing, client/tls, client/transport, net",
     ),
     "upwards in the client": (
         {"client/transport/transport.c": '#include "client/pipe/pipe.h"\n'},

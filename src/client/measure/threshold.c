@@ -1,6 +1,7 @@
-/* What loss and round-trip times must not exceed: see threshold.h. */
+/* What must not be exceeded, or fallen short of: see threshold.h. */
 #include "client/measure/threshold.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 #define ROUNDING 1e-9
 
 #define LOSS "loss"
+#define RATE "rate"
 
 static const char loss_fault[] = "give a percentage from 0 to 100, as in 0.5%";
+static const char rate_fault[] = "give echoes a second, as in 50000 or 50K";
 static const char rtt_fault[] = "give STATISTIC:TIME, as in p99:5ms: the statistic is min, avg, "
     "max, mdev or p1 to p100, the time has a unit, us, ms or s";
 
@@ -64,6 +67,18 @@ thresholds_add_loss(struct thresholds *thresholds, const char *text)
 	if (strcmp(text, "") != 0 && strcmp(text, "%") != 0)
 		return loss_fault;
 	return add(thresholds, LOSS, strlen(LOSS), percent / 100);
+}
+
+const char *
+thresholds_add_rate(struct thresholds *thresholds, const char *text)
+{
+	double rate;
+
+	if (!read_number(&text, &rate))
+		return rate_fault;
+	if (*text == 'K' || *text == 'k' || *text == 'M')
+		rate *= *text++ == 'M' ? 1e6 : 1e3;
+	return *text == '\0' ? add(thresholds, RATE, strlen(RATE), rate) : rate_fault;
 }
 
 /* Of "p99.9" the number; 0 where `name` is no percentile. */
@@ -139,62 +154,93 @@ threshold_is_of_loss(const struct threshold *threshold)
 	return strcmp(threshold->name, LOSS) == 0;
 }
 
-/* False where nothing is known of it. */
-static bool
-measure(const struct threshold *threshold, const struct tally *tally, double *value)
+bool
+threshold_is_of_rate(const struct threshold *threshold)
+{
+	return strcmp(threshold->name, RATE) == 0;
+}
+
+double
+threshold_percentile(const struct threshold *threshold)
+{
+	return percentile_of(threshold->name);
+}
+
+bool
+threshold_admits(const struct threshold *threshold, double value)
+{
+	if (isnan(value))
+		return false;
+	return threshold_is_of_rate(threshold) ? value >= threshold->most * (1 - ROUNDING)
+	    : value <= threshold->most * (1 + ROUNDING);
+}
+
+/* How such values are shown. */
+struct unit {
+	double scale;
+	const char *name, *beyond;
+};
+
+static struct unit
+unit_of(const struct threshold *threshold)
+{
+	if (threshold_is_of_rate(threshold))
+		return (struct unit){ 1, "/s", "less than" };
+	if (threshold_is_of_loss(threshold))
+		return (struct unit){ 100, "%", "more than" };
+	return (struct unit){ 1000, " ms", "more than" };
+}
+
+/* With as many digits as tell the value from its limit. */
+const char *
+threshold_describe(const struct threshold *threshold, double value,
+    char text[THRESHOLD_TEXT_SIZE])
+{
+	const struct unit unit = unit_of(threshold);
+	const double sign = threshold_is_of_rate(threshold) ? -1 : 1;
+	char is[24], limit[24];
+	int digits = 7;
+
+	if (isnan(value)) {
+		snprintf(text, THRESHOLD_TEXT_SIZE, "%s is unknown", threshold->name);
+		return text;
+	}
+	snprintf(limit, sizeof(limit), "%.10g", threshold->most * unit.scale);
+	do
+		snprintf(is, sizeof(is), "%.*g", digits, value * unit.scale);
+	while (sign * strtod(is, NULL) <= sign * strtod(limit, NULL) && ++digits <= 15);
+	snprintf(text, THRESHOLD_TEXT_SIZE, "%s is %s%s, %s %s%s", threshold->name, is, unit.name,
+	    unit.beyond, limit, unit.name);
+	return text;
+}
+
+/* What a tally has of it; NAN where nothing is known of it. */
+static double
+measure(const struct threshold *threshold, const struct tally *tally)
 {
 	const char *name = threshold->name;
 	struct summary s;
 
-	if (threshold_is_of_loss(threshold)) {
-		*value = tally_loss(tally);
-		return tally_judged(tally) > 0;
-	}
-	if (*name == 'p') {
-		*value = samples_percentile(&tally->rtt, percentile_of(name));
-	} else {
-		s = samples_summarise(&tally->rtt);
-		*value = strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
-		    strcmp(name, "max") == 0 ? s.max : s.mdev;
-	}
-	return tally->rtt.count > 0;
+	if (threshold_is_of_loss(threshold))
+		return tally_judged(tally) > 0 ? tally_loss(tally) : (double)NAN;
+	if (tally->rtt.count == 0)
+		return (double)NAN;
+	if (*name == 'p')
+		return samples_percentile(&tally->rtt, percentile_of(name));
+	s = samples_summarise(&tally->rtt);
+	return strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
+	    strcmp(name, "max") == 0 ? s.max : s.mdev;
 }
 
 bool
 threshold_holds(const struct threshold *threshold, const struct tally *tally)
 {
-	double value;
-
-	return measure(threshold, tally, &value) && value <= threshold->most * (1 + ROUNDING);
-}
-
-/* With as many digits as tell the value from what it must not exceed. */
-static void
-tell_more(const struct threshold *threshold, double value, char text[THRESHOLD_TEXT_SIZE])
-{
-	const bool is_loss = threshold_is_of_loss(threshold);
-	const double scale = is_loss ? 100 : 1000;
-	const char *unit = is_loss ? "%" : " ms";
-	char is[24], most[24];
-	int digits = 7;
-
-	snprintf(most, sizeof(most), "%.10g", threshold->most * scale);
-	do
-		snprintf(is, sizeof(is), "%.*g", digits, value * scale);
-	while (strtod(is, NULL) <= strtod(most, NULL) && ++digits <= 15);
-	snprintf(text, THRESHOLD_TEXT_SIZE, "%s is %s%s, more than %s%s", threshold->name, is, unit,
-	    most, unit);
+	return threshold_admits(threshold, measure(threshold, tally));
 }
 
 const char *
 threshold_tell(const struct threshold *threshold, const struct tally *tally,
     char text[THRESHOLD_TEXT_SIZE])
 {
-	double value;
-
-	if (!measure(threshold, tally, &value))
-		snprintf(text, THRESHOLD_TEXT_SIZE, "%s is unknown", threshold->name);
-	else
-		tell_more(threshold, value, text);
-	return text;
+	return threshold_describe(threshold, measure(threshold, tally), text);
 }

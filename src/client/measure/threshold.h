@@ -1,6 +1,6 @@
 /*
- * What loss and round-trip times must not exceed, as the command line has it, and whether they
- * do.  Pure.
+ * What loss and round-trip times must not exceed, and rates not fall short of, as the command line
+ * has it, and whether they do.  Pure.
  */
 #ifndef CLIENT_MEASURE_THRESHOLD_H
 #define CLIENT_MEASURE_THRESHOLD_H
@@ -20,7 +20,7 @@
 
 struct threshold {
 	char name[THRESHOLD_NAME_SIZE]; /* "loss", or as rtt_seconds has it in JSON: "p99" */
-	double most;                    /* of loss 0 to 1, of the others seconds */
+	double most;                    /* of loss 0 to 1, of "rate" a second, of others seconds */
 };
 
 struct thresholds {
@@ -35,12 +35,25 @@ struct thresholds {
 const char *thresholds_add_loss(struct thresholds *thresholds, const char *text);
 const char *thresholds_add_rtt(struct thresholds *thresholds, const char *text);
 
-bool threshold_is_of_loss(const struct threshold *threshold);
+/* The same of a rate, "50000" or "50K" a second: its `most` is the least that it may be. */
+const char *thresholds_add_rate(struct thresholds *thresholds, const char *text);
 
-/* False where the threshold is exceeded, or nothing is there to judge it by. */
+bool threshold_is_of_loss(const struct threshold *threshold);
+bool threshold_is_of_rate(const struct threshold *threshold);
+
+/* Of "p99.9" the number; 0 where it is of no percentile. */
+double threshold_percentile(const struct threshold *threshold);
+
+/* True where `value`, as what is measured has it, does not go beyond it; NAN: it is not known. */
+bool threshold_admits(const struct threshold *threshold, double value);
+
+/* Writes what is wrong where it does, "p99 is 7 ms, more than 5 ms", and returns it. */
+const char *threshold_describe(const struct threshold *threshold, double value,
+    char text[THRESHOLD_TEXT_SIZE]);
+
+/* The same of what a tally has of it. */
 bool threshold_holds(const struct threshold *threshold, const struct tally *tally);
 
-/* Writes what is wrong where it does not hold, "loss is 20%, more than 1%", and returns it. */
 const char *threshold_tell(const struct threshold *threshold, const struct tally *tally,
     char text[THRESHOLD_TEXT_SIZE]);
 

@@ -4,15 +4,13 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/report.h"
+#include "client/terminal.h"
 #include "client/timing.h"
 
-#define COLUMNS_DEFAULT 80 /* of a terminal that does not know */
 #define LINE_SIZE 128
 
 struct progress {
@@ -39,36 +37,23 @@ size_of_stdin(void)
 static bool
 has_place(void)
 {
-	const char *terminal = getenv("TERM");
-
-	return isatty(STDERR_FILENO) && !isatty(STDIN_FILENO) && !isatty(STDOUT_FILENO) &&
-	    terminal != NULL && *terminal != '\0' && strcmp(terminal, "dumb") != 0;
-}
-
-/* The terminal is another job's for now. */
-static bool
-is_in_background(void)
-{
-	const pid_t foreground = tcgetpgrp(STDERR_FILENO);
-
-	return foreground != -1 && foreground != getpgrp();
+	return terminal_rewrites(STDERR_FILENO) && !isatty(STDIN_FILENO) &&
+	    !isatty(STDOUT_FILENO);
 }
 
 /* With the NUL: a line that is as long as the terminal is wide begins another one. */
 static size_t
 room(void)
 {
-	struct winsize size;
+	const unsigned columns = terminal_columns(STDERR_FILENO);
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_col == 0)
-		return COLUMNS_DEFAULT;
-	return size.ws_col < LINE_SIZE ? size.ws_col : LINE_SIZE;
+	return columns < LINE_SIZE ? columns : LINE_SIZE;
 }
 
 static void
 rewrite(const char *line)
 {
-	if (!is_in_background())
+	if (!terminal_is_background(STDERR_FILENO))
 		report_line(line);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,6 +149,18 @@ int
 channel_path_mtu(const struct channel *channel)
 {
 	return marks_path_mtu(channel->fd, channel->peer.sa.sa_family);
+}
+
+void
+channel_set_source(struct channel *channel, const struct address *source)
+{
+	channel->source = source != NULL ? *source : (struct address){ .sa.sa_family = AF_UNSPEC };
+}
+
+struct address
+channel_address(const struct channel *channel)
+{
+	return channel->peer;
 }
 
 struct address
@@ -368,19 +381,23 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		channel->user->writable(channel->arg);
 }
 
-/* As bind(2), where the port is asked for. */
+/* As bind(2).  Where no port is asked for connect(2) says which: free for this peer is enough. */
 static int
-bind_port(const struct channel *channel)
+bind_source(const struct channel *channel)
 {
 	const int family = channel->peer.sa.sa_family, on = 1;
-	struct address any;
+	const uint16_t port = channel->wish->source_port;
+	struct address source = channel->source;
 
-	if (channel->wish->source_port == 0 || family == AF_UNIX)
+	if (family == AF_UNIX || (source.sa.sa_family == AF_UNSPEC && port == 0))
 		return 0;
-	address_parse(&any, family == AF_INET ? "0.0.0.0" : "::", channel->wish->source_port);
-	if (channel_is_stream(channel->wish))
+	if (source.sa.sa_family == AF_UNSPEC)
+		address_parse(&source, family == AF_INET ? "0.0.0.0" : "::", port);
+	if (port == 0)
+		setsockopt(channel->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	else if (channel_is_stream(channel->wish))
 		setsockopt(channel->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return bind(channel->fd, &any.sa, address_length(&any));
+	return bind(channel->fd, &source.sa, address_length(&source));
 }
 
 /* As connect(2). */
@@ -414,7 +431,7 @@ begin(struct channel *channel)
 		return error;
 	if (channel->wish->marks && !channel_is_stream(channel->wish))
 		marks_ask(fd, channel->peer.sa.sa_family);
-	if (bind_port(channel) == -1)
+	if (bind_source(channel) == -1)
 		return errno;
 	if (connect_to_peer(channel) == -1 && errno != EINPROGRESS)
 		return errno;
@@ -469,6 +486,18 @@ ssize_t
 channel_send(struct channel *channel, const void *data, size_t size)
 {
 	return not_interrupted(channel->kind->send(channel, data, size));
+}
+
+bool
+channel_takes_pieces(const struct channel *channel)
+{
+	return channel->kind->send_pieces != NULL;
+}
+
+ssize_t
+channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+	return not_interrupted(channel->kind->send_pieces(channel, pieces, count));
 }
 
 ssize_t

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "client/transport/pattern.h"
 #include "client/transport/proxying.h"
@@ -89,6 +90,12 @@ void channel_serve(struct channel *channel, const struct channel_user *user, voi
  */
 int channel_connect(struct channel *channel, const struct address *peer,
     channel_connected *connected, void *arg);
+
+/* Where it connects from, the next time, its port the kernel's choice; NULL: as the kernel chooses. */
+void channel_set_source(struct channel *channel, const struct address *source);
+
+/* Whom it has connected to, or tried to. */
+struct address channel_address(const struct channel *channel);
 
 /* The peer for a wish that has a path: nobody looks it up. */
 struct address channel_place(void);
@@ -169,6 +176,13 @@ void channel_want_write(struct channel *channel, bool wanted);
  * being sent; of a stream channel_receive() tells it, after what came before.
  */
 ssize_t channel_send(struct channel *channel, const void *data, size_t size);
+
+/*
+ * The same of several pieces that follow each other in the stream, where channel_takes_pieces():
+ * who has large ones need not copy them.
+ */
+bool channel_takes_pieces(const struct channel *channel);
+ssize_t channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count);
 
 /* False once sending to a stream has failed. */
 bool channel_can_send(const struct channel *channel);

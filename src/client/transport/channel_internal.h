@@ -14,8 +14,9 @@ struct channel_kind {
 	int type; /* of its socket */
 	/* Sets what the new socket of `channel` needs; NULL: nothing. */
 	void (*prepare)(struct channel *channel);
-	/* As those of channel.h; errno may be EINTR. */
+	/* As those of channel.h; errno may be EINTR.  `send_pieces` NULL: it takes none. */
 	ssize_t (*send)(struct channel *channel, const void *data, size_t size);
+	ssize_t (*send_pieces)(struct channel *channel, const struct iovec *pieces, size_t count);
 	ssize_t (*receive)(struct channel *channel, void *data, size_t size, int64_t *when);
 	void (*shut_down)(struct channel *channel); /* NULL: the peer is not told */
 	/*
@@ -52,6 +53,7 @@ struct channel {
 	int fd;         /* -1: none */
 	int send_error; /* a stream's: the kernel tells it once, to send or to receive */
 	struct address peer, local;
+	struct address source; /* AF_UNSPEC: none is asked for */
 	struct arrival_clock clock; /* of the descriptor */
 	int strangers_fd;           /* -1: they are not heard */
 	struct event from_strangers;

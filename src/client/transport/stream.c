@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "client/transport/channel_internal.h"
@@ -18,10 +19,8 @@ stream_prepare(struct channel *channel)
 
 /* What came before the error is read first, and an error makes a socket readable. */
 static ssize_t
-send_bytes(struct channel *channel, const void *data, size_t size)
+judge_sent(struct channel *channel, ssize_t n)
 {
-	const ssize_t n = send(channel->fd, data, size, MSG_NOSIGNAL);
-
 	if (n >= 0 || errno == EAGAIN || errno == EINTR)
 		return n;
 	if (channel->send_error == 0)
@@ -29,6 +28,21 @@ send_bytes(struct channel *channel, const void *data, size_t size)
 	channel_want_write(channel, false);
 	errno = EAGAIN;
 	return -1;
+}
+
+static ssize_t
+send_bytes(struct channel *channel, const void *data, size_t size)
+{
+	return judge_sent(channel, send(channel->fd, data, size, MSG_NOSIGNAL));
+}
+
+static ssize_t
+send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+	const struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)pieces,
+		.msg_iovlen = count };
+
+	return judge_sent(channel, sendmsg(channel->fd, &header, MSG_NOSIGNAL));
 }
 
 static ssize_t
@@ -71,6 +85,7 @@ const struct channel_kind channel_stream = {
 	.type = SOCK_STREAM,
 	.prepare = stream_prepare,
 	.send = send_bytes,
+	.send_pieces = send_pieces,
 	.receive = receive_bytes,
 	.shut_down = shut_down,
 };

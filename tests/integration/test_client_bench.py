@@ -1,0 +1,339 @@
+"""bench: load over each protocol, kept to its schedule, and its end."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import certificates
+import faulty
+import tls
+from client import command, run
+from echod import listener
+from patience import PATIENCE, eventually
+
+FREE = {"limits.datagram_rate_per_source": 0}
+COLD = ("--warm-up", 0)
+LONG = ("-W", PATIENCE)
+
+
+def bench(*arguments, status=0, **named):
+    """The object of a run that ends with `status`."""
+    result = run("bench", "--json", *arguments, **named)
+    assert (result.returncode, result.stderr) == (status, ""), (result.stdout[-600:], result.stderr)
+    return json.loads(result.stdout)
+
+
+def check_all_back(found, messages):
+    counts = found["counts"]
+    assert (counts["sent"], counts["echoed"]) == (messages, messages), counts
+    assert counts["sent_bytes"] == counts["echoed_bytes"]
+    assert found["loss"] == 0 and not any(found["errors"].values()), found["errors"]
+    for name in ("corrected", "uncorrected", "slip"):
+        assert found["latency"][name]["count"] == messages
+
+
+def received(daemon):
+    """Bytes, of streams."""
+    return daemon.counter('echod_received_bytes_total{listener="echo-tcp"}')
+
+
+@pytest.fixture
+def uri(start):
+    return f"tcp://127.0.0.1:{start().port()}"
+
+
+# --- over each protocol --------------------------------------------------------------------------
+
+
+def serve(start, workdir, protocol):
+    """Starts a daemon; returns its URI, and the client's options for that."""
+    if protocol == "unix":
+        path = os.path.join(workdir, "bench.sock")
+        start([listener("echo-unix", protocol="unix", path=path)])
+        return f"unix:{path}", ()
+    if protocol == "tls":
+        if not tls.BUILT:
+            pytest.skip("there is no TLS here, or openssl(1)")
+        daemon = start([certificates.secure(tls.pair("localhost", "127.0.0.1"))])
+        return f"tls://127.0.0.1:{daemon.port('echo-tls')}", tls.trust()
+    daemon = start([listener(protocol=protocol)], FREE)
+    return f"{protocol}://127.0.0.1:{daemon.port()}", ()
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "unix", "tls"])
+@pytest.mark.parametrize("options", [("-p", 1), ("-p", 7, "-w", 3)])
+def test_all_comes_back(start, workdir, protocol, options):
+    where, more = serve(start, workdir, protocol)
+    found = bench("-N", 1000, "-n", 5, "-s", "1:1,64:6,5000:2,20K:1", *LONG, *options, *more, where)
+    check_all_back(found, 1000)
+    assert found["counts"]["opened"] == 5
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "unix", "tls"])
+def test_messages_larger_than_any_buffer(start, workdir, protocol):
+    where, more = serve(start, workdir, protocol)
+    check_all_back(bench("-N", 12, "-n", 2, "-s", "3M", "-p", 2, *LONG, *more, where), 12)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "unix", "tls"])
+@pytest.mark.parametrize("rate", [(), ("-r", 1000)])
+def test_a_connection_for_each_message(start, workdir, protocol, rate):
+    where, more = serve(start, workdir, protocol)
+    found = bench("--churn", "-N", 100, "-n", 4, *rate, *LONG, *more, where)
+    check_all_back(found, 100)
+    assert found["counts"]["churned"] == found["counts"]["opened"] == 100
+
+
+def test_a_thousand_connections(start):
+    daemon = start(options={"limits.connections": 2000, "limits.connections_per_source": 2000})
+    found = bench("-n", 1000, "-N", 3000, *LONG, f"tcp://127.0.0.1:{daemon.port()}")
+    check_all_back(found, 3000)
+    assert found["latency"]["connect"]["count"] == found["counts"]["opened"] == 1000
+
+
+def test_the_header_of_a_proxy_and_a_greeting(start):
+    daemon = start([listener(proxy_protocol=True, trusted_proxies=["127.0.0.1"],
+                             greeting=r"hello %p\n")])
+    where = f"tcp://127.0.0.1:{daemon.port()}"
+    options = ("--proxy", "v1=192.0.2.1:1000,192.0.2.2:7", "--expect-greeting", r"hello *\n")
+    check_all_back(bench("-N", 50, "-n", 3, *LONG, *options, where), 50)
+    found = bench("-N", 50, "--churn", "-n", 3, *LONG, *options, where)
+    check_all_back(found, 50)
+
+
+def test_it_comes_from_the_sources_in_turn(start):
+    daemon = start()
+    bench("-N", 10, "-n", 4, "--source", "127.0.0.2,127.0.0.3", f"tcp://127.0.0.1:{daemon.port()}")
+    for source in ("127.0.0.2", "127.0.0.3"):
+        daemon.wait_log(rf"{re.escape(source)}:\d+")
+
+
+def test_the_kernel_times_what_comes_back(uri):
+    check_all_back(bench("-N", 100, "--kernel-time", *LONG, uri), 100)
+
+
+def test_it_can_spin(uri):
+    check_all_back(bench("-r", 500, "-N", 100, "--spin", *LONG, uri), 100)
+
+
+# --- the schedule --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_it_keeps_to_its_rate(uri, threads):
+    found = bench("-r", 700, "-d", 1, *COLD, "-n", 7, "-w", threads, *LONG, uri)
+    check_all_back(found, 700)
+    assert found["seconds"] == pytest.approx(1, abs=1e-6)
+    assert found["messages_per_second"] == pytest.approx(700)
+    corrected, uncorrected = (found["latency"][name] for name in ("corrected", "uncorrected"))
+    assert corrected["p50"] >= uncorrected["p50"]
+    assert sum(row["sent"] for row in found["rows"]) == 700
+
+
+def test_what_warms_up_does_not_count(uri):
+    found = bench("-r", 500, "-d", 0.4, "--warm-up", 0.4, *LONG, uri)
+    check_all_back(found, 200)
+
+
+def test_a_stop_of_the_server_is_seen(start):
+    daemon = start()
+    client = subprocess.Popen(
+        command("bench", "--json", "-r", 2000, "-d", 3, *COLD, "-n", 8, *LONG,
+                f"tcp://127.0.0.1:{daemon.port()}"),
+        stdout=subprocess.PIPE,
+    )
+    eventually(lambda: received(daemon), "it has begun")
+    daemon.signal(signal.SIGSTOP)
+    time.sleep(1)
+    daemon.signal(signal.SIGCONT)
+    found = json.loads(client.communicate(timeout=PATIENCE)[0])
+    assert client.returncode == 0
+    check_all_back(found, 6000)
+    assert found["latency"]["corrected"]["p90"] > 0.5
+    assert found["latency"]["uncorrected"]["p90"] < found["latency"]["corrected"]["p90"] / 2
+
+
+# --- its end -------------------------------------------------------------------------------------
+
+
+def test_an_interrupt_prints_what_was_so_far(start):
+    daemon = start()
+    client = subprocess.Popen(
+        command("bench", "-d", 600, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    eventually(lambda: received(daemon), "it has begun")
+    client.send_signal(signal.SIGINT)
+    out, errors = client.communicate(timeout=PATIENCE)
+    assert (client.returncode, errors) == (0, "")
+    assert re.search(r"messages +[1-9]\d* sent, [1-9]\d* came back", out), out
+
+
+def test_thresholds(uri):
+    run_of = ("-N", 200, *LONG, uri)
+    bench("--max-loss", "0%", "--max-rtt", "p99:60s", "--min-rate", 1, *run_of)
+    found = bench("--max-loss", "0%", "--max-rtt", "p99:0us", "--min-rate", "99M", *run_of, status=1)
+    assert found["ending"] == "failed"
+    assert re.search(r"p99 is [\d.]+ ms, more than 0 ms", found["reason"])
+    assert re.search(r"rate is \d+\S*/s, less than 99000000/s", found["reason"])
+    assert "loss" not in found["reason"]
+
+
+def test_loss_of_datagrams_has_a_likely_reason(start):
+    daemon = start([listener(protocol="udp")])
+    where = f"udp://127.0.0.1:{daemon.port()}"
+    run_of = ("-r", 4000, "-d", 1, *COLD, "-W", 0.2, where)
+    found = bench(*run_of, status=1)
+    counts = found["counts"]
+    assert counts["sent"] == 4000 and counts["not_sent"] == 0
+    assert found["errors"]["missing"] == 4000 - counts["echoed"] > 1000
+    assert "1000 datagrams a second" in found["reason"]
+    assert bench("--max-loss", "99%", *run_of)["reason"] is None
+    assert "loss is" in bench("--max-loss", "1%", *run_of, status=1)["reason"]
+
+
+def test_nobody_is_there(uri):
+    del uri
+    port = 1
+    result = run("bench", f"tcp://127.0.0.1:{port}")
+    assert result.returncode == 2
+    assert "Connection refused" in result.stderr
+    found = bench("-N", 1, "-W", 0.2, f"udp://127.0.0.1:{port}", status=2)
+    assert found["ending"] == "refused"
+
+
+def test_there_are_too_few_descriptors(uri):
+    limit = ["prlimit", "--nofile=200:200"]
+    result = run("bench", "-n", 1000, uri, prefix=limit)
+    assert result.returncode == 2
+    assert "200 descriptors" in result.stderr
+    raised = ["prlimit", "--nofile=64:400"]
+    assert run("bench", "-n", 200, "-N", 200, uri, prefix=raised).returncode == 0
+
+
+def test_there_are_too_few_ports(uri):
+    result = run("bench", "-n", 70000, uri, prefix=["prlimit", "--nofile=100000:100000"])
+    if "prlimit" in result.stderr:
+        pytest.skip("there cannot be so many descriptors here")
+    assert result.returncode == 2
+    assert "--source" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_told_first(workdir):
+    path = os.path.join(workdir, "none", "rows.csv")
+    result = run("bench", "--csv", path, "tcp://127.0.0.1:1")
+    assert result.returncode == 2
+    assert path in result.stderr and "refused" not in result.stderr
+
+
+def test_wrong_usage():
+    for arguments in (
+        ["--churn", "udp://127.0.0.1:1"],
+        ["--churn", "-p", 2, "tcp://127.0.0.1:1"],
+        ["-s", "70000", "udp://127.0.0.1:1"],
+        ["-d", 1, "-N", 1, "tcp://127.0.0.1:1"],
+        ["--source", "example.org", "tcp://127.0.0.1:1"],
+        ["--source", "127.0.0.1", "unix:/nowhere"],
+        ["--rounds", 2, "--against", "tcp://127.0.0.1:1", "tcp://127.0.0.1:1"],
+        ["--against", "udp://127.0.0.1:1", "tcp://127.0.0.1:1"],
+        ["--merge"],
+    ):
+        assert run("bench", *arguments).returncode == 2, arguments
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def fails(fault, *options, **named):
+    """What is told of a connection with that fault."""
+    with faulty.stream(fault, **named) as server:
+        return bench("-n", 1, *options, server.uri, status=1)
+
+
+def check_first(found, kind, **expected):
+    first = found["first_error"]
+    assert first["kind"] == kind, first
+    for name, value in expected.items():
+        assert first[name] == value, (name, first)
+
+
+@pytest.mark.parametrize("size", [64, 16384])
+def test_a_wrong_byte(size):
+    at = 5 * size + 40
+    found = fails(faulty.flip(at), "-s", size, "-N", 10)
+    check_first(found, "wrong", connection=0, message=5, offset=at)
+    first = found["first_error"]
+    assert first["expected"] ^ first["seen"] == 1
+
+
+def test_a_connection_that_is_closed():
+    found = fails(faulty.close_after(640), "-p", 10, "-N", 20)
+    check_first(found, "closed", connection=0, message=10)
+    assert found["counts"]["echoed"] == 10
+
+
+def test_a_connection_that_is_reset():
+    check_first(fails(faulty.reset_after(640), "-p", 10, "-N", 20), "reset", message=10)
+
+
+def test_a_connection_that_is_mute():
+    found = fails(faulty.mute_after(640), "-p", 10, "-N", 20, "-W", 0.5)
+    check_first(found, "mute", message=10)
+    assert found["errors"]["missing"] == 10
+
+
+def test_more_than_was_sent():
+    assert fails(faulty.surplus(b"x" * 100), "-N", 20)["errors"]["foreign"] == 1
+
+
+def test_what_is_not_taken_is_not_lost():
+    found = fails(faulty.unread, "-r", 100, "-p", 1000, "-s", "64K", "-d", 0.5, *COLD, "-W", 0.5,
+                  receive_buffer=4096, segment=536)
+    counts, errors = found["counts"], found["errors"]
+    assert counts["not_sent"] > 10
+    assert counts["sent"] + counts["not_sent"] == 50
+    assert errors["missing"] == counts["sent"]
+    assert "could not be sent" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    "fault, kind, status",
+    [
+        (faulty.only(3, faulty.flipped(40)), "wrong", 1),
+        (faulty.only(3, faulty.truncated(50)), "truncated", 1),
+        (faulty.only(3, faulty.duplicated), "duplicate", 1),
+        (faulty.only(3, faulty.dropped), "missing", 1),
+        (faulty.reordered(3), "reordered", 0),
+        (faulty.only(3, faulty.preceded(b"x" * 64)), "foreign", 1),
+    ],
+)
+def test_faults_of_datagrams(fault, kind, status):
+    with faulty.datagrams(fault) as server:
+        found = bench("-n", 1, "-p", 4, "-N", 40, "-W", 0.5, server.uri, status=status)
+    assert {name: count for name, count in found["errors"].items() if count} == {kind: 1}
+    lost = 1 if kind in ("wrong", "truncated", "missing") else 0
+    assert found["counts"]["echoed"] == 40 - lost
+
+
+# --- two targets ---------------------------------------------------------------------------------
+
+
+def test_two_targets_are_compared_in_turn(start):
+    first, second = start(), start()
+    uris = [f"tcp://127.0.0.1:{each.port()}" for each in (first, second)]
+    run_of = ("-d", 0.2, *COLD, "-n", 2, *LONG, "--against", uris[1], uris[0])
+    found = bench(*run_of)
+    assert (found["uri"], found["against"]) == tuple(uris)
+    assert len(found["rounds"]) == 3
+    for name in ("rate", "p50", "p99"):
+        ratio = found["ratios"][name]
+        assert 0 < ratio["least"] <= ratio["median"] <= ratio["most"]
+    for each in range(2):
+        assert sum(both[each]["counts"]["opened"] for both in found["rounds"]) == 6
+    text = run("bench", *run_of).stdout.decode()
+    assert re.search(r"3 rounds in turn", text)
