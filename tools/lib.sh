@@ -16,6 +16,8 @@ proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
 scanner_packages=(testssl.sh sslscan)
 # Scrapes echod in the tests, and checks what we tell it; unpacked as well.
 prometheus_packages=(prometheus)
+# Shows the status page in the tests.
+browser_packages=(chromium chromium-driver pngquant)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
