@@ -19,7 +19,7 @@ gather(struct input *input, const struct difference *difference, unsigned char *
 	while (input->left > 0 && size < 4 * PIECE_MOST) {
 		const struct message message = { input_byte(input) % 4,
 			difference->message + input_byte(input) % 8,
-			sizes_pick(difference->sizes, difference->connection, 0) };
+			mix_pick(difference->sizes, difference->connection, 0) };
 		const size_t at = input_short(input) % message.size;
 		size_t part = input_short(input) % PIECE_MOST;
 
@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const texts[] = { "1", "15", "16", "64", "64:9,1400:1", "16K", "1M" };
 	struct input input = { data, size };
-	struct sizes sizes;
+	struct mix sizes;
 	struct difference difference = { .payload = &payload, .sizes = &sizes, .connection = 1,
 		.connections = 4 };
 	unsigned char *came = malloc(5 * PIECE_MOST), expected;
@@ -50,12 +50,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_assert(came != NULL);
 	if (payload.token == 0)
 		payload_init(&payload, 1);
-	fuzz_assert(sizes_parse(&sizes, texts[input_byte(&input) % 7]) == NULL);
+	fuzz_assert(mix_parse(&sizes, texts[input_byte(&input) % 7]) == NULL);
 	difference.message = input_byte(&input);
 	difference.first = input_byte(&input) % (difference.message + 1);
-	difference.at = input_short(&input) % sizes_shortest(&sizes);
+	difference.at = input_short(&input) % mix_shortest(&sizes);
 	difference.begun = difference.message + input_byte(&input) % 16;
-	difference.out = input_short(&input) % (sizes_shortest(&sizes) + 1);
+	difference.out = input_short(&input) % (mix_shortest(&sizes) + 1);
 	length = gather(&input, &difference, came);
 	if (length > 0) {
 		unsigned char *exact = (unsigned char *)copy_text(came, length);
