@@ -90,7 +90,7 @@ static const struct row {
 	    "of a message, as in 64:9,16K:1 (default 64)" },
 	{ OPTIONS_OF_BENCH, 'p', "in-flight", "N", "on each connection (default 1)" },
 	{ OPTIONS_OF_BENCH, 'r', "rate", "N",
-	    "a second, of all (default: as fast as they come back)" },
+	    "a second, of all (default: as they come back)" },
 	{ OPTIONS_OF_BENCH, OPTION_CHURN, "churn", NULL, "a connection for each message" },
 	{ OPTIONS_OF_BENCH, OPTION_RAMP, "ramp", "N", "connections a second (default 5000)" },
 	{ OPTIONS_OF_BENCH, OPTION_WARM_UP, "warm-up", "SEC",
@@ -140,8 +140,8 @@ static const char usage[] =
     "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
-    "       echod-client mtu  [OPTION]... URI | HOST [PORT]\n"
     "       echod-client bench [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client mtu [OPTION]... URI | HOST [PORT]\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
     "%s;\n"
     "HOST alone means %s://HOST:%u.\n"
@@ -166,9 +166,20 @@ tell_foreign(const char *word, const struct row *row)
 	    word, modes[row->group], modes[row->group], word);
 }
 
-/* Returns the row of what getopt_long(3) does not know, where another mode has it, or NULL. */
+static bool
+stands_in(char **argv, const char *word)
+{
+	while (*argv != NULL && strcmp(*argv, word) != 0)
+		argv++;
+	return *argv != NULL;
+}
+
+/*
+ * Returns the row of what getopt_long(3) does not know, where another mode has it, or NULL: of a mode
+ * that is named, though not first, or else of the first that has it.
+ */
 static const struct row *
-find_foreign(enum option_group mode, const char *word)
+find_foreign(enum option_group mode, const char *word, char **argv)
 {
 	const struct row *found = NULL;
 
@@ -180,7 +191,7 @@ find_foreign(enum option_group mode, const char *word)
 
 		if (same && is_of(row, mode))
 			return NULL;
-		if (same)
+		if (same && (found == NULL || stands_in(argv, modes[row->group])))
 			found = row;
 	}
 	return found;
@@ -191,7 +202,7 @@ static void
 tell(enum option_group mode, int result, char **argv, const struct option *table)
 {
 	const char *word = argv[optind - 1];
-	const struct row *foreign = result == '?' ? find_foreign(mode, word) : NULL;
+	const struct row *foreign = result == '?' ? find_foreign(mode, word, argv) : NULL;
 	const char letter[] = { '-', (char)optopt, '\0' };
 
 	if (foreign != NULL)
