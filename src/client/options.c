@@ -113,7 +113,7 @@ static const struct row {
 	{ OPTIONS_OF_BENCH, OPTION_SVG, "svg", "FILE", "a picture" },
 	{ OPTIONS_OF_BENCH, OPTION_HGRM, "hgrm", "FILE", "percentiles, as HdrHistogram has them" },
 	{ OPTIONS_OF_BENCH, OPTION_MERGE, "merge", NULL,
-	    "results of several clients, FILE... in place of a URI" },
+	    "results of several clients, FILE... for a URI" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
