@@ -1,6 +1,7 @@
 """How bench shows a run while it lasts: a block on a terminal, lines elsewhere."""
 
 import contextlib
+import os
 import re
 import subprocess
 
@@ -45,6 +46,7 @@ def test_a_block_of_five_lines(uri):
             assert re.match(r"no errors  \d+ echoed", lines[3]), lines
             assert (uri in lines[0]) is (columns >= 80)
             assert ("max" in lines[2]) is (columns >= 80)
+            assert len(screen.all_lines()) == 5  # nothing of those before has scrolled away
 
 
 def test_ten_columns(uri):
@@ -73,6 +75,18 @@ def test_a_terminal_of_another_size(uri):
         for screen, columns in zip(shown, after):
             screen.wait(lambda lines, wide=columns - 1: is_drawn(lines)
                         and width_of(lines[1]) == wide, f"a block of {columns - 1} columns")
+
+
+def test_what_was_said_while_it_was_stopped_stands(uri, workdir):
+    script = ('"$@" & while [ ! -e "$0" ]; do sleep 0.1; done; kill -STOP $!; '
+              'echo "  between"; kill -CONT $!; wait $!')
+    go = os.path.join(workdir, "go")
+    with Screen(80, ["sh", "-c", script, go, *command("bench", *LONG, uri)], **UTF8) as screen:
+        screen.wait(is_drawn, "a block")
+        with open(go, "wb"):
+            screen.wait(lambda lines: any("between" in line for line in lines), "the word")
+        lines = screen.wait(lambda lines: len(lines) == 10, "another block")
+        assert lines[4].endswith("  between") and is_drawn(lines[5:])
 
 
 def test_without_utf8(uri):

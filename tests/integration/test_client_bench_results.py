@@ -2,6 +2,7 @@
 as one."""
 
 import csv
+import datetime
 import json
 import os
 import subprocess
@@ -154,9 +155,13 @@ def test_a_full_disk_is_a_fault(uri):
     assert "cannot write /dev/full: No space left on device" in result.stderr
 
 
-def test_rows_on_stdout(uri):
-    lines = lines_of("bench", *SHORT, uri, "--csv", "/dev/stdout")
-    assert lines[0].startswith("second,sent,") and f"--- {uri} statistics ---" in lines
+def test_rows_on_stdout(uri, files):
+    """Which may be a file: the other text is in it, too."""
+    with open(files.out, "wb") as out:
+        run("bench", *SHORT, uri, "--csv", "/dev/stdout", stdout=out)
+    for lines in (lines_of("bench", *SHORT, uri, "--csv", "/dev/stdout"),
+                  read(files.out).splitlines()):
+        assert lines[0].startswith("second,sent,") and f"--- {uri} statistics ---" in lines
 
 
 # --- of several clients --------------------------------------------------------------------------
@@ -182,6 +187,11 @@ def change(path, to, *where, **values):
         part = part[each]
     part.update(values)
     return save(to, found)
+
+
+def an_hour_before(path):
+    at = datetime.datetime.fromisoformat(json.loads(read(path))["started"].rstrip("Z"))
+    return (at - datetime.timedelta(hours=1)).isoformat(timespec="milliseconds") + "Z"
 
 
 def test_results_add_up(results):
@@ -220,9 +230,15 @@ def test_one_result_is_told_again(results):
 
 
 def test_those_that_did_not_run_together(results, files):
-    change(results[0], files.c, runs=["00000000000000aa"], started="2026-11-26T00:00:00.000Z")
+    change(results[0], files.c, runs=["00000000000000aa"], started=an_hour_before(results[0]))
     text = "\n".join(lines_of("bench", "--merge", results[0], files.c))
     assert "not all at once, or their clocks\ndiffer" in text
+
+
+def test_a_clock_that_was_never_set(results, files):
+    change(results[0], files.c, runs=["00000000000000aa"], started="1970-01-01T00:00:10.000Z")
+    assert refused("--merge", results[0], files.c) == (
+        f"{files.c}: started: more than 30 days from the others")
 
 
 def test_no_run_counts_twice(results, files):

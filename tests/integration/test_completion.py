@@ -154,11 +154,11 @@ def test_the_options_of_the_daemon():
 
 
 @needs_bash
-@pytest.mark.parametrize("mode", ["ping", "pipe", "send"])
+@pytest.mark.parametrize("mode", ["bench", "ping", "pipe", "send"])
 def test_the_options_of_a_mode(mode):
     expected = options_of(CLIENT, mode)
     assert {"--json", "--wait-until-up"} < set(expected)
-    assert ("--max-rtt" in expected) == (mode == "ping")
+    assert ("--max-rtt" in expected) == (mode in ("bench", "ping"))
     assert complete(CLIENT, mode, "-") == expected
     assert complete(CLIENT, mode, "--max-") == [
         each for each in expected if each.startswith("--max-")
@@ -173,7 +173,7 @@ def test_ping_is_the_mode_where_none_is_named():
 
 @needs_bash
 def test_modes_and_schemes():
-    assert complete(CLIENT, "") == ["ping", "pipe", "send", *SCHEMES]
+    assert complete(CLIENT, "") == ["bench", "ping", "pipe", "send", *SCHEMES]
     assert complete(CLIENT, "pi") == ["ping", "pipe"]
     assert complete(CLIENT, "pipe", "u") == ["udp://", "unix:"]
     assert complete(BINARY, "-l", "") == SCHEMES

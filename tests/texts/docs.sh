@@ -196,7 +196,7 @@ awk '/^\.Sh/ { mode = $2 == "OPTIONS" ? "all" : tolower($2) }
 same "defaults in echod-client(1)" "$work/defaults" "$work/found"
 
 # In the synopsis each mode has its own options and those of all, but for -V and -h.
-for mode in ping pipe send; do
+for mode in ping pipe send bench; do
 	echo "$mode -V"
 	echo "$mode -h"
 	sed -nE "s/^(all|$mode) -/$mode -/p" "$work/expected" | cut -d ' ' -f 1,2
@@ -208,7 +208,8 @@ awk '/^\.Sh/ { in_synopsis = $2 == "SYNOPSIS" }
 mode != "" && /^\.Op Fl/ {
 	if ($3 ~ /^-/) print mode, "-" $3
 	else for (i = 1; i <= length($3); i++) print mode, "-" substr($3, i, 1)
-}' "$man1" | sort >"$work/found"
+}
+mode != "" && /^\.Fl -/ { print mode, "-" $2 }' "$man1" | sort -u >"$work/found"
 same "options in the synopsis of echod-client(1)" "$work/letters" "$work/found"
 
 # --- their form --------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #include "client/bench/show/text.h"
 #include "client/bench/verdict.h"
 #include "client/bench/watch.h"
+#include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
 #include "client/terminal.h"
@@ -186,6 +187,12 @@ load(const struct bench_options *options, const struct common_arguments *common,
 	return ending;
 }
 
+static void
+on_interrupt(void *arg)
+{
+	event_base_loopbreak(arg);
+}
+
 /* Who is waited for, before anything begins. */
 static void
 await(const struct common_arguments *common)
@@ -197,9 +204,12 @@ await(const struct common_arguments *common)
 	if (common->until_up == 0)
 		return;
 	base = timing_base_new(false);
+	if (!interrupt_watch(base, on_interrupt, base))
+		report_unusable("cannot start: %s", strerror(errno));
 	ending = up_await(base, &common->wish, common->until_up, true, &fault);
 	if (ending != ENDING_DONE)
 		common_unreached(common, ending, fault);
+	interrupt_unwatch();
 	event_base_free(base);
 }
 

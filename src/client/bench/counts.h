@@ -16,8 +16,7 @@
 	X(UNDECIDED, "undecided", "messages still on their way at the end")                \
 	X(CONNECTS, "connects", "connections begun")                                       \
 	X(OPENED, "opened", "connections opened")                                          \
-	X(CHURNED, "churned", "connections closed as planned, and opened anew")            \
-	X(WRONG_BYTES, "wrong_bytes", "bytes that came back wrong")
+	X(CHURNED, "churned", "connections closed as planned, and opened anew")
 
 /* X(name, word, text): the text stands behind a number. */
 #define BENCH_ERRORS_LIST(X)                                                               \

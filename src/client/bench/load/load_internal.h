@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -115,7 +116,7 @@ struct worker {
 	bool is_cut_off;          /* no link was left while it ran */
 	double cpu_before;        /* counting began */
 	struct times told_times;  /* by whoever wakes it */
-	bool told_stop;           /* likewise */
+	atomic_bool told_stop;    /* likewise, at any time */
 	int open_error; /* the first errno with which a connection did not open; 0: none */
 	unsigned char *in, *out; /* LOAD_BUFFER each */
 	void (*report)(void *arg); /* it is ready, or has ended: from its thread */

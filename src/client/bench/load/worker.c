@@ -28,13 +28,25 @@ cpu_seconds(void)
 	    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+static size_t
+count_open(const struct worker *worker)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < worker->count; i++)
+		count += worker->links[i].state >= LINK_OPEN;
+	return count;
+}
+
 static void
 set_stage(struct worker *worker, enum worker_stage stage)
 {
 	const int64_t now = timing_now();
 
-	if (worker->stage == WORKER_RUNNING)
+	if (worker->stage == WORKER_RUNNING) {
 		worker->over = now;
+		worker->tick.connections = count_open(worker);
+	}
 	worker->stage = stage;
 	worker->since = now;
 }
@@ -183,20 +195,11 @@ on_pace(evutil_socket_t fd, short what, void *arg)
 
 /* --- ticks ------------------------------------------------------------------------------- */
 
-static size_t
-count_open(const struct worker *worker)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < worker->count; i++)
-		count += worker->links[i].state >= LINK_OPEN;
-	return count;
-}
-
 static void
 hand_in(struct worker *worker)
 {
-	worker->tick.connections = count_open(worker);
+	if (worker->stage == WORKER_RUNNING)
+		worker->tick.connections = count_open(worker);
 	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 }
 
@@ -277,7 +280,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	eventfd_read(fd, &nothing);
-	if (worker->told_stop)
+	if (atomic_load(&worker->told_stop))
 		set_stage(worker, WORKER_STOPPED);
 	else if (worker->stage == WORKER_READY) {
 		worker->times = worker->told_times;
@@ -310,6 +313,9 @@ work(void *arg)
 {
 	struct worker *worker = arg;
 
+	/* Nobody cancels a thread; by default the C library would look at each recv and send. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* NOLINT(cert-pos47-c) */
 	turn(worker);
 	if (worker->plan->spin)
 		spin(worker);
@@ -352,7 +358,7 @@ load_worker_run(struct worker *worker, const struct times *times)
 void
 load_worker_stop(struct worker *worker)
 {
-	worker->told_stop = true;
+	atomic_store(&worker->told_stop, true);
 	wake(worker);
 }
 

@@ -140,6 +140,17 @@ replace(const char *path, mode_t mode, void (*print)(const struct bench_result *
 	return error;
 }
 
+/* What stands for a descriptor would have an offset of its own where that is a file. */
+static int
+open_device(const char *path)
+{
+	if (strcmp(path, "/dev/stdout") == 0)
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (strcmp(path, "/dev/stderr") == 0)
+		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
 int
 bench_file_write(const char *path, void (*print)(const struct bench_result *result,
     FILE *stream), const struct bench_result *result)
@@ -155,7 +166,7 @@ bench_file_write(const char *path, void (*print)(const struct bench_result *resu
 	} else if (is_file(real, &st)) {
 		error = replace(real, st.st_mode & 07777, print, result);
 	} else {
-		fd = open(real, O_WRONLY | O_CLOEXEC);
+		fd = open_device(real);
 		error = fd == -1 ? errno : print_to(fd, print, result);
 	}
 	free(real);

@@ -132,7 +132,7 @@ append(struct line *line, const char *text)
 	line->length += length;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 add(struct line *line, const char *colour, const char *format, va_list args)
 {
 	const char *blanks = line->width > 0 ? "  " : "";

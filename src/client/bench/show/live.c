@@ -2,6 +2,7 @@
 #include "client/bench/show/live.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -176,9 +177,22 @@ static struct {
 	char block[LIVE_TEXT_SIZE];
 } shown;
 
+/* It was stopped, and what the shell said since then stands below the block. */
+static volatile sig_atomic_t was_stopped;
+
+static void
+on_continue(int number)
+{
+	(void)number;
+	was_stopped = 1;
+}
+
 void
 live_begin(bool is_quiet)
 {
+	const struct sigaction action = { .sa_handler = on_continue, .sa_flags = SA_RESTART };
+
+	sigaction(SIGCONT, &action, NULL);
 	memset(&shown, 0, sizeof(shown));
 	shown.rewrites = terminal_rewrites(STDERR_FILENO);
 	shown.is_quiet = is_quiet;
@@ -214,6 +228,9 @@ rewrite(const struct live_view *view)
 		return;
 	if (shown.columns != 0 && shown.columns != paper.columns)
 		rows = rows_by_now(shown.block, paper.columns);
+	if (was_stopped)
+		rows = 1;
+	was_stopped = 0;
 	live_draw(view, &paper, shown.block);
 	report_block(shown.block, rows);
 	shown.columns = paper.columns;

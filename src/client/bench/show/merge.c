@@ -2,10 +2,14 @@
 #include "client/bench/show/merge.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/bench/show/read.h"
+
+/* Days: more than that between two runs is a clock that was never set. */
+#define APART_MOST 30
 
 /* Returns the index of a run in `runs` that is one of `result` too, or `count`. */
 static size_t
@@ -31,6 +35,9 @@ check(const struct bench_result *merged, const struct bench_result *next, const 
 		    " other did not: their latencies are not alike");
 	else if (find_run(merged->runs, merged->clients, next) < merged->clients)
 		snprintf(fault, BENCH_READ_FAULT_SIZE, "runs: this run is in a file before it");
+	else if (fabs(merged->started - next->started) > APART_MOST * 86400.0)
+		snprintf(fault, BENCH_READ_FAULT_SIZE, "started: more than %d days from the others",
+		    APART_MOST);
 	return *fault == '\0';
 }
 

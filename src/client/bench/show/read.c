@@ -122,6 +122,7 @@ text_of(const struct place *place, const json_t *object, const char *name, char 
 {
 	const char *value = json_string_value(member(place, object, name));
 
+	*text = '\0';
 	if (value == NULL || strlen(value) >= size)
 		refuse(place, name, "give a string of at most %zu bytes", size - 1);
 	else

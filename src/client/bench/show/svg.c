@@ -323,7 +323,7 @@ print_throughput(const struct bench_result *result, FILE *stream)
 {
 	const struct bench_seconds *seconds = &result->seconds;
 	const double most = fmax(fmax(highest(seconds, sent_of), highest(seconds, echoed_of)), 1);
-	const double step = nice_step(most, 5);
+	const double step = fmax(nice_step(most, 5), 1);
 	struct chart chart = { .stream = stream, .top = FIRST_TOP + CHART_HEIGHT,
 	    .x_most = end_of(seconds), .y_most = ceil(most / step) * step };
 	char label[UNITS_SIZE];
