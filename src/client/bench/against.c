@@ -51,7 +51,7 @@ median(const double *sorted, size_t count)
 static double
 median_of(const struct against *against, const struct figure *figure, size_t which)
 {
-	double values[AGAINST_ROUNDS_MAX];
+	double values[AGAINST_ROUNDS_MAX] = { 0 };
 
 	for (size_t i = 0; i < against->count; i++)
 		values[i] = value_of(figure, against->rounds[i].results[which]);
@@ -172,6 +172,11 @@ round_fields(const struct against *against)
 json_t *
 against_fields(const struct against *against)
 {
-	return json_pack("{ss so so}", "against", against->uris[1], "ratios", ratio_fields(against),
-	    "rounds", round_fields(against));
+	double seconds = 0;
+
+	for (size_t i = 0; i < against->count; i++)
+		seconds += against->rounds[i].results[0]->elapsed +
+		    against->rounds[i].results[1]->elapsed;
+	return json_pack("{ss so so sf}", "against", against->uris[1], "ratios",
+	    ratio_fields(against), "rounds", round_fields(against), "seconds", seconds);
 }
