@@ -11,7 +11,6 @@ import pytest
 import flawed
 import tls
 from client import json_of, run
-from echod import listener
 from flawed import at
 from patience import PATIENCE, lasting
 
@@ -229,3 +228,62 @@ def test_fault(case, protocol, size, outcomes):
     fields = first_of(printed)
     check_first(fields, kind, protocol, SIZES[size], text.differences)
     assert fields["of"] in (None, "it" if protocol == "udp" else "the stream")
+
+
+# --- others --------------------------------------------------------------------------------------
+
+
+def run_against(protocol, fault, workdir, *options, status=1):
+    with flawed.echo(protocol, 64, fault, workdir) as server:
+        return json_of("bench", *options, "-s", 64, server.uri, status=status)
+
+
+def test_a_datagram_that_comes_back_late(workdir):
+    """When it is missing already, which the client shows by sending the next one."""
+    fault = flawed.late(0, MESSAGE)
+    found = run_against("udp", fault, workdir, "-n", 1, "-p", 1, "-N", 20, "-W", SHORT)
+    wrong = {name: count for name, count in found["errors"].items() if count}
+    assert wrong == {"missing": 1, "late": 1}
+    assert (found["first_error"]["kind"], found["first_error"]["message"]) == ("missing", MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "change, kind",
+    [
+        (flawed.flipped(20), "wrong"),
+        (flawed.truncated(20), "missing"),
+        (flawed.duplicated, "duplicate"),
+        (flawed.after(0, flawed.close), "closed"),
+        (flawed.after(20, flawed.close), "closed"),
+        (flawed.after(0, flawed.reset), "reset"),
+        (flawed.dropped, "missing"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_fault_of_one_of_many_short_connections(change, kind, workdir):
+    """It goes on with the next one; a message that is missing is told by one that is sent for that."""
+    fault = at(MESSAGE, 0, change)
+    wait = SHORT if kind == "missing" else PATIENCE
+    found = run_against("tcp", fault, workdir, "--churn", "-n", 1, "-N", 20, "-W", wait)
+    first = found["first_error"]
+    assert (first["kind"], first["connection"]) == (kind, 0)
+    assert first["message"] in (MESSAGE, MESSAGE + 1)
+    assert found["errors"][kind] == 1
+    assert found["counts"]["echoed"] in (19, 20)
+
+
+def test_a_run_that_nobody_answers(workdir):
+    """Each message is missing, and none undecided."""
+    found = run_against("udp", lambda *_: [], workdir, "-n", 2, "-p", 2, "-N", 8, "-W", "0.1")
+    assert (found["errors"]["missing"], found["counts"]["sent"], found["loss"]) == (8, 8, 1.0)
+    assert found["counts"]["undecided"] == 0
+
+
+def test_a_peer_for_datagrams_that_goes_away(workdir):
+    """The host says that nobody is there: that is told once a socket, and its messages are missing."""
+    fault = at(0, MESSAGE, lambda _: [lambda server: server.close()])
+    with flawed.echo("udp", 64, fault, workdir) as server:
+        found = json_of("bench", "-n", 1, "-N", 20, "-W", "0.1", server.uri, status=1)
+    wrong = {name: count for name, count in found["errors"].items() if count}
+    assert wrong == {"refused": 1, "missing": wrong["missing"]}
+    assert found["counts"]["echoed"] == MESSAGE
