@@ -51,7 +51,7 @@ median(const double *sorted, size_t count)
 static double
 median_of(const struct against *against, const struct figure *figure, size_t which)
 {
-	double values[AGAINST_ROUNDS_MAX];
+	double values[AGAINST_ROUNDS_MAX] = { 0 };
 
 	for (size_t i = 0; i < against->count; i++)
 		values[i] = value_of(figure, against->rounds[i].results[which]);

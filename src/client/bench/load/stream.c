@@ -69,7 +69,7 @@ send_large(const struct link *link, const struct message *message, size_t offset
 	for (; count < PIECES && offset + *size < message->size; count++) {
 		const struct piece piece = payload_piece(payload, message, offset + *size);
 
-		pieces[count] = (struct iovec){ (void *)(uintptr_t)piece.data, piece.size };
+		pieces[count] = (struct iovec){ (void *)piece.data, piece.size };
 		*size += piece.size;
 	}
 	return channel_send_pieces(link->channel, pieces, count);
