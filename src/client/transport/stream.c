@@ -34,9 +34,9 @@ send_bytes(struct channel *channel, const void *data, size_t size)
 }
 
 static ssize_t
-send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+send_pieces(struct channel *channel, struct iovec *pieces, size_t count)
 {
-	const struct msghdr header = { .msg_iov = (struct iovec *)pieces,
+	const struct msghdr header = { .msg_iov = pieces,
 		.msg_iovlen = count };
 
 	return judge_sent(channel, sendmsg(channel->fd, &header, MSG_NOSIGNAL));
