@@ -15,6 +15,7 @@ from client import command, json_of, lines_of, run
 from patience import lasting
 
 SHORT = ("-d", lasting(1), "--warm-up", 0, "-r", 1000, "-n", 4)
+SCHEMA = os.path.join(os.path.dirname(__file__), "../../doc/echod-client.schema.json")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -279,5 +280,9 @@ def test_what_is_at_fault_is_named(results, files):
 
 def test_a_comparison_is_no_result(uri, files):
     """Of two targets there is no one sum."""
-    save(files.c, json.dumps(json_of("bench", "-d", 0.2, "--warm-up", 0, uri, "--against", uri)))
+    found = json_of("bench", "-d", 0.2, "--warm-up", 0, uri, "--against", uri)
+    jsonschema = pytest.importorskip("jsonschema")
+    assert not list(jsonschema.Draft7Validator(json.loads(read(SCHEMA))).iter_errors(found))
+    assert len(found["rounds"]) == 3 and found["ratios"]["rate"]["median"] > 0
+    save(files.c, found)
     assert refused("--merge", files.c) == f"{files.c}: address: is missing"

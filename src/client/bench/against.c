@@ -172,6 +172,11 @@ round_fields(const struct against *against)
 json_t *
 against_fields(const struct against *against)
 {
-	return json_pack("{ss so so}", "against", against->uris[1], "ratios", ratio_fields(against),
-	    "rounds", round_fields(against));
+	double seconds = 0;
+
+	for (size_t i = 0; i < against->count; i++)
+		seconds += against->rounds[i].results[0]->elapsed +
+		    against->rounds[i].results[1]->elapsed;
+	return json_pack("{ss so so sf}", "against", against->uris[1], "ratios",
+	    ratio_fields(against), "rounds", round_fields(against), "seconds", seconds);
 }
