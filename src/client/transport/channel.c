@@ -462,7 +462,7 @@ channel_takes_pieces(const struct channel *channel)
 }
 
 ssize_t
-channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+channel_send_pieces(struct channel *channel, struct iovec *pieces, size_t count)
 {
 	return not_interrupted(channel->kind->send_pieces(channel, pieces, count));
 }

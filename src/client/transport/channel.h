@@ -157,7 +157,7 @@ ssize_t channel_send(struct channel *channel, const void *data, size_t size);
  * who has large ones need not copy them.
  */
 bool channel_takes_pieces(const struct channel *channel);
-ssize_t channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count);
+ssize_t channel_send_pieces(struct channel *channel, struct iovec *pieces, size_t count);
 
 /* False once sending to a stream has failed. */
 bool channel_can_send(const struct channel *channel);
