@@ -4,6 +4,8 @@ The load is made by "echod-client bench"; connections that are only held are Pyt
 has no use for those: all of its own are in use.
 """
 
+import bisect
+import datetime
 import json
 import os
 import random
@@ -11,10 +13,14 @@ import socket
 import ssl
 import struct
 import subprocess
+import tempfile
 import time
 
 from servers import LOAD_CPU, PATIENCE, Unavailable, pin
 
+WARMUP = 0.15  # seconds, at most
+SAMPLE = 0.01  # seconds from one look at the server's CPU time to the next
+SAMPLE_OF_MANY = 0.05  # the same where many processes are looked at
 SETTLE = 0.002  # seconds, for a server to go to sleep after its last echo
 RAMP = 100000  # connections a second: they are few
 SOURCES = 16  # addresses of the loopback that short connections come from: each has 28,232 ports
@@ -92,28 +98,50 @@ def arguments_of(mode, connections, size, flying=0):
 
 
 def run_load(build, server, mode, seconds, **arguments):
-    """Runs it once; returns what it printed."""
+    """Runs it once; returns what it printed, and samples of the server's CPU time: Unix time, ns."""
     command = [os.path.join(build, "echod-client"), "bench", "--json", "-d", str(seconds)]
-    command += ["--warm-up", "0", "--ramp", str(RAMP), *arguments_of(mode, **arguments)]
+    command += ["--warm-up", str(min(WARMUP, seconds)), "--ramp", str(RAMP)]
+    command += arguments_of(mode, **arguments)
     command += ["--insecure"] if server.protocol == "tls" else []
-    done = subprocess.run(
-        [*command, address_of(server)],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=pin(LOAD_CPU),
-    )
+    interval = SAMPLE_OF_MANY if server.kind.forks else SAMPLE
+    samples = [(time.time(), server.cpu_ns())]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*command, address_of(server)], stdout=out, stderr=errors, preexec_fn=pin(LOAD_CPU)
+        )
+        while process.poll() is None:
+            time.sleep(interval)
+            samples.append((time.time(), server.cpu_ns()))
+        out.seek(0)
+        errors.seek(0)
+        return check_load(process.returncode, mode, out.read(), errors.read()), samples
+
+
+def check_load(status, mode, text, said):
     try:
-        found = json.loads(done.stdout)
+        found = json.loads(text)
     except ValueError:
-        said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-        raise Unavailable("the load gave up: " + said[-1]) from None
+        last = (said.strip().splitlines() or [f"status {status}"])[-1]
+        raise Unavailable("the load gave up: " + last) from None
     errors = {name: count for name, count in found.get("errors", {}).items() if count}
     if mode == "datagram":
         errors = {name: errors[name] for name in errors if name not in ("missing", "late")}
     if errors or "counts" not in found:
         raise Unavailable(f"the load gave up: {found['reason']}")
     return found
+
+
+def cpu_at(samples, when):
+    """What it was then, by the samples around that."""
+    after = min(max(bisect.bisect(samples, (when,)), 1), len(samples) - 1)
+    (before, least), (behind, most) = samples[after - 1 : after + 1]
+    return least + (most - least) * min(max((when - before) / (behind - before), 0), 1)
+
+
+def cpu_of(found, samples):
+    """The server's CPU time while messages were counted."""
+    began = datetime.datetime.fromisoformat(found["started"].replace("Z", "+00:00")).timestamp()
+    return cpu_at(samples, began + found["seconds"]) - cpu_at(samples, began)
 
 
 def figures_of(found):
@@ -215,8 +243,9 @@ def measure(build, server, mode, **arguments):
     """Runs one load; returns its figures, with those of the server for the same time."""
     if mode in ("idle", "silent"):
         return measure_idle(server, mode, **arguments)
-    cpu = server.cpu_ns()
-    found = run_load(build, server, mode, **arguments)
-    time.sleep(SETTLE)
-    cpu = server.cpu_ns() - cpu
-    return {**figures_of(found), "server_cpu_ns": cpu, "peak_bytes": server.peak_bytes()}
+    found, samples = run_load(build, server, mode, **arguments)
+    return {
+        **figures_of(found),
+        "server_cpu_ns": cpu_of(found, samples),
+        "peak_bytes": server.peak_bytes(),
+    }
