@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -107,6 +108,17 @@ channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	address_format(&channel->stranger, text);
 	return channel->stranger_count;
+}
+
+uint32_t
+channel_dropped(const struct channel *channel)
+{
+	uint32_t values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(values);
+
+	if (channel->fd != -1)
+		getsockopt(channel->fd, SOL_SOCKET, SO_MEMINFO, values, &size);
+	return values[SK_MEMINFO_DROPS];
 }
 
 double

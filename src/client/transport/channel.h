@@ -115,6 +115,12 @@ bool channel_has_peer(const struct channel *channel);
  */
 uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 
+/*
+ * How many datagrams came to an open channel and found no room in its socket's buffer, since it
+ * was opened: which is this host's doing.
+ */
+uint32_t channel_dropped(const struct channel *channel);
+
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
 
