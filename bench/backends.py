@@ -17,12 +17,11 @@ import subprocess
 import sys
 
 from servers import HERE, LOAD_CPU, Server, Unavailable, pin, raise_descriptors
-from workloads import measure
+from workloads import Held, measure
 
 ACTIVE = 10
 SPARE = 200  # descriptors of a process that are no connections
 SELECT_MOST = 900  # idle connections: select(2) cannot watch descriptors from 1024 on
-WARMUP = 0.15  # seconds
 REFERENCE = ("epoll", 0)
 
 BACKENDS = {
@@ -45,10 +44,10 @@ def options():
 
 def cost(chosen, backend, idle):
     """Nanoseconds of echod's CPU time for one echo."""
-    with Server(chosen.build, "echod", options=BACKENDS[backend]) as server:
-        arguments = {"connections": ACTIVE, "size": 64, "idle": idle}
+    with Server(chosen.build, "echod", options=BACKENDS[backend]) as server, Held(server) as held:
+        held.hold(idle)
         run = measure(
-            chosen.build, server, "stream", seconds=chosen.seconds, warmup=WARMUP, **arguments
+            chosen.build, server, "stream", seconds=chosen.seconds, connections=ACTIVE, size=64
         )
     return run["server_cpu_ns"] / run["echoes"]
 

@@ -3,7 +3,8 @@
 How often a server waits for events depends on how fast the other side is, and so does what it
 executes for one echo.  Here it is stopped (SIGSTOP) while everything is sent: it wakes once
 in vain, by the signal, and once for the whole round, on a machine that is busy too.  A round
-without messages has the former alone.
+without messages has the former alone.  "echod-client bench" cannot stand in for it: a load sends
+what is due or may follow, and does not stop whom it loads.
 """
 
 import os

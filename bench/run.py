@@ -22,7 +22,6 @@ from workloads import WORKLOADS, measure
 
 SPARE = 200  # descriptors of a process that are no connections
 IDLE_PAIRS = 3  # memory does not vary as time does
-WARMUP = 0.15  # seconds
 
 # Of one run: what it is in the table, and how it is had from the raw data.
 FIGURES = {
@@ -78,7 +77,6 @@ class Comparison:
 
     def _run_one(self, name, chosen, most):
         arguments = dict(self.workload.arguments, seconds=chosen.seconds)
-        arguments["warmup"] = min(WARMUP, chosen.seconds)
         if self.workload.idle:
             arguments = {"idle": min(most, self.workload.idle, KINDS[self.peer].most or most)}
         with Server(chosen.build, name, self.workload.protocol) as server:
@@ -142,7 +140,7 @@ def spread(values):
 
 
 def busy(runs):
-    """How much of the time the server and the load generator worked, in per cent."""
+    """How much of the time the server and the load worked, in per cent."""
     server = statistics.median(run["server_cpu_ns"] / 1e9 / run["seconds"] for run in runs)
     load = statistics.median(run["load_cpu_seconds"] / run["seconds"] for run in runs)
     return f"{server * 100:.0f}/{load * 100:.0f}"
@@ -227,7 +225,7 @@ def machine():
 def print_heading(chosen):
     print("Ratios echod / peer, medians over pairs of runs. Below 1 echod needs less CPU")
     print("time (user and system), waits less, has less memory; above 1 it echoes more.")
-    print("busy: CPU time of server/load generator, in per cent of the time that passed.")
+    print("busy: CPU time of server/load, in per cent of the time that passed.")
     print(f"{platform.platform()}, runs of {chosen.seconds} s,")
     if SERVER_CPU is None:
         print("ONE CPU for both sides: no throughput or latency here means anything.")

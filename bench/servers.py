@@ -239,6 +239,34 @@ def own_tls(name):
     return lambda context: [context.program(f"bench/peers/{name}"), "0", *certificate()]
 
 
+@functools.lru_cache(maxsize=None)
+def go_program():
+    """net.go, built once for all servers."""
+    program = shutil.which("go", path=SEARCH)
+    if program is None:
+        raise Unavailable("not installed: go")
+    folder = tempfile.mkdtemp(prefix="echod-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = os.path.join(folder, "net")
+    command = [program, "build", "-o", path, os.path.join(HERE, "peers", "net.go")]
+    places = {"GOCACHE": os.path.join(folder, "cache"), "GOFLAGS": "", "GO111MODULE": "off"}
+    built = subprocess.run(
+        command, env={**os.environ, **places}, capture_output=True, text=True, check=False
+    )
+    if built.returncode != 0:
+        raise Unavailable(f"not built: {built.stderr.strip()}")
+    return path
+
+
+def go(_):
+    """One thread at a time, as all have it."""
+    return ["env", "GOMAXPROCS=1", go_program(), "0"]
+
+
+def node(context):
+    return [context.installed("node"), os.path.join(HERE, "peers", "net.js"), "0"]
+
+
 def select_loop(context):
     return [context.installed("python3"), os.path.join(HERE, "peers", "select_loop.py"), "0"]
 
@@ -278,6 +306,8 @@ KINDS = {
     "libevent": Kind(own("libevent")),
     "libuv": Kind(own("libuv")),
     "io_uring": Kind(own("io_uring", SCRATCH)),
+    "go": Kind(go, most=5000),  # a connection takes it three descriptors: splice(2) has a pipe
+    "node": Kind(node),
     "recvfrom": Kind(own("udp", "recvfrom", DATAGRAM_BUFFER), "udp"),
     "recvmsg": Kind(own("udp", "recvmsg", DATAGRAM_BUFFER), "udp"),
     "recvmmsg": Kind(own("udp", "recvmmsg", DATAGRAM_BUFFER), "udp"),

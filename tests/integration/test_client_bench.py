@@ -11,6 +11,7 @@ import pytest
 
 import certificates
 import faulty
+import kernel
 import tls
 from client import command, run
 from echod import listener
@@ -318,6 +319,37 @@ def test_faults_of_datagrams(fault, kind, status):
     assert {name: count for name, count in found["errors"].items() if count} == {kind: 1}
     lost = 1 if kind in ("wrong", "truncated", "missing") else 0
     assert found["counts"]["echoed"] == 40 - lost
+
+
+def dropped_of(port):
+    """Datagrams of this peer for which a socket of this host had no room."""
+    with open("/proc/net/udp", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(int(row[-1]) for row in rows if row[2].endswith(f":{port:04X}"))
+
+
+def test_what_has_no_room_on_this_host_is_told_apart():
+    clients = []
+
+    def fault(count, data):
+        if count > 1:
+            return [data]
+        eventually(lambda: clients, "the client is known")
+        clients[0].send_signal(signal.SIGSTOP)
+        eventually(lambda: kernel.is_stopped(clients[0].pid), "the client is stopped")
+        return [data] * 2000
+
+    with faulty.datagrams(fault) as server:
+        port = int(server.uri.rpartition(":")[2])
+        clients.append(subprocess.Popen(
+            command("bench", "--json", "-n", 1, "-s", "1K", "-N", 3, *LONG, server.uri),
+            stdout=subprocess.PIPE,
+        ))
+        eventually(lambda: dropped_of(port), "a datagram has no room")
+        clients[0].send_signal(signal.SIGCONT)
+        found = json.loads(clients[0].communicate(timeout=PATIENCE)[0])
+    assert found["counts"]["dropped"] > 0
+    assert "this host's own buffers" in found["reason"]
 
 
 # --- two targets ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The comparison still runs: the peers and the load generator of bench/ against echod, too
+# The comparison still runs: the peers of bench/ and echod under the load of echod-client bench, too
 # briefly for figures, but every byte that comes back is verified.
 set -eu
 
@@ -7,19 +7,19 @@ set -eu
 folder=$(mktemp -d)
 out=$folder/output
 trap 'rm -rf "$folder"' EXIT
-peers=epoll,libevent,libuv,io_uring,select.py,recvfrom,recvmsg,recvmmsg
+peers=epoll,libevent,libuv,io_uring,go,node,select.py,recvfrom,recvmsg,recvmmsg
 workloads=stream-64,cycles,unix-64,udp-1400
 # Of these none may be left out: they are built wherever echod is.
 needed='epoll libevent recvfrom recvmsg recvmmsg'
 rows='64 B x 64 connections|64 B x 64, Unix'
-if [ -x bench/load_tls ]; then
+if [ -x bench/peers/tls_epoll ]; then
 	peers=$peers,tls_epoll,tls_libevent
 	workloads=$workloads,tls-64,tls-1m,tls-handshake
 	needed="$needed tls_epoll"
 	rows="$rows|64 B x 64, TLS"
 fi
 
-"${PYTHON3:-python3}" "$srcdir/bench/run.py" --build . --pairs 1 --seconds 0.05 --peers "$peers" \
+"${PYTHON3:-python3}" "$srcdir/bench/run.py" --build . --pairs 1 --seconds 0.1 --peers "$peers" \
 	--only "$workloads" --json "$folder/run.json" >"$out" || {
 	cat "$out" >&2
 	exit 1

@@ -16,7 +16,9 @@
 	X(UNDECIDED, "undecided", "messages still on their way at the end")                \
 	X(CONNECTS, "connects", "connections begun")                                       \
 	X(OPENED, "opened", "connections opened")                                          \
-	X(CHURNED, "churned", "connections closed as planned, and opened anew")
+	X(CHURNED, "churned", "connections closed as planned, and opened anew")            \
+	/* Of datagrams that are missing: the client's own loss. */                        \
+	X(DROPPED, "dropped", "datagrams that came back, and found no room on this host")
 
 /* X(name, word, text): the text stands behind a number. */
 #define BENCH_ERRORS_LIST(X)                                                               \

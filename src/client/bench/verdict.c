@@ -63,6 +63,9 @@ add_errors(struct bench_verdict *verdict, const struct bench_result *result,
 	}
 	if (*verdict->reason != '\0' && result->fault.is_set)
 		add(verdict, "the first is %s", bench_fault_text(result, text));
+	if (*verdict->reason != '\0' && result->counts[BENCH_DROPPED] > 0)
+		add(verdict, "%llu found no room in this host's own buffers",
+		    (ull)result->counts[BENCH_DROPPED]);
 	if (*verdict->reason != '\0' && bench_may_be_limited(result))
 		add(verdict, "echod answers 1000 datagrams a second of one source by default");
 }

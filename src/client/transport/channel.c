@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -109,6 +110,17 @@ channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE])
 {
 	address_format(&channel->stranger, text);
 	return channel->stranger_count;
+}
+
+uint32_t
+channel_dropped(const struct channel *channel)
+{
+	uint32_t values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(values);
+
+	if (channel->fd != -1)
+		getsockopt(channel->fd, SOL_SOCKET, SO_MEMINFO, values, &size);
+	return values[SK_MEMINFO_DROPS];
 }
 
 double
@@ -495,7 +507,7 @@ channel_takes_pieces(const struct channel *channel)
 }
 
 ssize_t
-channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+channel_send_pieces(struct channel *channel, struct iovec *pieces, size_t count)
 {
 	return not_interrupted(channel->kind->send_pieces(channel, pieces, count));
 }

@@ -120,6 +120,12 @@ bool channel_has_peer(const struct channel *channel);
  */
 uint64_t channel_strangers(const struct channel *channel, char text[CHANNEL_TEXT_SIZE]);
 
+/*
+ * How many datagrams came to an open channel and found no room in its socket's buffer, since it
+ * was opened: which is this host's doing.
+ */
+uint32_t channel_dropped(const struct channel *channel);
+
 /* How long connecting took, the last time, in seconds: streams. */
 double channel_connect_seconds(const struct channel *channel);
 
@@ -182,7 +188,7 @@ ssize_t channel_send(struct channel *channel, const void *data, size_t size);
  * who has large ones need not copy them.
  */
 bool channel_takes_pieces(const struct channel *channel);
-ssize_t channel_send_pieces(struct channel *channel, const struct iovec *pieces, size_t count);
+ssize_t channel_send_pieces(struct channel *channel, struct iovec *pieces, size_t count);
 
 /* False once sending to a stream has failed. */
 bool channel_can_send(const struct channel *channel);

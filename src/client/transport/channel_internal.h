@@ -16,7 +16,7 @@ struct channel_kind {
 	void (*prepare)(struct channel *channel);
 	/* As those of channel.h; errno may be EINTR.  `send_pieces` NULL: it takes none. */
 	ssize_t (*send)(struct channel *channel, const void *data, size_t size);
-	ssize_t (*send_pieces)(struct channel *channel, const struct iovec *pieces, size_t count);
+	ssize_t (*send_pieces)(struct channel *channel, struct iovec *pieces, size_t count);
 	ssize_t (*receive)(struct channel *channel, void *data, size_t size, int64_t *when);
 	void (*shut_down)(struct channel *channel); /* NULL: the peer is not told */
 	/*

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 #include "client/transport/channel_internal.h"
@@ -37,9 +36,9 @@ send_bytes(struct channel *channel, const void *data, size_t size)
 }
 
 static ssize_t
-send_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+send_pieces(struct channel *channel, struct iovec *pieces, size_t count)
 {
-	const struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)pieces,
+	const struct msghdr header = { .msg_iov = pieces,
 		.msg_iovlen = count };
 
 	return judge_sent(channel, sendmsg(channel->fd, &header, MSG_NOSIGNAL));

@@ -212,6 +212,14 @@ is_of_another_run(const struct difference *difference, const unsigned char *data
 	return part >= LEAST && payload_knows(difference->payload, data + begun, part);
 }
 
+/* Behind what came it goes on as it should: there are more bytes than there should be. */
+static bool
+goes_on_behind(const struct window *window, const unsigned char *data, size_t size)
+{
+	return window->forth == 0 || (window->forth >= LEAST && memmem(data, size,
+	    window->bytes + window->back, least(window->forth, ENOUGH)) != NULL);
+}
+
 /* What came is of no place of this stream that is known. */
 static enum bench_error
 judge_stranger(const struct difference *difference, const struct window *window,
@@ -224,7 +232,7 @@ judge_stranger(const struct difference *difference, const struct window *window,
 		return BENCH_ERROR_SWAPPED;
 	if (is_of_another_run(difference, data, size))
 		return BENCH_ERROR_OTHER_RUN;
-	return window->forth > 0 ? BENCH_ERROR_WRONG : BENCH_ERROR_FOREIGN;
+	return goes_on_behind(window, data, size) ? BENCH_ERROR_FOREIGN : BENCH_ERROR_WRONG;
 }
 
 /* As many bytes as there should be are others: some of them, or in another order. */
@@ -253,6 +261,8 @@ judge(const struct difference *difference, const struct window *window,
 		return judge_inside(difference, window, data, end);
 	if (kind == BENCH_ERRORS)
 		kind = judge_place(window, data, size);
+	if (kind == BENCH_ERRORS && size == window->forth)
+		return judge_inside(difference, window, data, size);
 	return kind != BENCH_ERRORS ? kind : judge_stranger(difference, window, data, size);
 }
 

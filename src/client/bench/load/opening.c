@@ -65,6 +65,8 @@ kind_of_opening(int error)
 static void
 close_channel(struct link *link)
 {
+	if (!link->worker->is_stream && link->channel != NULL)
+		link->worker->result->counts[BENCH_DROPPED] += channel_dropped(link->channel);
 	channel_free(link->channel);
 	link->channel = NULL;
 	link->is_blocked = false;

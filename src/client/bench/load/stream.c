@@ -51,6 +51,18 @@ next_message(const struct link *link, uint64_t allowed, struct message *message)
 	return has_rest ? link->out : 0;
 }
 
+/* What is sent is only read, which iovec's type does not say. */
+static struct iovec
+iovec_of(const struct piece *piece)
+{
+	const union {
+		const unsigned char *data;
+		void *base;
+	} start = { piece->data };
+
+	return (struct iovec){ start.base, piece->size };
+}
+
 /* Sends of a large message what its head and the table have.  Returns as send(2). */
 static ssize_t
 send_large(const struct link *link, const struct message *message, size_t offset, size_t *size)
@@ -69,7 +81,7 @@ send_large(const struct link *link, const struct message *message, size_t offset
 	for (; count < PIECES && offset + *size < message->size; count++) {
 		const struct piece piece = payload_piece(payload, message, offset + *size);
 
-		pieces[count] = (struct iovec){ (void *)(uintptr_t)piece.data, piece.size };
+		pieces[count] = iovec_of(&piece);
 		*size += piece.size;
 	}
 	return channel_send_pieces(link->channel, pieces, count);

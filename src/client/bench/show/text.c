@@ -84,6 +84,7 @@ write_messages(const struct bench_result *result, FILE *stream)
 	    (ull)result->counts[BENCH_SENT], (ull)result->counts[BENCH_ECHOED]);
 	print_count(result, BENCH_NOT_SENT, "not sent", stream);
 	print_count(result, BENCH_UNDECIDED, "undecided", stream);
+	print_count(result, BENCH_DROPPED, "dropped by this host", stream);
 	if (loss >= 0)
 		fprintf(stream, ", %.4g%% loss", loss * 100);
 	else
@@ -192,12 +193,17 @@ bench_is_late(const struct bench_result *result)
 	return slip > histogram_quantile(&result->times[BENCH_CORRECTED], 0.99) / SLIP_PART;
 }
 
+/* The first second's may come on top. */
 bool
 bench_may_be_limited(const struct bench_result *result)
 {
-	return bench_result_is_of_datagrams(result) && result->errors[BENCH_ERROR_MISSING] > 0 &&
+	const double most = LIMITED_RATE * (double)result->clients;
+
+	return bench_result_is_of_datagrams(result) &&
+	    result->errors[BENCH_ERROR_MISSING] > result->counts[BENCH_DROPPED] &&
 	    result->counts[BENCH_ECHOED] > 0 &&
-	    (double)result->counts[BENCH_SENT] > LIMITED_RATE * result->elapsed;
+	    (double)result->counts[BENCH_SENT] > most * result->elapsed &&
+	    (double)result->counts[BENCH_ECHOED] < 1.1 * most * (result->elapsed + 1);
 }
 
 static void
