@@ -16,6 +16,9 @@ proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
 scanner_packages=(testssl.sh sslscan)
 # Scrapes echod in the tests, and checks what we tell it; unpacked as well.
 prometheus_packages=(prometheus)
+# What builds an image, and what runs one.
+image_packages=(buildah binutils dpkg-dev python3)
+container_packages=(podman runc conmon netavark aardvark-dns nftables iptables)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
@@ -80,6 +83,11 @@ quietly() {
 	"$@" >"$log" 2>&1 && return
 	tail -n 40 "$log" >&2
 	die "failed: $* (all of its output: $log)"
+}
+
+# digest_of ARCHIVE: prints the digest of the manifest of an OCI image.
+digest_of() {
+	tar -xOf "$1" index.json | grep -o 'sha256:[0-9a-f]*'
 }
 
 make_configure() {
