@@ -18,7 +18,10 @@ scanner_packages=(testssl.sh sslscan)
 prometheus_packages=(prometheus)
 # What builds an image, and what runs one.
 image_packages=(buildah binutils dpkg-dev python3)
-container_packages=(podman runc conmon netavark aardvark-dns nftables iptables)
+container_packages=(podman catatonit runc conmon netavark aardvark-dns nftables iptables)
+# Of npm, for Node.js: models of Kubernetes with their schemas and types, and what reads YAML.
+node_packages=(@kubernetes-models/validate@5.0.2 kubernetes-models@5.1.0
+	@kubernetes-models/prometheus-operator@6.0.0 typescript@7.0.2 yaml@2.9.1)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.
@@ -73,6 +76,21 @@ unpack_packages() {
 	else
 		say "These cannot be had, what needs them is left out:" "${@/#/  }"
 	fi
+}
+
+# install_node_packages FOLDER NAME...: puts these below FOLDER, once.
+install_node_packages() {
+	local folder=$1
+
+	shift
+	command -v npm >/dev/null || install_packages nodejs npm
+	[ "$(cat "$folder/names" 2>/dev/null)" != "$*" ] || return 0
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	echo '{"private":true}' >"$folder/package.json"
+	quietly "$folder/npm.output" npm install --prefix "$folder" --no-package-lock --no-audit \
+		--no-fund --loglevel=error "$@"
+	echo "$*" >"$folder/names"
 }
 
 # quietly LOG COMMAND...: its output goes to LOG, and is shown where it fails.

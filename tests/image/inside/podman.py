@@ -67,6 +67,12 @@ class Container:
         lines = pathlib.Path(f"/proc/{self.pid()}/status").read_text(encoding="ascii").splitlines()
         return {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
 
+    def root_options(self):
+        """Of the mount that is its root."""
+        lines = pathlib.Path(f"/proc/{self.pid()}/mountinfo").read_text(encoding="utf-8")
+        mounts = [line.split() for line in lines.splitlines()]
+        return next(set(fields[5].split(",")) for fields in mounts if fields[4] == "/")
+
     def log(self):
         return podman("logs", self.name)
 
