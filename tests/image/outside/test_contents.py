@@ -1,5 +1,6 @@
 """What is in the image and what is not, and that it can be told what that is."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -171,13 +172,13 @@ def test_buildah_runs_it_where_no_runtime_for_containers_can(tmp_path):
         [*buildah, "run", "--isolation", "chroot", container, "--", *serve],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-    ) as running:
+    ) as running, contextlib.ExitStack() as ended:
         ready = json.loads(running.stdout.readline())
+        ended.callback(os.kill, ready["pid"], signal.SIGTERM)
         status = pathlib.Path(f"/proc/{ready['pid']}/status").read_text(encoding="ascii")
         assert re.search(rf"^Uid:\t{USER}\t", status, re.MULTILINE)
         uri = ready["listeners"][0]["uri"]
         run("run", "--isolation", "chroot", container, "--", "/usr/bin/echod-client", "-q", "-c", "3",
             "-i", "0.01", uri)
-        os.kill(ready["pid"], signal.SIGTERM)
     assert running.returncode == 0
     run("rm", container)
