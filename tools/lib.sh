@@ -18,7 +18,8 @@ scanner_packages=(testssl.sh sslscan)
 prometheus_packages=(prometheus)
 # What builds an image, and what runs one.
 image_packages=(buildah binutils dpkg-dev python3)
-container_packages=(podman catatonit runc conmon netavark aardvark-dns nftables iptables)
+container_packages=(podman catatonit runc conmon netavark aardvark-dns iptables)
+fleet_packages=(nftables python3 openssl iproute2)
 # Of npm, for Node.js: models of Kubernetes with their schemas and types, and what reads YAML.
 node_packages=(@kubernetes-models/validate@5.0.2 kubernetes-models@5.1.0
 	@kubernetes-models/prometheus-operator@6.0.0 typescript@7.0.2 yaml@2.9.1)
