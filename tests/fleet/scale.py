@@ -148,6 +148,14 @@ def row(what, count, node, before):
           f"| {node.descriptors():,} |", flush=True)
 
 
+def rest(node, kind, count):
+    """The time of CPUs for connections on which nothing happens."""
+    before, begin = sum(node.time_of_cpus().values()), time.monotonic()
+    time.sleep(10)
+    share = (sum(node.time_of_cpus().values()) - before) / (time.monotonic() - begin)
+    print(f"{count} {kind} connections at rest: {share * 100:.2f} % of a CPU", file=sys.stderr)
+
+
 def memory(build, counts, tls=None):
     kind = "TLS" if tls else "TCP"
     for count in counts:
@@ -158,6 +166,8 @@ def memory(build, counts, tls=None):
             row(f"{kind}, nothing sent" if not tls else "TLS, hands shaken", count, node, before)
             crowd.echo()
             row(f"{kind}, echoed once", count, node, before)
+            if count == counts[-1]:
+                rest(node, kind, count)
 
 
 def many_nodes(build, nodes, each):
