@@ -2,7 +2,7 @@
 """What connections cost one node: memory of echod and of the kernel, descriptors, time of CPUs; the
 measured figures of doc/scale.md.
 
-    scale.py --build FOLDER [--most 19500] [--nodes 5]
+    scale.py --build FOLDER [--most 19500] [--nodes 5] [one|tls|many|going...]
 
 The kernel's memory is that of echod's own control group, so that of the peers is not in it, and for
 each connection a TCP socket, which the kernel makes on nobody's account. Needs root and the memory controller of cgroup
@@ -98,13 +98,13 @@ class Crowd:
     """Processes of peers."""
 
     def __init__(self, stack):
-        self.stack, self.all = stack, []
+        self.stack, self.all = stack, []  # each has an address of its own: for one there are 28,232 ports
 
     def add(self, port, count, tls=False):
         made = []
         for number in range(0, count, PER_PEER):
             some = min(PER_PEER, count - number)
-            arguments = ["--peers", str(port), str(some), f"127.0.1.{1 + number // PER_PEER}", str(int(tls))]
+            arguments = ["--peers", str(port), str(some), self._source(len(made)), str(int(tls))]
             process = subprocess.Popen([sys.executable, "-B", __file__, *arguments], text=True,
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self.stack.callback(process.wait)
@@ -113,6 +113,9 @@ class Crowd:
         for process in made:
             assert process.stdout.readline() == "connected\n"
         self.all += made
+
+    def _source(self, made):
+        return f"127.0.1.{1 + len(self.all) + made}"
 
     def echo(self):
         for process in self.all:
@@ -207,19 +210,24 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--most", type=int, default=19500)
     parser.add_argument("--nodes", type=int, default=5)
+    parser.add_argument("parts", nargs="*", default=["one", "tls", "many", "going"])
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print("| connections | how many | user, bytes each | kernel, bytes each | descriptors |")
     print("|---|---|---|---|---|")
-    memory(asked.build, (1000, 10000, asked.most))
+    if "one" in asked.parts:
+        memory(asked.build, (1000, 10000, asked.most))
     with tempfile.TemporaryDirectory() as folder:
         pem = f"{folder}/pem"
         subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
                        f"-keyout {pem} -out {pem}.crt && cat {pem}.crt >>{pem}", shell=True, check=True,
                        capture_output=True)
-        memory(asked.build, (1000, 5000), pem)
-    many_nodes(asked.build, asked.nodes, asked.most)
-    comings_and_goings(asked.build, 20000)
+        if "tls" in asked.parts:
+            memory(asked.build, (1000, 5000), pem)
+    if "many" in asked.parts:
+        many_nodes(asked.build, asked.nodes, asked.most)
+    if "going" in asked.parts:
+        comings_and_goings(asked.build, 20000)
 
 
 if __name__ == "__main__":

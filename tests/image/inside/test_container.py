@@ -180,6 +180,22 @@ def test_systemd_is_told_when_it_serves():
         run("systemctl", "stop", "echod-container.service")
 
 
+def test_it_serves_sockets_of_systemd_without_any_network():
+    """podman passes them on; a peer then has its own address, and the first one starts it all."""
+    listen = ("-f", "-l", "tcp://*:10009")
+    run("systemd-run", "--unit=echod-socket", "--socket-property=ListenStream=10009", "podman", "run",
+        "--rm", "--name=activated", "--network=none", *HARDENED, podman.IMAGE, *listen)
+    try:
+        with podman.connect(10009) as peer:
+            podman.echo(peer)
+            name = "%s:%d" % peer.getsockname()
+        log = podman.Container("activated").log()
+        assert "listening on tcp://*:10009 (tcp-1), inherited as echod-socket.socket" in log
+        assert f"connection opened: peer={name} " in log
+    finally:
+        run("systemctl", "stop", "echod-socket.socket", "echod-socket.service")
+
+
 def test_a_second_signal_stops_it_at_once():
     with container(*HARDENED, *PUBLISHED) as echod:
         stream = Stream()
