@@ -18,7 +18,15 @@ import re
 import subprocess
 import uuid
 
-FIELDS = ("Package", "Version", "Architecture", "source:Package", "source:Version", "Maintainer", "Homepage")
+FIELDS = (
+    "Package",
+    "Version",
+    "Architecture",
+    "source:Package",
+    "source:Version",
+    "Maintainer",
+    "Homepage",
+)
 
 
 def arguments():
@@ -36,7 +44,9 @@ def identifier(kind, name):
 def installed(name):
     """What dpkg knows of a package: {field: value}."""
     form = "\n".join(f"${{{field}}}" for field in FIELDS)
-    found = subprocess.run(["dpkg-query", "-W", "-f", form, name], check=True, text=True, capture_output=True)
+    found = subprocess.run(
+        ["dpkg-query", "-W", "-f", form, name], check=True, text=True, capture_output=True
+    )
     return dict(zip(FIELDS, found.stdout.split("\n")))
 
 
@@ -128,7 +138,9 @@ def main():
     packages = [image_package(asked.version), echod_package(asked.version, asked.revision)]
     packages += map(debian_package, names)
     files = list(files_below(pathlib.Path(asked.root)))
-    made = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc)
+    made = datetime.datetime.fromtimestamp(
+        int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc
+    )
     content = json.dumps([packages, files], sort_keys=True)
     document = {
         "spdxVersion": "SPDX-2.3",
@@ -136,7 +148,10 @@ def main():
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": f"echod-image-{asked.version}",
         "documentNamespace": uuid.uuid5(uuid.NAMESPACE_URL, content).urn,
-        "creationInfo": {"created": made.strftime("%Y-%m-%dT%H:%M:%SZ"), "creators": ["Tool: tools/image"]},
+        "creationInfo": {
+            "created": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creators": ["Tool: tools/image"],
+        },
         "packages": packages,
         "files": files,
         "relationships": [

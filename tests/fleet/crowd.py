@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Who uses the fleet: connections that come and go, others that stay and talk, and flows of datagrams,
-from several sources. Each byte that comes back is compared.
+"""Who uses the fleet, from several sources: connections that come and go, others that stay and
+talk, and flows of datagrams. Each byte that comes back is compared.
 
     crowd.py '{"host": …, "port": …, "sources": […], "seconds": …, …}'
 
@@ -104,8 +104,13 @@ class Crowd:
             received += len(getattr(error, "partial", b""))
             longest = max(longest, self.now() - quiet_since)
         self.found["talkers"].append(
-            {"outcome": outcome, "end": self.now(), "sent": sent, "lost": sent - received,
-             "longest": longest}
+            {
+                "outcome": outcome,
+                "end": self.now(),
+                "sent": sent,
+                "lost": sent - received,
+                "longest": longest,
+            }
         )
 
     async def flow(self, number):
@@ -149,12 +154,19 @@ class Flow(asyncio.DatagramProtocol):
         self.echoed.append(int.from_bytes(data[:8], "big"))
 
     def result(self):
-        """And the longest time from one that came back to the next, where one was lost in between."""
+        """And the longest time between two that came back, where one was lost in between."""
         echoed = sorted(set(self.echoed))
-        gaps = [self.sent[after] - self.sent[before]
-                for before, after in zip(echoed, echoed[1:]) if after != before + 1]
-        return {"sent": len(self.sent), "lost": len(self.waiting), "faults": self.faults,
-                "longest": max(gaps, default=0)}
+        gaps = [
+            self.sent[after] - self.sent[before]
+            for before, after in zip(echoed, echoed[1:])
+            if after != before + 1
+        ]
+        return {
+            "sent": len(self.sent),
+            "lost": len(self.waiting),
+            "faults": self.faults,
+            "longest": max(gaps, default=0),
+        }
 
 
 def main():

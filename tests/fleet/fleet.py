@@ -1,7 +1,7 @@
-"""Three echods behind HAProxy and nftables, each host a network namespace, with the configuration files
-of doc/fleet as they are.
+"""Three echods behind HAProxy and nftables, each host a network namespace, with the configuration
+files of doc/fleet as they are.
 
-    clients 198.51.100.1 … 20 ── 198.51.100.254 balancer 192.0.2.254 ── 192.0.2.1 … 3 nodes
+    clients 198.51.100.1-20 -- 198.51.100.254 balancer 192.0.2.254 -- 192.0.2.1-3 nodes
 """
 
 import contextlib
@@ -73,24 +73,33 @@ class Fleet:
         return side
 
     def _cable(self, one, one_name, other, other_name):
-        ends = [["name", name, "netns", str(side.holder.pid)]
-                for side, name in ((one, one_name), (other, other_name))]
-        subprocess.run(["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]], check=True)
+        ends = [
+            ["name", name, "netns", str(side.holder.pid)]
+            for side, name in ((one, one_name), (other, other_name))
+        ]
+        subprocess.run(
+            ["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]], check=True
+        )
 
     def _lay_cables(self):
         self._cable(self.clients, "out", self.balancer, "front")
         self.clients.run("".join(f"ip address add {each}/24 dev out\n" for each in SOURCES))
         self.clients.run("ip link set out up")
-        self.balancer.run(f"""
+        self.balancer.run(
+            f"""
             ip address add {SERVICE}/24 dev front; ip link set front up
-            ip link add back type bridge; ip address add 192.0.2.254/24 dev back; ip link set back up
-            echo 1 >/proc/sys/net/ipv4/ip_forward""")
+            ip link add back type bridge
+            ip address add 192.0.2.254/24 dev back; ip link set back up
+            echo 1 >/proc/sys/net/ipv4/ip_forward"""
+        )
         for number, address in NODES.items():
             self._cable(self.nodes[number], "out", self.balancer, f"node{number}")
             self.balancer.run(f"ip link set node{number} master back up")
-            self.nodes[number].run(f"""
+            self.nodes[number].run(
+                f"""
                 ip address add {address}/24 dev out; ip link set out up
-                ip route add default via 192.0.2.254""")
+                ip route add default via 192.0.2.254"""
+            )
 
     def _make_certificate(self):
         command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 60"
@@ -105,8 +114,11 @@ class Fleet:
         """A program of a host, whose log is NAME.log; it is ended with the fleet."""
         with open(self.folder / f"{name}.log", "a", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [*side.prefix, *map(str, command)], cwd=self.folder, stderr=log,
-                stdout=named.pop("stdout", log), **named,
+                [*side.prefix, *map(str, command)],
+                cwd=self.folder,
+                stderr=log,
+                stdout=named.pop("stdout", log),
+                **named,
             )
         self.stack.callback(self._end, process)
         return process
@@ -130,12 +142,19 @@ class Fleet:
         log = (self.folder / "haproxy.log").read_text(encoding="utf-8")
         if self.balancing.poll() is not None:
             raise RuntimeError(log)
-        for uri in ("tcp://{}:7", "tls://{}:4007", "tls://{}:4008", "udp://{}:10007", "udp://{}:10008"):
+        for uri in (
+            "tcp://{}:7",
+            "tls://{}:4007",
+            "tls://{}:4008",
+            "udp://{}:10007",
+            "udp://{}:10008",
+        ):
             command = [client, "-q", "-c", "3", "-i", "0.02", "-t", "2", uri.format(SERVICE)]
             if uri.startswith("tls"):
                 command[1:1] = ["--ca", "fleet.crt", "--sni", "fleet.example"]
-            done = subprocess.run([*self.clients.prefix, *command], cwd=self.folder, check=False,
-                                  capture_output=True)
+            done = subprocess.run(
+                [*self.clients.prefix, *command], cwd=self.folder, check=False, capture_output=True
+            )
             if done.returncode != 0:
                 return False
         return True
@@ -165,16 +184,25 @@ class Fleet:
     def watch(self):
         """doc/fleet/watch-nodes on the balancer, until the block ends."""
         path = f"{self.build}:{os.environ['PATH']}"
-        return self.spawn(self.balancer, "watch", [FILES / "watch-nodes"],
-                          env={**os.environ, "PATH": path}, start_new_session=True)
+        return self.spawn(
+            self.balancer,
+            "watch",
+            [FILES / "watch-nodes"],
+            env={**os.environ, "PATH": path},
+            start_new_session=True,
+        )
 
     @contextlib.contextmanager
     def crowd(self, **asked):
         """What is asked of crowd.py; the dictionary has what it found when the block has ended."""
         asked = {"host": SERVICE, "sources": SOURCES, **asked}
         found = {}
-        process = self.spawn(self.clients, "crowd", [sys.executable, "-B", CROWD, json.dumps(asked)],
-                             stdout=subprocess.PIPE)
+        process = self.spawn(
+            self.clients,
+            "crowd",
+            [sys.executable, "-B", CROWD, json.dumps(asked)],
+            stdout=subprocess.PIPE,
+        )
         assert process.stdout.readline() == b"begun\n"
         yield found
         output = process.stdout.read()

@@ -15,9 +15,15 @@ import time
 
 import fleet
 
-TCP, PASSED, TERMINATED = {"port": 7}, {"port": 4007, "ca": "fleet.crt"}, {"port": 4008, "ca": "fleet.crt"}
+TCP, PASSED, TERMINATED = (
+    {"port": 7},
+    {"port": 4007, "ca": "fleet.crt"},
+    {"port": 4008, "ca": "fleet.crt"},
+)
 TALKERS = 60
-CUT_SEEN = 10  # seconds in which who talks to a node that is cut off must know: tcp-ut, and patience
+CUT_SEEN = (
+    10  # seconds in which who talks to a node that is cut off must know: tcp-ut, and patience
+)
 
 
 def nothing(_, seconds):
@@ -90,14 +96,19 @@ def stream_row(name, found, faults):
     faults.unless(echoed > 0.95 * len(found["connections"]), f"{name}: {echoed} echoed")
     failed = ", ".join(f"{count} × {what}" for what, count in outcomes.most_common()) or "0"
     slow = sum(each > 0.5 for each in took)
-    print(f"| {name} | {echoed:,} | {failed} | {milliseconds(percentile(took, 0.5))} "
-          f"| {milliseconds(percentile(took, 0.99))} | {milliseconds(max(took, default=0))} | {slow} "
-          f"| {len(talkers)} | {ended} | {lost:,} | {milliseconds(pause)} |", flush=True)
+    print(
+        f"| {name} | {echoed:,} | {failed} | {milliseconds(percentile(took, 0.5))} "
+        f"| {milliseconds(percentile(took, 0.99))} | {milliseconds(max(took, default=0))} | {slow} "
+        f"| {len(talkers)} | {ended} | {lost:,} | {milliseconds(pause)} |",
+        flush=True,
+    )
 
 
 def streams(make, asked, faults):
-    print("| node 2 is | echoed | failed | p50 ms | p99 ms | longest ms | above 0.5 s "
-          "| talkers | ended early | bytes lost | longest pause ms |")
+    print(
+        "| node 2 is | echoed | failed | p50 ms | p99 ms | longest ms | above 0.5 s "
+        "| talkers | ended early | bytes lost | longest pause ms |"
+    )
     print("|" + "---|" * 11)
     for name, (act, how, share, talkers) in STREAMS.items():
         if asked.names and name not in asked.names:
@@ -118,14 +129,19 @@ def flow_row(name, found, faults, may_lose):
     faults.unless(sum(each["faults"] for each in flows) == 0, f"{name}: wrong or twice")
     faults.unless(may_lose or lost == 0, f"{name}: {lost} lost")
     longest = max((each["longest"] for each in flows), default=0)
-    print(f"| {name} | {sent:,} | {lost:,} | {len(hurt)} of {len(flows)} | {milliseconds(longest)} |", flush=True)
+    print(
+        f"| {name} | {sent:,} | {lost:,} | {len(hurt)} of {len(flows)} | {milliseconds(longest)} |",
+        flush=True,
+    )
 
 
 def take_out(hosts, number):
     for kind in "by_source", "in_turn":
         place = number - 1
-        hosts.balancer.run(f"nft 'delete element ip fleet {kind} {{ {place} }}; "
-                           f"add element ip fleet {kind} {{ {place} : {fleet.NODES[1]} }}'")
+        hosts.balancer.run(
+            f"nft 'delete element ip fleet {kind} {{ {place} }}; "
+            f"add element ip fleet {kind} {{ {place} : {fleet.NODES[1]} }}'"
+        )
 
 
 def stop_after_taken_out(hosts, seconds):

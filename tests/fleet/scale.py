@@ -5,8 +5,8 @@ measured figures of doc/scale.md.
     scale.py --build FOLDER [--most 19500] [--nodes 5] [one|tls|many|going...]
 
 The kernel's memory is that of echod's own control group, so that of the peers is not in it, and for
-each connection a TCP socket, which the kernel makes on nobody's account. Needs root and the memory controller of cgroup
-v1.
+each connection a TCP socket, which the kernel makes on nobody's account.
+Needs root and the memory controller of cgroup v1.
 """
 
 import argparse
@@ -36,13 +36,19 @@ class Node:
         stack.callback(self.group.rmdir)
         kind = "tls" if tls else "tcp"
         command = [f"{build}/echod", "-f", "-l", f"{kind}://127.0.0.1:0", "--ready-fd", "1"]
-        for option in (f"limits.connections={most}", "limits.idle_timeout=0", "drain_timeout=0",
-                       "log.level=notice"):
+        for option in (
+            f"limits.connections={most}",
+            "limits.idle_timeout=0",
+            "drain_timeout=0",
+            "log.level=notice",
+        ):
             command += ["-o", option.replace("=notice", '="notice"')]
         if tls:
             command += ["-o", f'tls.certificate="{tls}"', "-o", f'tls.key="{tls}"']
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             preexec_fn=lambda: (self.group / "cgroup.procs").write_text("0"),
         )
         stack.callback(self.stop)
@@ -77,7 +83,7 @@ class Node:
 
 
 def peers(port, count, source, tls):
-    """What a process of peers does: connects, echoes once where it is told to, and waits to be killed."""
+    """What a process of peers does: connects, and echoes once where it is told to."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     held = []
@@ -98,15 +104,22 @@ class Crowd:
     """Processes of peers."""
 
     def __init__(self, stack):
-        self.stack, self.all = stack, []  # each has an address of its own: for one there are 28,232 ports
+        self.stack, self.all = (
+            stack,
+            [],
+        )  # each has an address of its own: for one there are 28,232 ports
 
     def add(self, port, count, tls=False):
         made = []
         for number in range(0, count, PER_PEER):
             some = min(PER_PEER, count - number)
             arguments = ["--peers", str(port), str(some), self._source(len(made)), str(int(tls))]
-            process = subprocess.Popen([sys.executable, "-B", __file__, *arguments], text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process = subprocess.Popen(
+                [sys.executable, "-B", __file__, *arguments],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
             self.stack.callback(process.wait)
             self.stack.callback(process.kill)
             made.append(process)
@@ -147,8 +160,12 @@ def settled(node):
 
 def row(what, count, node, before):
     user, kernel = settled(node)
-    print(f"| {what} | {count:,} | {(user - before[0]) / count:,.0f} | {(kernel - before[1]) / count + socket_size():,.0f} "
-          f"| {node.descriptors():,} |", flush=True)
+    print(
+        f"| {what} | {count:,} | {(user - before[0]) / count:,.0f} "
+        f"| {(kernel - before[1]) / count + socket_size():,.0f} "
+        f"| {node.descriptors():,} |",
+        flush=True,
+    )
 
 
 def rest(node, kind, count):
@@ -183,10 +200,16 @@ def many_nodes(build, nodes, each):
         after = [settled(node) for node in all_nodes]
         total = nodes * each
         user, kernel = (sum(a[i] - b[i] for a, b in zip(after, before)) / total for i in (0, 1))
-        print(f"| {nodes} nodes, echoed once | {total:,} | {user:,.0f} | {kernel + socket_size():,.0f} "
-              f"| {sum(node.descriptors() for node in all_nodes):,} |", flush=True)
-        print(f"\nBoth ends, by all that the machine's kernel has more: "
-              f"{(meminfo('Slab') - slab) / total:,.0f} bytes a connection")
+        print(
+            f"| {nodes} nodes, echoed once | {total:,} | {user:,.0f} "
+            f"| {kernel + socket_size():,.0f} "
+            f"| {sum(node.descriptors() for node in all_nodes):,} |",
+            flush=True,
+        )
+        print(
+            f"\nBoth ends, by all that the machine's kernel has more: "
+            f"{(meminfo('Slab') - slab) / total:,.0f} bytes a connection"
+        )
 
 
 def comings_and_goings(build, count):
@@ -195,12 +218,17 @@ def comings_and_goings(build, count):
         node = Node(build, stack, 1000)
         begin, before = time.monotonic(), node.time_of_cpus()
         for number in range(count):
-            with socket.create_connection(("127.0.0.1", node.port), 30, (f"127.0.2.{1 + number % 200}", 0)) as peer:
+            with socket.create_connection(
+                ("127.0.0.1", node.port), 30, (f"127.0.2.{1 + number % 200}", 0)
+            ) as peer:
                 peer.sendall(b"x" * 64)
                 peer.recv(64, socket.MSG_WAITALL)
         took = {name: used - before.get(name, 0) for name, used in node.time_of_cpus().items()}
-        print(f"\n{count:,} connections one after the other, {count / (time.monotonic() - begin):,.0f} a second; "
-              "microseconds of a CPU each:")
+        print(
+            f"\n{count:,} connections one after the other, "
+            f"{count / (time.monotonic() - begin):,.0f} a second; "
+            "microseconds of a CPU each:"
+        )
         for name, seconds in sorted(took.items()):
             print(f"  {name}: {seconds / count * 1e6:.1f}")
 
@@ -219,9 +247,13 @@ def main():
         memory(asked.build, (1000, 10000, asked.most))
     with tempfile.TemporaryDirectory() as folder:
         pem = f"{folder}/pem"
-        subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
-                       f"-keyout {pem} -out {pem}.crt && cat {pem}.crt >>{pem}", shell=True, check=True,
-                       capture_output=True)
+        subprocess.run(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
+            f"-keyout {pem} -out {pem}.crt && cat {pem}.crt >>{pem}",
+            shell=True,
+            check=True,
+            capture_output=True,
+        )
         if "tls" in asked.parts:
             memory(asked.build, (1000, 5000), pem)
     if "many" in asked.parts:

@@ -58,6 +58,7 @@ class Container:
 
     def __init__(self, name):
         self.name = name
+        self.stopping = None
 
     def pid(self):
         return inspect(self.name, "State", "Pid")
@@ -79,7 +80,7 @@ class Container:
     def wait_log(self, text):
         def told():
             log = self.log()
-            assert text in log or inspect(self.name, "State", "Running"), log
+            assert text in log or self.state() != "exited", log
             return text in log
 
         eventually(told, f"in its log: {text}")
@@ -90,6 +91,18 @@ class Container:
     def probe(self, status=0):
         return self.execute(*PROBE, status=status)
 
+    def state(self):
+        return inspect(self.name, "State", "Status")
+
+    def stop(self, seconds):
+        """By podman, which kills it after so many; does not wait."""
+        command = ["podman", "stop", "-t", str(seconds), self.name]
+        self.stopping = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def wait_stopped(self):
+        if self.stopping is not None:
+            assert self.stopping.wait(PATIENCE * 3) == 0
+
     def status(self):
         """With which it has ended."""
         return inspect(self.name, "State", "ExitCode")
@@ -99,11 +112,12 @@ class Container:
 def container(*options, arguments=(), name="echod"):
     """Runs the image; it serves before the block begins."""
     podman("run", "-d", "--name", name, *options, IMAGE, *arguments)
+    running = Container(name)
     try:
-        running = Container(name)
         running.wait_log(" serving: ")
         yield running
     finally:
+        running.wait_stopped()
         podman("rm", "-f", "-t", "0", name)
 
 
@@ -130,7 +144,7 @@ def assert_echoes(port=PORT):
 
 
 class Stream:
-    """A peer that sends without an end, in pieces, and reads what comes back; each byte is compared."""
+    """A peer that sends in pieces and reads what comes back; each byte is compared."""
 
     PIECE = bytes(range(256)) * 256
 
@@ -169,7 +183,3 @@ class Stream:
         self.read(self.sent - self.received)
         assert self.peer.recv(1) == b""
         self.peer.close()
-
-
-def stop_in_background(name, seconds):
-    return subprocess.Popen(["podman", "stop", "-t", str(seconds), name], stdout=subprocess.DEVNULL)

@@ -10,7 +10,7 @@ import podman
 import pytest
 from machine import eventually, run
 from peers import MESSAGE
-from podman import HARDENED, PORT, PUBLISHED, Stream, container, inspect
+from podman import HARDENED, PORT, PUBLISHED, Stream, container
 
 USER = "65532"
 NO_CAPABILITIES = ["0000000000000000"]
@@ -106,21 +106,21 @@ def test_what_is_on_its_way_is_echoed_when_it_is_stopped():
             stream.exchange()
         for stream in streams[:10]:
             stream.push()
-        podman.stop_in_background(echod.name, 40)
+        echod.stop(40)
         echod.wait_log("SIGTERM: draining 20 connections")
         for stream in streams:
             stream.read(stream.sent - stream.received)
         for stream in streams:
             stream.read_to_end()
         assert sum(stream.sent for stream in streams) == sum(stream.received for stream in streams)
-        eventually(lambda: inspect(echod.name, "State", "Status") == "exited", "its end")
+        echod.wait_stopped()
         assert echod.status() == 0
         assert echod.log().splitlines()[-1].endswith(" notice: stopped")
         print(f"lost in the drain: 0 of {sum(stream.sent for stream in streams)} bytes")
 
 
 def test_a_drain_ends_in_time_for_who_waits_less_than_usual():
-    """"podman stop" waits ten seconds, less than a drain may take; here for one that never reads."""
+    """By podman ten seconds, less than a drain may take; here it has a peer that never reads."""
     listen = ("-f", "-l", f"tcp://*:{PORT}", "-o", "drain_timeout=2")
     with container(*HARDENED, *PUBLISHED, arguments=listen) as echod:
         stream = Stream()
@@ -149,7 +149,7 @@ def test_a_mounted_configuration(configuration):
 
 
 def test_its_options_hold_for_the_listeners_of_the_command_as_well(configuration):
-    mount = configuration("log { format = \"json\" }\n")
+    mount = configuration('log { format = "json" }\n')
     with container(*HARDENED, *PUBLISHED, mount) as echod:
         podman.assert_echoes()
         assert '"message":"listening on tcp://*:10007 (tcp-1)"' in echod.log()
@@ -172,8 +172,17 @@ def test_it_logs_to_standard_error_where_there_is_no_logger():
 def test_systemd_is_told_when_it_serves():
     """With --sdnotify=container podman hands it the socket of who started it."""
     unit = ("--unit=echod-container", "--property=Type=notify", "--property=NotifyAccess=all")
-    run("systemd-run", *unit, "podman", "run", "--rm", "--name=told", "--sdnotify=container",
-        *HARDENED, podman.IMAGE)
+    run(
+        "systemd-run",
+        *unit,
+        "podman",
+        "run",
+        "--rm",
+        "--name=told",
+        "--sdnotify=container",
+        *HARDENED,
+        podman.IMAGE,
+    )
     try:
         assert run("systemctl", "is-active", "echod-container.service") == "active\n"
     finally:
@@ -183,8 +192,19 @@ def test_systemd_is_told_when_it_serves():
 def test_it_serves_sockets_of_systemd_without_any_network():
     """podman passes them on; a peer then has its own address, and the first one starts it all."""
     listen = ("-f", "-l", "tcp://*:10009")
-    run("systemd-run", "--unit=echod-socket", "--socket-property=ListenStream=10009", "podman", "run",
-        "--rm", "--name=activated", "--network=none", *HARDENED, podman.IMAGE, *listen)
+    run(
+        "systemd-run",
+        "--unit=echod-socket",
+        "--socket-property=ListenStream=10009",
+        "podman",
+        "run",
+        "--rm",
+        "--name=activated",
+        "--network=none",
+        *HARDENED,
+        podman.IMAGE,
+        *listen,
+    )
     try:
         with podman.connect(10009) as peer:
             podman.echo(peer)
@@ -204,5 +224,5 @@ def test_a_second_signal_stops_it_at_once():
         run("kill", f"-{signal.SIGTERM}", str(pid))
         echod.wait_log("draining 1 connection")
         run("kill", f"-{signal.SIGTERM}", str(pid))
-        eventually(lambda: inspect(echod.name, "State", "Status") == "exited", "its end")
+        eventually(lambda: echod.state() == "exited", "its end")
         assert echod.status() == 0

@@ -5,8 +5,7 @@ import urllib.request
 
 import podman
 import pytest
-from machine import eventually
-from podman import Container, Stream, inspect
+from podman import Container, Stream
 
 FILE = "/run/box/podman.yaml"
 NAME = "echod-pod-0-echod"
@@ -17,11 +16,12 @@ def pod():
     text = open(FILE, encoding="utf-8").read()
     podman.podman("tag", podman.IMAGE, re.search(r"image: (\S+)", text).group(1))
     podman.podman("kube", "play", FILE)
+    running = Container(NAME)
     try:
-        running = Container(NAME)
         running.wait_log(" serving: ")
         yield running
     finally:
+        running.wait_stopped()
         podman.podman("kube", "down", FILE, status=None)
 
 
@@ -47,13 +47,12 @@ def test_nothing_is_lost_when_it_is_stopped(pod):
         stream.exchange()
     for stream in streams[:10]:
         stream.push()
-    stopping = podman.stop_in_background(NAME, 45)
+    pod.stop(45)
     pod.wait_log("draining 20 connections")
     for stream in streams:
         stream.read(stream.sent - stream.received)
     for stream in streams:
         stream.read_to_end()
     print(f"lost in the drain: 0 of {sum(stream.sent for stream in streams)} bytes")
-    eventually(lambda: inspect(NAME, "State", "Status") == "exited", "its end")
-    assert stopping.wait(30) == 0
+    pod.wait_stopped()
     assert pod.status() == 0

@@ -8,7 +8,9 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
 
-const known = new Set(["apiVersion", "kind", "namespace", "resources", "configMapGenerator", "patches"]);
+const known = new Set([
+	"apiVersion", "kind", "namespace", "resources", "configMapGenerator", "patches",
+]);
 
 function read(file) {
 	return parseAllDocuments(readFileSync(file, "utf8")).map((document) => {
@@ -17,15 +19,22 @@ function read(file) {
 	});
 }
 
+function refuse(where, others) {
+	if (Object.keys(others).length > 0) throw new Error(`${where}: ${Object.keys(others)}`);
+}
+
 function configMap(folder, { name, files, ...others }) {
-	if (Object.keys(others).length > 0) throw new Error(`configMapGenerator: ${Object.keys(others)}`);
-	const data = files.map((file) => [path.basename(file), readFileSync(path.join(folder, file), "utf8")]);
+	refuse("configMapGenerator", others);
+	const data = files.map((file) => [
+		path.basename(file),
+		readFileSync(path.join(folder, file), "utf8"),
+	]);
 	return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: Object.fromEntries(data) };
 }
 
-// RFC 6902: add, replace and remove of members of objects.
+// RFC 6902: add, replace and remove of members whose names have no "/" and "~".
 function patch(object, { op, path: pointer, value }) {
-	const names = pointer.split("/").slice(1).map((name) => name.replace("~1", "/").replace("~0", "~"));
+	const names = pointer.split("/").slice(1);
 	const last = names.pop();
 	const parent = names.reduce((at, name) => at?.[name], object);
 	if (parent === undefined || (op !== "add" && !(last in parent)))
@@ -36,8 +45,10 @@ function patch(object, { op, path: pointer, value }) {
 }
 
 function applyPatch(objects, { target, patch: text, ...others }) {
-	if (Object.keys(others).length > 0) throw new Error(`patches: ${Object.keys(others)}`);
-	const found = objects.filter((each) => each.kind === target.kind && each.metadata.name === target.name);
+	refuse("patches", others);
+	const found = objects.filter(
+		(each) => each.kind === target.kind && each.metadata.name === target.name,
+	);
 	if (found.length !== 1) throw new Error(`${found.length} objects to be patched`);
 	for (const step of parse(text)) patch(found[0], step);
 }
@@ -54,8 +65,10 @@ export function render(folder) {
 	objects.push(...(kustomization.configMapGenerator ?? []).map((each) => configMap(folder, each)));
 	for (const each of kustomization.patches ?? []) applyPatch(objects, each);
 	for (const each of objects)
-		if (kustomization.namespace && each.kind !== "Namespace") each.metadata.namespace = kustomization.namespace;
+		if (kustomization.namespace && each.kind !== "Namespace")
+			each.metadata.namespace = kustomization.namespace;
 	return objects;
 }
 
-process.stdout.write(render(process.argv[2]).map((each) => stringify(each, { lineWidth: 0 })).join("---\n"));
+const texts = render(process.argv[2]).map((each) => stringify(each, { lineWidth: 0 }));
+process.stdout.write(texts.join("---\n"));

@@ -1,4 +1,4 @@
-"""The image as it lies there: its manifest, its configuration, its files, and what it is said to be made of."""
+"""The image as it lies there: manifest, configuration and files, and what these are said to be."""
 
 import contextlib
 import gzip

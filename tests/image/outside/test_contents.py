@@ -18,7 +18,8 @@ PROGRAMS = {"usr/sbin/echod", "usr/bin/echod-client"}
 LOADER = re.compile(r"usr/lib(64)?/ld-linux-\S+")
 LIBRARY = re.compile(r"usr/lib/[^/]+/lib[^/]+\.so(\.\d+)+")
 TEXT = re.compile(
-    r"etc/(passwd|group|nsswitch\.conf|os-release)|usr/share/doc/[^/]+/copyright|var/lib/dpkg/status\.d/[^/]+"
+    r"etc/(passwd|group|nsswitch\.conf|os-release)"
+    r"|usr/share/doc/[^/]+/copyright|var/lib/dpkg/status\.d/[^/]+"
 )
 USER = 65532
 START = 0.1  # seconds from exec to the first echo
@@ -152,8 +153,10 @@ def seconds_to_first_echo(root):
 
 def test_the_first_echo_comes_soon(root):
     took = sorted(seconds_to_first_echo(root) for _ in range(21))
-    print("exec to first echo, ms: least %.1f, median %.1f, most %.1f"
-          % (took[0] * 1000, took[10] * 1000, took[-1] * 1000))
+    print(
+        "exec to first echo, ms: least %.1f, median %.1f, most %.1f"
+        % (took[0] * 1000, took[10] * 1000, took[-1] * 1000)
+    )
     assert took[10] <= START
 
 
@@ -178,7 +181,19 @@ def test_buildah_runs_it_where_no_runtime_for_containers_can(tmp_path):
         status = pathlib.Path(f"/proc/{ready['pid']}/status").read_text(encoding="ascii")
         assert re.search(rf"^Uid:\t{USER}\t", status, re.MULTILINE)
         uri = ready["listeners"][0]["uri"]
-        run("run", "--isolation", "chroot", container, "--", "/usr/bin/echod-client", "-q", "-c", "3",
-            "-i", "0.01", uri)
+        run(
+            "run",
+            "--isolation",
+            "chroot",
+            container,
+            "--",
+            "/usr/bin/echod-client",
+            "-q",
+            "-c",
+            "3",
+            "-i",
+            "0.01",
+            uri,
+        )
     assert running.returncode == 0
     run("rm", container)

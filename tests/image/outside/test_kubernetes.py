@@ -1,6 +1,7 @@
 """The files for Kubernetes: what its API takes, nothing that the strictest of its security
 standards refuses, and names, ports and times that fit together."""
 
+import functools
 import json
 import os
 import pathlib
@@ -22,15 +23,19 @@ console.log(JSON.stringify(parseAllDocuments(readFileSync(0, "utf8")).map((each)
 
 def node(*arguments, text=None, status=0):
     command = ["node", *map(str, arguments)]
-    done = subprocess.run(command, cwd=NODE, input=text, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        command, cwd=NODE, input=text, text=True, capture_output=True, check=False
+    )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
+@functools.cache
 def rendered(name):
     return node("render.mjs", FOLDER / name)
 
 
+@functools.cache
 def objects_of(text):
     return json.loads(node("--input-type=module", "-e", TO_JSON, text=text))
 
@@ -73,7 +78,11 @@ def test_the_api_takes_it(tmp_path, name):
     [
         ("replicas: 3", "replicas: three", "must be integer"),
         ("readinessProbe:", "readynessProbe:", "readynessProbe.* does not exist"),
-        ("apiVersion: policy/v1", "apiVersion: policy/v7", "PodDisruptionBudget echod: .*policy/v7"),
+        (
+            "apiVersion: policy/v1",
+            "apiVersion: policy/v7",
+            "PodDisruptionBudget echod: .*policy/v7",
+        ),
         ("kind: Deployment", "kind: Deploymend", "no such kind"),
     ],
 )
@@ -120,7 +129,9 @@ def test_it_is_restricted(spec):
     assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(spec)
     assert {kind for volume in spec.get("volumes", []) for kind in volume} <= {"name", "configMap"}
     assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["runAsUser"] == int(archive.CONFIGURATION["config"]["User"].split(":")[0])
+    assert spec["securityContext"]["runAsUser"] == int(
+        archive.CONFIGURATION["config"]["User"].split(":")[0]
+    )
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] is False
     for container in spec["containers"]:
@@ -186,12 +197,15 @@ def test_the_ports_of_services_are_there(objects, echod):
 
 
 def test_the_monitor_finds_its_service():
-    objects = {each["kind"] + each["metadata"]["name"]: each for each in objects_of(rendered("monitoring"))}
+    objects = {
+        each["kind"] + each["metadata"]["name"]: each for each in objects_of(rendered("monitoring"))
+    }
     selector = objects["ServiceMonitorechod"]["spec"]["selector"]["matchLabels"].items()
     found = [
         each
         for name, each in objects.items()
-        if name.startswith("Service") and each["kind"] == "Service"
+        if name.startswith("Service")
+        and each["kind"] == "Service"
         and selector <= each["metadata"]["labels"].items()
     ]
     (service,) = found
