@@ -55,10 +55,10 @@ def test_it_has_no_rights_as_it_comes():
             assert fields[name] == NO_CAPABILITIES, name
 
 
-@pytest.mark.parametrize("command", ["sh", "/bin/sh", "bash", "busybox", "apt-get", "dpkg", "ls"])
-def test_it_has_nothing_to_run_but_echod(command):
+def test_it_has_nothing_to_run_but_echod():
     with container() as echod:
-        assert re.search("not found|no such file", echod.execute(command, status=127))
+        for command in "sh", "/bin/sh", "bash", "busybox", "apt-get", "dpkg", "ls":
+            assert re.search("not found|no such file", echod.execute(command, status=127))
 
 
 def test_the_client_in_it_is_the_probe():
