@@ -23,6 +23,8 @@ fleet_packages=(nftables python3 openssl iproute2)
 # Of npm, for Node.js: models of Kubernetes with their schemas and types, and what reads YAML.
 node_packages=(@kubernetes-models/validate@5.0.2 kubernetes-models@5.1.0
 	@kubernetes-models/prometheus-operator@6.0.0 typescript@7.0.2 yaml@2.9.1)
+# Shows the status page in the tests.
+browser_packages=(chromium chromium-driver pngquant)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
 fuzz_packages=(check clang libclang-rt-dev llvm)
 # Beyond build_packages, what debian/control names, and what every Debian package needs.

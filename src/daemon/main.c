@@ -16,8 +16,10 @@
 #include "daemon/control/ready.h"
 #include "daemon/control/server.h"
 #include "daemon/listen/inherited.h"
-#include "daemon/observe/ask.h"
-#include "daemon/observe/status_text.h"
+#include "daemon/observe/asking/ask.h"
+#include "daemon/observe/asking/connections_text.h"
+#include "daemon/observe/asking/status_text.h"
+#include "daemon/observe/pages.h"
 #include "daemon/process/descriptors.h"
 #include "daemon/process/manager.h"
 #include "daemon/process/sandbox.h"
@@ -29,14 +31,14 @@
 #define EXIT_NOBODY 2 /* of --status */
 
 /* Options without a letter. */
-enum { OPTION_READY_FD = 256, OPTION_STATUS, OPTION_JSON };
+enum { OPTION_READY_FD = 256, OPTION_STATUS, OPTION_JSON, OPTION_CONNECTIONS };
 
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP, MODE_STATUS };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
     "             [--ready-fd N]\n"
-    "       echod --status [--json] [-c FILE] [-o NAME=VALUE]...\n"
+    "       echod --status [--connections[=QUERY]] [--json] [-c FILE] [-o NAME=VALUE]...\n"
     "An echo daemon: what a peer sends goes back to it (RFC 862).\n"
     "\n"
     "  -c, --config FILE     read FILE instead of " SYSCONFDIR "/echod.conf\n"
@@ -49,6 +51,7 @@ static const char help[] =
     "  -v, --verbose         log one level more; repeatable\n"
     "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
     "      --status          ask the running one how it does, where observe says\n"
+    "      --connections     with --status: who is connected, if observe.peers is true\n"
     "      --json            with --status: all that it says\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
@@ -68,6 +71,7 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
 	{ "status", no_argument, NULL, OPTION_STATUS },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "connections", optional_argument, NULL, OPTION_CONNECTIONS },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -77,6 +81,7 @@ struct arguments {
 	enum mode mode;
 	struct config_source source;
 	bool json;
+	const char *connections; /* of whom that are asked for: a query, "" for all; NULL: none is */
 	int ready_fd; /* -1: none */
 	const char **listen, **set; /* each with room for all of argv */
 };
@@ -129,6 +134,24 @@ read_ready_fd(const char *text)
 	leave_with_hint();
 }
 
+/* As it goes into a request. */
+static const char *
+read_query(const char *text)
+{
+	char shown[ESCAPE_TEXT_SIZE];
+	size_t fit = 0;
+
+	if (text == NULL)
+		return "";
+	while (text[fit] > ' ' && text[fit] <= '~' && text[fit] != '#')
+		fit++;
+	if (fit == strlen(text) && fit < ASK_TARGET_SIZE - sizeof(PAGES_CONNECTIONS "?"))
+		return text;
+	fprintf(stderr, "echod: --connections=%s: give a query as in a URI, without spaces\n",
+	    escape_payload(text, strlen(text), shown));
+	leave_with_hint();
+}
+
 /* One without a letter. */
 static void
 take_long_option(struct arguments *arguments, int option)
@@ -143,6 +166,9 @@ take_long_option(struct arguments *arguments, int option)
 		break;
 	case OPTION_JSON:
 		arguments->json = true;
+		break;
+	case OPTION_CONNECTIONS:
+		arguments->connections = read_query(optarg);
 		break;
 	}
 }
@@ -209,8 +235,9 @@ parse_arguments(struct arguments *arguments, int argc, char **argv)
 		    escape_payload(argv[optind], strlen(argv[optind]), shown));
 		leave_with_hint();
 	}
-	if (arguments->json && arguments->mode != MODE_STATUS) {
-		fputs("echod: --json is for --status\n", stderr);
+	if ((arguments->json || arguments->connections != NULL) && arguments->mode != MODE_STATUS) {
+		fprintf(stderr, "echod: %s is for --status\n",
+		    arguments->json ? "--json" : "--connections");
 		leave_with_hint();
 	}
 	arguments->source.listen = arguments->listen;
@@ -324,26 +351,50 @@ test(const struct config *config, const char *path)
 	printf("%s: OK\n", path);
 }
 
-/* 0: it serves; 1: it does not, or does not say; 2: nobody is there. */
+/* NULL: prints nothing.  Returns false where it is no such answer. */
+static bool
+print_text(const struct arguments *arguments, const struct ask_answer *answer, bool *serves,
+    FILE *out)
+{
+	*serves = true;
+	if (arguments->connections != NULL)
+		return connections_text_print(answer->text, answer->length, out);
+	return status_text_print(answer->text, answer->length, serves, out);
+}
+
+/* The same, and nothing is printed of one that is none; *serves is whether it serves. */
+static bool
+print_answer(const struct arguments *arguments, const struct ask_answer *answer, bool *serves)
+{
+	if (!print_text(arguments, answer, serves, NULL))
+		return false;
+	if (arguments->json)
+		fwrite(answer->text, 1, answer->length, stdout);
+	else
+		print_text(arguments, answer, serves, stdout);
+	return true;
+}
+
+/* 0: it serves, or says who is connected; 1: it does not; 2: nobody is there. */
 static int
-print_status(const struct config *config, bool as_json)
+print_status(const struct config *config, const struct arguments *arguments)
 {
 	struct endpoint_view endpoints[CONFIG_OBSERVE_MAX];
 	const size_t count = config_observe_endpoints(config, endpoints);
-	char fault[ASK_FAULT_SIZE], *json;
-	size_t length;
-	bool serves = false;
-	const enum ask_result result = ask_status(endpoints, count, &json, &length, fault);
+	char target[ASK_TARGET_SIZE] = PAGES_STATUS;
+	struct ask_answer answer;
+	enum ask_result result;
+	bool serves;
 
-	if (result != ASK_ANSWERED || !status_text_print(json, length, &serves,
-	    as_json ? NULL : stdout)) {
-		free(json);
-		fprintf(stderr, "echod: %s\n", fault);
+	if (arguments->connections != NULL)
+		snprintf(target, sizeof(target), PAGES_CONNECTIONS "?%s", arguments->connections);
+	result = ask_page(endpoints, count, target, &answer);
+	if (result != ASK_ANSWERED || !print_answer(arguments, &answer, &serves)) {
+		free(answer.text);
+		fprintf(stderr, "echod: %s\n", answer.fault);
 		return result == ASK_NOBODY ? EXIT_NOBODY : EXIT_FAILURE;
 	}
-	if (as_json)
-		fwrite(json, 1, length, stdout);
-	free(json);
+	free(answer.text);
 	return finish_output() == EXIT_SUCCESS && serves ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -359,7 +410,7 @@ act(const struct arguments *arguments)
 	if (arguments->mode == MODE_RUN)
 		return run(config, &arguments->source, arguments->ready_fd);
 	if (arguments->mode == MODE_STATUS)
-		status = print_status(config, arguments->json);
+		status = print_status(config, arguments);
 	else if (arguments->mode == MODE_DUMP)
 		config_dump(config, stdout);
 	else

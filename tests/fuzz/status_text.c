@@ -2,7 +2,7 @@
  * Any bytes as the status of an echod that is asked.  What is printed is printable, and of it no
  * line is longer than 80 columns where its words are not; what is none prints nothing.
  */
-#include "daemon/observe/status_text.h"
+#include "daemon/observe/asking/status_text.h"
 #include "fuzz.h"
 
 #define COLUMNS 80

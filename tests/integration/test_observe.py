@@ -36,9 +36,9 @@ def test_nobody_can_ask_by_default(start):
 def test_each_page_is_there(start, back_end):
     daemon = start(options={**ON, **back_end})
     assert daemon.log.matching(r"^notice: listening on http://127\.0\.0\.1:\d+ \(observe\)$")
-    for path in "/metrics", "/healthz", "/readyz", "/status.json", "/metrics?a=b":
+    for path in "/", "/metrics", "/healthz", "/readyz", "/status.json", "/metrics?a=b":
         assert status(daemon, path) == 200, path
-    for path in "/", "/metrics/", "/Metrics", "/%6detrics", "/../metrics":
+    for path in "//", "/metrics/", "/Metrics", "/%6detrics", "/../metrics":
         assert status(daemon, path) == 404, path
     assert ask(daemon, "/healthz").body == b"ok\n" == ask(daemon, "/readyz").body
     daemon.assert_echoes()

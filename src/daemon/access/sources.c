@@ -256,19 +256,40 @@ sources_set_limits(struct sources *sources, int connections, int rate)
 	sources->cost = gcra_cost(rate);
 }
 
-uint32_t
-sources_find_most(const struct sources *sources, struct source_name *most)
+void
+sources_each_open(const struct sources *sources,
+    void (*visit)(void *arg, struct source_name source, uint32_t open), void *arg)
 {
-	uint32_t open = 0;
-
 	for (size_t i = 0; i < sources->bucket_count; i++)
 		for (const struct source *source = sources->buckets[i]; source != NULL;
 		     source = source->next)
-			if (source->open > open) {
-				open = source->open;
-				*most = name_of(source);
-			}
-	return open;
+			if (source->open > 0)
+				visit(arg, name_of(source), source->open);
+}
+
+struct most {
+	struct source_name *source;
+	uint32_t open;
+};
+
+static void
+look_for_most(void *arg, struct source_name source, uint32_t open)
+{
+	struct most *most = arg;
+
+	if (open <= most->open)
+		return;
+	most->open = open;
+	*most->source = source;
+}
+
+uint32_t
+sources_find_most(const struct sources *sources, struct source_name *source)
+{
+	struct most most = { .source = source };
+
+	sources_each_open(sources, look_for_most, &most);
+	return most.open;
 }
 
 size_t

@@ -55,7 +55,11 @@ enum source_verdict sources_enter_proxy(struct sources *sources, const struct ad
 void sources_leave(struct sources *sources, const struct address *peer, int64_t now);
 
 /* Returns how many connections the source has that has most, and which that is; 0: none has any. */
-uint32_t sources_find_most(const struct sources *sources, struct source_name *most);
+uint32_t sources_find_most(const struct sources *sources, struct source_name *source);
+
+/* Calls `visit` for each source that has connections open. */
+void sources_each_open(const struct sources *sources,
+    void (*visit)(void *arg, struct source_name source, uint32_t open), void *arg);
 
 /* How many sources are kept. */
 size_t sources_count(const struct sources *sources);

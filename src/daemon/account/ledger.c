@@ -110,11 +110,20 @@ tells(struct ledger *ledger, struct untold *untold, const struct address *peer, 
 	return false;
 }
 
+void
+ledger_accept(struct ledger *ledger, const struct address *peer, int64_t now)
+{
+	counter_add(&ledger->accepted, 1);
+	recent_cast(&ledger->opened, source_name(peer), now);
+}
+
 bool
 ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struct address *peer,
     int64_t now)
 {
 	counter_add(&ledger->refused[reason], 1);
+	if (peer != NULL)
+		recent_cast(&ledger->turned_away, source_name(peer), now);
 	return tells(ledger, &ledger->refusals[reason], peer, now);
 }
 
@@ -125,10 +134,12 @@ ledger_blame(struct ledger *ledger, enum tls_fault fault, const struct address *
 }
 
 void
-ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT])
+ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT], int64_t now)
 {
-	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++)
+	for (enum drop_reason reason = 0; reason < DROP_REASON_COUNT; reason++) {
 		add_untold(ledger, &ledger->drops[reason], &votes[reason]);
+		recent_add(&ledger->dropped, &votes[reason], now);
+	}
 }
 
 size_t

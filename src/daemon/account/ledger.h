@@ -13,6 +13,7 @@
 
 #include "base/log_limit.h"
 #include "daemon/account/counters.h"
+#include "daemon/account/recent.h"
 #include "daemon/account/untold.h"
 #include "net/address.h"
 
@@ -50,6 +51,8 @@ struct ledger {
 	struct untold drops[DROP_REASON_COUNT];
 	struct untold faults[TLS_FAULT_COUNT];
 	struct log_limit crowded; /* of connections that wait for room */
+	/* Whose connections were opened and refused, and datagrams dropped, lately. */
+	struct recent opened, turned_away, dropped;
 
 	struct branch *branches; /* one for each worker */
 
@@ -85,6 +88,9 @@ void ledger_free(struct ledger *ledger);
 void ledger_hold(struct ledger *ledger);
 void ledger_release(struct ledger *ledger);
 
+/* Counts a connection of `peer` that is opened at `now` (clock_ms()). */
+void ledger_accept(struct ledger *ledger, const struct address *peer, int64_t now);
+
 /*
  * Counts a connection that is refused at `now` (clock_ms()); NULL: `peer` is not known.  Returns
  * true where the log has a line for it now, which is the caller's to write; otherwise one will
@@ -97,8 +103,11 @@ bool ledger_refuse(struct ledger *ledger, enum refuse_reason reason, const struc
 bool ledger_blame(struct ledger *ledger, enum tls_fault fault, const struct address *peer,
     int64_t now);
 
-/* Datagrams were dropped, which a worker has counted: a line of the log will tell of them. */
-void ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT]);
+/*
+ * Datagrams were dropped by `now` (clock_ms()), which a worker has counted: a line of the log will
+ * tell of them.
+ */
+void ledger_drop(struct ledger *ledger, const struct vote votes[DROP_REASON_COUNT], int64_t now);
 
 /* Which worker's cell this is. */
 size_t ledger_worker(const struct branch *branch);

@@ -94,6 +94,7 @@ struct config {
 		char *path;    /* absolute, or "@" and an abstract name; "": none */
 		int mode;      /* of its file */
 		struct string_list hosts; /* whom a request may mean, beside this host */
+		bool peers; /* tells who is connected */
 	} observe;
 
 	struct tls_config tls; /* of listeners that do not say otherwise */

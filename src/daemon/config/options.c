@@ -179,6 +179,8 @@ const struct option_row option_rows[] = {
 	    .help = "of its file: who may write to it may ask" },
 	{ "observe", "hosts", OPTION_STRINGS, ON_RELOAD, "{}", AT(observe.hosts),
 	    .help = "names to ask for, beside addresses and this host's" },
+	{ "observe", "peers", OPTION_BOOL, ON_RELOAD, "false", AT(observe.peers),
+	    .help = "tells who is connected, at the loopback and the path alone" },
 	TLS_ROWS("tls", AT_TLS),
 	{ "listen", "protocol", OPTION_PROTOCOL, ON_BIND, "tcp", AT_LISTEN(protocol) },
 	{ "listen", "address", OPTION_ADDRESS, ON_ADDRESS, "*", AT_LISTEN(address),

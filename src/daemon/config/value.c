@@ -8,8 +8,8 @@
 #include <strings.h>
 
 #include "daemon/config/list_text.h"
-#include "daemon/stream/greeting.h"
 #include "net/endpoint.h"
+#include "net/greeting.h"
 #include "net/lists.h"
 #include "net/unix_name.h"
 

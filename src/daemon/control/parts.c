@@ -246,6 +246,20 @@ register_process(struct server *server)
 	process_room_register(&server->process_room, server->census, &parts);
 }
 
+static struct gather *
+make_gather(const struct server *server)
+{
+	const struct gathered gathered = {
+		.base = server->base,
+		.workers = server->workers,
+		.crowds = server->crowds,
+		.census = server->census,
+		.sources = server->admission.sources,
+	};
+
+	return gather_new(&gathered);
+}
+
 /* They are made once, and freed with the server. */
 static bool
 make_observe(struct server *server)
@@ -254,6 +268,9 @@ make_observe(struct server *server)
 		return true;
 	server->http = http_server_new(server->base, pages, page_count, &server->observed);
 	if (server->http == NULL)
+		return false;
+	server->gather = make_gather(server);
+	if (server->gather == NULL)
 		return false;
 	server->http_listeners = http_listeners_new(server->base, server->http, server->inherited,
 	    server->listeners);
@@ -303,7 +320,9 @@ commit_observe(struct server *server, const struct config *next)
 		.listeners = server->listeners,
 		.admission = &server->admission,
 		.history = server->history,
+		.gather = server->gather,
 	};
+	gather_allow(server->gather, next->observe.peers);
 	http_server_set_names(server->http, &names);
 	http_listeners_commit(server->http_listeners);
 }

@@ -227,6 +227,7 @@ dispose(struct server *server)
 {
 	if (server->workers != NULL)
 		workers_stop_and_join(server->workers);
+	gather_stop(server->gather);
 	inbox_free(server->inbox);
 	ready_free(server->ready);
 	telling_settle(server->telling);
@@ -240,6 +241,7 @@ dispose(struct server *server)
 	listeners_free(server->listeners);
 	crowds_free(server->crowds);
 	workers_free(server->workers);
+	gather_free(server->gather);
 	summary_free(server->summary);
 	batches_free(server->batches);
 	guard_free(server->guard);

@@ -21,6 +21,7 @@
 #include "daemon/listen/preamble.h"
 #include "daemon/observe/http_listeners.h"
 #include "daemon/observe/pages.h"
+#include "daemon/observe/peers/gather.h"
 #include "daemon/observe/summary.h"
 #include "daemon/observe/telling.h"
 #include "daemon/observe/worker_room.h"
@@ -57,6 +58,7 @@ struct server {
 	struct observed observed;
 	struct http_server *http;
 	struct http_listeners *http_listeners;
+	struct gather *gather;
 	struct history *history; /* NULL: nobody may ask */
 
 	/* What parts.c has prepared and not committed yet. */

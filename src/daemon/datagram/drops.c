@@ -45,7 +45,7 @@ on_report(void *control, struct letter *letter)
 	    (struct drops *)(void *)((char *)letter - offsetof(struct drops, letter));
 
 	(void)control;
-	ledger_drop(drops->ledger, drops->report);
+	ledger_drop(drops->ledger, drops->report, clock_ms());
 	atomic_store_explicit(&drops->is_away, false, memory_order_release);
 }
 
@@ -97,5 +97,5 @@ drops_close(struct drops *drops)
 void
 drops_settle(struct drops *drops)
 {
-	ledger_drop(drops->ledger, drops->votes);
+	ledger_drop(drops->ledger, drops->votes, clock_ms());
 }

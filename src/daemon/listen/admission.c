@@ -91,7 +91,7 @@ serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
 {
 	const size_t worker = ledger_worker(conn_branch(conn));
 
-	counter_add(&ledger->accepted, 1);
+	ledger_accept(ledger, conn_peer(conn), clock_ms());
 	counter_add(&ledger->open, 1);
 	admission->open++;
 	workers_count_opened(admission->workers, worker);

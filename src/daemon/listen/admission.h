@@ -13,9 +13,9 @@
 #include "daemon/access/sources.h"
 #include "daemon/account/ledger.h"
 #include "daemon/stream/conn.h"
-#include "daemon/stream/greeting.h"
 #include "daemon/threads/workers.h"
 #include "net/address.h"
+#include "net/greeting.h"
 #include "net/proxy_header.h"
 
 /* What a listener has for each of its connections. */

@@ -245,7 +245,9 @@ read_target(struct parsing *parsing, struct http_text target)
 		return HTTP_BAD_REQUEST;
 	if (*target.text != '/' && !read_absolute(parsing, &target))
 		return HTTP_BAD_REQUEST;
-	if (!cut(&target, '?', &path))
+	if (cut(&target, '?', &path))
+		parsing->request->query = target;
+	else
 		path = target;
 	parsing->request->path = path.length > 0 ? path : (struct http_text){ "/", 1 };
 	return HTTP_OK;

@@ -19,6 +19,7 @@ enum http_status {
 	HTTP_PARTIAL = 0,
 	HTTP_OK = 200,
 	HTTP_BAD_REQUEST = 400,
+	HTTP_FORBIDDEN = 403,
 	HTTP_NOT_FOUND = 404,
 	HTTP_METHOD_NOT_ALLOWED = 405,
 	HTTP_CONTENT_TOO_LARGE = 413,
@@ -40,6 +41,7 @@ struct http_text {
 struct http_request {
 	bool is_head; /* no body in the answer: known as soon as its line is */
 	struct http_text path; /* from "/" on, without a query, as it was sent */
+	struct http_text query; /* behind the "?", as it was sent; NULL: there is none */
 	struct http_text host; /* an address, one in brackets, or a name; without its port */
 	size_t size; /* of the head */
 };

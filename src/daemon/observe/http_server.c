@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/threads/loop.h"
+#include "net/address.h"
 
 /*
  * What is read and passed over behind a request: who closes before he has read all resets the
@@ -28,8 +29,12 @@
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), and the NUL. */
 #define DATE_SIZE 40
 
+/* The head of what is no page. */
+static const struct http_page plain = { .type = "text/plain; charset=utf-8", .fields = "" };
+
 enum http_state {
 	READING,   /* its request: waits for bytes */
+	AWAITING,  /* its answer: has a ticket */
 	ANSWERING, /* waits for room */
 	LINGERING, /* all is sent and its end said: waits for the peer's */
 };
@@ -41,6 +46,9 @@ struct http_conn {
 	int64_t end; /* clock_ms() when its life is over */
 	struct event *readable, *writable;
 	struct evbuffer *answer; /* what is left of it; NULL: there is none yet */
+	struct http_ticket *ticket; /* whoever owes it has it; NULL: nobody does */
+	const struct http_page *page; /* that is asked for; NULL: none that there is */
+	bool is_head; /* the answer has no body */
 	size_t passed_over;
 	size_t had; /* of `head` */
 	char head[HTTP_HEAD_MOST];
@@ -64,6 +72,7 @@ static const struct phrase {
 } phrases[] = {
 	{ HTTP_OK, "OK" },
 	{ HTTP_BAD_REQUEST, "Bad Request" },
+	{ HTTP_FORBIDDEN, "Forbidden" },
 	{ HTTP_NOT_FOUND, "Not Found" },
 	{ HTTP_METHOD_NOT_ALLOWED, "Method Not Allowed" },
 	{ HTTP_CONTENT_TOO_LARGE, "Content Too Large" },
@@ -93,6 +102,8 @@ end(struct http_conn *conn)
 {
 	TAILQ_REMOVE(&conn->server->conns, conn, neighbours);
 	conn->server->count--;
+	if (conn->ticket != NULL)
+		conn->ticket->conn = NULL;
 	if (conn->readable != NULL)
 		event_free(conn->readable);
 	if (conn->writable != NULL)
@@ -150,7 +161,7 @@ oldest_that_is(const struct http_server *server, enum http_state state)
 static void
 make_room(struct http_server *server)
 {
-	static const enum http_state order[] = { LINGERING, READING, ANSWERING };
+	static const enum http_state order[] = { LINGERING, READING, AWAITING, ANSWERING };
 	struct http_conn *conn = NULL;
 
 	for (size_t i = 0; conn == NULL && i < sizeof(order) / sizeof(order[0]); i++)
@@ -187,7 +198,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* Adds the head of the answer, whose body has `length` bytes.  Returns false: no memory. */
 static bool
-add_head(struct evbuffer *answer, enum http_status status, const char *type, size_t length)
+add_head(struct evbuffer *answer, enum http_status status, const struct http_page *page,
+    size_t length)
 {
 	const time_t now = time(NULL);
 	char date[DATE_SIZE] = "";
@@ -202,11 +214,11 @@ add_head(struct evbuffer *answer, enum http_status status, const char *type, siz
 	    "Content-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s"
+	    "%s%s"
 	    "Connection: close\r\n"
 	    "\r\n",
-	    (int)status, phrase_of(status), date, type, length,
-	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "") > 0;
+	    (int)status, phrase_of(status), date, page->type, length,
+	    status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "", page->fields) > 0;
 }
 
 /* The status in words, where no page has more to say. */
@@ -226,46 +238,101 @@ find_page(const struct http_server *server, const struct http_request *request)
 	return NULL;
 }
 
-/* Makes the answer to a request, of which `status` is the verdict.  Returns false: no memory. */
+/* Makes the answer, of which `body` is the text, if there is one.  Returns false: no memory. */
 static bool
-make_answer(const struct http_conn *conn, enum http_status status,
-    const struct http_request *request, struct evbuffer *body)
+make_answer(const struct http_conn *conn, enum http_status status, struct evbuffer *body)
+{
+	const bool is_page = status == HTTP_OK;
+
+	if ((status == HTTP_INTERNAL_ERROR || evbuffer_get_length(body) == 0) && !is_page &&
+	    !add_reason(body, status))
+		return false;
+	if (!add_head(conn->answer, status, is_page ? conn->page : &plain,
+	    evbuffer_get_length(body)))
+		return false;
+	return conn->is_head || evbuffer_add_buffer(conn->answer, body) == 0;
+}
+
+static void
+give(struct http_conn *conn, enum http_status status, struct evbuffer *body)
+{
+	conn->state = ANSWERING;
+	conn->answer = evbuffer_new();
+	if (conn->answer != NULL && make_answer(conn, status, body))
+		write_or_wait(conn);
+	else
+		cut_off(conn);
+}
+
+/* What becomes of a request, of which `status` is the verdict: HTTP_PARTIAL where it has a ticket. */
+static enum http_status
+ask_page(struct http_conn *conn, enum http_status status, const struct http_request *request,
+    struct evbuffer *body)
 {
 	const struct http_server *server = conn->server;
-	const char *type = "text/plain; charset=utf-8";
-	const struct http_page *page = NULL;
+	const struct http_asker asker = { conn, request };
 
-	if (status == HTTP_OK && !http_host_is_ours(&request->host, &server->names))
-		status = HTTP_MISDIRECTED;
-	if (status == HTTP_OK && (page = find_page(server, request)) == NULL)
-		status = HTTP_NOT_FOUND;
-	if (page != NULL)
-		status = page->write(server->of, body);
-	if (status == HTTP_OK || (page != NULL && status == HTTP_UNAVAILABLE))
-		type = page->type;
-	else if (!add_reason(body, status))
-		return false;
-	if (!add_head(conn->answer, status, type, evbuffer_get_length(body)))
-		return false;
-	return request->is_head || evbuffer_add_buffer(conn->answer, body) == 0;
+	if (status != HTTP_OK)
+		return status;
+	if (!http_host_is_ours(&request->host, &server->names))
+		return HTTP_MISDIRECTED;
+	conn->page = find_page(server, request);
+	return conn->page != NULL ? conn->page->write(server->of, &asker, body) : HTTP_NOT_FOUND;
 }
 
 static void
 answer(struct http_conn *conn, enum http_status status, const struct http_request *request)
 {
 	struct evbuffer *body = evbuffer_new();
-	bool is_made;
 
-	conn->state = ANSWERING;
 	event_del(conn->readable);
-	conn->answer = evbuffer_new();
-	is_made = body != NULL && conn->answer != NULL && make_answer(conn, status, request, body);
-	if (body != NULL)
-		evbuffer_free(body);
-	if (is_made)
-		write_or_wait(conn);
-	else
+	if (body == NULL) {
 		cut_off(conn);
+		return;
+	}
+	conn->is_head = request->is_head;
+	status = ask_page(conn, status, request, body);
+	if (status == HTTP_PARTIAL)
+		conn->state = AWAITING;
+	else
+		give(conn, status, body);
+	evbuffer_free(body);
+}
+
+/* --- an answer that comes later ------------------------------------------------------------ */
+
+bool
+http_is_local(const struct http_asker *asker)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof(name);
+	struct address address;
+
+	if (getsockname(asker->conn->fd, (struct sockaddr *)&name, &length) == -1)
+		return false;
+	if (name.ss_family == AF_UNIX)
+		return true;
+	address_from_sockaddr(&address, (const struct sockaddr *)&name, length);
+	return address_is_loopback(&address);
+}
+
+void
+http_take_ticket(const struct http_asker *asker, struct http_ticket *ticket)
+{
+	ticket->conn = asker->conn;
+	asker->conn->ticket = ticket;
+}
+
+void
+http_answer(struct http_ticket *ticket, enum http_status status, struct evbuffer *body)
+{
+	struct http_conn *conn = ticket->conn;
+
+	if (conn == NULL)
+		return;
+	conn->ticket = NULL;
+	ticket->conn = NULL;
+	give(conn, status, body);
 }
 
 /* --- the request --------------------------------------------------------------------------- */

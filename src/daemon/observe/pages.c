@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "daemon/observe/exposition.h"
+#include "daemon/observe/page/page.h"
+#include "daemon/observe/peers/gather.h"
 
 #define PLAIN "text/plain; charset=utf-8"
 
@@ -34,22 +36,24 @@ add_text(struct evbuffer *body, char *text, size_t length)
 }
 
 static enum http_status
-write_metrics(const void *of, struct evbuffer *body)
+write_metrics(const void *of, const struct http_asker *asker, struct evbuffer *body)
 {
 	const struct observed *observed = of;
 	size_t length;
 	char *const text = exposition_render(observed->census, &length);
 
+	(void)asker;
 	return status_of(add_text(body, text, length), HTTP_OK);
 }
 
 /* It lives: that this thread does, the answer says itself. */
 static enum http_status
-write_health(const void *of, struct evbuffer *body)
+write_health(const void *of, const struct http_asker *asker, struct evbuffer *body)
 {
 	const struct observed *observed = of;
 	size_t hung;
 
+	(void)asker;
 	if (workers_find_hung(observed->workers, clock_ms(), &hung))
 		return status_of(evbuffer_add_printf(body, "worker-%zu hangs\n", hung) > 0,
 		    HTTP_UNAVAILABLE);
@@ -58,28 +62,49 @@ write_health(const void *of, struct evbuffer *body)
 
 /* It is to be sent somebody. */
 static enum http_status
-write_readiness(const void *of, struct evbuffer *body)
+write_readiness(const void *of, const struct http_asker *asker, struct evbuffer *body)
 {
 	const char *why = status_why_not_serving(of);
 
+	(void)asker;
 	if (why != NULL)
 		return status_of(evbuffer_add_printf(body, "%s\n", why) > 0, HTTP_UNAVAILABLE);
 	return status_of(evbuffer_add_printf(body, "ok\n") > 0, HTTP_OK);
 }
 
 static enum http_status
-write_status(const void *of, struct evbuffer *body)
+write_status(const void *of, const struct http_asker *asker, struct evbuffer *body)
 {
 	size_t length;
 	char *const text = status_json_make(of, &length);
 
+	(void)asker;
 	return status_of(add_text(body, text, length) && evbuffer_add(body, "\n", 1) == 0, HTTP_OK);
 }
 
+static enum http_status
+write_connections(const void *of, const struct http_asker *asker, struct evbuffer *body)
+{
+	const struct observed *observed = of;
+
+	return gather_ask(observed->gather, asker, body);
+}
+
+static enum http_status
+write_page(const void *of, const struct http_asker *asker, struct evbuffer *body)
+{
+	(void)of;
+	(void)asker;
+	return status_of(evbuffer_add_reference(body, page_html, page_html_size, NULL, NULL) == 0,
+	    HTTP_OK);
+}
+
 const struct http_page pages[] = {
-	{ "/metrics", EXPOSITION_TYPE, write_metrics },
-	{ "/healthz", PLAIN, write_health },
-	{ "/readyz", PLAIN, write_readiness },
-	{ PAGES_STATUS, "application/json", write_status },
+	{ "/", "text/html; charset=utf-8", page_fields, write_page },
+	{ "/metrics", EXPOSITION_TYPE, "", write_metrics },
+	{ "/healthz", PLAIN, "", write_health },
+	{ "/readyz", PLAIN, "", write_readiness },
+	{ PAGES_STATUS, "application/json", "", write_status },
+	{ PAGES_CONNECTIONS, "application/x-ndjson", "", write_connections },
 };
 const size_t page_count = sizeof(pages) / sizeof(pages[0]);

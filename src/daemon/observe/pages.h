@@ -1,6 +1,7 @@
 /*
  * What the HTTP server has to give: /metrics for Prometheus, /healthz and /readyz for probes,
- * /status.json for whoever wants to see.  None of it changes anything.
+ * / for whoever wants to see, and /status.json, which it shows; /connections for whoever may.
+ * None of it changes anything.
  */
 #ifndef DAEMON_OBSERVE_PAGES_H
 #define DAEMON_OBSERVE_PAGES_H
@@ -9,6 +10,7 @@
 #include "daemon/observe/status_json.h"
 
 #define PAGES_STATUS "/status.json"
+#define PAGES_CONNECTIONS "/connections"
 
 /* Of a struct observed. */
 extern const struct http_page pages[];

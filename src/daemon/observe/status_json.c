@@ -303,7 +303,7 @@ make_listeners(struct writing *writing)
 	return listing.list;
 }
 
-/* --- workers ------------------------------------------------------------------------------- */
+/* --- workers, and the process ----------------------------------------------------------------- */
 
 static json_t *
 make_workers(struct writing *writing)
@@ -317,6 +317,64 @@ make_workers(struct writing *writing)
 		    "hangs", worker_hangs(workers_get(workers, i), now),
 		    "connections_open", number(workers_open(workers, i))));
 	return list;
+}
+
+/* What rooms tell of them, by their names. */
+static const struct {
+	const char *family, *name;
+} of_workers[] = {
+	{ "echod_worker_blocked_connections", "blocked_connections" },
+	{ "echod_worker_blocked_bytes", "blocked_bytes" },
+	{ "echod_worker_heartbeat_age_seconds", "heartbeat_age_seconds" },
+	{ "echod_worker_cpu_seconds_total", "cpu_seconds" },
+}, of_process[] = {
+	{ "process_cpu_seconds_total", "cpu_seconds" },
+	{ "process_resident_memory_bytes", "resident_memory_bytes" },
+	{ "process_open_fds", "open_fds" },
+	{ "process_max_fds", "max_fds" },
+};
+
+struct telling {
+	struct writing *writing;
+	json_t *workers, *process;
+};
+
+static json_t *
+number_of(const struct census_entry *entry)
+{
+	double one = 1;
+
+	if (entry->decimals == 0)
+		return number(entry->number);
+	for (unsigned i = 0; i < entry->decimals; i++)
+		one *= 10;
+	return json_real((double)entry->number / one);
+}
+
+static void
+add_entry(void *arg, const struct census_entry *entry)
+{
+	const struct telling *telling = arg;
+	const char *name = entry->family->name;
+
+	for (size_t i = 0; i < sizeof(of_process) / sizeof(of_process[0]); i++)
+		if (strcmp(name, of_process[i].family) == 0)
+			put(telling->writing, telling->process, of_process[i].name, number_of(entry));
+	for (size_t i = 0; i < sizeof(of_workers) / sizeof(of_workers[0]); i++)
+		if (strcmp(name, of_workers[i].family) == 0)
+			put(telling->writing,
+			    json_array_get(telling->workers, strtoul(entry->value, NULL, 10)),
+			    of_workers[i].name, number_of(entry));
+}
+
+static void
+put_rooms(struct writing *writing, json_t *object)
+{
+	struct telling telling = { writing, make_workers(writing), json_object() };
+
+	census_each(writing->observed->census, add_entry, &telling);
+	put(writing, object, "workers", telling.workers);
+	put(writing, object, "process", telling.process);
 }
 
 /* --- what was ------------------------------------------------------------------------------- */
@@ -411,10 +469,10 @@ status_json_make(const struct observed *observed, size_t *length)
 	put(&writing, object, "totals", make_totals(&writing));
 	put(&writing, object, "rates", make_rates(&writing));
 	put(&writing, object, "listeners", make_listeners(&writing));
-	put(&writing, object, "workers", make_workers(&writing));
+	put_rooms(&writing, object);
 	put(&writing, object, "history", make_history(&writing));
 	if (writing.is_whole)
-		made = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+		made = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(object);
 	*length = made != NULL ? strlen(made) : 0;
 	return made;

@@ -15,6 +15,8 @@
 
 #define STATUS_FAULT_SIZE 512
 
+struct gather;
+
 /* What happened to the server, which alone changes it. */
 struct condition {
 	time_t started;
@@ -33,6 +35,7 @@ struct observed {
 	const struct listeners *listeners;
 	const struct admission *admission;
 	const struct history *history;
+	struct gather *gather;
 };
 
 /* Why it does not serve, a constant, or NULL: it does. */

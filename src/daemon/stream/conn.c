@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "daemon/stream/conn_internal.h"
 
-static_assert(CLOSE_REASON_COUNT <= 64, "a reason has 6 bits");
+static_assert(CLOSE_REASON_COUNT <= 32, "a reason has 5 bits");
 
 /* What few connections have besides, after them. */
 struct tail {
@@ -106,6 +106,8 @@ list_of(const struct conn *conn)
 void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
+	if (crowd_of(conn)->walk != NULL)
+		walk_pass(crowd_of(conn)->walk, conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	conn->state = (uint8_t)state & 0xf;
 	conn->active = (uint32_t)clock_ms();
@@ -138,6 +140,7 @@ conn_open(struct conn *conn)
 	conn->state = conn->is_secure ? CONN_EXPECTED : CONN_READING;
 	conn->opened = clock_ms();
 	conn->active = (uint32_t)conn->opened;
+	conn->seen = crowd_of(conn)->walked; /* a walk that is under way has begun before it */
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
 	    conn->is_secure ? conn_on_sealed : conn_on_readable, conn);
@@ -164,8 +167,10 @@ conn_close(struct conn *conn, enum close_reason reason)
 {
 	if (log_wants(LOG_INFO))
 		conn_log_closed(conn, reason);
-	conn->reason = (uint8_t)reason & 0x3f;
+	conn->reason = (uint8_t)reason & 0x1f;
 	conn_unmark_stalled(conn);
+	if (crowd_of(conn)->walk != NULL)
+		walk_forget(crowd_of(conn)->walk, conn);
 	TAILQ_REMOVE(list_of(conn), conn, neighbours);
 	event_del(&conn->readable);
 	if (conn->bulk)
@@ -241,11 +246,11 @@ conn_finish(struct conn *conn, enum close_reason reason)
 		break;
 	case CONN_READING:
 	case CONN_PACED:
-		conn->reason = (uint8_t)reason & 0x3f;
+		conn->reason = (uint8_t)reason & 0x1f;
 		conn_shut_down(conn);
 		break;
 	case CONN_BLOCKED:
-		conn->reason = (uint8_t)reason & 0x3f;
+		conn->reason = (uint8_t)reason & 0x1f;
 		conn_set_state(conn, CONN_FLUSHING);
 		break;
 	case CONN_FLUSHING:
@@ -300,6 +305,21 @@ enum close_reason
 conn_reason(const struct conn *conn)
 {
 	return conn->reason;
+}
+
+void
+conn_facts(const struct conn *conn, struct conn_facts *facts)
+{
+	const struct secure *secure = conn->is_secure ? secure_seen(conn) : NULL;
+
+	*facts = (struct conn_facts){
+		.state = conn->state,
+		.opened = conn->opened,
+		.received = conn->received,
+		.sent = conn->sent,
+		.waiting = conn_waiting_bytes(conn),
+		.session = secure != NULL && !secure->is_shaking ? secure->session : NULL,
+	};
 }
 
 struct conn *

@@ -21,6 +21,7 @@
 #include "net/address.h"
 
 struct tls_context;
+struct tls_session;
 
 /* By whom a connection came that did not come by itself. */
 struct conn_via {
@@ -123,6 +124,18 @@ int64_t conn_silence(const struct conn *conn, int64_t now);
 /* How long it has been open, and, while it is blocked, how long it has been so, to 16 s: ms. */
 int64_t conn_age(const struct conn *conn, int64_t now);
 int64_t conn_blocked_for(const struct conn *conn, int64_t now);
+
+/* What may be told of it while it is open, beside its peer, and how it came. */
+struct conn_facts {
+	enum conn_state state;
+	int64_t opened;          /* clock_ms() */
+	uint64_t received, sent; /* bytes */
+	size_t waiting;          /* bytes that the socket did not take */
+	const struct tls_session *session; /* whose handshake is over, while it is open; NULL: none */
+};
+
+/* From its worker's thread. */
+void conn_facts(const struct conn *conn, struct conn_facts *facts);
 
 /* The one after it in its list, and the one before it, or NULL. */
 struct conn *conn_next(const struct conn *conn);

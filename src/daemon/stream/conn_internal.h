@@ -13,6 +13,7 @@
 #include <event2/event_struct.h>
 
 #include "daemon/stream/conn.h"
+#include "daemon/stream/walk.h"
 #include "net/buffers.h"
 #include "net/tls/session.h"
 
@@ -36,7 +37,8 @@ struct conn {
 	int untaken;            /* bytes that the peer had not taken when that was last looked at */
 	uint32_t active;        /* clock_ms(), modulo 49 days */
 	uint16_t blocked_since; /* clock_ms() in BLOCKED_UNIT, modulo 12 days */
-	uint8_t reason : 6;     /* enum close_reason */
+	uint8_t reason : 5;     /* enum close_reason */
+	uint8_t seen : 1;       /* by a walk: as crowd->walked */
 	uint8_t is_secure : 1;  /* a struct secure follows it */
 	uint8_t has_tail : 1;   /* a struct tail follows that, in conn.c */
 	uint8_t state : 4;      /* enum conn_state */
@@ -92,20 +94,39 @@ loop_of(const struct conn *conn)
 /* It has moved: whatever it waited for, it is not stalled. */
 void conn_unmark_stalled(struct conn *conn);
 
+/* --- walk.c: a walk is under way --- */
+
+/* It goes to another place: it is looked at before, unless it was. */
+void walk_pass(struct walk *walk, struct conn *conn);
+
+/* It ends: nobody is to look at it. */
+void walk_forget(struct walk *walk, const struct conn *conn);
+
+/* --- conn.c --- */
+
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */
 void conn_set_state(struct conn *conn, enum conn_state state);
 
-/* Something moved at `now`: it goes to the end of those that may be silent. */
+/*
+ * Something moved at `now`: it goes to the end of those that may be silent, where it is already if
+ * that was so in this tick of the clock before.
+ */
 static inline void
 conn_touch(struct conn *conn, int64_t now)
 {
-	struct conn_list *list = &crowd_of(conn)->lists[conn->state];
+	struct crowd *crowd = crowd_of(conn);
+	struct conn_list *list = &crowd->lists[conn->state];
+	const bool is_there = conn->active == (uint32_t)now;
 
-	conn->active = (uint32_t)now;
 	if (conn->stalled)
 		conn_unmark_stalled(conn);
+	if (is_there)
+		return;
+	conn->active = (uint32_t)now;
 	if (TAILQ_NEXT(conn, neighbours) == NULL)
 		return;
+	if (crowd->walk != NULL)
+		walk_pass(crowd->walk, conn);
 	TAILQ_REMOVE(list, conn, neighbours);
 	TAILQ_INSERT_TAIL(list, conn, neighbours);
 }

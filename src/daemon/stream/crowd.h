@@ -16,6 +16,7 @@
 
 struct conn;
 struct letter;
+struct walk;
 
 TAILQ_HEAD(conn_list, conn);
 
@@ -82,6 +83,9 @@ struct crowd {
 	int64_t gave_back;     /* clock_ms() when that was */
 
 	struct secure_room *secure; /* NULL until one speaks TLS */
+
+	struct walk *walk; /* the one that is under way; NULL: none is */
+	bool walked;       /* what its connections have as `seen` once a walk has seen them */
 };
 
 /*

@@ -51,7 +51,7 @@ crowds_set_limits(struct crowds *crowds, const struct crowd_limits *limits)
 		crowd_set_limits(crowds->members[i], limits, crowds->count);
 }
 
-const struct crowd *
+struct crowd *
 crowds_get(const struct crowds *crowds, size_t index)
 {
 	return crowds->members[index];

@@ -23,7 +23,7 @@ void crowds_free(struct crowds *crowds);
 void crowds_set_limits(struct crowds *crowds, const struct crowd_limits *limits);
 
 /* That of one worker. */
-const struct crowd *crowds_get(const struct crowds *crowds, size_t index);
+struct crowd *crowds_get(const struct crowds *crowds, size_t index);
 
 /* From here on a connection of `ledger` at a worker is one of that worker's crowd. */
 void crowds_serve(const struct crowds *crowds, struct ledger *ledger);

@@ -139,6 +139,13 @@ tls_session_is_resumed(const struct tls_session *session)
 }
 
 void
+tls_session_terms(const struct tls_session *session, struct tls_terms *terms)
+{
+	(void)session;
+	*terms = (struct tls_terms){ "", "", "" };
+}
+
+void
 tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 {
 	(void)session;

@@ -334,20 +334,30 @@ tls_session_is_resumed(const struct tls_session *session)
 }
 
 void
+tls_session_terms(const struct tls_session *session, struct tls_terms *terms)
+{
+	const char *name = SSL_get_servername(session->ssl, TLSEXT_NAMETYPE_host_name);
+
+	terms->version = SSL_get_version(session->ssl);
+	terms->cipher = SSL_get_cipher_name(session->ssl);
+	terms->server_name = name != NULL ? name : "";
+}
+
+void
 tls_session_facts(const struct tls_session *session, struct tls_facts *facts)
 {
 	const SSL *ssl = session->ssl;
 	const X509 *certificate = SSL_get0_peer_certificate(ssl);
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const unsigned char *alpn;
+	struct tls_terms terms;
 	unsigned size;
 
+	tls_session_terms(session, &terms);
 	memset(facts, 0, sizeof(*facts));
-	facts->version = SSL_get_version(ssl);
-	facts->cipher = SSL_get_cipher_name(ssl);
+	facts->version = terms.version;
+	facts->cipher = terms.cipher;
 	facts->is_resumed = tls_session_is_resumed(session);
-	if (name != NULL)
-		snprintf(facts->server_name, sizeof(facts->server_name), "%s", name);
+	snprintf(facts->server_name, sizeof(facts->server_name), "%s", terms.server_name);
 	SSL_get0_alpn_selected(ssl, &alpn, &size);
 	if (alpn != NULL)
 		memcpy(facts->alpn, alpn, size); /* at most 255 */

@@ -75,6 +75,15 @@ struct tls_facts {
 	int64_t end;                     /* until when: seconds of time(2); 0: it has none */
 };
 
+/* Of these the first few, which need no memory: what lasts as long as the session. */
+struct tls_terms {
+	const char *version, *cipher;
+	const char *server_name; /* "": none */
+};
+
+/* After the handshake. */
+void tls_session_terms(const struct tls_session *session, struct tls_terms *terms);
+
 /* After the handshake. */
 void tls_session_facts(const struct tls_session *session, struct tls_facts *facts);
 

@@ -8,7 +8,7 @@
 #include "daemon/config/options.h"
 #include "daemon/config/value.h"
 #include "daemon/process/sandbox.h"
-#include "daemon/stream/greeting.h"
+#include "net/greeting.h"
 #include "certificate.h"
 #include "config_files.h"
 #include "random.h"

@@ -75,6 +75,27 @@ START_TEST(is_taken)
 }
 END_TEST
 
+static const struct {
+	const char *data;
+	size_t size;
+	const char *query;
+} queries[] = {
+	{ BYTES("GET /a HTTP/1.0\r\n\r\n"), NULL },
+	{ BYTES("GET /a? HTTP/1.0\r\n\r\n"), "" },
+	{ BYTES("GET /a?b=/c?d&%20 HTTP/1.0\r\n\r\n"), "b=/c?d&%20" },
+	{ BYTES("GET http://a?b HTTP/1.0\r\n\r\n"), "b" },
+};
+#define QUERY_COUNT ((int)(sizeof(queries) / sizeof(queries[0])))
+
+START_TEST(has_a_query)
+{
+	struct http_request request;
+
+	ck_assert_int_eq(http_request_parse(queries[_i].data, queries[_i].size, &request), HTTP_OK);
+	assert_text(&request.query, queries[_i].query);
+}
+END_TEST
+
 START_TEST(is_partial_until_it_is_whole)
 {
 	struct http_request request;
@@ -312,6 +333,7 @@ make_suite(void)
 	TCase *tests = tcase_create("http_request");
 
 	tcase_add_loop_test(tests, is_taken, 0, RIGHT_COUNT);
+	tcase_add_loop_test(tests, has_a_query, 0, QUERY_COUNT);
 	tcase_add_loop_test(tests, is_partial_until_it_is_whole, 0, RIGHT_COUNT);
 	tcase_add_loop_test(tests, what_follows_is_not_read, 0, RIGHT_COUNT);
 	tcase_add_loop_test(tests, is_refused, 0, WRONG_COUNT);

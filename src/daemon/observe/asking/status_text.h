@@ -2,8 +2,8 @@
  * What echod --status prints, made of what /status.json says: what is wrong first, no line longer
  * than 80 columns.
  */
-#ifndef DAEMON_OBSERVE_STATUS_TEXT_H
-#define DAEMON_OBSERVE_STATUS_TEXT_H
+#ifndef DAEMON_OBSERVE_ASKING_STATUS_TEXT_H
+#define DAEMON_OBSERVE_ASKING_STATUS_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * What a listener says first to each that connects: a text of the configuration, in which %h
  * stands for the host, %n for the listener, %p for the peer, and %% for a percent sign.  Pure.
  */
-#ifndef DAEMON_STREAM_GREETING_H
-#define DAEMON_STREAM_GREETING_H
+#ifndef NET_GREETING_H
+#define NET_GREETING_H
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/stream/greeting.h"
+#include "net/greeting.h"
 #include "runner.h"
 
 static const struct greeting_names names = { "box", "echo-tcp", "192.0.2.1:1024" };

@@ -1,5 +1,5 @@
-/* Asks a running echod how it does: see ask.h. */
-#include "daemon/observe/ask.h"
+/* Asks a running echod: see ask.h. */
+#include "daemon/observe/asking/ask.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/observe/pages.h"
+#include "daemon/observe/http_request.h"
 
 /* How long it waits for all of the answer: ms. */
 #define PATIENCE 5000
@@ -18,10 +18,11 @@
 /* No status of ours has more: bytes. */
 #define ANSWER_MOST 16777216
 
-/* HTTP/1.0: who asks need not say by which name he knows it. */
-static const char request[] = "GET " PAGES_STATUS " HTTP/1.0\r\n\r\n";
+/* The most that is shown of what somebody says instead: characters. */
+#define SAID_MOST 160
 
 struct conversation {
+	const char *target;
 	int fd;
 	int64_t end; /* clock_ms() */
 	char *answer;
@@ -136,23 +137,31 @@ read_answer(struct conversation *conversation)
 	return 0;
 }
 
-/* The request is shorter than any socket's buffer. */
+/*
+ * The request is shorter than any socket's buffer.  HTTP/1.0: who asks need not say by which name
+ * he knows it.
+ */
 static int
 converse(struct conversation *conversation)
 {
-	if (send(conversation->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == -1)
+	char request[ASK_TARGET_SIZE + 32];
+	const int size = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n",
+	    conversation->target);
+
+	if (send(conversation->fd, request, (size_t)size, MSG_NOSIGNAL) == -1)
 		return -1;
 	return read_answer(conversation);
 }
 
-/* Finds the text in the answer.  Returns NULL where it is none of HTTP_OK. */
+/* Finds the text in an answer whose first line begins with `start`.  Returns NULL: it has none. */
 static const char *
-find_text(const struct conversation *conversation, size_t *length)
+find_text(const struct conversation *conversation, const char *start, size_t *length)
 {
-	static const char ok[] = "HTTP/1.1 200 ", gap[] = "\r\n\r\n";
+	static const char gap[] = "\r\n\r\n";
+	const size_t size = strlen(start);
 	const char *text;
 
-	if (conversation->used < sizeof(ok) || memcmp(conversation->answer, ok, sizeof(ok) - 1) != 0)
+	if (conversation->used < size || memcmp(conversation->answer, start, size) != 0)
 		return NULL;
 	text = memmem(conversation->answer, conversation->used, gap, sizeof(gap) - 1);
 	if (text == NULL)
@@ -191,23 +200,46 @@ ask(const struct endpoint_view *endpoint, struct conversation *conversation, con
 	return ASK_ANSWERED;
 }
 
-enum ask_result
-ask_status(const struct endpoint_view *endpoints, size_t count, char **json, size_t *length,
-    char fault[ASK_FAULT_SIZE])
+/* The first line of what he says instead of the page; NULL: he says nothing that is fit. */
+static const char *
+find_reason(const struct conversation *conversation, char said[SAID_MOST + 1])
 {
-	struct conversation conversation = { .end = clock_ms() + PATIENCE };
-	enum ask_result result = ASK_NOBODY;
-	char uri[ENDPOINT_TEXT_SIZE];
-	const char *what, *text;
+	size_t length, i;
+	const char *text = find_text(conversation, "HTTP/1.1 ", &length);
 
-	snprintf(fault, ASK_FAULT_SIZE, "observe has no address and no path: it cannot be asked");
+	for (i = 0; text != NULL && i < SAID_MOST && i < length && text[i] != '\n'; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return NULL;
+		said[i] = text[i];
+	}
+	said[i] = '\0';
+	return i > 0 && find_text(conversation, "HTTP/1.1 200 ", &length) == NULL ? said : NULL;
+}
+
+enum ask_result
+ask_page(const struct endpoint_view *endpoints, size_t count, const char *target,
+    struct ask_answer *answer)
+{
+	struct conversation conversation = { .target = target, .end = clock_ms() + PATIENCE };
+	enum ask_result result = ASK_NOBODY;
+	char uri[ENDPOINT_TEXT_SIZE], said[SAID_MOST + 1];
+	const char *what = NULL, *text = NULL;
+
+	answer->text = NULL;
+	snprintf(answer->fault, ASK_FAULT_SIZE,
+	    "observe has no address and no path: it cannot be asked");
 	for (size_t i = 0; i < count && result == ASK_NOBODY; i++) {
 		result = ask(&endpoints[i], &conversation, &what);
-		snprintf(fault, ASK_FAULT_SIZE, "%s: %s", endpoint_format_view(&endpoints[i], uri),
+		if (result == ASK_ANSWERED && find_reason(&conversation, said) != NULL)
+			what = said;
+		snprintf(answer->fault, ASK_FAULT_SIZE, "%s: %s",
+		    endpoint_format_view(&endpoints[i], uri),
 		    what != NULL ? what : strerror(errno));
 	}
-	text = result == ASK_ANSWERED ? find_text(&conversation, length) : NULL;
-	*json = text != NULL ? strndup(text, *length) : NULL;
+	if (result == ASK_ANSWERED)
+		text = find_text(&conversation, "HTTP/1.1 200 ", &answer->length);
+	if (text != NULL)
+		answer->text = strndup(text, answer->length);
 	free(conversation.answer);
-	return result == ASK_ANSWERED && *json == NULL ? ASK_FAULTY : result;
+	return result == ASK_ANSWERED && answer->text == NULL ? ASK_FAULTY : result;
 }

@@ -1,5 +1,5 @@
 /* What a listener says first: see greeting.h. */
-#include "daemon/stream/greeting.h"
+#include "net/greeting.h"
 
 #include <string.h>
 
