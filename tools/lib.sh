@@ -16,6 +16,13 @@ proxy_packages=(haproxy nginx libnginx-mod-stream stunnel4)
 scanner_packages=(testssl.sh sslscan)
 # Scrapes echod in the tests, and checks what we tell it; unpacked as well.
 prometheus_packages=(prometheus)
+# What builds an image, and what runs one.
+image_packages=(buildah binutils dpkg-dev python3)
+container_packages=(podman catatonit runc conmon netavark aardvark-dns iptables)
+fleet_packages=(nftables python3 openssl iproute2)
+# Of npm, for Node.js: models of Kubernetes with their schemas and types, and what reads YAML.
+node_packages=(@kubernetes-models/validate@5.0.2 kubernetes-models@5.1.0
+	@kubernetes-models/prometheus-operator@6.0.0 typescript@7.0.2 yaml@2.9.1)
 # Shows the status page in the tests.
 browser_packages=(chromium chromium-driver pngquant)
 # The run-time libraries of clang's sanitizers and libFuzzer are only recommended by it.
@@ -74,6 +81,21 @@ unpack_packages() {
 	fi
 }
 
+# install_node_packages FOLDER NAME...: puts these below FOLDER, once.
+install_node_packages() {
+	local folder=$1
+
+	shift
+	command -v npm >/dev/null || install_packages nodejs npm
+	[ "$(cat "$folder/names" 2>/dev/null)" != "$*" ] || return 0
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	echo '{"private":true}' >"$folder/package.json"
+	quietly "$folder/npm.output" npm install --prefix "$folder" --no-package-lock --no-audit \
+		--no-fund --loglevel=error "$@"
+	echo "$*" >"$folder/names"
+}
+
 # quietly LOG COMMAND...: its output goes to LOG, and is shown where it fails.
 quietly() {
 	local log=$1
@@ -82,6 +104,11 @@ quietly() {
 	"$@" >"$log" 2>&1 && return
 	tail -n 40 "$log" >&2
 	die "failed: $* (all of its output: $log)"
+}
+
+# digest_of ARCHIVE: prints the digest of the manifest of an OCI image.
+digest_of() {
+	tar -xOf "$1" index.json | grep -o 'sha256:[0-9a-f]*'
 }
 
 make_configure() {

@@ -28,11 +28,12 @@ changelog=$srcdir/debian/changelog
 [ ! -f "$changelog" ] ||
 	is "debian/changelog, its first entry" "$(sed -n '1s/^echod (\(.*\)-[^-]*) .*/\1/p' "$changelog")"
 
-# "echod 1.2.3 serving": what is shown is what it says. One line for each.
-shown=$(cd "$srcdir" && grep -noE 'echod(-client)? [0-9]+\.[0-9]+\.[0-9]+' README.md man/*.[0-9])
+# "echod 1.2.3 serving", "localhost/echod:1.2.3": what is shown is what it says. One line for each.
+shown=$(cd "$srcdir" && grep -noE 'echod(-client)?[ :][0-9]+\.[0-9]+\.[0-9]+' README.md man/*.[0-9] \
+	container/kubernetes/*/*.yaml | tr : ' ')
 [ -n "$shown" ] || fault "README.md and man/: found no version"
 while IFS= read -r line; do
-	is "${line%:*}" "${line##* }"
+	is "${line% *}" "${line##* }"
 done <<END
 $shown
 END
