@@ -13,12 +13,6 @@
 /* How long after a wait that failed: nanoseconds. */
 #define RETRY 100000000
 
-/*
- * How many bulk events have their turn before it is looked what else has come.  By time libevent
- * would read the clock after each of them, and the coarse one, whose millisecond is four.
- */
-#define BULK_MOST 16
-
 struct event_base *
 loop_base_new(const struct loop_settings *settings)
 {
@@ -38,7 +32,6 @@ loop_base_new(const struct loop_settings *settings)
 	for (enum event_method i = EVENT_METHOD_EPOLL; i <= EVENT_METHOD_SELECT; i++)
 		if (settings->method != EVENT_METHOD_AUTO && settings->method != i)
 			event_config_avoid_method(wanted, methods[i]);
-	event_config_set_max_dispatch_interval(wanted, NULL, BULK_MOST, LOOP_PRIORITY_BULK);
 	base = event_base_new_with_config(wanted);
 	event_config_free(wanted);
 	if (base != NULL && event_base_priority_init(base, LOOP_PRIORITIES) == -1) {

@@ -5,12 +5,11 @@
 #ifndef DAEMON_THREADS_LOOP_H
 #define DAEMON_THREADS_LOOP_H
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct event;
-struct event_base;
 struct inbox;
 
 enum event_method { EVENT_METHOD_AUTO, EVENT_METHOD_EPOLL, EVENT_METHOD_POLL, EVENT_METHOD_SELECT };
@@ -58,6 +57,7 @@ struct loop {
 	bool edge_triggered;
 	struct inbox *home; /* the control thread's: where goes what is done with */
 	size_t bulk;         /* events of LOOP_PRIORITY_BULK */
+	unsigned bulk_turns; /* of those who sent much */
 	int64_t bulk_served; /* clock_ms() when one of them last had its turn */
 	struct caretaker *caretakers;
 	unsigned char scratch[SCRATCH_SIZE];
@@ -85,6 +85,13 @@ void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
 /* How long those who sent much wait for all others: ms. */
 #define LOOP_BULK_WAIT 50
 
+/*
+ * How many of them have a turn before it is looked what else has come.  Who sent little, and waits
+ * behind them, is not counted, as libevent would: each look costs as much as there is ready, and
+ * where thousands wait they would all but never have a turn.
+ */
+#define LOOP_BULK_MOST 16
+
 /* Has `event` wait with those who sent much, or no longer; before it was told it does not. */
 void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
 
@@ -101,6 +108,8 @@ loop_prioritize(struct loop *loop, struct event *event, bool is_bulk, bool sent_
 
 	if (is_bulk)
 		loop->bulk_served = now;
+	if (is_bulk && sent_much && ++loop->bulk_turns % LOOP_BULK_MOST == 0)
+		event_base_loopcontinue(loop->base);
 	next = sent_much || (loop->bulk > 0 && now - loop->bulk_served > LOOP_BULK_WAIT);
 	if (next != is_bulk)
 		loop_set_bulk(loop, event, next);
