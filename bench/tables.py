@@ -19,7 +19,10 @@ from servers import KINDS
 from workloads import WORKLOADS
 
 PROGRAMS = {"gcc": ["gcc", "-dumpfullversion"], "valgrind": ["valgrind", "--version"]}
-PACKAGES = ["libevent-core-2.1-7", "libuv1", "liburing2", "golang-go", "nodejs", "openbsd-inetd", "socat", "ncat"]
+PACKAGES = [
+    *("libevent-core-2.1-7", "libuv1", "liburing2", "golang-go", "nodejs"),
+    *("openbsd-inetd", "socat", "ncat"),
+]
 
 
 def table(heading, rows):

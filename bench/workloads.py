@@ -98,7 +98,7 @@ def arguments_of(mode, connections, size, flying=0):
 
 
 def run_load(build, server, mode, seconds, **arguments):
-    """Runs it once; returns what it printed, and samples of the server's CPU time: Unix time, ns."""
+    """Runs it once; returns what it printed, and Unix times with the server's CPU time in ns."""
     command = [os.path.join(build, "echod-client"), "bench", "--json", "-d", str(seconds)]
     command += ["--warm-up", str(min(WARMUP, seconds)), "--ramp", str(RAMP)]
     command += arguments_of(mode, **arguments)
@@ -228,7 +228,7 @@ class Held:
 
 
 def measure_idle(server, mode, idle):
-    """Memory for connections; the first one is the server's chance to get what it needs but once."""
+    """Memory for connections; with the first one a server gets what it needs but once."""
     with Held(server) as held:
         held.hold(1)
         time.sleep(SETTLE)

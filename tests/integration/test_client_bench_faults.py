@@ -25,7 +25,7 @@ class Case(typing.NamedTuple):
     """fault     makes one for messages of a size, and a message of an older run
     stream      what it is called over a stream, and as a datagram; None: there is none
     count       how often
-    wait        False: nothing has to be missing for so long before it is told
+    waits       it is told when something has been missing for so long
     """
 
     fault: typing.Callable
@@ -54,7 +54,8 @@ CASES = {
         lambda size, older: flawed.swapped(CONNECTION, 2, MESSAGE), "swapped", "swapped", 2
     ),
     "of an older run": Case(
-        lambda size, older: at(CONNECTION, MESSAGE, flawed.replaced(older)), "other_run", "other_run"
+        lambda size, older: at(CONNECTION, MESSAGE, flawed.replaced(older)),
+        *("other_run", "other_run"),
     ),
     "truncated": Case(of_one(lambda size: flawed.truncated(size // 2)), "missing", "truncated"),
     "truncated in the head": Case(of_one(lambda size: flawed.truncated(8)), "missing", "truncated"),
@@ -66,7 +67,9 @@ CASES = {
     ),
     "more": Case(of_one(lambda size: flawed.preceded(b"who are you, that")), "foreign", "foreign"),
     "closed": Case(of_one(lambda size: flawed.after(0, flawed.close)), "closed", None),
-    "closed within": Case(of_one(lambda size: flawed.after(size // 2, flawed.close)), "closed", None),
+    "closed within": Case(
+        of_one(lambda size: flawed.after(size // 2, flawed.close)), "closed", None
+    ),
     "reset": Case(of_one(lambda size: flawed.after(0, flawed.reset)), "reset", None),
     "reset within": Case(of_one(lambda size: flawed.after(size // 2, flawed.reset)), "reset", None),
     "mute": Case(
@@ -80,7 +83,9 @@ CASES = {
 OVER_TLS = ("wrong byte", "of an older run", "closed", "reset", "mute", "cut")
 # What one of them takes with it: the messages that flew, or that did not come for its sake.
 WITH_MISSING = ("missing", "mute", "closed", "reset", "cut", "swapped", "other_run")
-WITH_BYTES = ("wrong", "moved", "duplicate", "missing", "swapped", "other_run", "reordered", "foreign")
+WITH_BYTES = (
+    *("wrong", "moved", "duplicate", "missing", "swapped", "other_run", "reordered", "foreign"),
+)
 
 
 def kind_of(case, protocol):
@@ -209,7 +214,8 @@ def check_counts(errors, kind, count):
 def errors_of(text):
     """The same from the text."""
     block = text.partition("\nerrors\n")[2]
-    return {name: int(count) for count, name in re.findall(r"^ +(\d+)  (\w+) ", block, re.MULTILINE)}
+    rows = re.findall(r"^ +(\d+)  (\w+) ", block, re.MULTILINE)
+    return {name: int(count) for count, name in rows}
 
 
 @pytest.mark.parametrize("case, protocol, size", EVERY, ids=map("-".join, EVERY))
@@ -261,7 +267,7 @@ def test_a_datagram_that_comes_back_late(workdir):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_fault_of_one_of_many_short_connections(change, kind, workdir):
-    """It goes on with the next one; a message that is missing is told by one that is sent for that."""
+    """It goes on with the next one.  What is missing is told by a message that is sent for that."""
     fault = at(MESSAGE, 0, change)
     wait = SHORT if kind == "missing" else PATIENCE
     found = run_against("tcp", fault, workdir, "--churn", "-n", 1, "-N", 20, "-W", wait)
@@ -280,7 +286,7 @@ def test_a_run_that_nobody_answers(workdir):
 
 
 def test_a_peer_for_datagrams_that_goes_away(workdir):
-    """The host says that nobody is there: that is told once a socket, and its messages are missing."""
+    """The host says that nobody is there: it is told once a socket, whose messages are missing."""
     fault = at(0, MESSAGE, lambda _: [lambda server: server.close()])
     with flawed.echo("udp", 64, fault, workdir) as server:
         found = json_of("bench", "-n", 1, "-N", 20, "-W", "0.1", server.uri, status=1)

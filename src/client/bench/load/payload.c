@@ -133,7 +133,15 @@ payload_compare(const struct payload *payload, const struct message *message, si
 bool
 payload_knows(const struct payload *payload, const unsigned char *data, size_t size)
 {
-	return memmem(payload->table, PAYLOAD_TABLE, data, size) != NULL;
+	const unsigned char *table = payload->table;
+
+	if (memmem(table, PAYLOAD_TABLE, data, size) != NULL)
+		return true;
+	for (size_t end = 1; end < size; end++) /* behind its end it begins anew */
+		if (memcmp(table + PAYLOAD_TABLE - end, data, end) == 0 &&
+		    memcmp(table, data + end, size - end) == 0)
+			return true;
+	return false;
 }
 
 size_t

@@ -97,6 +97,9 @@ START_TEST(pieces_are_found)
 	memset(data, 'x', 32);
 	ck_assert_uint_eq(payload_find(&payload, &message, data, 32), message.size);
 	ck_assert(!payload_knows(&payload, data, 32));
+	memcpy(data, payload.table + PAYLOAD_TABLE - 20, 20);
+	memcpy(data + 20, payload.table, 12);
+	ck_assert(payload_knows(&payload, data, 32));
 }
 END_TEST
 
