@@ -273,13 +273,13 @@ def test_a_wrong_byte(size):
 
 
 def test_a_connection_that_is_closed():
-    found = fails(faulty.close_after(640), "-p", 10, "-N", 20)
+    found = fails(faulty.close_after(640, more=640), "-p", 10, "-N", 20)
     check_first(found, "closed", connection=0, message=10)
-    assert found["counts"]["echoed"] == 10
+    assert (found["counts"]["echoed"], found["errors"]["missing"]) == (10, 10)
 
 
 def test_a_connection_that_is_reset():
-    check_first(fails(faulty.reset_after(640), "-p", 10, "-N", 20), "reset", message=10)
+    check_first(fails(faulty.reset_after(640, more=640), "-p", 10, "-N", 20), "reset", message=10)
 
 
 def test_a_connection_that_is_mute():
