@@ -20,6 +20,9 @@
 /* What is sent, and received, at once: bytes. */
 #define LOAD_BUFFER 65536
 
+/* Where such a buffer begins: the kernel copies to a page faster than across pages. */
+#define LOAD_ALIGNMENT 4096
+
 enum link_state {
 	LINK_CLOSED,
 	LINK_CONNECTING,

@@ -442,8 +442,8 @@ load_worker_init(struct worker *worker, unsigned index, const struct plan *plan,
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->base = timing_base_new(false);
 	worker->result = bench_result_new();
-	worker->in = malloc(LOAD_BUFFER);
-	worker->out = malloc(LOAD_BUFFER);
+	worker->in = aligned_alloc(LOAD_ALIGNMENT, LOAD_BUFFER);
+	worker->out = aligned_alloc(LOAD_ALIGNMENT, LOAD_BUFFER);
 	if (worker->wake_fd == -1 || worker->base == NULL || worker->result == NULL ||
 	    worker->in == NULL || worker->out == NULL || !make_links(worker))
 		return false;
