@@ -233,7 +233,7 @@ START_TEST(where_a_connection_ended)
 		.has_offset = true };
 
 	bench_result_fault(result, BENCH_ERROR_CLOSED, &fault);
-	check_has("first: closed: connection 1, message 5, byte 320 of the stream, after ");
+	check_has("first: closed: connection 1, message 5, byte 320 of the stream,");
 	strcpy(result->asked.target, "udp://127.0.0.1:7");
 	check_has("first: closed: connection 1, message 5, byte 320 of it, after ");
 }
