@@ -21,7 +21,7 @@ STEP = 1 << 16
 EXACT = 0.004  # the part by which a percentile may be off
 CLOCK = 0.0001  # seconds between a reading of the clock and the packet
 QUANTILES = {"min": 0, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1}
-SO_TIMESTAMPNS = 35
+SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
 STAMP = struct.Struct("qq")
 HOST, OUTGOING = 0, 4  # kinds of packets: see packet(7)
 ALL = 3  # protocols
@@ -87,7 +87,7 @@ class Capture(Thread):
     def __init__(self, port):
         listened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL))
         listened.bind(("lo", 0))
-        listened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        listened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
         listened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         listened.settimeout(0.1)
         self._port = port

@@ -227,6 +227,18 @@ START_TEST(what_went_wrong)
 }
 END_TEST
 
+START_TEST(where_a_connection_ended)
+{
+	const struct bench_fault fault = { .connection = 1, .message = 5, .offset = 320,
+		.has_offset = true };
+
+	bench_result_fault(result, BENCH_ERROR_CLOSED, &fault);
+	check_has("first: closed: connection 1, message 5, byte 320 of the stream,");
+	strcpy(result->asked.target, "udp://127.0.0.1:7");
+	check_has("first: closed: connection 1, message 5, byte 320 of it, after ");
+}
+END_TEST
+
 START_TEST(a_late_client_says_so)
 {
 	histogram_record_many(&result->times[BENCH_SLIP], 9000000, 3000);
@@ -429,6 +441,7 @@ main(void)
 	tcase_add_loop_test(tests, whatever_the_run_was, 0, sizeof(runs) / sizeof(runs[0]));
 	tcase_add_test(tests, what_went_well);
 	tcase_add_test(tests, what_went_wrong);
+	tcase_add_test(tests, where_a_connection_ended);
 	tcase_add_test(tests, a_late_client_says_so);
 	tcase_add_test(tests, a_likely_limit_is_named);
 	tcase_add_test(tests, clients_that_did_not_run_together);
