@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/handover/records.h"
-
 /* The kind of the record that ends it. */
 #define END PARCEL_KINDS
 
@@ -32,12 +30,6 @@ struct ending {
 	uint64_t records, descriptors; /* before it */
 	uint64_t sum;                  /* of all words before this one */
 };
-
-bool
-parcel_has_descriptor(enum parcel_kind kind)
-{
-	return kind == PARCEL_SOCKET || kind == PARCEL_CONN || kind == PARCEL_PREAMBLE;
-}
 
 /* Any change of one word changes it: a step with an odd factor loses nothing of what there was. */
 static uint64_t

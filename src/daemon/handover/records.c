@@ -20,6 +20,12 @@ record_name(enum parcel_kind kind)
 	return record_names[kind];
 }
 
+bool
+parcel_has_descriptor(enum parcel_kind kind)
+{
+	return kind == PARCEL_SOCKET || kind == PARCEL_CONN || kind == PARCEL_PREAMBLE;
+}
+
 static void
 code_service(struct coder *coder, struct parcel_service *service)
 {
