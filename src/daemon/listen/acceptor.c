@@ -10,9 +10,9 @@
 
 #include "base/log.h"
 #include "daemon/listen/admission.h"
+#include "daemon/listen/paths/unix_place.h"
 #include "daemon/listen/preamble.h"
 #include "daemon/listen/sockets.h"
-#include "daemon/listen/unix_place.h"
 #include "daemon/stream/crowds.h"
 
 /* How many connections one turn accepts, so that a flood does not starve the signals. */

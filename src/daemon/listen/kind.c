@@ -3,7 +3,7 @@
 
 #include "daemon/listen/acceptor.h"
 #include "daemon/listen/answerer.h"
-#include "daemon/listen/unix_bind.h"
+#include "daemon/listen/paths/unix_bind.h"
 
 static const struct listener_kind kinds[] = {
 	[PROTOCOL_TCP] = {

@@ -12,7 +12,7 @@
 #include "daemon/listen/admission.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/listen/kind.h"
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 
 struct listener {
 	const struct listener_kind *kind;

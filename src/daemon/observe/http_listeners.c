@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "daemon/listen/kind.h"
 #include "daemon/listen/listeners.h"
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 #include "daemon/threads/loop.h"
 
 /* How many connections one turn accepts, so that a flood does not starve all else. */

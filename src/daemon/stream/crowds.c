@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 
 struct crowds {
 	size_t count;

@@ -9,8 +9,8 @@
  * Sockets that are duplicates of each other have one place, counted.  Until unix_place_settle()
  * all can be undone: the last release then leaves the files as they were.  The control thread's.
  */
-#ifndef DAEMON_LISTEN_UNIX_PLACE_H
-#define DAEMON_LISTEN_UNIX_PLACE_H
+#ifndef DAEMON_LISTEN_PATHS_UNIX_PLACE_H
+#define DAEMON_LISTEN_PATHS_UNIX_PLACE_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* Where a listening Unix socket is bound: see unix_place.h. */
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
