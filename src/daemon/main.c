@@ -15,6 +15,7 @@
 #include "daemon/control/certificates.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/server.h"
+#include "daemon/control/signals.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/observe/asking/ask.h"
 #include "daemon/observe/asking/connections_text.h"
@@ -428,6 +429,7 @@ main(int argc, char **argv)
 	};
 	int status;
 
+	signals_hold();
 	descriptors_occupy_standard();
 	signal(SIGXFSZ, SIG_IGN); /* a file that a message no longer fits in ends nothing */
 	parse_arguments(&arguments, argc, argv);

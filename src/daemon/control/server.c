@@ -269,6 +269,7 @@ server_run(struct config *config, const struct config_source *source,
 	};
 	int result;
 
+	server.condition.service_started = server.condition.started;
 	event_set_log_callback(on_libevent_message);
 	event_set_fatal_callback(on_libevent_end);
 	result = start(&server, config);

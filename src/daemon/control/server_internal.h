@@ -27,7 +27,7 @@
 #include "daemon/observe/worker_room.h"
 #include "daemon/stream/crowds.h"
 
-#define SERVER_SIGNALS 4
+#define SERVER_SIGNALS 5
 
 struct server {
 	struct config *config; /* in force; NULL while it starts */
@@ -72,6 +72,9 @@ struct server {
 	struct event *drain_finish, *drain_stop;
 	bool draining;
 	uint64_t reloads_succeeded, reloads_failed;
+	struct {
+		uint64_t succeeded, failed;
+	} hand_overs; /* of the whole service */
 };
 
 /* Leaves the control thread's loop: what is still connected is aborted. */

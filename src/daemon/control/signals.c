@@ -10,7 +10,7 @@
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/exposition.h"
 
-static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 
 static void
 log_line(void *arg, const char *line)
@@ -28,6 +28,8 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	if (number == SIGUSR1)
 		exposition_each(server->census, log_line, NULL);
+	else if (number == SIGUSR2)
+		log_warning("SIGUSR2: no successor is there to hand over to: start one with --take-over");
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)
@@ -38,6 +40,23 @@ on_signal(evutil_socket_t number, short what, void *arg)
 		drain_begin(server, name);
 }
 
+/* The one that means a hand-over. */
+static void
+mask(int how)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGUSR2);
+	pthread_sigmask(how, &held, NULL);
+}
+
+void
+signals_hold(void)
+{
+	mask(SIG_BLOCK);
+}
+
 int
 signals_watch(struct server *server)
 {
@@ -46,6 +65,7 @@ signals_watch(struct server *server)
 		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) == -1)
 			return -1;
 	}
+	mask(SIG_UNBLOCK);
 	return 0;
 }
 

@@ -62,6 +62,15 @@ wait_and_retry(struct acceptor *acceptor, int error)
 }
 
 void
+acceptor_pause(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	pause_accepting(acceptor);
+	event_del(acceptor->retry);
+}
+
+void
 acceptor_resume(void *service)
 {
 	struct acceptor *acceptor = service;

@@ -33,6 +33,9 @@ void acceptor_free(void *service);
 /* Begins to accept. */
 void acceptor_serve(void *service);
 
+/* Stops accepting, whatever it waits for. */
+void acceptor_pause(void *service);
+
 /* Accepts again, where it had stopped. */
 void acceptor_resume(void *service);
 

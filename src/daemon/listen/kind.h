@@ -32,6 +32,8 @@ struct listener_kind {
 	void (*take_acl)(void *service);
 	/* Counts what the kernel has dropped; NULL: nothing. */
 	void (*look)(void *service);
+	/* Stops accepting, until it is to look again; NULL: nobody connects. */
+	void (*pause)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */
 	void (*resume)(void *service);
 	/* False where who connects has to wait; NULL: nobody connects. */

@@ -186,6 +186,15 @@ listener_leave(struct listener *listener, const struct listener *successor)
 }
 
 void
+listener_pause(struct listener *listener)
+{
+	if (listener->kind->pause == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->pause(listener->bound.sockets[i].service);
+}
+
+void
 listener_resume(struct listener *listener)
 {
 	if (listener->kind->resume == NULL)

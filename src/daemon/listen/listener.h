@@ -53,6 +53,9 @@ void listener_close(struct listener *listener);
  */
 void listener_leave(struct listener *listener, const struct listener *successor);
 
+/* Accepts no connection until listener_resume(). */
+void listener_pause(struct listener *listener);
+
 /* Accepts again, where it had stopped for want of room or of descriptors. */
 void listener_resume(struct listener *listener);
 

@@ -502,6 +502,13 @@ listeners_close(struct listeners *listeners)
 }
 
 void
+listeners_pause(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_pause(listeners->now.members[i].listener);
+}
+
+void
 listeners_resume(struct listeners *listeners)
 {
 	for (size_t i = 0; i < listeners->now.count; i++)

@@ -55,6 +55,9 @@ size_t listeners_socket_count(const struct listeners *listeners);
 /* Closes all of them, as listener_close() does. */
 void listeners_close(struct listeners *listeners);
 
+/* No connection is accepted until listeners_resume(). */
+void listeners_pause(struct listeners *listeners);
+
 /* A connection has ended: who waits for room or for descriptors looks again. */
 void listeners_resume(struct listeners *listeners);
 

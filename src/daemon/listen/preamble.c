@@ -232,6 +232,29 @@ preambles_new(struct event_base *base, struct admission *admission)
 }
 
 void
+preambles_pause(struct preambles *preambles)
+{
+	struct preamble *preamble;
+
+	event_del(preambles->deadline);
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL;
+	    preamble = TAILQ_NEXT(preamble, neighbours))
+		stop_watching(preamble);
+}
+
+/* One that can no longer be watched ends by its deadline. */
+void
+preambles_resume(struct preambles *preambles)
+{
+	struct preamble *preamble;
+
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL;
+	    preamble = TAILQ_NEXT(preamble, neighbours))
+		event_add(&preamble->readable, NULL);
+	arm_deadline(preambles);
+}
+
+void
 preambles_drain(struct preambles *preambles)
 {
 	struct preamble *first;

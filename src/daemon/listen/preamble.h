@@ -38,6 +38,10 @@ void preambles_set_timeout(struct preambles *preambles, int64_t timeout);
 void preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
     const struct address *proxy, const struct welcome *welcome);
 
+/* Nobody is looked at, however much there is and however late it is, until they are to go on. */
+void preambles_pause(struct preambles *preambles);
+void preambles_resume(struct preambles *preambles);
+
 /* A drain begins: whose header is there is admitted, and the others have nothing to lose. */
 void preambles_drain(struct preambles *preambles);
 
