@@ -48,7 +48,9 @@ code_protocol(struct coder *coder, enum protocol *protocol)
 static void
 code_listener(struct coder *coder, struct packed_listener *listener)
 {
-	static const char *const roles[PACKED_ROLES] = { "echo", "observe", "take-over" };
+	static const char *const roles[PACKED_ROLES] = {
+		"echo", "observe", "take-over", "inherited",
+	};
 
 	listener->role = code_name(coder, listener->role, roles, PACKED_ROLES, "role");
 	code_text(coder, &listener->name, TEXT_MOST, "name");
@@ -58,6 +60,8 @@ code_listener(struct coder *coder, struct packed_listener *listener)
 	CODE(coder, listener->mode, 07777, "mode");
 	code_text(coder, &listener->owner, TEXT_MOST, "owner");
 	code_text(coder, &listener->group, TEXT_MOST, "group");
+	code_text(coder, &listener->greeting, TEXT_MOST, "greeting");
+	code_flag(coder, &listener->is_proxied, "preamble");
 }
 
 static void

@@ -48,4 +48,7 @@ bool acceptor_accepts(const void *service);
  */
 void acceptor_close(void *service);
 
+/* Closes the socket, which is another process's, leaves its place as it is, and frees it. */
+void acceptor_let_go(void *service);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -102,6 +103,8 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
 	binding->sockets->prepare(fd, address->sa.sa_family);
 	buffers_set(fd, binding->socket_buffer);
+	if (binding->joins != NULL && fchown(fd, *binding->joins, (gid_t)-1) == -1)
+		return -1;
 	return claim_for_one_of(binding, fd, address, place);
 }
 
@@ -149,18 +152,41 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 	return 0;
 }
 
+/*
+ * Another process had fewer workers: each that has no socket gets one, where it may join those that
+ * there are.  It had more: what is too many is answered by the others, since closing a socket would
+ * lose what arrives there.
+ */
+static void
+add_missing(const struct binding *binding, const struct bound_socket *like, size_t place,
+    struct bound *bound)
+{
+	struct binding joining = *binding;
+	struct stat status;
+
+	if (!binding->is_adopting || fstat(like->fd, &status) == -1)
+		return;
+	joining.joins = &status.st_uid;
+	while (place < spread_of(binding) &&
+	    add_socket(&joining, &like->address, like->dual_stack, place, bound) == 0)
+		place++;
+}
+
 /* Adds all sockets that there are of one address.  Returns false where there is none. */
 static bool
 keep_address(const struct binding *binding, const struct address *address, bool dual_stack,
     struct bound *bound)
 {
 	const struct bound *now = binding->now;
+	const size_t first = bound->count;
 
 	if (now == NULL || bound_find(now, address, dual_stack) == NULL)
 		return false;
 	for (size_t i = 0; i < now->count; i++)
 		if (address_equal(&now->sockets[i].address, address))
 			add_kept(&now->sockets[i], bound);
+	if (bound->sockets[first].inherited == NULL)
+		add_missing(binding, bound_find(now, address, dual_stack), bound->count - first, bound);
 	return true;
 }
 
@@ -393,7 +419,8 @@ hint(const struct binding *binding, int error, char *text, size_t size)
 int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
-	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count +
+	    (binding->now != NULL ? binding->now->count : 0);
 	struct address at = { .sa.sa_family = AF_UNSPEC };
 	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;

@@ -26,6 +26,8 @@ struct listener_kind {
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
+	/* The socket is another process's: closes it, and nothing else, and frees it. */
+	void (*let_go)(void *service);
 	/* Goes on by another configuration of its listener; NULL: it needs nothing of it. */
 	void (*take_config)(void *service, const struct listen_config *config);
 	/* Takes over the access list of its context; NULL: admission asks it each time. */

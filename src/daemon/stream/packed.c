@@ -32,7 +32,7 @@ pack(const struct conn *conn, struct packed_conn *packed)
 }
 
 int
-crowd_pack(const struct crowd *crowd, packed_visitor *visit, void *arg)
+crowd_pack(const struct crowd *crowd, packed_conn_visitor *visit, void *arg)
 {
 	struct packed_conn packed;
 

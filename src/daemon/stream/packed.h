@@ -43,9 +43,9 @@ struct packed_conn {
  * cannot; nothing is changed.  What it is given lives until the worker goes on.  Stops where that
  * returns -1, or bytes cannot be had (EIO).  Returns 0, or -1 with errno.
  */
-typedef int packed_visitor(void *arg, const struct conn *conn, int fd,
+typedef int packed_conn_visitor(void *arg, const struct conn *conn, int fd,
     const struct packed_conn *packed);
-int crowd_pack(const struct crowd *crowd, packed_visitor *visit, void *arg);
+int crowd_pack(const struct crowd *crowd, packed_conn_visitor *visit, void *arg);
 
 /*
  * They are another process's: none of them is the crowd's any more, nor known to the loop.  Each is

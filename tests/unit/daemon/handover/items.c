@@ -14,10 +14,11 @@
 const struct parcel_item items[ITEMS] = {
 	{ PARCEL_SERVICE, .service = { "1.2.3", 1700000000, 123456789, "workers = 2\n\tö\n" } },
 	{ PARCEL_NUMBER, .number = { "echod_reloads_total", "success", 7 } },
-	{ PARCEL_LISTENER, .listener = { PACKED_ECHO, "echo-tcp", PROTOCOL_TCP, "*", 7, 0, "", "" } },
+	{ PARCEL_LISTENER, .listener = { PACKED_ECHO, "echo-tcp", PROTOCOL_TCP, "*", 7, 0, "", "",
+	      "hello", true } },
 	{ PARCEL_SOCKET, .socket = { 0, 0, 0 } },
 	{ PARCEL_LISTENER, .listener = { PACKED_OBSERVE, "observe", PROTOCOL_UNIX, "/run/echod/observe",
-	      0, 0660, "root", "adm" } },
+	      0, 0660, "root", "adm", "", false } },
 	{ PARCEL_SOCKET, .socket = { 3, UINT64_MAX, 4711 } },
 	{ PARCEL_LEDGER, .ledger = { "echo-tcp", CARRIES_STREAMS, 0 } },
 	{ PARCEL_NUMBER, .number = { "echod_sent_bytes_total", "", UINT64_MAX } },
@@ -86,6 +87,8 @@ assert_same_listener(const struct packed_listener *a, const struct packed_listen
 	ck_assert_int_eq(a->mode, b->mode);
 	ck_assert_str_eq(a->owner, b->owner);
 	ck_assert_str_eq(a->group, b->group);
+	ck_assert_str_eq(a->greeting, b->greeting);
+	ck_assert_int_eq(a->is_proxied, b->is_proxied);
 }
 
 void

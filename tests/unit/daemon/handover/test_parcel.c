@@ -182,8 +182,10 @@ static const struct parcel_item wrong[] = {
 	{ PARCEL_SOURCE, .source = { { 0, SOURCE_UID + 1 }, 0 } },
 	{ PARCEL_SOURCE, .source = { { 0, SOURCE_UID }, -1 } },
 	{ PARCEL_SAMPLE, .sample = { 0, PARCEL_SAMPLE_NUMBERS + 1, { 0 } } },
-	{ PARCEL_LISTENER, .listener = { PACKED_ROLES, "x", PROTOCOL_TCP, "*", 0, 0, "", "" } },
-	{ PARCEL_LISTENER, .listener = { PACKED_ECHO, "x", PROTOCOL_TCP, "*", 0, 010000, "", "" } },
+	{ PARCEL_LISTENER, .listener = { PACKED_ROLES, "x", PROTOCOL_TCP, "*", 0, 0, "", "", "",
+	      false } },
+	{ PARCEL_LISTENER, .listener = { PACKED_ECHO, "x", PROTOCOL_TCP, "*", 0, 010000, "", "",
+	      "", false } },
 };
 
 START_TEST(what_nobody_would_take_is_not_written)
