@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import activation
 import certificates
 import observing
 import peers
@@ -99,7 +100,7 @@ def test_unix_connections_go_on(serve, succeed, workdir):
 
 def test_in_every_state(serve, succeed, back_end):
     """Idle, paced, blocked, flushing and lingering ones, each of which loses nothing."""
-    options = {**back_end, "limits.bandwidth_per_connection": 2 * MIB}
+    options = {**back_end, "limits.bandwidth_per_connection": 8 * MIB}
     daemon = serve(options=options)
     data = peers.payload(8 * MIB)
     idle, paced, lingering = (daemon.connect() for _ in range(3))
@@ -150,7 +151,9 @@ def test_ages_go_on(serve, succeed):
     daemon = succeed(daemon, options=options)
     assert peers.ends(peer) == "eof"
     assert 2.5 < time.monotonic() - silent < within(3.2)
-    closed = daemon.wait_closed(peers.name_of(peer))
+    name = peers.name_of(peer)
+    peer.close()
+    closed = daemon.wait_closed(name)
     assert closed["reason"] == "idle_timeout" and float(closed["seconds"]) > 2.5
     assert closed["received"] == closed["sent"] == str(len("and now silence"))
 
@@ -186,6 +189,30 @@ def test_what_is_counted_goes_on(serve, succeed):
     daemon = succeed(daemon, options=observing.ON)
     daemon.wait_counter('echod_hand_overs_total{result="success"}', 2)
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
+
+
+@pytest.mark.skipif("+systemd" not in run("-V").stdout, reason="built without libsystemd")
+def test_inherited_sockets_go_on(serve, succeed):
+    """Those of a service manager, which has not started the successor and still has them."""
+    stream = activation.bound()
+    datagrams = activation.bound(kind=socket.SOCK_DGRAM)
+    with stream, datagrams:
+        listeners = (listener(port=activation.port_of(stream)),
+                     listener("udp", protocol="udp", port=activation.port_of(datagrams)))
+        daemon = serve(listeners, **activation.passing(stream, datagrams))
+        peer = peers.Stream(daemon.connect())
+        peer.start()
+        with Comers(daemon) as comers, Datagrams(daemon) as sent:
+            for _ in range(TAKE_OVERS):
+                peer.wait_moved(MIB)
+                comers.wait_rounds(3)
+                sent.wait_rounds(10)
+                daemon = succeed(daemon, listeners)
+                daemon.wait_log(r"^notice: listening on tcp://.* \(echo-tcp\), inherited as echod.socket$")
+        peer.finish()
+        daemon.stop()
+        with contextlib.closing(peers.connect(*stream.getsockname())) as waiting:
+            assert peers.is_quiet(waiting)  # the manager's queue has it
 
 
 # --- what does not travel ------------------------------------------------------------------------

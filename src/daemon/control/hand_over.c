@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "daemon/control/drain.h"
+#include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/handover/adopt.h"
 #include "daemon/handover/give.h"
@@ -125,7 +126,8 @@ pack_sockets(struct packing *packing, const struct server *server)
 	const struct packed_visitor visitor = pack_visitor(packing);
 
 	if (pack_service(packing, server) == -1 || pack_door(packing, server) == -1 ||
-	    pack_listeners(packing, server->listeners) == -1)
+	    pack_listeners(packing, server->listeners) == -1 ||
+	    inherited_pack(server->inherited, &visitor) == -1)
 		return -1;
 	return http_listeners_pack(server->http_listeners, &visitor);
 }
@@ -395,6 +397,34 @@ take_door(struct hand_over *hand_over, const char *path)
 	}
 }
 
+static bool
+add_inherited(void *arg, const struct packed_listener *packed, const struct packed_socket *sockets,
+    const int *fds, size_t count, struct faults *faults)
+{
+	bool is_whole = true;
+
+	(void)sockets;
+	for (size_t i = 0; i < count; i++)
+		is_whole = inherited_add(arg, fds[i], packed->name, faults) && is_whole;
+	return is_whole;
+}
+
+/* What a service manager gave the other one: this one has it from there. */
+static bool
+take_inherited(struct server *server)
+{
+	struct faults *faults = faults_new();
+	const bool is_whole = faults != NULL && adopt_listeners(take_sockets(server->hand_over.take),
+	    PACKED_INHERITED, add_inherited, server->inherited, faults);
+
+	if (faults == NULL)
+		log_error("cannot take over: %s", strerror(errno));
+	else
+		reload_log_faults(faults);
+	faults_free(faults);
+	return is_whole;
+}
+
 int
 hand_over_ask(struct server *server, const struct config *config)
 {
@@ -402,7 +432,7 @@ hand_over_ask(struct server *server, const struct config *config)
 	if (server->hand_over.take == NULL)
 		return -1;
 	take_door(&server->hand_over, config->take_over.path);
-	return 0;
+	return take_inherited(server) ? 0 : -1;
 }
 
 static bool

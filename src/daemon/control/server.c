@@ -268,7 +268,7 @@ dispose(struct server *server)
 
 int
 server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited, struct ready *ready, bool takes_over)
+    struct inherited *inherited, struct ready *ready, bool takes_over)
 {
 	struct server server = {
 		.source = source,

@@ -45,7 +45,7 @@ struct hand_over {
 struct server {
 	struct config *config; /* in force; NULL while it starts */
 	const struct config_source *source;
-	const struct inherited *inherited;
+	struct inherited *inherited;
 	struct event_base *base;
 	struct inbox *inbox; /* where goes what the workers are done with */
 	struct workers *workers;
