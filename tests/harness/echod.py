@@ -293,7 +293,11 @@ class Echod:
             eventually(lambda: self.log.lines[-1].endswith(last), "it says that it stopped")
 
     def kill(self):
-        self._is_killed = True
         self.close_peers()
+        self.crash()
+
+    def crash(self):
+        """The same, and its peers see it."""
+        self._is_killed = True
         self.process.kill()
         self.process.wait()

@@ -181,6 +181,8 @@ def test_what_is_counted_goes_on(serve, succeed):
     assert now['echod_connections_accepted_total{listener="echo-tcp"}'] == 2
     assert now['echod_received_bytes_total{listener="echo-tcp"}'] == len("counted" "too")
     assert now['echod_hand_overs_total{result="success"}'] == 1
+    history = observing.status_json(daemon)["history"]
+    assert history["accepted"][0] == 0
     status = observing.status_json(daemon)
     assert status["service_started"] == before["started"]
     assert status["pid"] == daemon.pid != before["pid"]
@@ -189,6 +191,8 @@ def test_what_is_counted_goes_on(serve, succeed):
     daemon = succeed(daemon, options=observing.ON)
     daemon.wait_counter('echod_hand_overs_total{result="success"}', 2)
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
+    daemon.stop()
+    assert not daemon.log.matching("^notice: summary: "), "what the others have told"
 
 
 @pytest.mark.skipif("+systemd" not in run("-V").stdout, reason="built without libsystemd")

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import kernel
 import peers
 import successors
 from echod import configuration, listener
@@ -192,10 +193,11 @@ def test_a_second_one(serve, workdir):
 
 
 def test_a_signal_hurts_no_successor(serve, follow):
-    """SIGUSR2 at any moment of its start, again and again."""
+    """SIGUSR2 at any moment from main() on, again and again."""
     daemon = serve()
     streams = streaming(daemon)
     successor = follow()
+    eventually(lambda: kernel.minds(successor.pid, signal.SIGUSR2), "it is in main()")
     while not successor.log.matching("^notice: echod .* serving: "):
         successor.signal(signal.SIGUSR2)
         time.sleep(0.0005)
@@ -315,14 +317,12 @@ def test_who_serves_is_killed(serve, follow, workdir, word):
 
     def kill(heard):
         if heard == word:
-            os.kill(daemon.pid, signal.SIGKILL)
-            daemon.process.wait()
+            daemon.crash()
 
     with successors.Between(workdir, kill):
         successor = follow()
         successor.wait_serving()
     successor.go_on_from(daemon)
-    assert daemon.process.returncode == -signal.SIGKILL
     successor.assert_echoes()
     if word == PARCEL:
         peers.echo(peer, b"after")
@@ -337,8 +337,7 @@ def test_it_is_killed_before(serve, follow, workdir):
 
     def kill(heard):
         if heard == HELLO:
-            os.kill(daemon.pid, signal.SIGKILL)
-            daemon.process.wait()
+            daemon.crash()
 
     with successors.Between(workdir, kill):
         assert "it ended" in failed(follow())

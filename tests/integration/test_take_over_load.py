@@ -4,7 +4,6 @@ tools/check-long, which gives numbers and the load (LOAD=bench/load)."""
 import json
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from traffic import Asking, Comers, Datagrams
 
 LOAD = os.environ.get("LOAD", "")
 TAKE_OVERS = int(os.environ.get("TAKE_OVERS", "3"))
+PREFIX = os.environ.get("TAKE_OVER_PREFIX", "").split()  # as "chrt -f 1": of a machine that is busy
 
 pytestmark = pytest.mark.skipif(not LOAD, reason="without LOAD, the path of bench/load")
 
@@ -61,7 +61,7 @@ def test_how_long_nobody_is_served(start, launch, workdir, connections):
                     "log.level": "notice"}
     )  # fmt: skip
     listeners = (listener(), listener("udp", protocol="udp"))
-    daemon = start(listeners, options)
+    daemon = start(listeners, options, prefix=PREFIX)
     stood, seen = [], []
     with Load(daemon, connections, 5 + 0.3 * TAKE_OVERS) as load:
         daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', connections)
@@ -69,7 +69,7 @@ def test_how_long_nobody_is_served(start, launch, workdir, connections):
                 Datagrams(daemon) as datagrams:
             for _ in range(TAKE_OVERS):
                 asking.longest = 0
-                successor = successors.succeed(launch, daemon, listeners, options)
+                successor = successors.succeed(launch, daemon, listeners, options, prefix=PREFIX)
                 handed, ms = successors.handed(daemon)
                 assert handed >= connections
                 asking.wait_rounds(3)

@@ -513,6 +513,7 @@ hand_over_adopt(struct server *server)
 	if (hand_over->adoption != NULL) {
 		adoption_commit(hand_over->adoption);
 		hand_over->adoption = NULL;
+		summary_skip(server->summary);
 		adopt_memory(server, &hand_over->cargo->parcel);
 		server->hand_overs.succeeded++;
 		log_notice("took over %llu connection%s from pid %d",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -156,16 +157,19 @@ take_flights(struct give *give, struct message *message)
 static void
 show(struct give *give, struct message *message)
 {
+	char pid[16];
+
 	if (message->count != FLIGHTS * FLIGHT_FDS) {
 		fail(give, "the successor lacks what a parcel needs");
 		return;
 	}
 	take_flights(give, message);
 	give->step = PREPARING;
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	log_notice("a successor makes ready: pid=%d version=%s", (int)give->successor.pid,
 	    message->text);
 	if (give->giver.show(give->giver.owner, &give->flights[SOCKETS]) == -1 ||
-	    word_send(fd_of(give), WORD_SOCKETS, "") == -1)
+	    word_send(fd_of(give), WORD_SOCKETS, pid) == -1)
 		fail(give, reason_of(errno));
 }
 

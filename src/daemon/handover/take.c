@@ -49,7 +49,7 @@ wait_for_message(const struct take *take, struct message *message)
 
 /* Returns 1 for `word`; 0: the other one is gone; -1 after an error in the log. */
 static int
-wait_for_word(const struct take *take, enum word word)
+wait_for_word(struct take *take, enum word word)
 {
 	struct message message;
 	const int result = wait_for_message(take, &message);
@@ -62,6 +62,8 @@ wait_for_word(const struct take *take, enum word word)
 		return -1;
 	}
 	message_close(&message);
+	if (word == WORD_SOCKETS && message.word == word)
+		take->other.pid = (pid_t)strtol(message.text, NULL, 10);
 	if (message.word == word)
 		return 1;
 	log_error("cannot take over from pid %d: %s", (int)take->other.pid,

@@ -24,7 +24,7 @@
 
 enum word {
 	WORD_HELLO, /* with the version of the program */
-	WORD_SOCKETS,
+	WORD_SOCKETS, /* with its process number: who listened first need not be who serves */
 	WORD_READY,
 	WORD_PARCEL,
 	WORD_TAKEN,
