@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "daemon/control/drain.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/exposition.h"
@@ -29,7 +30,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	if (number == SIGUSR1)
 		exposition_each(server->census, log_line, NULL);
 	else if (number == SIGUSR2)
-		log_warning("SIGUSR2: no successor is there to hand over to: start one with --take-over");
+		hand_over_tell(server);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)

@@ -127,6 +127,20 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* --- its steps ------------------------------------------------------------------------ */
 
+static const char *
+reason_of(int error)
+{
+	switch (error) {
+	case EPIPE:
+	case ECONNRESET:
+		return "the successor ended";
+	case EPROTO:
+		return "the successor is of another version";
+	default:
+		return strerror(error);
+	}
+}
+
 /* The descriptors of the flights are in the order of struct flight, one flight after the other. */
 static void
 take_flights(struct give *give, struct message *message)
@@ -152,7 +166,7 @@ show(struct give *give, struct message *message)
 	    message->text);
 	if (give->giver.show(give->giver.owner, &give->flights[SOCKETS]) == -1 ||
 	    word_send(fd_of(give), WORD_SOCKETS, "") == -1)
-		fail(give, strerror(errno));
+		fail(give, reason_of(errno));
 }
 
 static void
@@ -172,12 +186,12 @@ on_parked(void *arg)
 	struct give *give = arg;
 
 	if (give->giver.pack(give->giver.owner, &give->flights[ALL]) == -1) {
-		fail(give, strerror(errno));
+		fail(give, reason_of(errno));
 		return;
 	}
 	give->step = TAKING;
 	if (word_send(fd_of(give), WORD_PARCEL, "") == -1)
-		fail(give, strerror(errno));
+		fail(give, reason_of(errno));
 }
 
 static void
@@ -208,12 +222,8 @@ on_heard(evutil_socket_t fd, short what, void *arg)
 		message_close(&message);
 	} else if (result == 0 && give->step == ASKING) {
 		part(give);
-	} else if (result == 0) {
-		fail(give, "the successor ended");
-	} else if (errno == EPROTO) {
-		fail(give, "the successor is of another version");
-	} else if (errno != EAGAIN) {
-		fail(give, strerror(errno));
+	} else if (result == 0 || errno != EAGAIN) {
+		fail(give, reason_of(result == 0 ? EPIPE : errno));
 	}
 }
 
@@ -249,6 +259,8 @@ begin(struct give *give, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == -1)
 		log_debug("getsockopt(SO_PEERCRED): %s", strerror(errno));
+	if (give->step != NOBODY)
+		on_heard(fd_of(give), EV_READ, give); /* it may have ended just before */
 	why = why_not_to(give, &who);
 	if (why != NULL) {
 		refuse(fd, &who, why);

@@ -106,8 +106,11 @@ take_text(const char *from, char text[WORD_TEXT_SIZE])
 {
 	size_t i;
 
-	for (i = 0; i < WORD_TEXT_SIZE - 1 && from[i] != '\0'; i++)
-		text[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+	for (i = 0; i < WORD_TEXT_SIZE - 1 && from[i] != '\0'; i++) {
+		text[i] = '?';
+		if (from[i] >= ' ' && from[i] <= '~')
+			text[i] = from[i];
+	}
 	text[i] = '\0';
 }
 
