@@ -99,24 +99,28 @@ def test_unix_connections_go_on(serve, succeed, workdir):
 
 
 def test_in_every_state(serve, succeed, back_end):
-    """Idle, paced, blocked, flushing and lingering ones, each of which loses nothing."""
+    """Idle, paced, blocked, flushing, lingering and closing ones: each loses nothing."""
     options = {**back_end, "limits.bandwidth_per_connection": 8 * MIB}
     daemon = serve(options=options)
     data = peers.payload(8 * MIB)
     idle, paced, lingering = (daemon.connect() for _ in range(3))
     blocked, flushing = (daemon.connect(receive_buffer=65536) for _ in range(2))
+    closing = daemon.connect(receive_buffer=4096)
     peers.echo(idle, b"first")
     sent = {peer: peers.fill(peer, data) for peer in (blocked, flushing)}
     flushing.shutdown(socket.SHUT_WR)
     stream = peers.Stream(paced)
     stream.start()
     stream.wait_moved(MIB)
-    lingering.sendall(b"last")
-    lingering.shutdown(socket.SHUT_WR)
+    for peer, size in (lingering, 5), (closing, 100000):
+        peer.sendall(data[:size])
+        peer.shutdown(socket.SHUT_WR)
     for _ in range(2):
         daemon = succeed(daemon, options=options)
     peers.echo(idle, b"second")
-    assert peers.receive_to_eof(lingering) == b"last"
+    assert peers.receive_to_eof(lingering) == data[:5]
+    peers.assert_same(peers.receive_to_eof(closing), data[:100000])
+    assert daemon.wait_closed(peers.name_of(closing))["reason"] == "peer"
     stream.wait_moved(MIB)
     stream.finish()
     for peer in blocked, flushing:
