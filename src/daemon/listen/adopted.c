@@ -231,7 +231,11 @@ listeners_forget_adopted(struct listeners *listeners)
 void
 listeners_drop_adopted(struct listeners *listeners)
 {
-	if (listeners->adopted_count > 0)
-		listeners_let_go(listeners);
+	if (listeners->adopted_count == 0)
+		return;
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_free(listeners->now.members[i].listener);
+	free(listeners->now.members);
+	listeners->now = (struct set){ 0, NULL };
 	listeners_forget_adopted(listeners);
 }
