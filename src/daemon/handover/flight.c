@@ -173,12 +173,11 @@ static int
 send_message(const struct packing *packing, size_t first, size_t count)
 {
 	struct load load;
-	struct cmsghdr *control;
+	struct cmsghdr *control = (void *)load.control;
 	ssize_t n;
 
 	load_init(&load, count);
 	load.byte = first == 0 ? FIRST : '\0';
-	control = CMSG_FIRSTHDR(&load.header);
 	control->cmsg_level = SOL_SOCKET;
 	control->cmsg_type = SCM_RIGHTS;
 	control->cmsg_len = CMSG_LEN(count * sizeof(int));

@@ -85,7 +85,7 @@ parcel_spoil(struct parcel_writer *writer, int error)
 }
 
 static void
-put(struct parcel_writer *writer, const void *data, size_t size)
+add(struct parcel_writer *writer, const void *data, size_t size)
 {
 	if (writer->error != 0)
 		return;
@@ -96,10 +96,10 @@ put(struct parcel_writer *writer, const void *data, size_t size)
 
 void
 parcel_begin(struct parcel_writer *writer,
-    int (*to)(void *arg, const void *data, size_t size), void *arg)
+    int (*put)(void *arg, const void *data, size_t size), void *arg)
 {
-	*writer = (struct parcel_writer){ .put = to, .arg = arg };
-	put(writer, &opening, sizeof(opening));
+	*writer = (struct parcel_writer){ .put = put, .arg = arg };
+	add(writer, &opening, sizeof(opening));
 }
 
 int
@@ -118,8 +118,8 @@ parcel_put(struct parcel_writer *writer, const struct parcel_item *item)
 	if (coder.fault != NULL || note(&writer->order, item) != NULL)
 		return fail(writer, EINVAL);
 	heading.size = writer->record.size;
-	put(writer, &heading, sizeof(heading));
-	put(writer, writer->record.bytes, writer->record.size);
+	add(writer, &heading, sizeof(heading));
+	add(writer, writer->record.bytes, writer->record.size);
 	return writer->error == 0 ? 0 : fail(writer, writer->error);
 }
 
@@ -131,9 +131,9 @@ parcel_end(struct parcel_writer *writer)
 
 	if (ending.records == 0)
 		fail(writer, EINVAL);
-	put(writer, &heading, sizeof(heading));
+	add(writer, &heading, sizeof(heading));
 	ending.sum = add_to_sum(writer->sum, &ending, offsetof(struct ending, sum));
-	put(writer, &ending, sizeof(ending));
+	add(writer, &ending, sizeof(ending));
 	free(writer->record.bytes);
 	writer->record = (struct coder_room){ 0 };
 	return writer->error == 0 ? 0 : fail(writer, writer->error);

@@ -115,12 +115,12 @@ add_config(struct listeners *listeners, const struct packed_listener *packed)
 {
 	const size_t count = listeners->adopted_count;
 	struct listen_config **adopted =
-	    reallocarray(listeners->adopted, count + 1, sizeof(*adopted));
+	    reallocarray(listeners->adopted, count + 1, sizeof(struct listen_config *));
 
 	if (adopted == NULL)
 		return NULL;
 	listeners->adopted = adopted;
-	adopted[count] = malloc(sizeof(*adopted[count]));
+	adopted[count] = malloc(sizeof(struct listen_config));
 	if (adopted[count] == NULL || !make_config(adopted[count], packed)) {
 		free(adopted[count]);
 		return NULL;
@@ -187,19 +187,19 @@ listeners_adopt(struct listeners *listeners, const struct packed_listener *packe
 {
 	const size_t workers = workers_count(listeners->context.admission->workers);
 	struct bound bound = { .sockets = calloc(count, sizeof(*bound.sockets)) };
+	bool is_right = true;
 
-	if (bound.sockets == NULL) {
-		for (size_t i = 0; i < count; i++)
-			close(fds[i]);
-	} else if (!fill(&bound, packed, sockets, fds, count, workers, faults)) {
-		drop(&bound);
-		return false;
-	} else if (add_listener(listeners, packed, &bound)) {
+	for (size_t i = 0; bound.sockets == NULL && i < count; i++)
+		close(fds[i]);
+	if (bound.sockets != NULL)
+		is_right = fill(&bound, packed, sockets, fds, count, workers, faults);
+	if (is_right && bound.sockets != NULL && add_listener(listeners, packed, &bound))
 		return true;
-	}
 	drop(&bound);
-	faults_blame(faults, ENOMEM);
-	faults_add(faults, "cannot take over %s: %s", packed->name, strerror(ENOMEM));
+	if (is_right) {
+		faults_blame(faults, ENOMEM);
+		faults_add(faults, "cannot take over %s: %s", packed->name, strerror(ENOMEM));
+	}
 	return false;
 }
 

@@ -67,22 +67,31 @@ inherited_look(struct inherited_socket *socket)
 
 /* --- life ------------------------------------------------------------------------- */
 
-bool
-inherited_add(struct inherited *inherited, int fd, const char *name, struct faults *faults)
+/* Takes over `fd`.  Returns NULL without memory, `fd` still the caller's. */
+static struct inherited_socket *
+add(struct inherited *inherited, int fd, const char *name)
 {
 	struct inherited_socket *sockets = reallocarray(inherited->sockets, inherited->count + 1,
 	    sizeof(*sockets));
-	struct inherited_socket *added;
+	char *copy = strdup(name);
+
+	if (sockets != NULL)
+		inherited->sockets = sockets;
+	if (sockets == NULL || copy == NULL) {
+		free(copy);
+		return NULL;
+	}
+	sockets[inherited->count] = (struct inherited_socket){ .fd = fd, .name = copy };
+	return &sockets[inherited->count++];
+}
+
+bool
+inherited_add(struct inherited *inherited, int fd, const char *name, struct faults *faults)
+{
+	struct inherited_socket *added = add(inherited, fd, name);
 	const char *fault;
 
-	if (sockets != NULL) {
-		inherited->sockets = sockets;
-		added = &sockets[inherited->count];
-		*added = (struct inherited_socket){ .fd = fd, .name = strdup(name) };
-		if (added->name != NULL)
-			inherited->count++;
-	}
-	if (sockets == NULL || added->name == NULL) {
+	if (added == NULL) {
 		close(fd);
 		faults_blame(faults, ENOMEM);
 		faults_add(faults, "%s", strerror(ENOMEM));

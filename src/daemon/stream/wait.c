@@ -94,7 +94,8 @@ conn_keep_waiting(struct conn *conn, const void *data, size_t size, size_t echoe
 	}
 	copy->crowd = crowd_of(conn);
 	memcpy(copy->bytes, data, size);
-	*waiting = (struct waiting){ NULL, copy, size, echoed, begun };
+	*waiting = (struct waiting){ .size = size, .echoed = echoed, .begun = begun };
+	waiting->copy = copy;
 	conn->waiting = waiting;
 	return true;
 }

@@ -90,6 +90,7 @@ leave(const struct loop_settings *settings)
 	ck_assert_ptr_nonnull(loop);
 	crowd = crowd_new(loop, on_closed);
 	ck_assert_ptr_nonnull(crowd);
+	ck_assert(sweep_look_after(crowd));
 	ledger->branches[0].crowd = crowd;
 	atomic_store(&crowd->limits.bandwidth, bandwidth);
 }
@@ -176,13 +177,14 @@ static const struct way {
 	enum conn_state state;
 	void (*be)(void);
 	enum close_reason reason; /* of a reset */
+	bool is_watched; /* no event tells all of it */
 } ways[] = {
-	{ CONN_READING, be_reading, CLOSE_RESET },
-	{ CONN_PACED, be_paced, CLOSE_RESET },
-	{ CONN_BLOCKED, be_blocked, CLOSE_RESET },
-	{ CONN_FLUSHING, be_flushing, CLOSE_DRAIN },
-	{ CONN_LINGERING, be_lingering, CLOSE_DRAIN },
-	{ CONN_CLOSING, be_closing, CLOSE_RESET },
+	{ CONN_READING, be_reading, CLOSE_RESET, false },
+	{ CONN_PACED, be_paced, CLOSE_RESET, true },
+	{ CONN_BLOCKED, be_blocked, CLOSE_RESET, true },
+	{ CONN_FLUSHING, be_flushing, CLOSE_DRAIN, true },
+	{ CONN_LINGERING, be_lingering, CLOSE_DRAIN, false },
+	{ CONN_CLOSING, be_closing, CLOSE_RESET, true },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
@@ -228,6 +230,8 @@ START_TEST(all_that_is_known_of_it_travels)
 	ck_assert_int_ge(conn_silence(conn, later), silence - (clock_ms() - begun));
 	ck_assert_int_le(conn_silence(conn, later), silence);
 	ck_assert_int_eq(conn_blocked_for(conn, later), blocked);
+	ck_assert_int_eq(event_pending(crowd->watcher, EV_TIMEOUT, NULL) != 0,
+	    ways[_i / ONE_CONN_CONFIGS].is_watched);
 	ck_assert_uint_eq(counter_read(&crowd->blocked), before.waiting > 0);
 	ck_assert_uint_eq(counter_read(&crowd->blocked_bytes), before.waiting);
 	tear_down();
@@ -434,6 +438,7 @@ START_TEST(a_buffer_that_has_grown_stays)
 	ck_assert(conn->grows);
 	before = receive_buffer();
 	hand_over(_i);
+	ck_assert(conn->grows);
 	exchange(&at, 100000);
 	ck_assert_int_ge(receive_buffer(), before);
 	tear_down();
@@ -460,8 +465,12 @@ END_TEST
 static void
 look(struct walk *walk, const struct conn *looked_at)
 {
+	const int64_t end = clock_us() + 20; /* so that a slice has few of them */
+
 	(void)walk;
 	(void)looked_at;
+	while (clock_us() < end)
+		continue;
 }
 
 static bool walked;
@@ -484,7 +493,10 @@ START_TEST(a_walk_goes_past_those_that_have_left)
 		peers[i] = another_peer(NULL);
 	walked = false;
 	walk_begin(&walk, crowd);
+	ck_assert(!walked);
+	ck_assert_ptr_nonnull(walk.next);
 	crowd_let_go(crowd, free_conn, NULL);
+	ck_assert_ptr_null(walk.next);
 	closed = true; /* it is gone */
 	while (!walked)
 		event_base_loop(loop->base, EVLOOP_ONCE);
