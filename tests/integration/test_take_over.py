@@ -171,6 +171,7 @@ def is_counter(name):
 def test_what_is_counted_goes_on(serve, succeed):
     daemon = serve(options=observing.ON)
     before = observing.status_json(daemon)
+    eventually(lambda: observing.status_json(daemon)["now"] > before["now"], "another second")
     peer, other = daemon.connect(), daemon.connect()
     peers.echo(peer, b"counted")
     peers.echo(other, b"too")
@@ -188,7 +189,7 @@ def test_what_is_counted_goes_on(serve, succeed):
     history = observing.status_json(daemon)["history"]
     assert history["accepted"][0] == 0
     status = observing.status_json(daemon)
-    assert status["service_started"] == before["started"]
+    assert status["service_started"] == before["started"] < status["started"]
     assert status["pid"] == daemon.pid != before["pid"]
     peer.close()
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)

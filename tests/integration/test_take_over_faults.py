@@ -132,6 +132,20 @@ def test_one_that_stands_still(serve, workdir):
     finish(streams)
 
 
+def test_one_that_hears_of_it_too_late(serve, follow, workdir):
+    """It finds nothing any more, and ends."""
+    daemon = serve()
+    streams = streaming(daemon)
+
+    def hold(word):
+        if word == PARCEL:
+            daemon.wait_log("^err: hand-over failed: the successor takes too long; ")
+
+    with successors.Between(workdir, hold):
+        assert "its parcel: there is none" in failed(follow())
+    finish(streams)
+
+
 def test_one_that_takes_it_and_says_nothing(serve, workdir):
     """Whoever has taken it serves, whatever he says: the other one must not."""
     daemon = serve()
@@ -250,6 +264,8 @@ def test_what_comes_while_all_stands_still(serve, follow, workdir):
     assert peers.receive(header, 5) == b"whole"
     assert peers.receive(busy, 5) == b"bytes"
     assert peers.receive_to_eof(ending) == b"the end"
+    for peer in new[0], header, busy:
+        peers.echo(peer, b"and on")
 
 
 _AS_USER = """
