@@ -42,14 +42,6 @@ def _listening_fields(path):
             yield fields
 
 
-def minds(pid, number):
-    """Whether the process has a signal blocked, or a handler for it."""
-    masks = (line.split() for line in _lines(f"/proc/{pid}/status"))
-    both = sum(int(mask[1], 16) >> (number - 1) & 1 for mask in masks
-               if mask[0] in ("SigBlk:", "SigCgt:"))  # fmt: skip
-    return both > 0
-
-
 def listening_sockets(pid):
     """{inode: port} of the stream sockets on which the process listens."""
     own = _socket_inodes(pid)

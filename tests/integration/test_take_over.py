@@ -168,9 +168,11 @@ def is_counter(name):
     return re.search("_(total|sum|count)$", family) and not re.match("process|echod_worker", family)
 
 
-def test_what_is_counted_goes_on(serve, succeed):
-    daemon = serve(options=observing.ON)
+def test_what_is_counted_goes_on(serve, succeed, workdir):
+    on = {**observing.ON, "observe.path": f"{workdir}/observe.sock"}
+    daemon = serve(options=on)
     before = observing.status_json(daemon)
+    eventually(lambda: observing.status_json(daemon)["now"] > before["now"], "another second")
     peer, other = daemon.connect(), daemon.connect()
     peers.echo(peer, b"counted")
     peers.echo(other, b"too")
@@ -178,7 +180,7 @@ def test_what_is_counted_goes_on(serve, succeed):
     other.close()
     daemon.wait_closed(name)
     counted = daemon.statistics()
-    daemon = succeed(daemon, options=observing.ON)
+    daemon = succeed(daemon, options=on)
     now = daemon.statistics()
     assert not {name for name in counted if is_counter(name) and counted[name] > now[name]}
     assert now['echod_connections_open{listener="echo-tcp"}'] == 1
@@ -188,11 +190,14 @@ def test_what_is_counted_goes_on(serve, succeed):
     history = observing.status_json(daemon)["history"]
     assert history["accepted"][0] == 0
     status = observing.status_json(daemon)
-    assert status["service_started"] == before["started"]
+    assert status["service_started"] == before["started"] < status["started"]
     assert status["pid"] == daemon.pid != before["pid"]
+    told = run("--status", "-o", f"observe.path={on['observe.path']}", "-c", daemon.file).stdout
+    since = status["service_started"], status["started"]
+    assert "since {} (this process since {})".format(*since) in " ".join(told.split()), told
     peer.close()
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
-    daemon = succeed(daemon, options=observing.ON)
+    daemon = succeed(daemon, options=on)
     daemon.wait_counter('echod_hand_overs_total{result="success"}', 2)
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
     daemon.stop()
@@ -331,6 +336,24 @@ def test_other_workers(serve, succeed, before, after):
         daemon = succeed(daemon, options={"workers": after})
         datagrams.wait_rounds(50)
     daemon.wait_log(f"serving: {after} workers?,")
+    stream.wait_moved(MIB)
+    stream.finish()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes other users")
+@pytest.mark.parametrize("before, after", [(1, 3), (3, 1)])
+def test_as_a_user(serve, succeed, workdir, before, after):
+    """Both were started as root and have become somebody else, with sockets that are his."""
+    os.chmod(workdir, 0o755)
+    daemon = serve(options={"user": "daemon", "workers": before})
+    stream = peers.Stream(daemon.connect())
+    stream.start()
+    with Datagrams(daemon) as datagrams:
+        for workers in after, before:
+            datagrams.wait_rounds(20)
+            daemon = succeed(daemon, options={"user": "daemon", "workers": workers})
+        datagrams.wait_rounds(20)
+    assert os.stat(f"/proc/{daemon.pid}").st_uid != 0
     stream.wait_moved(MIB)
     stream.finish()
 

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-import kernel
 import peers
 import successors
 from echod import configuration, listener
@@ -133,6 +132,20 @@ def test_one_that_stands_still(serve, workdir):
     finish(streams)
 
 
+def test_one_that_hears_of_it_too_late(serve, follow, workdir):
+    """It finds nothing any more, and ends."""
+    daemon = serve()
+    streams = streaming(daemon)
+
+    def hold(word):
+        if word == PARCEL:
+            daemon.wait_log("^err: hand-over failed: the successor takes too long; ")
+
+    with successors.Between(workdir, hold):
+        assert "its parcel: there is none" in failed(follow())
+    finish(streams)
+
+
 def test_one_that_takes_it_and_says_nothing(serve, workdir):
     """Whoever has taken it serves, whatever he says: the other one must not."""
     daemon = serve()
@@ -192,19 +205,67 @@ def test_a_second_one(serve, workdir):
     successors.handed_over(daemon)
 
 
-def test_a_signal_hurts_no_successor(serve, follow):
-    """SIGUSR2 at any moment from main() on, again and again."""
+def test_the_next_one_need_not_wait(serve, workdir):
+    """That the one before has ended is known at once."""
+    serve()
+    for _ in range(30):
+        with successors.Successor(workdir) as successor:
+            successor.go_to(READY)
+
+
+def test_a_signal_hurts_no_successor(serve, follow, workdir):
+    """SIGUSR2, again and again, while it makes ready and takes over."""
     daemon = serve()
     streams = streaming(daemon)
-    successor = follow()
-    eventually(lambda: kernel.minds(successor.pid, signal.SIGUSR2), "it is in main()")
-    while not successor.log.matching("^notice: echod .* serving: "):
-        successor.signal(signal.SIGUSR2)
-        time.sleep(0.0005)
-        assert successor.process.poll() is None, successor.log.lines
+    following = []
+
+    def disturb(_):
+        eventually(lambda: following, "it is started")
+        for _ in range(3):
+            following[0].signal(signal.SIGUSR2)
+
+    with successors.Between(workdir, disturb):
+        following.append(follow())
+        following[0].wait_serving()
     successors.handed_over(daemon)
-    successor.wait_log("^warning: SIGUSR2: there is no successor")
+    following[0].go_on_from(daemon)
+    following[0].wait_log("^warning: SIGUSR2: there is no successor")
     finish(streams)
+
+
+def test_what_comes_while_all_stands_still(serve, follow, workdir):
+    """It is the successor's: a connection, bytes, a header that becomes whole, an end."""
+    proxied = listener("proxied", proxy_protocol=True, trusted_proxies=["127.0.0.1"])
+    daemon = serve((*BOTH, proxied))
+    header = daemon.connect("proxied")
+    header.sendall(b"PROXY TCP4 192.0.2.7 192")
+    daemon.wait_counter('echod_connections_preamble{listener="proxied"}', 1)
+    busy, ending = daemon.connect(), daemon.connect()
+    peers.echo(busy, b"before")
+    peers.echo(ending, b"before")
+    new = []
+
+    def come(word):
+        if word == PARCEL:
+            new.append(daemon.connect())
+            new[0].sendall(b"new")
+            header.sendall(b".0.2.1 4711 7\r\nwhole")
+            busy.sendall(b"bytes")
+            ending.sendall(b"the end")
+            ending.shutdown(socket.SHUT_WR)
+            time.sleep(lasting(0.1))  # for the one that must not touch any of it
+
+    with successors.Between(workdir, come):
+        successor = follow((*BOTH, proxied))
+        successor.wait_serving()
+    assert successors.handed_over(daemon) == 3
+    successor.go_on_from(daemon)
+    assert peers.receive(new[0], 3) == b"new"
+    assert peers.receive(header, 5) == b"whole"
+    assert peers.receive(busy, 5) == b"bytes"
+    assert peers.receive_to_eof(ending) == b"the end"
+    for peer in new[0], header, busy:
+        peers.echo(peer, b"and on")
 
 
 _AS_USER = """
@@ -269,6 +330,7 @@ def test_too_few_descriptors(serve, follow):
     successor = follow()
     successor.wait_serving()
     assert successors.handed_over(daemon) == 60
+    successor.go_on_from(daemon)
     for peer in crowd:
         peers.echo(peer, b"and on")
 

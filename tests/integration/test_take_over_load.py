@@ -3,10 +3,12 @@ tools/check-long, which gives numbers and the load (LOAD=bench/load)."""
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
 
+import peers
 import successors
 from echod import listener
 from patience import PATIENCE
@@ -46,6 +48,28 @@ class Load:
         return json.loads(text)
 
 
+class Slow:
+    """Peers that send and read nothing before check(); half of them have shut down their side."""
+
+    DATA = peers.payload(1 << 24)
+
+    def __init__(self, daemon, count):
+        self._sent = {}
+        for i in range(count):
+            peer = daemon.connect(receive_buffer=65536)
+            self._sent[peer] = peers.fill(peer, self.DATA)
+            if i % 2 == 0:
+                peer.shutdown(socket.SHUT_WR)
+
+    def check(self):
+        for i, (peer, size) in enumerate(self._sent.items()):
+            peers.assert_same(peers.receive(peer, size), self.DATA[:size])
+            if i % 2 == 0:
+                assert peer.recv(1) == b""
+            else:
+                peers.echo(peer, b"and on")
+
+
 def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
@@ -56,15 +80,18 @@ def told(values):
 
 @pytest.mark.parametrize("connections", [1000, 10000])
 def test_how_long_nobody_is_served(start, launch, workdir, connections):
+    limits = dict.fromkeys(("connections_per_source", "write_timeout", "stalled_connections"), 0)
+    limits["connections"] = connections + 100
     options = successors.options(
-        workdir, **{"limits.connections_per_source": 0, "limits.connections": connections + 100,
-                    "log.level": "notice"}
+        workdir, **{f"limits.{name}": limit for name, limit in limits.items()},
+        **{"log.level": "notice"},
     )  # fmt: skip
     listeners = (listener(), listener("udp", protocol="udp"))
     daemon = start(listeners, options, prefix=PREFIX)
     stood, seen = [], []
-    with Load(daemon, connections, 5 + 0.3 * TAKE_OVERS) as load:
-        daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', connections)
+    slow = Slow(daemon, 20)
+    with Load(daemon, connections, 10 + 0.5 * TAKE_OVERS) as load:
+        daemon.wait_counter('echod_connections_open{listener="echo-tcp"}', connections + 20)
         with Asking(daemon.connect()) as asking, Comers(daemon) as comers, \
                 Datagrams(daemon) as datagrams:
             for _ in range(TAKE_OVERS):
@@ -79,6 +106,7 @@ def test_how_long_nobody_is_served(start, launch, workdir, connections):
                 daemon = successor
             assert load.runs()
         result = load.result()
+    slow.check()
     assert (result["errors"], result["lost"], result["late"]) == (0, 0, 0)
     print(f"{connections} connections, {TAKE_OVERS} take-overs: stood still {told(stood)}; "
           f"seen by one {told(seen)}; {comers.count} new ones, {datagrams.count} datagrams")

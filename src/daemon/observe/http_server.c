@@ -310,7 +310,7 @@ answer(struct http_conn *conn, enum http_status status, const struct http_reques
 bool
 http_is_local(const struct http_asker *asker)
 {
-	struct sockaddr_storage name;
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(name);
 	struct address address;
 
