@@ -232,7 +232,8 @@ adoption_new(struct cargo *cargo, const struct rooms *rooms)
 		errno = ENOMEM;
 		return NULL;
 	}
-	qsort(adoption->conns, adoption->conn_count, sizeof(*adoption->conns), compare_conns);
+	if (adoption->conn_count > 0)
+		qsort(adoption->conns, adoption->conn_count, sizeof(*adoption->conns), compare_conns);
 	return adoption;
 }
 
@@ -252,7 +253,7 @@ compare_ledgers(const void *a, const void *b)
 static void
 dispose(struct adoption *adoption)
 {
-	if (adoption->ledgers != NULL)
+	if (adoption->ledger_count > 0)
 		qsort(adoption->ledgers, adoption->ledger_count, sizeof(*adoption->ledgers),
 		    compare_ledgers);
 	for (size_t i = 0; i < adoption->ledger_count; i++)
@@ -278,7 +279,7 @@ adoption_free(struct adoption *adoption)
 {
 	if (adoption == NULL)
 		return;
-	for (size_t i = 0; adoption->conns != NULL && i < adoption->conn_count; i++)
+	for (size_t i = 0; i < adoption->conn_count; i++)
 		conn_free(adoption->conns[i].conn);
 	for (size_t i = 0; i < adoption->preamble_count; i++)
 		preamble_drop(adoption->preambles[i]);

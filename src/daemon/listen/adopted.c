@@ -181,26 +181,32 @@ fill(struct bound *bound, const struct packed_listener *packed, const struct pac
 	return is_right;
 }
 
+static bool
+lack_memory(const struct packed_listener *packed, struct faults *faults)
+{
+	faults_blame(faults, ENOMEM);
+	faults_add(faults, "cannot take over %s: %s", packed->name, strerror(ENOMEM));
+	return false;
+}
+
 bool
 listeners_adopt(struct listeners *listeners, const struct packed_listener *packed,
     const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults)
 {
 	const size_t workers = workers_count(listeners->context.admission->workers);
 	struct bound bound = { .sockets = calloc(count, sizeof(*bound.sockets)) };
-	bool is_right = true;
+	bool is_right;
 
-	for (size_t i = 0; bound.sockets == NULL && i < count; i++)
-		close(fds[i]);
-	if (bound.sockets != NULL)
-		is_right = fill(&bound, packed, sockets, fds, count, workers, faults);
-	if (is_right && bound.sockets != NULL && add_listener(listeners, packed, &bound))
+	if (bound.sockets == NULL) {
+		for (size_t i = 0; i < count; i++)
+			close(fds[i]);
+		return lack_memory(packed, faults);
+	}
+	is_right = fill(&bound, packed, sockets, fds, count, workers, faults);
+	if (is_right && add_listener(listeners, packed, &bound))
 		return true;
 	drop(&bound);
-	if (is_right) {
-		faults_blame(faults, ENOMEM);
-		faults_add(faults, "cannot take over %s: %s", packed->name, strerror(ENOMEM));
-	}
-	return false;
+	return is_right ? lack_memory(packed, faults) : false;
 }
 
 /* --- from then to the first commit ------------------------------------------------------ */
