@@ -206,11 +206,17 @@ def test_a_second_one(serve, workdir):
 
 
 def test_the_next_one_need_not_wait(serve, workdir):
-    """That the one before has ended is known at once."""
-    serve()
+    """That the one before has ended is known at once, and nothing of it is left."""
+    daemon = serve()
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+    before = descriptors()
     for _ in range(30):
         with successors.Successor(workdir) as successor:
-            successor.go_to(READY)
+            successor.go_to(PARCEL)
+    eventually(lambda: descriptors() == before, "its descriptors are closed")
 
 
 def test_a_signal_hurts_no_successor(serve, follow, workdir):
