@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import time
 
 import pytest
@@ -11,8 +12,8 @@ import memory
 import peers
 import successors
 from echod import listener
-from patience import eventually
-from successors import PARCEL, Between
+from patience import PATIENCE, eventually
+from successors import PARCEL, READY, Between
 
 MIB = 1 << 20
 TRIES = 8
@@ -115,6 +116,31 @@ def test_who_waits_at_a_path_that_vanished(serve, succeed, workdir):
     peers.echo(first, b"still there")
     with contextlib.closing(peers.connect(f"unix:{path}", None)) as new:
         peers.echo(new, b"there again")
+
+
+# --- datagrams ---------------------------------------------------------------------------------
+
+
+def test_more_workers(serve, succeed, workdir):
+    """None makes a socket that would get datagrams before it is read, and lose them if it fails."""
+    listeners = (listener("udp", protocol="udp"),)
+    daemon = serve(listeners, {"workers": 1})
+    crowd = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]
+    asked = []
+
+    def ask():
+        for peer in crowd:
+            peer.settimeout(PATIENCE)
+            peer.sendto(b"there?", (daemon.host("udp"), daemon.port("udp")))
+        asked.extend(peer.recv(100) for peer in crowd)
+
+    with contextlib.ExitStack() as stack:
+        for peer in crowd:
+            stack.enter_context(peer)
+        with Between(workdir, when(READY, ask)):
+            daemon = succeed(daemon, listeners, {"workers": 4})
+        ask()
+    assert asked == 2 * len(crowd) * [b"there?"]
 
 
 # --- orders ------------------------------------------------------------------------------------

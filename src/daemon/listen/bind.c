@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -103,8 +102,6 @@ bind_socket(const struct binding *binding, int fd, const struct address *address
 		socket_option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
 	binding->sockets->prepare(fd, address->sa.sa_family);
 	buffers_set(fd, binding->socket_buffer);
-	if (binding->joins != NULL && fchown(fd, *binding->joins, (gid_t)-1) == -1)
-		return -1;
 	return claim_for_one_of(binding, fd, address, place);
 }
 
@@ -153,40 +150,22 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 }
 
 /*
- * Another process had fewer workers: each that has no socket gets one, where it may join those that
- * there are.  It had more: what is too many is answered by the others, since closing a socket would
- * lose what arrives there.
+ * Adds all sockets that there are of one address, and no other.  Another process may have had more
+ * workers: what is too many is answered by those that there are, since closing a socket would lose
+ * what arrives there.  It may have had fewer: what another socket got before it is read would be lost
+ * with this process.  Returns false where there is none.
  */
-static void
-add_missing(const struct binding *binding, const struct bound_socket *like, size_t place,
-    struct bound *bound)
-{
-	struct binding joining = *binding;
-	struct stat status;
-
-	if (!binding->is_adopting || fstat(like->fd, &status) == -1)
-		return;
-	joining.joins = &status.st_uid;
-	while (place < spread_of(binding) &&
-	    add_socket(&joining, &like->address, like->dual_stack, place, bound) == 0)
-		place++;
-}
-
-/* Adds all sockets that there are of one address.  Returns false where there is none. */
 static bool
 keep_address(const struct binding *binding, const struct address *address, bool dual_stack,
     struct bound *bound)
 {
 	const struct bound *now = binding->now;
-	const size_t first = bound->count;
 
 	if (now == NULL || bound_find(now, address, dual_stack) == NULL)
 		return false;
 	for (size_t i = 0; i < now->count; i++)
 		if (address_equal(&now->sockets[i].address, address))
 			add_kept(&now->sockets[i], bound);
-	if (bound->sockets[first].inherited == NULL)
-		add_missing(binding, bound_find(now, address, dual_stack), bound->count - first, bound);
 	return true;
 }
 

@@ -40,8 +40,6 @@ struct binding {
 	const struct inherited *inherited;
 	/* The sockets of the listener whose place it takes: of them it keeps what it can. */
 	const struct bound *now; /* NULL: there is none */
-	bool is_adopting;     /* they were another process's, which may have had fewer workers */
-	const uid_t *joins;   /* whose sockets are to be joined; NULL: none are */
 	uint16_t picked; /* what port 0 became for it, which stays; 0: the kernel picks one */
 	struct leaving *leaving; /* bind_leaving() */
 	/* Of the file of a Unix socket. */

@@ -152,7 +152,6 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 		.workers = workers_count(listeners->context.admission->workers),
 		.inherited = listeners->context.inherited,
 		.now = former != NULL ? listener_sockets(former) : NULL,
-		.is_adopting = listeners->adopted_count > 0,
 		.picked = picked_port(listen, former, is_written),
 		.leaving = &leaving,
 		.mode = (mode_t)listen->mode,

@@ -464,47 +464,60 @@ http_listeners_let_go(struct http_listeners *listeners)
 	listeners->now.count = 0;
 }
 
-/* Returns NULL, or what is wrong with one of them. */
+/* Returns NULL, or what is wrong with one of them; the descriptors are the listener's all the same. */
 static const char *
-adopt(const struct http_listeners *listeners, const struct packed_listener *packed,
-    const struct packed_socket *sockets, const int *fds, struct http_listener *listener)
+adopt_sockets(const struct http_listeners *listeners, const struct packed_listener *packed,
+    const struct packed_socket *sockets, const int *fds, struct bound *bound)
 {
-	const size_t count = listener->bound.count;
-	const char *fault = listener->host != NULL ? NULL : strerror(ENOMEM);
+	const char *fault = NULL;
 
-	for (size_t s = 0; s < count; s++) {
-		struct bound_socket *socket = &listener->bound.sockets[s];
+	for (size_t s = 0; s < bound->count; s++) {
+		struct bound_socket *socket = &bound->sockets[s];
 		const char *of_it = listeners_adopt_socket(packed, &sockets[s], fds[s], 1, socket);
 
-		socket->service = of_it == NULL ? door_new(listeners, fds[s]) : NULL;
+		if (of_it == NULL && (socket->service = door_new(listeners, fds[s])) == NULL)
+			of_it = strerror(ENOMEM);
 		if (of_it != NULL)
 			fault = of_it;
-		else if (socket->service == NULL)
-			fault = strerror(ENOMEM);
 	}
 	return fault;
+}
+
+/* Returns the next, with room for so many sockets, or NULL. */
+static struct http_listener *
+add_adopted(struct http_listeners *listeners, const struct packed_listener *packed, size_t count)
+{
+	struct http_listener *listener = &listeners->now.members[listeners->now.count];
+
+	if (listeners->now.count == HTTP_PLACES_MAX)
+		return NULL;
+	*listener = (struct http_listener){
+		.mode = packed->mode, .host = strdup(packed->place),
+		.bound = { count, calloc(count, sizeof(struct bound_socket)) },
+	};
+	listener->endpoint =
+	    (struct endpoint_view){ packed->protocol, listener->host, packed->port };
+	if (listener->host != NULL && listener->bound.sockets != NULL) {
+		listeners->now.count++;
+		listeners->is_adopted = true;
+		return listener;
+	}
+	free(listener->host);
+	free(listener->bound.sockets);
+	return NULL;
 }
 
 bool
 http_listeners_adopt(struct http_listeners *listeners, const struct packed_listener *packed,
     const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults)
 {
-	struct http_listener *listener = &listeners->now.members[listeners->now.count];
-	const char *fault = "is one too many";
+	struct http_listener *listener = add_adopted(listeners, packed, count);
+	const char *fault = "cannot be had";
 
-	if (listeners->now.count < HTTP_PLACES_MAX) {
-		*listener = (struct http_listener){
-			.mode = packed->mode, .host = strdup(packed->place),
-			.bound.sockets = calloc(count, sizeof(struct bound_socket)),
-		};
-		listener->endpoint =
-		    (struct endpoint_view){ packed->protocol, listener->host, packed->port };
-		listener->bound.count = listener->bound.sockets != NULL ? count : 0;
-		listeners->now.count++;
-		listeners->is_adopted = true;
-		fault = listener->bound.count == count ? adopt(listeners, packed, sockets, fds, listener)
-		    : strerror(ENOMEM);
-	}
+	for (size_t i = 0; listener == NULL && i < count; i++)
+		close(fds[i]);
+	if (listener != NULL)
+		fault = adopt_sockets(listeners, packed, sockets, fds, &listener->bound);
 	if (fault != NULL)
 		faults_add(faults, "the socket of %s that was handed over %s", packed->name, fault);
 	return fault == NULL;
