@@ -15,6 +15,7 @@
 #include "daemon/control/certificates.h"
 #include "daemon/control/ready.h"
 #include "daemon/control/server.h"
+#include "daemon/control/signals.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/observe/asking/ask.h"
 #include "daemon/observe/asking/connections_text.h"
@@ -31,13 +32,13 @@
 #define EXIT_NOBODY 2 /* of --status */
 
 /* Options without a letter. */
-enum { OPTION_READY_FD = 256, OPTION_STATUS, OPTION_JSON, OPTION_CONNECTIONS };
+enum { OPTION_READY_FD = 256, OPTION_TAKE_OVER, OPTION_STATUS, OPTION_JSON, OPTION_CONNECTIONS };
 
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP, MODE_STATUS };
 
 static const char help[] =
     "Usage: echod [-c FILE] [-t | -T] [-f] [-l URI]... [-o NAME=VALUE]... [-v]...\n"
-    "             [--ready-fd N]\n"
+    "             [--ready-fd N] [--take-over]\n"
     "       echod --status [--connections[=QUERY]] [--json] [-c FILE] [-o NAME=VALUE]...\n"
     "An echo daemon: what a peer sends goes back to it (RFC 862).\n"
     "\n"
@@ -50,6 +51,7 @@ static const char help[] =
     "  -o, --set NAME=VALUE  override one option: limits.idle_timeout=5; repeatable\n"
     "  -v, --verbose         log one level more; repeatable\n"
     "      --ready-fd N      once it serves, write there where, as a line of JSON\n"
+    "      --take-over       take over all from the one that serves, at take_over.path\n"
     "      --status          ask the running one how it does, where observe says\n"
     "      --connections     with --status: who is connected, if observe.peers is true\n"
     "      --json            with --status: all that it says\n"
@@ -69,6 +71,7 @@ static const struct option options[] = {
 	{ "set", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
+	{ "take-over", no_argument, NULL, OPTION_TAKE_OVER },
 	{ "status", no_argument, NULL, OPTION_STATUS },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "connections", optional_argument, NULL, OPTION_CONNECTIONS },
@@ -83,6 +86,7 @@ struct arguments {
 	bool json;
 	const char *connections; /* of whom that are asked for: a query, "" for all; NULL: none is */
 	int ready_fd; /* -1: none */
+	bool takes_over;
 	const char **listen, **set; /* each with room for all of argv */
 };
 
@@ -159,6 +163,9 @@ take_long_option(struct arguments *arguments, int option)
 	switch (option) {
 	case OPTION_READY_FD:
 		arguments->ready_fd = read_ready_fd(optarg);
+		break;
+	case OPTION_TAKE_OVER:
+		arguments->takes_over = true;
 		break;
 	case OPTION_STATUS:
 		arguments->mode = MODE_STATUS;
@@ -312,9 +319,21 @@ inherit(const struct config *config, int *status)
 	return NULL;
 }
 
+static bool
+knows_from_whom(const struct config *config)
+{
+	struct endpoint_view endpoint;
+
+	if (config_take_over_endpoint(config, &endpoint))
+		return true;
+	fputs("echod: --take-over: take_over.path names no socket: give it that of the one that "
+	    "serves\n", stderr);
+	return false;
+}
+
 /* Takes over `config`. */
 static int
-run(struct config *config, const struct config_source *source, int ready_fd)
+run(struct config *config, const struct arguments *arguments)
 {
 	int status, result;
 	struct inherited *inherited = inherit(config, &status);
@@ -324,7 +343,7 @@ run(struct config *config, const struct config_source *source, int ready_fd)
 		config_free(config);
 		return status;
 	}
-	ready = ready_new(ready_fd);
+	ready = ready_new(arguments->ready_fd);
 	if (ready == NULL) {
 		perror("echod: --ready-fd");
 		inherited_free(inherited);
@@ -336,7 +355,7 @@ run(struct config *config, const struct config_source *source, int ready_fd)
 	log_errors_to_stderr(true);
 	if (!tls_initialise()) /* before threads and the sandbox: a reload may want it */
 		log_warning("OpenSSL does not work: no reload can add a TLS listener");
-	result = server_run(config, source, inherited, ready);
+	result = server_run(config, &arguments->source, inherited, ready, arguments->takes_over);
 	log_stop();
 	inherited_free(inherited);
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -407,8 +426,12 @@ act(const struct arguments *arguments)
 
 	if (config == NULL)
 		return status;
+	if (arguments->takes_over && !knows_from_whom(config)) {
+		config_free(config);
+		return EXIT_USAGE;
+	}
 	if (arguments->mode == MODE_RUN)
-		return run(config, &arguments->source, arguments->ready_fd);
+		return run(config, arguments);
 	if (arguments->mode == MODE_STATUS)
 		status = print_status(config, arguments);
 	else if (arguments->mode == MODE_DUMP)
@@ -428,6 +451,7 @@ main(int argc, char **argv)
 	};
 	int status;
 
+	signals_hold();
 	descriptors_occupy_standard();
 	signal(SIGXFSZ, SIG_IGN); /* a file that a message no longer fits in ends nothing */
 	parse_arguments(&arguments, argc, argv);

@@ -113,6 +113,7 @@ class Echod:
         self.log = log or logs.Log()
         self.listening = {}
         self._peers = []
+        self._is_killed = False
         self._reads_stderr = stderr is None and log is None
         self.configure(listeners, options)
         foreground = ["-f"] if log is None else []
@@ -198,6 +199,12 @@ class Echod:
         """A new connection ends by a reset."""
         return peers.is_reset(lambda: self.connect(name, **where))
 
+    def go_on_from(self, other):
+        """Has taken over from it: what listens and who is connected is this one's."""
+        for name, sockets in other.listening.items():
+            self.listening.setdefault(name, sockets)
+        self._peers += other._peers
+
     # --- signals ---------------------------------------------------------------------------------
 
     def drain(self, number=signal.SIGTERM, connections=1):
@@ -270,8 +277,10 @@ class Echod:
             peer.close()
 
     def stop(self):
-        """Ends it where it still runs and checks that it ended well."""
+        """Ends it where it still runs and checks that it ended well, but for one that was killed."""
         self.close_peers()
+        if self._is_killed:
+            return
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         status = self.wait_exit()
@@ -285,5 +294,10 @@ class Echod:
 
     def kill(self):
         self.close_peers()
+        self.crash()
+
+    def crash(self):
+        """The same, and its peers see it."""
+        self._is_killed = True
         self.process.kill()
         self.process.wait()

@@ -19,7 +19,8 @@ def nothing():
     return {
         "state": "serving", "problems": [], "drain_seconds_left": None,
         "version": "0.1.0", "host": "echo-1.example", "pid": 4711, "event_method": "epoll",
-        "started": "2026-11-26T11:00:00Z", "configured": "2026-11-26T11:00:00Z",
+        "started": "2026-11-26T11:00:00Z", "service_started": "2026-11-26T11:00:00Z",
+        "configured": "2026-11-26T11:00:00Z",
         "now": "2026-11-26T11:00:02Z", "reload_failed": None, "connections_limit": 10000,
         "totals": {
             "connections_open": 0, "connections_accepted": 0, "connections_refused": {},
@@ -89,7 +90,7 @@ def traffic():
         "datagrams_sent": history["answered"][-1], "datagrams_dropped": dropped,
         "tls_faults": {"tls_plain": 5, "tls_version": 2},
     })
-    told.update(started="2026-11-12T07:41:10Z", now="2026-11-26T12:34:56Z")
+    told.update(started="2026-11-19T03:12:40Z", service_started="2026-11-12T07:41:10Z", now="2026-11-26T12:34:56Z")
     tcp, udp = told["listeners"]
     tls = stream("echo-tls", "tls://*:4007")
     told["listeners"] = [tcp, tls, udp, stream("sidecars", "unix:/run/echod/echod.sock")]

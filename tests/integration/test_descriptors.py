@@ -286,3 +286,12 @@ def test_epoll_has_no_ceiling_after_a_reload_that_asks_for_select(start):
     assert daemon.reload()[-1].startswith("notice: reloaded ")
     assert soft_limit(daemon) > 1100
     assert not daemon.log.matching("has room for")
+
+
+def test_the_table_has_room_from_the_start(start):
+    """It does not grow under threads, which would hold up whoever needs the next descriptor."""
+    daemon = start(options={"limits.connections": 3000})
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        size = next(int(line.split()[1]) for line in file if line.startswith("FDSize:"))
+    assert size >= 3000
+    daemon.assert_echoes()

@@ -88,6 +88,7 @@ def test_the_examples_ask_for_what_there_is(start, workdir, pair):
         "echod_datagrams_received_total",
         "echod_proxy_headers_total",
         "echod_reloads_total",
+        "echod_hand_overs_total",
     }
 
 

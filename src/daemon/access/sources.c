@@ -219,6 +219,59 @@ sources_leave(struct sources *sources, const struct address *peer, int64_t now)
 	forget_idle(sources, now);
 }
 
+/* --- from one process to another ------------------------------------------------------------ */
+
+int
+sources_pack(const struct sources *sources, int64_t now,
+    int (*visit)(void *arg, struct source_name source, int64_t paid), void *arg)
+{
+	for (size_t i = 0; i < sources->bucket_count; i++)
+		for (const struct source *source = sources->buckets[i]; source != NULL;
+		     source = source->next)
+			if (source->paid > now * MILLISECOND &&
+			    visit(arg, name_of(source), source->paid) == -1)
+				return -1;
+	return 0;
+}
+
+/* It may be there.  Returns NULL without memory. */
+static struct source *
+find_or_add(struct sources *sources, struct source_name name)
+{
+	struct source *source = find(sources, name);
+
+	if (source != NULL)
+		return source;
+	source = add(sources, name);
+	if (source != NULL) {
+		TAILQ_INSERT_TAIL(&sources->idle, source, idle_entry);
+		sources->idle_count++;
+	}
+	return source;
+}
+
+bool
+sources_adopt(struct sources *sources, struct source_name name, int64_t paid)
+{
+	struct source *source = find_or_add(sources, name);
+
+	if (source != NULL)
+		source->paid = paid;
+	return source != NULL;
+}
+
+bool
+sources_adopt_open(struct sources *sources, const struct address *peer)
+{
+	struct source *source = find_or_add(sources, source_name(peer));
+
+	if (source == NULL)
+		return false;
+	if (source->open++ == 0)
+		take_from_idle(sources, source);
+	return true;
+}
+
 /* --- life ----------------------------------------------------------------------------------- */
 
 struct sources *

@@ -12,6 +12,7 @@
 #ifndef DAEMON_ACCESS_SOURCES_H
 #define DAEMON_ACCESS_SOURCES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,24 @@ uint32_t sources_find_most(const struct sources *sources, struct source_name *so
 /* Calls `visit` for each source that has connections open. */
 void sources_each_open(const struct sources *sources,
     void (*visit)(void *arg, struct source_name source, uint32_t open), void *arg);
+
+/* --- from one process to another ------------------------------------------------------- */
+
+/*
+ * Calls `visit` for each source whose past connections count at `now` (ms): until `paid`, in
+ * nanoseconds of the same clock.  Returns 0, or -1 where that does, and stops there.
+ */
+int sources_pack(const struct sources *sources, int64_t now,
+    int (*visit)(void *arg, struct source_name source, int64_t paid), void *arg);
+
+/* Enters such a source, and no connection of it.  Returns false without memory. */
+bool sources_adopt(struct sources *sources, struct source_name source, int64_t paid);
+
+/*
+ * Enters a connection that another process had admitted, whatever the limits are now: it leaves
+ * like any other.  Returns false without memory.
+ */
+bool sources_adopt_open(struct sources *sources, const struct address *peer);
 
 /* How many sources are kept. */
 size_t sources_count(const struct sources *sources);

@@ -6,11 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a room's counter begins with. */
+struct beginning {
+	struct beginning *next;
+	uint64_t number;
+	size_t value; /* where it begins in */
+	char text[];  /* the family, a NUL, and the value */
+};
+
 struct census {
 	/* The control thread changes which ledgers there are under it; others look under it. */
 	pthread_mutex_t lock;
 	size_t worker_count;
 	STAILQ_HEAD(census_rooms, census_room) rooms;
+	struct beginning *beginnings;
 	TAILQ_HEAD(ledgers, ledger) ledgers; /* in the order in which their names first came */
 	struct ledger *gone; /* what was folded; none of them */
 	size_t unheld_count; /* of the ledgers */
@@ -68,6 +77,15 @@ forget(struct census *census, struct ledger *ledger, struct ledger *heir)
 	ledger_free(ledger);
 }
 
+static void
+free_beginnings(struct beginning *beginning)
+{
+	for (struct beginning *next; beginning != NULL; beginning = next) {
+		next = beginning->next;
+		free(beginning);
+	}
+}
+
 void
 census_free(struct census *census)
 {
@@ -78,6 +96,7 @@ census_free(struct census *census)
 	while ((ledger = first_of(census)) != NULL)
 		forget(census, ledger, NULL);
 	ledger_free(census->gone);
+	free_beginnings(census->beginnings);
 	pthread_mutex_destroy(&census->lock);
 	free(census);
 }
@@ -173,6 +192,49 @@ census_register(struct census *census, struct census_room *room)
 	STAILQ_INSERT_TAIL(&census->rooms, room, neighbours);
 }
 
+/* --- what another process had ------------------------------------------------------------- */
+
+static uint64_t
+begins_with(const struct census *census, const char *family, const char *value)
+{
+	const struct beginning *beginning = census->beginnings;
+
+	for (; beginning != NULL; beginning = beginning->next)
+		if (strcmp(beginning->text, family) == 0 &&
+		    strcmp(beginning->text + beginning->value, value) == 0)
+			return beginning->number;
+	return 0;
+}
+
+bool
+census_adopt(struct census *census, const char *family, const char *value, uint64_t number)
+{
+	const size_t size = strlen(family) + 1, value_size = strlen(value) + 1;
+	struct beginning *beginning = malloc(sizeof(*beginning) + size + value_size);
+
+	if (beginning == NULL)
+		return false;
+	*beginning = (struct beginning){ census->beginnings, number, size };
+	memcpy(beginning->text, family, size);
+	memcpy(beginning->text + size, value, value_size);
+	census->beginnings = beginning;
+	return true;
+}
+
+struct ledger *
+census_adopt_ledger(struct census *census, const char *name, unsigned carries)
+{
+	struct ledger *ledger = census->gone;
+
+	if (strcmp(name, CENSUS_GONE) == 0)
+		ledger_hold(ledger);
+	else
+		ledger = census_open(census, name);
+	if (ledger != NULL)
+		ledger->carries |= carries;
+	return ledger;
+}
+
 /* --- counting -------------------------------------------------------------------------------- */
 
 struct visitor {
@@ -238,8 +300,24 @@ value_of(const struct census_row *row, const void *of, size_t index)
 	    : NULL;
 }
 
+/* What the room has counted, and what was before. */
+static uint64_t
+number_of(const struct census *census, const struct census_row *row, const void *of, size_t index)
+{
+	const struct family *family = &row->family;
+	const uint64_t number = row->read(of, index);
+	const char *value;
+
+	if (census->beginnings == NULL || family->type == FAMILY_GAUGE || number == CENSUS_NONE)
+		return number;
+	value = family->type == FAMILY_HISTOGRAM ? family_value(family, index)
+	    : value_of(row, of, index);
+	return number + begins_with(census, family->name, value != NULL ? value : "");
+}
+
 static void
-visit_row(const struct visitor *visitor, const struct census_row *row, const void *of)
+visit_row(const struct visitor *visitor, const struct census *census, const struct census_row *row,
+    const void *of)
 {
 	const struct source source = { &row->family, NULL, false };
 	uint64_t cells[SCALE_CELLS_MOST] = { 0 };
@@ -247,13 +325,13 @@ visit_row(const struct visitor *visitor, const struct census_row *row, const voi
 
 	if (row->family.type == FAMILY_HISTOGRAM) {
 		for (size_t i = 0; i < row->family.count; i++)
-			cells[i] = row->read(of, i);
+			cells[i] = number_of(census, row, of, i);
 		visit_histogram(visitor, &source, cells);
 	} else if (row->family.label == NULL) {
-		visit_number(visitor, &source, NULL, row->read(of, 0));
+		visit_number(visitor, &source, NULL, number_of(census, row, of, 0));
 	} else {
 		for (size_t i = 0; (value = value_of(row, of, i)) != NULL; i++)
-			visit_number(visitor, &source, value, row->read(of, i));
+			visit_number(visitor, &source, value, number_of(census, row, of, i));
 	}
 }
 
@@ -298,7 +376,7 @@ census_each(const struct census *census,
 	census_look(census);
 	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
 		for (size_t i = 0; i < room->count; i++)
-			visit_row(&visitor, &room->rows[i], room->of);
+			visit_row(&visitor, census, &room->rows[i], room->of);
 	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
 		for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 			visit_ledger(&visitor, ledger, id);
@@ -337,6 +415,71 @@ census_total(const struct census *census, enum ledger_row_id id)
 	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
 		sum += ledger_total(ledger, id);
 	return sum;
+}
+
+/* --- packing --------------------------------------------------------------------------------- */
+
+static int
+pack_number(const struct census_packer *packer, const char *family, const char *value,
+    uint64_t number)
+{
+	if (number == 0 || number == CENSUS_NONE)
+		return 0;
+	return packer->number(packer->arg, family, value, number);
+}
+
+static int
+pack_row(const struct census *census, const struct census_packer *packer,
+    const struct census_row *row, const void *of)
+{
+	const struct family *family = &row->family;
+	const bool is_labelled = family->type != FAMILY_HISTOGRAM && family->label != NULL;
+	const char *value = "";
+
+	if (family->type == FAMILY_GAUGE || strncmp(family->name, "process_", 8) == 0)
+		return 0;
+	for (size_t i = 0; is_labelled || i == 0 || i < family->count; i++) {
+		if (is_labelled && (value = value_of(row, of, i)) == NULL)
+			return 0;
+		if (family->type == FAMILY_HISTOGRAM)
+			value = family_value(family, i);
+		if (pack_number(packer, family->name, value, number_of(census, row, of, i)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+pack_ledger(const struct census_packer *packer, const struct ledger *ledger)
+{
+	if (packer->ledger(packer->arg, ledger) == -1)
+		return -1;
+	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
+		const struct family *family = &ledger_rows[id].family;
+
+		for (size_t i = 0; family->type != FAMILY_GAUGE && i < family->count; i++)
+			if (pack_number(packer, family->name, family_value(family, i),
+			    ledger_read(ledger, id, i)) == -1)
+				return -1;
+	}
+	return 0;
+}
+
+int
+census_pack(const struct census *census, const struct census_packer *packer)
+{
+	const struct census_room *room;
+	const struct ledger *ledger;
+
+	census_look(census);
+	for (room = STAILQ_FIRST(&census->rooms); room != NULL; room = STAILQ_NEXT(room, neighbours))
+		for (size_t i = 0; i < room->count; i++)
+			if (pack_row(census, packer, &room->rows[i], room->of) == -1)
+				return -1;
+	for (ledger = first_of(census); ledger != NULL; ledger = TAILQ_NEXT(ledger, neighbours))
+		if (pack_ledger(packer, ledger) == -1)
+			return -1;
+	return pack_ledger(packer, census->gone);
 }
 
 /* Counters alone: none of them goes back, so that no two changes cancel out. */

@@ -99,6 +99,35 @@ uint64_t census_read(const struct census *census, enum ledger_row_id id, size_t 
 /* The same of all reasons together. */
 uint64_t census_total(const struct census *census, enum ledger_row_id id);
 
+/* --- from one process to another ------------------------------------------------------- */
+
+/* Who packs it.  All return 0, or -1 with errno. */
+struct census_packer {
+	/* One number of a counter: of a room's, and then, after its ledger, of that. */
+	int (*number)(void *arg, const char *family, const char *value, uint64_t number);
+	int (*ledger)(void *arg, const struct ledger *ledger);
+	void *arg;
+};
+
+/*
+ * Has all counters packed, but for those that are 0, and those of rooms that are about this process
+ * alone ("process_"): gauges are what they are.  Has the rooms look before.
+ */
+int census_pack(const struct census *census, const struct census_packer *packer);
+
+/*
+ * The counter of a room begins with `number`, which another process had.  Returns false without
+ * memory.
+ */
+bool census_adopt(struct census *census, const char *family, const char *value, uint64_t number);
+
+/*
+ * As census_open(), for a ledger that another process had, of listeners that carried that; that of
+ * CENSUS_GONE is what was folded.  Its numbers are added by ledger_adopt().  Where nobody else
+ * holds it, the caller's release makes it one that is gone: the longest gone comes first.
+ */
+struct ledger *census_adopt_ledger(struct census *census, const char *name, unsigned carries);
+
 /*
  * From any thread: a number that is another one as soon as anything was counted for any listener,
  * or moved for its peers.

@@ -49,3 +49,11 @@ tls_fault_name(enum tls_fault fault)
 {
 	return tls_fault_names[fault];
 }
+
+const char *
+family_value(const struct family *family, size_t index)
+{
+	if (family->type == FAMILY_HISTOGRAM)
+		return index == scale_sum(family->scale) ? "sum" : family->scale->texts[index];
+	return family->label != NULL ? family->values[index] : "";
+}

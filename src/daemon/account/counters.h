@@ -152,6 +152,12 @@ struct family {
 	const struct scale *scale; /* of a histogram alone */
 };
 
+/*
+ * What tells the number at `index` from the others of a family whose values are its own: its
+ * label's, of a histogram its bound or "sum", or "".
+ */
+const char *family_value(const struct family *family, size_t index);
+
 /* What a listener carries: the counters of the other are not its own. */
 enum carried {
 	CARRIES_STREAMS = 1,

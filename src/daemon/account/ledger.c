@@ -190,6 +190,23 @@ add(struct ledger *to, const struct ledger_row *row, size_t index, uint64_t n)
 	counter_add((counter *)(void *)(of + row->offset) + index, n);
 }
 
+bool
+ledger_adopt(struct ledger *to, const char *family, const char *value, uint64_t number)
+{
+	for (int id = 0; id < LEDGER_ROW_COUNT; id++) {
+		const struct ledger_row *row = &ledger_rows[id];
+
+		if (row->family.type == FAMILY_GAUGE || strcmp(row->family.name, family) != 0)
+			continue;
+		for (size_t i = 0; i < row->family.count; i++)
+			if (strcmp(family_value(&row->family, i), value) == 0) {
+				add(to, row, i, number);
+				return true;
+			}
+	}
+	return false;
+}
+
 void
 ledger_add(struct ledger *to, const struct ledger *from)
 {

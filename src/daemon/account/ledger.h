@@ -121,6 +121,12 @@ uint64_t ledger_read(const struct ledger *ledger, enum ledger_row_id id, size_t 
 /* The same of all reasons together; not of a histogram. */
 uint64_t ledger_total(const struct ledger *ledger, enum ledger_row_id id);
 
+/*
+ * Adds `number` to that of a counter which is so called (family_value()), before any worker counts
+ * there.  Returns false where there is none.
+ */
+bool ledger_adopt(struct ledger *to, const char *family, const char *value, uint64_t number);
+
 /* Adds all numbers of `from`, and what is untold of it, to `to`, which no worker writes. */
 void ledger_add(struct ledger *to, const struct ledger *from);
 

@@ -77,12 +77,12 @@ check_overlaps(const struct config *config, const struct config_places *places,
 		}
 }
 
-/* --- observe ------------------------------------------------------------------------ */
+/* --- observe, take_over ------------------------------------------------------------- */
 
 static struct place
-observe_place(const struct config_places *places, const char *name)
+place_in(const struct config_places *places, const char *section, const char *name)
 {
-	return places->options[option_find("observe", name) - option_rows];
+	return places->options[option_find(section, name) - option_rows];
 }
 
 /* A name alone: what else a request may have is not compared. */
@@ -95,9 +95,10 @@ is_host_name(const char *name)
 	return name[strspn(name, allowed)] == '\0';
 }
 
+/* That of `section`, which no listener may have as well. */
 static void
-check_observe_endpoint(const struct config *config, const struct endpoint_view *endpoint,
-    struct place place, struct faults *faults)
+check_endpoint(const struct config *config, const char *section,
+    const struct endpoint_view *endpoint, struct place place, struct faults *faults)
 {
 	char uri[ENDPOINT_TEXT_SIZE], other[ENDPOINT_TEXT_SIZE];
 
@@ -106,9 +107,9 @@ check_observe_endpoint(const struct config *config, const struct endpoint_view *
 
 		if (of_listener.host == NULL || !endpoint_overlap(endpoint, &of_listener))
 			continue;
-		faults_add_at(faults, place, "observe (%s) overlaps listener \"%s\" (%s): give"
-		    " another %s", endpoint_format_view(endpoint, uri), config->listen[i].name,
-		    endpoint_format_view(&of_listener, other),
+		faults_add_at(faults, place, "%s (%s) overlaps listener \"%s\" (%s): give"
+		    " another %s", section, endpoint_format_view(endpoint, uri),
+		    config->listen[i].name, endpoint_format_view(&of_listener, other),
 		    protocol_has_ports(endpoint->protocol) ? "address or port" : "path");
 		return;
 	}
@@ -123,14 +124,30 @@ check_observe(const struct config *config, const struct config_places *places,
 	const size_t count = config_observe_endpoints(config, endpoints);
 
 	for (size_t i = 0; places->whole && i < count; i++)
-		check_observe_endpoint(config, &endpoints[i], observe_place(places,
+		check_endpoint(config, "observe", &endpoints[i], place_in(places, "observe",
 		    protocol_has_ports(endpoints[i].protocol) ? "address" : "path"), faults);
 	for (size_t i = 0; i < hosts->count; i++)
 		if (!is_host_name(hosts->items[i]))
-			faults_add_at(faults, observe_place(places, "hosts"),
+			faults_add_at(faults, place_in(places, "observe", "hosts"),
 			    "observe.hosts = \"%s\": give a name of letters, digits, \"_\","
 			    " \".\" and \"-\", without a port; addresses need none",
 			    hosts->items[i]);
+}
+
+static void
+check_take_over(const struct config *config, const struct config_places *places,
+    struct faults *faults)
+{
+	const struct place place = place_in(places, "take_over", "path");
+	struct endpoint_view endpoint;
+	char uri[ENDPOINT_TEXT_SIZE];
+
+	if (!places->whole || !config_take_over_endpoint(config, &endpoint))
+		return;
+	check_endpoint(config, "take_over", &endpoint, place, faults);
+	if (strcmp(config->take_over.path, config->observe.path) == 0)
+		faults_add_at(faults, place, "take_over (%s) overlaps observe: give another path",
+		    endpoint_format_view(&endpoint, uri));
 }
 
 /* --- files of sockets --------------------------------------------------------------- */
@@ -269,5 +286,6 @@ config_check(const struct config *config, const struct config *running,
 	check_proxies(config, places, faults);
 	check_greetings(config, places, faults);
 	check_observe(config, places, faults);
+	check_take_over(config, places, faults);
 	check_overlaps(config, places, faults);
 }

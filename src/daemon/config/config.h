@@ -97,6 +97,10 @@ struct config {
 		bool peers; /* tells who is connected */
 	} observe;
 
+	struct {
+		char *path; /* absolute, or "@" and an abstract name; "": none */
+	} take_over;
+
 	struct tls_config tls; /* of listeners that do not say otherwise */
 };
 
@@ -165,7 +169,7 @@ struct config_change {
 void config_tell_changes(const struct config *running, const struct config *next,
     void (*tell)(const struct config_change *change));
 
-/* True where a listener, or observe, has a file of its own: a path, not an abstract name. */
+/* True where a listener, observe or take_over has a file: a path, not an abstract name. */
 bool config_has_files(const struct config *config);
 
 /* Where it listens, for as long as *listen is there. */
@@ -175,6 +179,9 @@ struct endpoint_view config_endpoint(const struct listen_config *listen);
 #define CONFIG_OBSERVE_MAX 2
 size_t config_observe_endpoints(const struct config *config,
     struct endpoint_view endpoints[CONFIG_OBSERVE_MAX]);
+
+/* The same of where a successor takes over.  Returns false: nowhere. */
+bool config_take_over_endpoint(const struct config *config, struct endpoint_view *endpoint);
 
 /* The one of this name, or NULL. */
 const struct listen_config *config_find_listener(const struct config *config, const char *name);

@@ -513,15 +513,25 @@ config_observe_endpoints(const struct config *config,
 }
 
 bool
+config_take_over_endpoint(const struct config *config, struct endpoint_view *endpoint)
+{
+	*endpoint = (struct endpoint_view){ protocol_of_paths(), config->take_over.path, 0 };
+	return *config->take_over.path != '\0';
+}
+
+static bool
+is_file(const char *path)
+{
+	return *path != '\0' && !unix_name_is_abstract(path);
+}
+
+bool
 config_has_files(const struct config *config)
 {
-	const char *path = config->observe.path;
-
-	if (*path != '\0' && !unix_name_is_abstract(path))
+	if (is_file(config->observe.path) || is_file(config->take_over.path))
 		return true;
 	for (size_t i = 0; i < config->listen_count; i++)
-		if (!protocol_has_ports(config->listen[i].protocol) &&
-		    !unix_name_is_abstract(config->listen[i].path))
+		if (!protocol_has_ports(config->listen[i].protocol) && is_file(config->listen[i].path))
 			return true;
 	return false;
 }

@@ -181,6 +181,8 @@ const struct option_row option_rows[] = {
 	    .help = "names to ask for, beside addresses and this host's" },
 	{ "observe", "peers", OPTION_BOOL, ON_RELOAD, "false", AT(observe.peers),
 	    .help = "tells who is connected, at the loopback and the path alone" },
+	{ "take_over", "path", OPTION_PATH, ON_RESTART, "", AT(take_over.path),
+	    .help = "a Unix socket, where a successor takes over; empty: none does" },
 	TLS_ROWS("tls", AT_TLS),
 	{ "listen", "protocol", OPTION_PROTOCOL, ON_BIND, "tcp", AT_LISTEN(protocol) },
 	{ "listen", "address", OPTION_ADDRESS, ON_ADDRESS, "*", AT_LISTEN(address),

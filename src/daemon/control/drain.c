@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/status_line.h"
 
@@ -50,6 +51,18 @@ drain_free(struct server *server)
 		event_free(server->drain_stop);
 }
 
+/* Nobody new comes: what there is ends. */
+static void
+close_doors(struct server *server)
+{
+	server->draining = true;
+	server->condition.is_draining = true;
+	server->condition.drain_end = clock_ms() + server->config->drain_timeout * INT64_C(1000);
+	listeners_close(server->listeners);
+	preambles_drain(server->preambles);
+	supervision_draining(server->supervision, server->config->drain_timeout);
+}
+
 void
 drain_begin(struct server *server, const char *signal)
 {
@@ -57,13 +70,10 @@ drain_begin(struct server *server, const char *signal)
 	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
 	char status[STATUS_LINE_SIZE];
 
-	server->draining = true;
-	server->condition.is_draining = true;
-	server->condition.drain_end = clock_ms() + most;
-	listeners_close(server->listeners);
-	preambles_drain(server->preambles);
-	supervision_draining(server->supervision, server->config->drain_timeout);
-	if (server->admission.open == 0) {
+	if (hand_over_give_up(server, "it was told to stop"))
+		return;
+	close_doors(server);
+	if (server_is_empty(server)) {
 		log_notice("%s: stopping, no connection is open", signal);
 		server_end(server);
 		return;

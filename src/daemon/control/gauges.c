@@ -21,6 +21,23 @@ read_reloads(const void *of, size_t index)
 }
 
 static uint64_t
+read_hand_overs(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	return index == 0 ? server->hand_overs.succeeded : server->hand_overs.failed;
+}
+
+static uint64_t
+read_service_started(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return (uint64_t)server->condition.service_started;
+}
+
+static uint64_t
 read_suppressed(const void *of, size_t index)
 {
 	(void)of;
@@ -75,6 +92,12 @@ static const struct census_row rows[] = {
 	{ GAUGE("echod_draining", "1 in a drain, else 0."), .read = read_draining },
 	{ .family = { .name = "echod_reloads_total", .help = "Reloads.", .type = FAMILY_COUNTER,
 	      .label = "result", .values = results, .count = 2 }, .read = read_reloads },
+	{ .family = { .name = "echod_hand_overs_total",
+	      .help = "Times that a successor took over, or failed to.", .type = FAMILY_COUNTER,
+	      .label = "result", .values = results, .count = 2 }, .read = read_hand_overs },
+	{ GAUGE("echod_service_start_time_seconds",
+	      "When the first of the processes that took over from each other started, in seconds "
+	      "since 1970."), .read = read_service_started },
 	{ GAUGE("echod_config_last_reload_successful",
 	      "1 where the last reload succeeded, or there was none, else 0."),
 	  .read = read_last_succeeded },

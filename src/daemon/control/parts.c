@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/control/gauges.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
@@ -217,10 +218,14 @@ make_listeners(struct server *server)
 static bool
 prepare_listeners(struct server *server, const struct config *next, struct faults *faults)
 {
-	if (server->listeners == NULL && !make_listeners(server)) {
+	const bool is_first = server->listeners == NULL;
+
+	if (is_first && !make_listeners(server)) {
 		faults_add(faults, "cannot make listeners: %s", strerror(errno));
 		return false;
 	}
+	if (is_first && !hand_over_adopt_listeners(server, faults))
+		return false;
 	return listeners_prepare(server->listeners, next, faults) == 0;
 }
 
@@ -284,8 +289,11 @@ static bool
 prepare_observe(struct server *server, const struct config *next, struct faults *faults)
 {
 	const struct http_places places = observe_places(next);
+	const bool is_first = server->http_listeners == NULL;
 	bool is_made = make_observe(server);
 
+	if (is_made && is_first && !hand_over_adopt_http_listeners(server, faults))
+		return false;
 	if (is_made && places.count > 0 && server->history == NULL) {
 		server->next.history = history_new(server->base, server->census);
 		is_made = server->next.history != NULL;
@@ -350,6 +358,7 @@ static const struct part {
 	{ prepare_certificates, commit_certificates, NULL },
 	{ prepare_listeners, NULL, roll_back_listeners },
 	{ prepare_observe, commit_observe, roll_back_observe },
+	{ hand_over_prepare, hand_over_commit, hand_over_roll_back },
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

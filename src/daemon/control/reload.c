@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/plural.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/parts.h"
 #include "daemon/control/server_internal.h"
 
@@ -57,6 +58,8 @@ reload(struct server *server)
 	struct faults *faults = faults_new();
 	const char *fault = NULL;
 
+	if (hand_over_give_up(server, "it was told to reload"))
+		return;
 	log_notice("SIGHUP: reloading %s", server->source->path);
 	supervision_reloading(server->supervision);
 	if (faults != NULL && try_reload(server, faults)) {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/control/drain.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/parts.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
@@ -32,16 +33,24 @@ server_settle(void *owner, struct letter *letter)
 	admission_settle(&server->admission, conn_from_letter(letter));
 }
 
+/* Who asks how it does is cut off by a stop, not by a successor. */
+bool
+server_is_empty(const struct server *server)
+{
+	return server->admission.open == 0 &&
+	    (!server->hand_over.is_over || http_server_open(server->http) == 0);
+}
+
 /* Fewer connections are open: lets others in, or the drain end. */
 static void
 on_left(void *owner)
 {
 	struct server *server = owner;
 
-	if (!server->draining)
-		listeners_resume(server->listeners);
-	else if (server->admission.open == 0)
+	if (server->draining && server_is_empty(server))
 		server_end(server);
+	else if (!server->draining && !server->hand_over.is_halted)
+		listeners_resume(server->listeners);
 }
 
 /* --- start ------------------------------------------------------------------------- */
@@ -77,10 +86,12 @@ make_base(struct server *server, const struct config *config)
 	server->admission.left = on_left;
 	server->admission.owner = server;
 	server->base = loop_base_new(&settings);
-	if (server->base == NULL)
-		return -1;
-	server->inbox = inbox_new(server->base, server);
-	return server->inbox != NULL ? drain_make(server) : -1;
+	if (server->base != NULL)
+		server->inbox = inbox_new(server->base, server);
+	if (server->inbox != NULL && drain_make(server) == 0)
+		return 0;
+	log_error("cannot start: %s", strerror(errno));
+	return -1;
 }
 
 static int
@@ -189,27 +200,24 @@ trigger(const struct config *config, const char *method)
 	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
 }
 
-/* A reload from nothing.  Takes over `config`. */
+/* A reload from nothing, or from what another one has.  Takes over `config`. */
 static int
-start(struct server *server, struct config *config)
+start(struct server *server, struct config *config, bool takes_over)
 {
 	const char *method;
 
-	if (make_base(server, config) == -1) {
-		log_error("cannot start: %s", strerror(errno));
+	if ((takes_over && hand_over_ask(server, config) == -1) || make_base(server, config) == -1 ||
+	    prepare(server, config) == -1) {
 		config_free(config);
 		return -1;
 	}
-	if (prepare(server, config) == -1) {
-		config_free(config);
-		return -1;
-	}
-	if (settle_process(server, config) == -1) {
+	if (settle_process(server, config) == -1 || hand_over_take(server) == -1) {
 		parts_roll_back(server);
 		config_free(config);
 		return -1;
 	}
 	parts_commit(server, config);
+	hand_over_adopt(server);
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(config, method));
@@ -229,6 +237,7 @@ dispose(struct server *server)
 		workers_stop_and_join(server->workers);
 	gather_stop(server->gather);
 	inbox_free(server->inbox);
+	hand_over_free(server);
 	ready_free(server->ready);
 	telling_settle(server->telling);
 	telling_free(server->telling);
@@ -259,19 +268,21 @@ dispose(struct server *server)
 
 int
 server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited, struct ready *ready)
+    struct inherited *inherited, struct ready *ready, bool takes_over)
 {
 	struct server server = {
 		.source = source,
 		.inherited = inherited,
 		.ready = ready,
 		.condition.started = time(NULL),
+		.hand_over.fd = -1,
 	};
 	int result;
 
+	server.condition.service_started = server.condition.started;
 	event_set_log_callback(on_libevent_message);
 	event_set_fatal_callback(on_libevent_end);
-	result = start(&server, config);
+	result = start(&server, config, takes_over);
 	if (result == 0) {
 		log_errors_to_stderr(false);
 		loop_run(server.base);

@@ -9,11 +9,12 @@
 #include "daemon/listen/inherited.h"
 
 /*
- * Serves until a signal ends it.  Takes over `ready`, and `config`, which `source` gave and gives
- * again on a reload; `inherited` outlives it.  Returns 0 after a clean stop, or -1 after an
- * error in the log.
+ * Serves until a signal ends it, or a successor takes over, as it does itself from another one where
+ * it `takes_over`.  Takes over `ready`, and `config`, which `source` gave and gives again on a
+ * reload; `inherited` outlives it, and gets what the other one has.  Returns 0 after a clean stop,
+ * or -1 after an error in the log.
  */
 int server_run(struct config *config, const struct config_source *source,
-    const struct inherited *inherited, struct ready *ready);
+    struct inherited *inherited, struct ready *ready, bool takes_over);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * What the control thread has, for the files of this folder alone: server.c has its life,
- * parts.c what a configuration changes, reload.c, drain.c and signals.c what happens to it.
+ * parts.c what a configuration changes, reload.c, drain.c, hand_over.c and signals.c what happens
+ * to it.
  */
 #ifndef DAEMON_CONTROL_SERVER_INTERNAL_H
 #define DAEMON_CONTROL_SERVER_INTERNAL_H
@@ -27,12 +28,24 @@
 #include "daemon/observe/worker_room.h"
 #include "daemon/stream/crowds.h"
 
-#define SERVER_SIGNALS 4
+#define SERVER_SIGNALS 5
+
+/* hand_over.h */
+struct hand_over {
+	struct take *take;         /* of a successor, until it serves; NULL: it is none */
+	struct cargo *cargo;       /* what it was given: the take's */
+	struct adoption *adoption; /* what it has taken and not gone on with yet */
+	struct give *give;         /* where a successor may ask; NULL: nowhere */
+	int fd;                    /* of that; -1 */
+	struct unix_place *place;
+	bool is_halted; /* a successor is about to take all: nothing new begins */
+	bool is_over;   /* it has: what is left ends here */
+};
 
 struct server {
 	struct config *config; /* in force; NULL while it starts */
 	const struct config_source *source;
-	const struct inherited *inherited;
+	struct inherited *inherited;
 	struct event_base *base;
 	struct inbox *inbox; /* where goes what the workers are done with */
 	struct workers *workers;
@@ -52,6 +65,7 @@ struct server {
 	struct listeners *listeners;
 	struct supervision *supervision;
 	struct ready *ready;
+	struct hand_over hand_over;
 
 	/* Who asks how it does: observe. */
 	struct condition condition;
@@ -72,7 +86,13 @@ struct server {
 	struct event *drain_finish, *drain_stop;
 	bool draining;
 	uint64_t reloads_succeeded, reloads_failed;
+	struct {
+		uint64_t succeeded, failed;
+	} hand_overs; /* of the whole service */
 };
+
+/* Nothing is left that a drain waits for. */
+bool server_is_empty(const struct server *server);
 
 /* Leaves the control thread's loop: what is still connected is aborted. */
 void server_end(struct server *server);

@@ -6,11 +6,12 @@
 
 #include "base/log.h"
 #include "daemon/control/drain.h"
+#include "daemon/control/hand_over.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/exposition.h"
 
-static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 
 static void
 log_line(void *arg, const char *line)
@@ -28,6 +29,8 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	if (number == SIGUSR1)
 		exposition_each(server->census, log_line, NULL);
+	else if (number == SIGUSR2)
+		hand_over_tell(server);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
 	else if (number == SIGHUP)
@@ -38,6 +41,23 @@ on_signal(evutil_socket_t number, short what, void *arg)
 		drain_begin(server, name);
 }
 
+/* The one that means a hand-over. */
+static void
+mask(int how)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGUSR2);
+	pthread_sigmask(how, &held, NULL);
+}
+
+void
+signals_hold(void)
+{
+	mask(SIG_BLOCK);
+}
+
 int
 signals_watch(struct server *server)
 {
@@ -46,6 +66,7 @@ signals_watch(struct server *server)
 		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) == -1)
 			return -1;
 	}
+	mask(SIG_UNBLOCK);
 	return 0;
 }
 

@@ -6,7 +6,13 @@
 
 struct server;
 
-/* Watches them.  Returns 0, or -1 with errno; signals_free() ends it. */
+/*
+ * Before all else: one that means a hand-over waits until there is somebody to hand over, so that
+ * it does not end a successor that has hardly begun.
+ */
+void signals_hold(void);
+
+/* Watches them, those that were held among them.  Returns 0, or -1 with errno; signals_free() ends it. */
 int signals_watch(struct server *server);
 void signals_free(struct server *server);
 

@@ -33,8 +33,9 @@ void datagram_socket_free(struct datagram_socket *socket);
 void datagram_socket_set_acl(struct datagram_socket *socket, struct acl *acl);
 
 /*
- * Before datagram_socket_open(): others have the socket too, so that datagram_socket_close()
- * leaves what has arrived, and what is yet to arrive, to whoever reads it next.
+ * Before datagram_socket_open(), or while its worker stands still: others have the socket too, so
+ * that datagram_socket_close() leaves what has arrived, and what is yet to arrive, to whoever reads
+ * it next.
  */
 void datagram_socket_leave_to_owner(struct datagram_socket *socket);
 

@@ -10,9 +10,9 @@
 
 #include "base/log.h"
 #include "daemon/listen/admission.h"
+#include "daemon/listen/paths/unix_place.h"
 #include "daemon/listen/preamble.h"
 #include "daemon/listen/sockets.h"
-#include "daemon/listen/unix_place.h"
 #include "daemon/stream/crowds.h"
 
 /* How many connections one turn accepts, so that a flood does not starve the signals. */
@@ -59,6 +59,15 @@ wait_and_retry(struct acceptor *acceptor, int error)
 	    strerror(error));
 	pause_accepting(acceptor);
 	loop_set_timer(acceptor->retry, RETRY);
+}
+
+void
+acceptor_pause(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	pause_accepting(acceptor);
+	event_del(acceptor->retry);
 }
 
 void
@@ -156,7 +165,10 @@ accept_one(struct acceptor *acceptor)
 
 	if (accepted == -1)
 		return errno;
-	if (!config->proxy_protocol)
+	/* Of one that another process had and this one has not: what TLS needs did not travel. */
+	if (protocol_is_secure(config->protocol) && config->tls == NULL)
+		admission_refuse(acceptor->ledger, REFUSE_DRAIN, accepted, &peer);
+	else if (!config->proxy_protocol)
 		admission_admit(acceptor->admission, acceptor->ledger, accepted, &peer, &welcome);
 	else if (is_trusted(config, &peer))
 		preambles_begin(acceptor->preambles, acceptor->ledger, accepted, &peer, &welcome);
@@ -296,6 +308,14 @@ acceptor_serve(void *service)
 	acceptor_resume(acceptor);
 }
 
+static void
+dispose(struct acceptor *acceptor)
+{
+	event_del(acceptor->acceptable);
+	close(acceptor->fd);
+	acceptor_free(acceptor);
+}
+
 void
 acceptor_close(void *service)
 {
@@ -304,7 +324,14 @@ acceptor_close(void *service)
 	/* Where a duplicate goes on, its queue is not ours to empty. */
 	if (unix_place_release(acceptor->place) && !acceptor->has_owner)
 		empty_queue(acceptor);
-	event_del(acceptor->acceptable);
-	close(acceptor->fd);
-	acceptor_free(acceptor);
+	dispose(acceptor);
+}
+
+void
+acceptor_let_go(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	unix_place_let_go(acceptor->place);
+	dispose(acceptor);
 }

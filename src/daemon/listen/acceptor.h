@@ -33,6 +33,9 @@ void acceptor_free(void *service);
 /* Begins to accept. */
 void acceptor_serve(void *service);
 
+/* Stops accepting, whatever it waits for. */
+void acceptor_pause(void *service);
+
 /* Accepts again, where it had stopped. */
 void acceptor_resume(void *service);
 
@@ -44,5 +47,8 @@ bool acceptor_accepts(const void *service);
  * an inherited socket is left to whoever serves it next.
  */
 void acceptor_close(void *service);
+
+/* Closes the socket, which is another process's, leaves its place as it is, and frees it. */
+void acceptor_let_go(void *service);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "daemon/stream/packed.h"
 
 bool
 admission_has_room(const struct admission *admission)
@@ -86,16 +87,24 @@ log_opened(const struct ledger *ledger, const struct conn *conn)
 	    ledger->name);
 }
 
+/* Returns whose it is. */
+static struct worker *
+enter_books(struct admission *admission, const struct conn *conn)
+{
+	const struct branch *branch = conn_branch(conn);
+	const size_t worker = ledger_worker(branch);
+
+	counter_add(&branch->ledger->open, 1);
+	admission->open++;
+	workers_count_opened(admission->workers, worker);
+	return workers_get(admission->workers, worker);
+}
+
 static void
 serve(struct admission *admission, struct ledger *ledger, struct conn *conn)
 {
-	const size_t worker = ledger_worker(conn_branch(conn));
-
 	ledger_accept(ledger, conn_peer(conn), clock_ms());
-	counter_add(&ledger->open, 1);
-	admission->open++;
-	workers_count_opened(admission->workers, worker);
-	conn_post(conn, workers_get(admission->workers, worker));
+	conn_post(conn, enter_books(admission, conn));
 }
 
 static struct conn *
@@ -167,8 +176,7 @@ admission_await(struct admission *admission, struct ledger *ledger, int fd,
 		admission_refuse(ledger, reason_of(verdict), fd, proxy);
 		return false;
 	}
-	admission->open++;
-	counter_add(&ledger->preambles, 1);
+	admission_adopt_preamble(admission, ledger);
 	return true;
 }
 
@@ -271,19 +279,56 @@ tell_fault(struct ledger *ledger, const struct conn *conn)
 		    address_format(conn_peer(conn), text), ledger->name, tls_fault_name(fault));
 }
 
-void
-admission_settle(struct admission *admission, struct conn *conn)
+static void
+leave_books(struct admission *admission, const struct conn *conn)
 {
-	struct branch *branch = conn_branch(conn);
+	const struct branch *branch = conn_branch(conn);
 
 	admission->open--;
 	counter_subtract(&branch->ledger->open, 1);
-	counter_add(&branch->ledger->closed[conn_reason(conn)], 1);
-	histogram_add(branch->ledger->ages, &age_scale, (uint64_t)conn_age(conn, clock_ms()));
-	if (conn_reason(conn) == CLOSE_TLS)
-		tell_fault(branch->ledger, conn);
 	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));
+}
+
+void
+admission_settle(struct admission *admission, struct conn *conn)
+{
+	struct ledger *ledger = conn_branch(conn)->ledger;
+
+	leave_books(admission, conn);
+	counter_add(&ledger->closed[conn_reason(conn)], 1);
+	histogram_add(ledger->ages, &age_scale, (uint64_t)conn_age(conn, clock_ms()));
+	if (conn_reason(conn) == CLOSE_TLS)
+		tell_fault(ledger, conn);
 	conn_free(conn);
 	admission->left(admission->owner);
+}
+
+/* --- from one process to another ------------------------------------------------------------ */
+
+void
+admission_adopt(struct admission *admission, struct conn *conn)
+{
+	conn_post_packed(conn, enter_books(admission, conn));
+}
+
+void
+admission_let_go(struct admission *admission, struct conn *conn)
+{
+	leave_books(admission, conn);
+	conn_free(conn);
+}
+
+void
+admission_adopt_preamble(struct admission *admission, struct ledger *ledger)
+{
+	admission->open++;
+	counter_add(&ledger->preambles, 1);
+}
+
+void
+admission_let_go_preamble(struct admission *admission, struct ledger *ledger,
+    const struct address *proxy)
+{
+	end_preamble(admission, ledger, proxy);
 }

@@ -88,6 +88,25 @@ void admission_refuse(struct ledger *ledger, enum refuse_reason reason, int fd,
 void admission_count_refusal(struct ledger *ledger, enum refuse_reason reason,
     const struct address *peer);
 
+/* --- from one process to another ------------------------------------------------------- */
+
+/*
+ * Takes `conn`, which came by conn_unpack() and whose source has been adopted: it is open from here
+ * on, whatever the limits are now, and its worker has it.
+ */
+void admission_adopt(struct admission *admission, struct conn *conn);
+
+/*
+ * It is another process's, and crowd_let_go() has taken it from its worker: settles its books, but
+ * counts no end, and frees it.
+ */
+void admission_let_go(struct admission *admission, struct conn *conn);
+
+/* The same two of a connection in its preamble. */
+void admission_adopt_preamble(struct admission *admission, struct ledger *ledger);
+void admission_let_go_preamble(struct admission *admission, struct ledger *ledger,
+    const struct address *proxy);
+
 /* Settles the books of a connection that came home closed, and frees it. */
 void admission_settle(struct admission *admission, struct conn *conn);
 

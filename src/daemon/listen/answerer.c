@@ -114,3 +114,13 @@ answerer_close(void *service)
 	datagram_socket_recall(answerer->socket, answerer->worker);
 	free(answerer);
 }
+
+void
+answerer_let_go(void *service)
+{
+	struct answerer *answerer = service;
+
+	datagram_socket_leave_to_owner(answerer->socket);
+	datagram_socket_close(answerer->socket);
+	free(answerer);
+}

@@ -35,4 +35,7 @@ void answerer_look(void *service);
  */
 void answerer_close(void *service);
 
+/* The same, while its worker stands still: what has arrived is another process's. */
+void answerer_let_go(void *service);
+
 #endif

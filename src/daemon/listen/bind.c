@@ -149,7 +149,12 @@ add_socket(const struct binding *binding, const struct address *address, bool du
 	return 0;
 }
 
-/* Adds all sockets that there are of one address.  Returns false where there is none. */
+/*
+ * Adds all sockets that there are of one address, and no other.  Another process may have had more
+ * workers: what is too many is answered by those that there are, since closing a socket would lose
+ * what arrives there.  It may have had fewer: what another socket got before it is read would be lost
+ * with this process.  Returns false where there is none.
+ */
 static bool
 keep_address(const struct binding *binding, const struct address *address, bool dual_stack,
     struct bound *bound)
@@ -393,7 +398,8 @@ hint(const struct binding *binding, int error, char *text, size_t size)
 int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
-	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count;
+	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count +
+	    (binding->now != NULL ? binding->now->count : 0);
 	struct address at = { .sa.sa_family = AF_UNSPEC };
 	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 
 /* The socket itself is asked: its network may be another one than that of the process. */
 bool

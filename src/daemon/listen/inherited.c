@@ -50,9 +50,8 @@ look_at_name(struct inherited_socket *socket)
 	return NULL;
 }
 
-/* Finds out what `socket->fd` is.  Returns NULL, or what is wrong with it. */
-static const char *
-look_at(struct inherited_socket *socket)
+const char *
+inherited_look(struct inherited_socket *socket)
 {
 	const int type = get(socket->fd, SOL_SOCKET, SO_TYPE);
 
@@ -68,34 +67,40 @@ look_at(struct inherited_socket *socket)
 
 /* --- life ------------------------------------------------------------------------- */
 
-struct inherited *
-inherited_new(int first, size_t count, char *const *names, struct faults *faults)
+/* Takes over `fd`.  Returns NULL without memory, `fd` still the caller's. */
+static struct inherited_socket *
+add(struct inherited *inherited, int fd, const char *name)
 {
-	const size_t before = faults_count(faults);
-	struct inherited *inherited =
-	    calloc(1, sizeof(*inherited) + count * sizeof(inherited->sockets[0]));
+	struct inherited_socket *sockets = reallocarray(inherited->sockets, inherited->count + 1,
+	    sizeof(*sockets));
+	char *copy = strdup(name);
 
-	if (inherited == NULL) {
-		faults_add(faults, "%s", strerror(errno));
-		faults_blame(faults, ENOMEM);
+	if (sockets != NULL)
+		inherited->sockets = sockets;
+	if (sockets == NULL || copy == NULL) {
+		free(copy);
 		return NULL;
 	}
-	for (; inherited->count < count; inherited->count++) {
-		struct inherited_socket *socket = &inherited->sockets[inherited->count];
-		const char *fault;
+	sockets[inherited->count] = (struct inherited_socket){ .fd = fd, .name = copy };
+	return &sockets[inherited->count++];
+}
 
-		socket->fd = first + (int)inherited->count;
-		socket->name = strdup(names[inherited->count]);
-		fault = socket->name != NULL ? look_at(socket) : strerror(errno);
-		faults_blame(faults, socket->name != NULL ? 0 : ENOMEM);
-		if (fault != NULL)
-			faults_add(faults, "inherited descriptor %d (%s) %s", socket->fd,
-			    names[inherited->count], fault);
+bool
+inherited_add(struct inherited *inherited, int fd, const char *name, struct faults *faults)
+{
+	struct inherited_socket *added = add(inherited, fd, name);
+	const char *fault;
+
+	if (added == NULL) {
+		close(fd);
+		faults_blame(faults, ENOMEM);
+		faults_add(faults, "%s", strerror(ENOMEM));
+		return false;
 	}
-	if (faults_count(faults) == before)
-		return inherited;
-	inherited_free(inherited);
-	return NULL;
+	fault = inherited_look(added);
+	if (fault != NULL)
+		faults_add(faults, "inherited descriptor %d (%s) %s", fd, name, fault);
+	return fault == NULL;
 }
 
 void
@@ -107,26 +112,62 @@ inherited_free(struct inherited *inherited)
 		close(inherited->sockets[i].fd);
 		free(inherited->sockets[i].name);
 	}
+	free(inherited->sockets);
 	free(inherited);
 }
 
-struct inherited *
-inherited_take(struct faults *faults)
+static void
+add_passed(struct inherited *inherited, struct faults *faults)
 {
-	struct inherited *inherited = NULL;
 	char **names = NULL;
 	int first, count = manager_take_sockets(&first, &names);
 
 	if (count == -1) {
 		faults_blame(faults, errno);
 		faults_add(faults, "cannot take inherited sockets: %s", strerror(errno));
-	} else {
-		inherited = inherited_new(first, (size_t)count, names, faults);
 	}
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		inherited_add(inherited, first + i, names[i], faults);
 		free(names[i]);
+	}
 	free(names);
-	return inherited;
+}
+
+struct inherited *
+inherited_take(struct faults *faults)
+{
+	const size_t before = faults_count(faults);
+	struct inherited *inherited = calloc(1, sizeof(*inherited));
+
+	if (inherited == NULL) {
+		faults_blame(faults, ENOMEM);
+		faults_add(faults, "%s", strerror(ENOMEM));
+		return NULL;
+	}
+	add_passed(inherited, faults);
+	if (faults_count(faults) == before)
+		return inherited;
+	inherited_free(inherited);
+	return NULL;
+}
+
+int
+inherited_pack(const struct inherited *inherited, const struct packed_visitor *visitor)
+{
+	const struct packed_socket nothing = { 0 };
+
+	for (size_t i = 0; i < inherited->count; i++) {
+		const struct inherited_socket *socket = &inherited->sockets[i];
+		const struct packed_listener listener = {
+			.role = PACKED_INHERITED, .name = socket->name, .protocol = socket->protocol,
+			.place = "", .owner = "", .group = "", .greeting = "",
+		};
+
+		if (visitor->listener(visitor->arg, &listener) == -1 ||
+		    visitor->socket(visitor->arg, &nothing, socket->fd) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 /* --- whose it is ------------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 
 #include "base/faults.h"
 #include "daemon/config/config.h"
+#include "daemon/listen/packed.h"
 #include "net/address.h"
 #include "net/endpoint.h"
 
@@ -30,20 +31,31 @@ struct inherited_socket {
 
 struct inherited {
 	size_t count;
-	struct inherited_socket sockets[];
+	struct inherited_socket *sockets;
 };
 
 /*
- * Takes over `count` descriptors from `first` on, close-on-exec, whose names are in
- * `names`, which it copies.  Returns them, or NULL with a fault for each that is no
- * socket to serve.  inherited_free() frees it and closes the descriptors.
+ * Takes what the service manager passes (manager.h): once, at start.  Returns the sockets, none
+ * perhaps, or NULL with a fault for each that is no socket to serve.  inherited_free() frees it and
+ * closes the descriptors.
  */
-struct inherited *inherited_new(int first, size_t count, char *const *names,
-    struct faults *faults);
+struct inherited *inherited_take(struct faults *faults);
 void inherited_free(struct inherited *inherited);
 
-/* The same of what the service manager passes (manager.h): once, at start. */
-struct inherited *inherited_take(struct faults *faults);
+/*
+ * Before any is served: takes over another one, close-on-exec, of that name.  Returns false with a
+ * fault, `fd` taken over all the same.
+ */
+bool inherited_add(struct inherited *inherited, int fd, const char *name, struct faults *faults);
+
+/*
+ * Finds out what socket->fd is, all but its name.  Returns NULL, or what is wrong with it, for a
+ * sentence that begins with the descriptor.
+ */
+const char *inherited_look(struct inherited_socket *socket);
+
+/* Has each of them packed, for an echod that no manager started. */
+int inherited_pack(const struct inherited *inherited, const struct packed_visitor *visitor);
 
 /* True where `uri`, of a Unix socket, is that of `endpoint`. */
 bool inherited_has_uri(const char *uri, const struct endpoint_view *endpoint);

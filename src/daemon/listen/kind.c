@@ -3,7 +3,7 @@
 
 #include "daemon/listen/acceptor.h"
 #include "daemon/listen/answerer.h"
-#include "daemon/listen/unix_bind.h"
+#include "daemon/listen/paths/unix_bind.h"
 
 static const struct listener_kind kinds[] = {
 	[PROTOCOL_TCP] = {
@@ -14,7 +14,9 @@ static const struct listener_kind kinds[] = {
 		.free = acceptor_free,
 		.serve = acceptor_serve,
 		.close = acceptor_close,
+		.let_go = acceptor_let_go,
 		.take_config = acceptor_take_config,
+		.pause = acceptor_pause,
 		.resume = acceptor_resume,
 		.accepts = acceptor_accepts,
 	},
@@ -26,6 +28,7 @@ static const struct listener_kind kinds[] = {
 		.free = answerer_free,
 		.serve = answerer_serve,
 		.close = answerer_close,
+		.let_go = answerer_let_go,
 		.take_acl = answerer_take_acl,
 		.look = answerer_look,
 	},
@@ -37,7 +40,9 @@ static const struct listener_kind kinds[] = {
 		.free = acceptor_free,
 		.serve = acceptor_serve,
 		.close = acceptor_close,
+		.let_go = acceptor_let_go,
 		.take_config = acceptor_take_config,
+		.pause = acceptor_pause,
 		.resume = acceptor_resume,
 		.accepts = acceptor_accepts,
 	},
@@ -49,7 +54,9 @@ static const struct listener_kind kinds[] = {
 		.free = acceptor_free,
 		.serve = acceptor_serve,
 		.close = acceptor_close,
+		.let_go = acceptor_let_go,
 		.take_config = acceptor_take_config,
+		.pause = acceptor_pause,
 		.resume = acceptor_resume,
 		.accepts = acceptor_accepts,
 	},

@@ -26,12 +26,16 @@ struct listener_kind {
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
+	/* The socket is another process's: closes it, and nothing else, and frees it. */
+	void (*let_go)(void *service);
 	/* Goes on by another configuration of its listener; NULL: it needs nothing of it. */
 	void (*take_config)(void *service, const struct listen_config *config);
 	/* Takes over the access list of its context; NULL: admission asks it each time. */
 	void (*take_acl)(void *service);
 	/* Counts what the kernel has dropped; NULL: nothing. */
 	void (*look)(void *service);
+	/* Stops accepting, until it is to look again; NULL: nobody connects. */
+	void (*pause)(void *service);
 	/* A connection has ended: looks again for room and descriptors; NULL: needs none. */
 	void (*resume)(void *service);
 	/* False where who connects has to wait; NULL: nobody connects. */

@@ -12,7 +12,7 @@
 #include "daemon/listen/admission.h"
 #include "daemon/listen/inherited.h"
 #include "daemon/listen/kind.h"
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 
 struct listener {
 	const struct listener_kind *kind;
@@ -183,6 +183,75 @@ listener_leave(struct listener *listener, const struct listener *successor)
 		listener->kind->close(socket->service);
 	}
 	dispose(listener);
+}
+
+/* --- from one process to another ------------------------------------------------------ */
+
+static int
+pack_sockets(const struct listener *listener, const struct packed_visitor *visitor)
+{
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		const struct bound_socket *socket = &listener->bound.sockets[i];
+		struct packed_socket packed = { .worker = (uint32_t)socket->worker };
+
+		unix_place_pack(socket->place, &packed);
+		if (socket->inherited == NULL &&
+		    visitor->socket(visitor->arg, &packed, socket->fd) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+is_all_inherited(const struct bound *bound)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound->sockets[i].inherited == NULL)
+			return false;
+	return true;
+}
+
+int
+listener_pack(const struct listener *listener, const struct packed_visitor *visitor)
+{
+	const struct listen_config *config = listener->config;
+	const struct packed_listener packed = {
+		.role = PACKED_ECHO,
+		.name = config->name,
+		.protocol = config->protocol,
+		.place = protocol_has_ports(config->protocol) ? config->address : config->path,
+		.port = config->port,
+		.mode = (mode_t)config->mode,
+		.owner = config->owner,
+		.group = config->group,
+		.greeting = config->greeting,
+		.is_proxied = config->proxy_protocol,
+	};
+
+	if (is_all_inherited(&listener->bound))
+		return 0;
+	if (visitor->listener(visitor->arg, &packed) == -1)
+		return -1;
+	return pack_sockets(listener, visitor);
+}
+
+void
+listener_let_go(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->let_go(listener->bound.sockets[i].service);
+	dispose(listener);
+}
+
+/* --- standing still ------------------------------------------------------------------- */
+
+void
+listener_pause(struct listener *listener)
+{
+	if (listener->kind->pause == NULL)
+		return;
+	for (size_t i = 0; i < listener->bound.count; i++)
+		listener->kind->pause(listener->bound.sockets[i].service);
 }
 
 void

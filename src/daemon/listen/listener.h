@@ -53,6 +53,15 @@ void listener_close(struct listener *listener);
  */
 void listener_leave(struct listener *listener, const struct listener *successor);
 
+/* Has it packed, with those of its sockets that are not inherited; where none is, not at all. */
+int listener_pack(const struct listener *listener, const struct packed_visitor *visitor);
+
+/* Its sockets are another process's: closes them, and nothing else, and frees it. */
+void listener_let_go(struct listener *listener);
+
+/* Accepts no connection until listener_resume(). */
+void listener_pause(struct listener *listener);
+
 /* Accepts again, where it had stopped for want of room or of descriptors. */
 void listener_resume(struct listener *listener);
 

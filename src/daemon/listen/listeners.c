@@ -9,22 +9,8 @@
 #include "daemon/datagram/guard.h"
 #include "daemon/listen/admission.h"
 #include "daemon/listen/kind.h"
+#include "daemon/listen/listeners_internal.h"
 #include "net/buffers.h"
-
-struct set {
-	size_t count;
-	struct member {
-		struct listener *listener;
-		/* Of those to be replaced the one whose place it takes, itself where it stays. */
-		struct listener *former; /* NULL: there is none */
-	} *members;
-};
-
-struct listeners {
-	struct listener_context context;
-	struct set now;
-	struct set next; /* prepared: those that stay, and new ones that do not serve yet */
-};
 
 struct listeners *
 listeners_new(const struct listener_context *context)
@@ -39,6 +25,9 @@ listeners_new(const struct listener_context *context)
 void
 listeners_free(struct listeners *listeners)
 {
+	if (listeners == NULL)
+		return;
+	listeners_drop_adopted(listeners);
 	free(listeners);
 }
 
@@ -476,6 +465,7 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
+	listeners_serve_adopted(listeners);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		struct listener *listener = listeners->next.members[i].listener;
 
@@ -489,6 +479,7 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 	listeners->now = listeners->next;
 	listeners->next = (struct set){ 0, NULL };
 	free(before.members);
+	listeners_forget_adopted(listeners);
 	return change;
 }
 
@@ -499,6 +490,13 @@ listeners_close(struct listeners *listeners)
 		listener_close(listeners->now.members[i].listener);
 	free(listeners->now.members);
 	listeners->now = (struct set){ 0, NULL };
+}
+
+void
+listeners_pause(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_pause(listeners->now.members[i].listener);
 }
 
 void

@@ -55,6 +55,9 @@ size_t listeners_socket_count(const struct listeners *listeners);
 /* Closes all of them, as listener_close() does. */
 void listeners_close(struct listeners *listeners);
 
+/* No connection is accepted until listeners_resume(). */
+void listeners_pause(struct listeners *listeners);
+
 /* A connection has ended: who waits for room or for descriptors looks again. */
 void listeners_resume(struct listeners *listeners);
 
@@ -68,5 +71,32 @@ void listeners_look(const struct listeners *listeners);
 
 /* listener_visit() of each, in the order of the configuration. */
 void listeners_visit(const struct listeners *listeners, listener_visitor *visit, void *arg);
+
+/* --- from one process to another (packed.h) ------------------------------------------- */
+
+/* Has each packed, with those of its sockets that are not inherited. */
+int listeners_pack(const struct listeners *listeners, const struct packed_visitor *visitor);
+
+/*
+ * They are another process's: closes the sockets here, and nothing else; the workers stand still.
+ * None is left.
+ */
+void listeners_let_go(struct listeners *listeners);
+
+/*
+ * Before the first listeners_prepare(), which then is a reload from those that were adopted: what
+ * still means the same stays, and what leaves is served to its end.  Takes over the descriptors of
+ * `count` sockets of one listener, also where it returns false, with a fault; what it says is
+ * copied.  Until the first commit they are not served, and nothing else is done to them.
+ */
+bool listeners_adopt(struct listeners *listeners, const struct packed_listener *packed,
+    const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults);
+
+/*
+ * Makes *socket of `fd`, for one of so many workers.  Returns NULL, or what is wrong with it, for a
+ * sentence that begins with the socket.
+ */
+const char *listeners_adopt_socket(const struct packed_listener *packed,
+    const struct packed_socket *of, int fd, size_t workers, struct bound_socket *socket);
 
 #endif

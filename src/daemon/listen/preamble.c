@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/listen/admission.h"
@@ -73,6 +74,15 @@ stop_watching(struct preamble *preamble)
 	event_del(&preamble->readable);
 }
 
+static void
+dispose(struct preamble *preamble)
+{
+	ledger_release(preamble->ledger);
+	tls_context_release(preamble->tls);
+	free(preamble->held);
+	free(preamble);
+}
+
 /* Forgets it, which is no longer watched; its descriptor has gone where it belongs. */
 static void
 end(struct preamble *preamble)
@@ -82,10 +92,7 @@ end(struct preamble *preamble)
 
 	TAILQ_REMOVE(&preambles->waiting, preamble, neighbours);
 	preambles->count--;
-	ledger_release(preamble->ledger);
-	tls_context_release(preamble->tls);
-	free(preamble->held);
-	free(preamble);
+	dispose(preamble);
 	if (was_first)
 		arm_deadline(preambles);
 }
@@ -232,6 +239,29 @@ preambles_new(struct event_base *base, struct admission *admission)
 }
 
 void
+preambles_pause(struct preambles *preambles)
+{
+	struct preamble *preamble;
+
+	event_del(preambles->deadline);
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL;
+	    preamble = TAILQ_NEXT(preamble, neighbours))
+		stop_watching(preamble);
+}
+
+/* One that can no longer be watched ends by its deadline. */
+void
+preambles_resume(struct preambles *preambles)
+{
+	struct preamble *preamble;
+
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL;
+	    preamble = TAILQ_NEXT(preamble, neighbours))
+		event_add(&preamble->readable, NULL);
+	arm_deadline(preambles);
+}
+
+void
 preambles_drain(struct preambles *preambles)
 {
 	struct preamble *first;
@@ -265,7 +295,7 @@ preambles_set_timeout(struct preambles *preambles, int64_t timeout)
 	arm_deadline(preambles);
 }
 
-/* Returns NULL when memory ran out. */
+/* Nobody waits for it yet.  Returns NULL when memory ran out. */
 static struct preamble *
 make(struct preambles *preambles, struct ledger *ledger, int fd, const struct address *proxy,
     const struct welcome *welcome)
@@ -281,16 +311,24 @@ make(struct preambles *preambles, struct ledger *ledger, int fd, const struct ad
 	memcpy(preamble->greeting, welcome->greeting, greeting_size);
 	event_assign(&preamble->readable, preambles->base, fd, EV_READ | EV_PERSIST, on_readable,
 	    preamble);
-	if (event_add(&preamble->readable, NULL) == -1) {
-		free(preamble);
-		return NULL;
-	}
 	preamble->preambles = preambles;
 	preamble->ledger = ledger;
+	ledger_hold(ledger);
 	preamble->tls = tls_context_hold(welcome->tls);
 	preamble->proxy = *proxy;
 	preamble->begun = clock_ms();
 	return preamble;
+}
+
+static void
+wait_for(struct preamble *preamble)
+{
+	struct preambles *preambles = preamble->preambles;
+
+	TAILQ_INSERT_TAIL(&preambles->waiting, preamble, neighbours);
+	preambles->count++;
+	if (preambles->count == 1)
+		arm_deadline(preambles);
 }
 
 void
@@ -302,13 +340,88 @@ preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
 	if (!admission_await(preambles->admission, ledger, fd, proxy))
 		return;
 	preamble = make(preambles, ledger, fd, proxy, welcome);
-	if (preamble == NULL) {
-		admission_dismiss(preambles->admission, ledger, fd, proxy, REFUSE_MEMORY);
+	if (preamble != NULL && event_add(&preamble->readable, NULL) == 0) {
+		wait_for(preamble);
 		return;
 	}
-	ledger_hold(ledger);
-	TAILQ_INSERT_TAIL(&preambles->waiting, preamble, neighbours);
-	preambles->count++;
-	if (preambles->count == 1)
-		arm_deadline(preambles);
+	if (preamble != NULL)
+		dispose(preamble);
+	admission_dismiss(preambles->admission, ledger, fd, proxy, REFUSE_MEMORY);
+}
+
+/* --- from one process to another -------------------------------------------------------- */
+
+int
+preambles_pack(const struct preambles *preambles,
+    int (*visit)(void *arg, const struct ledger *ledger, const struct packed_preamble *packed, int fd),
+    void *arg)
+{
+	const struct preamble *preamble;
+
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL;
+	    preamble = TAILQ_NEXT(preamble, neighbours)) {
+		const struct packed_preamble packed = {
+			.proxy = preamble->proxy, .begun = preamble->begun, .held = preamble->held,
+			.held_size = preamble->held_size, .greeting = preamble->greeting,
+		};
+
+		if (preamble->tls == NULL &&
+		    visit(arg, preamble->ledger, &packed, fd_of(preamble)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+preambles_let_go(struct preambles *preambles)
+{
+	struct preamble *preamble, *next;
+
+	for (preamble = TAILQ_FIRST(&preambles->waiting); preamble != NULL; preamble = next) {
+		next = TAILQ_NEXT(preamble, neighbours);
+		if (preamble->tls != NULL)
+			continue;
+		stop_watching(preamble);
+		close(fd_of(preamble));
+		admission_let_go_preamble(preambles->admission, preamble->ledger, &preamble->proxy);
+		end(preamble);
+	}
+}
+
+struct preamble *
+preamble_unpack(struct preambles *preambles, struct ledger *ledger, int fd,
+    const struct packed_preamble *packed)
+{
+	const struct welcome welcome = { .greeting = packed->greeting };
+	struct preamble *preamble = make(preambles, ledger, fd, &packed->proxy, &welcome);
+
+	if (preamble == NULL)
+		return NULL;
+	preamble->begun = packed->begun;
+	if (packed->held_size == 0)
+		return preamble;
+	preamble->held = malloc(packed->held_size);
+	if (preamble->held == NULL) {
+		dispose(preamble);
+		return NULL;
+	}
+	memcpy(preamble->held, packed->held, packed->held_size);
+	preamble->held_size = packed->held_size;
+	return preamble;
+}
+
+/* One that cannot be watched ends by its deadline. */
+void
+preamble_go_on(struct preamble *preamble)
+{
+	admission_adopt_preamble(preamble->preambles->admission, preamble->ledger);
+	wait_for(preamble);
+	event_add(&preamble->readable, NULL);
+}
+
+void
+preamble_drop(struct preamble *preamble)
+{
+	close(fd_of(preamble));
+	dispose(preamble);
 }

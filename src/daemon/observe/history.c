@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "daemon/threads/loop.h"
@@ -22,8 +23,14 @@ struct history {
 	struct sample samples[HISTORY_SAMPLES];
 };
 
-static void
-take_sample(struct history *history)
+void
+history_clear(struct history *history)
+{
+	history->count = 0;
+}
+
+void
+history_add(struct history *history, int64_t at, const uint64_t numbers[HISTORY_ROW_COUNT])
 {
 	struct sample *sample;
 
@@ -31,9 +38,18 @@ take_sample(struct history *history)
 	if (history->count < HISTORY_SAMPLES)
 		history->count++;
 	sample = &history->samples[history->last];
-	sample->at = clock_ms();
+	sample->at = at;
+	memcpy(sample->numbers, numbers, sizeof(sample->numbers));
+}
+
+static void
+take_sample(struct history *history)
+{
+	uint64_t numbers[HISTORY_ROW_COUNT];
+
 	for (size_t i = 0; i < HISTORY_ROW_COUNT; i++)
-		sample->numbers[i] = census_total(history->census, row_ids[i]);
+		numbers[i] = census_total(history->census, row_ids[i]);
+	history_add(history, clock_ms(), numbers);
 }
 
 /* Whoever was stopped meanwhile goes on with one, not with all that he missed. */
@@ -55,6 +71,17 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	take_sample(arg);
 	arm(arg);
+}
+
+/* The moments stay where they are: each is 5 seconds after the one before. */
+void
+history_resume(struct history *history)
+{
+	if (history->count > 0)
+		history->next = history_get(history, 0)->at;
+	else
+		take_sample(history);
+	arm(history);
 }
 
 struct history *

@@ -38,6 +38,14 @@ struct history;
 struct history *history_new(struct event_base *base, const struct census *census);
 void history_free(struct history *history);
 
+/*
+ * For one that takes over another one's: forgets all; adds what was at `at` (clock_ms()), the oldest
+ * first; and goes on from now.
+ */
+void history_clear(struct history *history);
+void history_add(struct history *history, int64_t at, const uint64_t numbers[HISTORY_ROW_COUNT]);
+void history_resume(struct history *history);
+
 size_t history_count(const struct history *history);
 
 /* The one that is `back` before the last, which is 0; there are history_count(). */

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "daemon/listen/kind.h"
 #include "daemon/listen/listeners.h"
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 #include "daemon/threads/loop.h"
 
 /* How many connections one turn accepts, so that a flood does not starve all else. */
@@ -30,6 +30,7 @@ struct http_listener {
 	struct endpoint_view endpoint;
 	mode_t mode;
 	struct bound bound;
+	char *host; /* of the endpoint, where that is no configuration's; or NULL */
 };
 
 struct set {
@@ -43,6 +44,7 @@ struct http_listeners {
 	const struct inherited *inherited;
 	const struct listeners *others;
 	struct set now, next;
+	bool is_adopted; /* until the first commit those of `now` are another process's */
 };
 
 /* --- accepting --------------------------------------------------------------------------- */
@@ -284,7 +286,9 @@ http_listeners_prepare(struct http_listeners *listeners, const struct http_place
 	for (next->count = 0; next->count < places->count; next->count++) {
 		struct http_listener *listener = &next->members[next->count];
 
-		*listener = (struct http_listener){ places->endpoints[next->count], places->mode, { 0 } };
+		*listener = (struct http_listener){
+			.endpoint = places->endpoints[next->count], .mode = places->mode,
+		};
 		if (bind_or_stay(listeners, listener, faults) == -1)
 			break;
 		if (make_doors(listeners, &listener->bound) == -1) {
@@ -378,14 +382,23 @@ leave(struct bound_socket *socket, bool is_told)
 	close(socket->fd);
 }
 
+static void
+serve_all(struct set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		for (size_t s = 0; s < set->members[i].bound.count; s++)
+			serve(&set->members[i].bound.sockets[s]);
+}
+
 void
 http_listeners_commit(struct http_listeners *listeners)
 {
 	const struct set before = listeners->now;
 
-	for (size_t i = 0; i < listeners->next.count; i++)
-		for (size_t s = 0; s < listeners->next.members[i].bound.count; s++)
-			serve(&listeners->next.members[i].bound.sockets[s]);
+	if (listeners->is_adopted)
+		serve_all(&listeners->now);
+	listeners->is_adopted = false;
+	serve_all(&listeners->next);
 	for (size_t i = 0; i < before.count; i++) {
 		struct bound bound = before.members[i].bound;
 
@@ -393,9 +406,121 @@ http_listeners_commit(struct http_listeners *listeners)
 			if (!has_fd(&listeners->next, bound.sockets[s].fd))
 				leave(&bound.sockets[s], true);
 		bound_free(&bound);
+		free(before.members[i].host);
 	}
 	listeners->now = listeners->next;
 	listeners->next.count = 0;
+}
+
+/* --- from one process to another --------------------------------------------------------- */
+
+static int
+pack(const struct http_listener *listener, const struct packed_visitor *visitor)
+{
+	const struct packed_listener packed = {
+		.role = PACKED_OBSERVE, .name = HTTP_LISTENERS_NAME,
+		.protocol = listener->endpoint.protocol, .place = listener->endpoint.host,
+		.port = listener->endpoint.port, .mode = listener->mode, .owner = "", .group = "",
+		.greeting = "",
+	};
+
+	if (visitor->listener(visitor->arg, &packed) == -1)
+		return -1;
+	for (size_t s = 0; s < listener->bound.count; s++) {
+		const struct bound_socket *socket = &listener->bound.sockets[s];
+		struct packed_socket packed_socket = { 0 };
+
+		unix_place_pack(socket->place, &packed_socket);
+		if (socket->inherited == NULL &&
+		    visitor->socket(visitor->arg, &packed_socket, socket->fd) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+http_listeners_pack(const struct http_listeners *listeners, const struct packed_visitor *visitor)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		if (pack(&listeners->now.members[i], visitor) == -1)
+			return -1;
+	return 0;
+}
+
+void
+http_listeners_let_go(struct http_listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->now.count; i++) {
+		struct http_listener *listener = &listeners->now.members[i];
+
+		for (size_t s = 0; s < listener->bound.count; s++) {
+			door_free(listener->bound.sockets[s].service);
+			unix_place_let_go(listener->bound.sockets[s].place);
+			close(listener->bound.sockets[s].fd);
+		}
+		bound_free(&listener->bound);
+		free(listener->host);
+	}
+	listeners->now.count = 0;
+}
+
+/* Returns NULL, or what is wrong with one of them; the descriptors are the listener's all the same. */
+static const char *
+adopt_sockets(const struct http_listeners *listeners, const struct packed_listener *packed,
+    const struct packed_socket *sockets, const int *fds, struct bound *bound)
+{
+	const char *fault = NULL;
+
+	for (size_t s = 0; s < bound->count; s++) {
+		struct bound_socket *socket = &bound->sockets[s];
+		const char *of_it = listeners_adopt_socket(packed, &sockets[s], fds[s], 1, socket);
+
+		if (of_it == NULL && (socket->service = door_new(listeners, fds[s])) == NULL)
+			of_it = strerror(ENOMEM);
+		if (of_it != NULL)
+			fault = of_it;
+	}
+	return fault;
+}
+
+/* Returns the next, with room for so many sockets, or NULL. */
+static struct http_listener *
+add_adopted(struct http_listeners *listeners, const struct packed_listener *packed, size_t count)
+{
+	struct http_listener *listener = &listeners->now.members[listeners->now.count];
+
+	if (listeners->now.count == HTTP_PLACES_MAX)
+		return NULL;
+	*listener = (struct http_listener){
+		.mode = packed->mode, .host = strdup(packed->place),
+		.bound = { count, calloc(count, sizeof(struct bound_socket)) },
+	};
+	listener->endpoint =
+	    (struct endpoint_view){ packed->protocol, listener->host, packed->port };
+	if (listener->host != NULL && listener->bound.sockets != NULL) {
+		listeners->now.count++;
+		listeners->is_adopted = true;
+		return listener;
+	}
+	free(listener->host);
+	free(listener->bound.sockets);
+	return NULL;
+}
+
+bool
+http_listeners_adopt(struct http_listeners *listeners, const struct packed_listener *packed,
+    const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults)
+{
+	struct http_listener *listener = add_adopted(listeners, packed, count);
+	const char *fault = "cannot be had";
+
+	for (size_t i = 0; listener == NULL && i < count; i++)
+		close(fds[i]);
+	if (listener != NULL)
+		fault = adopt_sockets(listeners, packed, sockets, fds, &listener->bound);
+	if (fault != NULL)
+		faults_add(faults, "the socket of %s that was handed over %s", packed->name, fault);
+	return fault == NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------ */
@@ -420,6 +545,8 @@ http_listeners_free(struct http_listeners *listeners)
 {
 	if (listeners == NULL)
 		return;
+	if (listeners->is_adopted)
+		http_listeners_let_go(listeners);
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		struct bound *bound = &listeners->now.members[i].bound;
 

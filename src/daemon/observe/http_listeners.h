@@ -6,6 +6,7 @@
 #ifndef DAEMON_OBSERVE_HTTP_LISTENERS_H
 #define DAEMON_OBSERVE_HTTP_LISTENERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -48,6 +49,19 @@ int http_listeners_prepare(struct http_listeners *listeners, const struct http_p
     struct faults *faults);
 void http_listeners_commit(struct http_listeners *listeners);
 void http_listeners_roll_back(struct http_listeners *listeners);
+
+/* --- from one process to another (daemon/listen/packed.h) ------------------------------- */
+
+/* Has each packed, with those of its sockets that are not inherited. */
+int http_listeners_pack(const struct http_listeners *listeners,
+    const struct packed_visitor *visitor);
+
+/* They are another process's: closes the sockets here, and nothing else.  None is left. */
+void http_listeners_let_go(struct http_listeners *listeners);
+
+/* As listeners_adopt(), before the first http_listeners_prepare(). */
+bool http_listeners_adopt(struct http_listeners *listeners, const struct packed_listener *packed,
+    const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults);
 
 /* How many sockets those in force have. */
 size_t http_listeners_socket_count(const struct http_listeners *listeners);

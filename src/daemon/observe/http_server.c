@@ -63,6 +63,8 @@ struct http_server {
 	const void *of;
 	struct http_names names;
 	size_t count;
+	void (*emptied)(void *owner); /* NULL: nobody wants to know */
+	void *owner;
 	TAILQ_HEAD(http_conns, http_conn) conns; /* the oldest first, which ends first */
 };
 
@@ -100,8 +102,10 @@ phrase_of(enum http_status status)
 static void
 end(struct http_conn *conn)
 {
-	TAILQ_REMOVE(&conn->server->conns, conn, neighbours);
-	conn->server->count--;
+	struct http_server *server = conn->server;
+
+	TAILQ_REMOVE(&server->conns, conn, neighbours);
+	server->count--;
 	if (conn->ticket != NULL)
 		conn->ticket->conn = NULL;
 	if (conn->readable != NULL)
@@ -112,6 +116,8 @@ end(struct http_conn *conn)
 		evbuffer_free(conn->answer);
 	close(conn->fd);
 	free(conn);
+	if (server->count == 0 && server->emptied != NULL)
+		server->emptied(server->owner);
 }
 
 /* The same by a reset: who is too slow is not to mistake half an answer for all of it. */
@@ -465,6 +471,13 @@ void
 http_server_set_names(struct http_server *server, const struct http_names *names)
 {
 	server->names = *names;
+}
+
+void
+http_server_watch(struct http_server *server, void (*emptied)(void *owner), void *owner)
+{
+	server->emptied = emptied;
+	server->owner = owner;
 }
 
 size_t

@@ -71,6 +71,9 @@ void http_take_ticket(const struct http_asker *asker, struct http_ticket *ticket
 /* Answers as write() does, with all of `body`; where he is gone, nothing happens. */
 void http_answer(struct http_ticket *ticket, enum http_status status, struct evbuffer *body);
 
+/* Once its last connection has ended, calls `emptied` with `owner`, each time. */
+void http_server_watch(struct http_server *server, void (*emptied)(void *owner), void *owner);
+
 /* How many connections it has. */
 size_t http_server_open(const struct http_server *server);
 

@@ -450,6 +450,7 @@ put_process(struct writing *writing, json_t *object)
 	put(writing, object, "pid", json_integer(getpid()));
 	put(writing, object, "event_method", json_string(workers_event_method(observed->workers)));
 	put(writing, object, "started", moment(condition->started));
+	put(writing, object, "service_started", moment(condition->service_started));
 	put(writing, object, "configured", moment(condition->configured));
 	put(writing, object, "now", moment(time(NULL)));
 	put(writing, object, "reload_failed",

@@ -19,7 +19,8 @@ struct gather;
 
 /* What happened to the server, which alone changes it. */
 struct condition {
-	time_t started;
+	time_t started;         /* this process */
+	time_t service_started; /* the first of those that took over from each other */
 	time_t configured; /* when the configuration in force came into force */
 	bool is_draining;
 	int64_t drain_end; /* clock_ms() when it ends at the latest */

@@ -223,6 +223,12 @@ summary_free(struct summary *summary)
 }
 
 void
+summary_skip(struct summary *summary)
+{
+	summary_count(summary->census, &summary->told);
+}
+
+void
 summary_settle(struct summary *summary)
 {
 	if (summary != NULL)

@@ -41,6 +41,9 @@ void summary_free(struct summary *summary);
 /* The last one, after the loop has ended; NULL: there is none. */
 void summary_settle(struct summary *summary);
 
+/* What has been counted so far was told by another process, or will be. */
+void summary_skip(struct summary *summary);
+
 void summary_count(const struct census *census, struct summary_totals *totals);
 
 /*

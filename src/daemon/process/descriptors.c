@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -66,6 +67,20 @@ lower_for_select(struct rlimit *limit)
 		    strerror(errno));
 }
 
+/*
+ * The kernel's table grows by what is to come at once: under threads it would wait until each has
+ * been seen to rest, 10 to 30 ms at each doubling (Linux, expand_fdtable()).
+ */
+static void
+grow_table(rlim_t size)
+{
+	const int last = size > 0 && size <= INT_MAX ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC,
+	    (int)size - 1) : -1;
+
+	if (last != -1)
+		close(last);
+}
+
 size_t
 descriptors_make_room(bool for_select, const struct descriptors_need *need)
 {
@@ -82,6 +97,8 @@ descriptors_make_room(bool for_select, const struct descriptors_need *need)
 	raise_limit(&limit, need->connections + own);
 	if (for_select)
 		lower_for_select(&limit);
+	grow_table(limit.rlim_cur < need->connections + own ? limit.rlim_cur
+	    : need->connections + own);
 	if (limit.rlim_cur >= need->connections + own)
 		return need->connections;
 	room = limit.rlim_cur > own ? (size_t)(limit.rlim_cur - own) : 1;

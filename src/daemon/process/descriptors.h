@@ -26,8 +26,9 @@ struct descriptors_need {
 /*
  * Sets RLIMIT_NOFILE to what is needed, as far as the process may; for select(2) the
  * soft limit becomes 1,024, so that no descriptor is ever one that an fd_set cannot
- * hold.  Returns how many connections there is room for, at least one, and says so
- * in the log where that is less than wanted.
+ * hold.  The kernel makes room for as many at once: call it before the first thread, and later
+ * where more are needed.  Returns how many connections there is room for, at least one, and says
+ * so in the log where that is less than wanted.
  */
 size_t descriptors_make_room(bool for_select, const struct descriptors_need *need);
 

@@ -142,6 +142,7 @@ static const struct rule rules[] = {
 	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_OOBINLINE)),
 	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_LINGER)),
 	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_TIMESTAMP)),
+	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_PEEK_OFF)), /* of a parcel in flight */
 #ifdef SO_BUF_LOCK
 	ALLOW_OR_FAIL(setsockopt, OPTION_IS(SOL_SOCKET, SO_BUF_LOCK)),
 #endif

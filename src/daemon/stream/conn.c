@@ -91,6 +91,7 @@ conn_free(struct conn *conn)
 		return;
 	if (fd_of(conn) != -1)
 		close(fd_of(conn));
+	conn_wait_end(conn);
 	if (conn->is_secure)
 		tls_context_release(secure_of(conn)->context);
 	ledger_release(conn->branch->ledger);
@@ -130,16 +131,11 @@ conn_post(struct conn *conn, struct worker *worker)
 }
 
 void
-conn_open(struct conn *conn)
+conn_join(struct conn *conn)
 {
 	struct loop *loop = loop_of(conn);
 	const short edge = loop->edge_triggered ? EV_ET : 0;
-	const char *greeting;
-	const size_t size = conn_greeting(conn, &greeting);
 
-	conn->state = conn->is_secure ? CONN_EXPECTED : CONN_READING;
-	conn->opened = clock_ms();
-	conn->active = (uint32_t)conn->opened;
 	conn->seen = crowd_of(conn)->walked; /* a walk that is under way has begun before it */
 	TAILQ_INSERT_TAIL(list_of(conn), conn, neighbours);
 	event_assign(&conn->readable, loop->base, fd_of(conn), EV_READ | EV_PERSIST | edge,
@@ -147,6 +143,18 @@ conn_open(struct conn *conn)
 	/* Before it has asked it may be either. */
 	loop_set_bulk(loop, &conn->readable, true);
 	conn->bulk = 1;
+}
+
+void
+conn_open(struct conn *conn)
+{
+	const char *greeting;
+	const size_t size = conn_greeting(conn, &greeting);
+
+	conn->state = conn->is_secure ? CONN_EXPECTED : CONN_READING;
+	conn->opened = clock_ms();
+	conn->active = (uint32_t)conn->opened;
+	conn_join(conn);
 	if (event_add(&conn->readable, NULL) == -1)
 		conn_abort(conn, CLOSE_MEMORY);
 	else if (size > 0 && !conn->is_secure)
@@ -163,11 +171,8 @@ conn_greeting(const struct conn *conn, const char **greeting)
 }
 
 void
-conn_close(struct conn *conn, enum close_reason reason)
+conn_leave(struct conn *conn)
 {
-	if (log_wants(LOG_INFO))
-		conn_log_closed(conn, reason);
-	conn->reason = (uint8_t)reason & 0x1f;
 	conn_unmark_stalled(conn);
 	if (crowd_of(conn)->walk != NULL)
 		walk_forget(crowd_of(conn)->walk, conn);
@@ -180,8 +185,23 @@ conn_close(struct conn *conn, enum close_reason reason)
 		conn_free_session(conn);
 	}
 	conn_wait_end(conn);
-	close(fd_of(conn));
+}
+
+void
+conn_disown(struct conn *conn)
+{
 	keep_fd(conn, -1);
+}
+
+void
+conn_close(struct conn *conn, enum close_reason reason)
+{
+	if (log_wants(LOG_INFO))
+		conn_log_closed(conn, reason);
+	conn->reason = (uint8_t)reason & 0x1f;
+	conn_leave(conn);
+	close(fd_of(conn));
+	conn_disown(conn);
 	inbox_post(loop_of(conn)->home, &conn->letter, crowd_of(conn)->closed);
 }
 

@@ -2,7 +2,7 @@
  * What a connection is made of, for its files alone: conn.c has its life, echo.c what a byte
  * meets that need not wait, tls_echo.c the same where it is sealed, handshake.c what comes before
  * that, wait.c the bytes that must wait, pace.c its bandwidth, taken.c what its peer takes and how
- * long that lasts.
+ * long that lasts, packed.c how it comes from one process to another.
  */
 #ifndef DAEMON_STREAM_CONN_INTERNAL_H
 #define DAEMON_STREAM_CONN_INTERNAL_H
@@ -13,6 +13,7 @@
 #include <event2/event_struct.h>
 
 #include "daemon/stream/conn.h"
+#include "daemon/stream/packed.h"
 #include "daemon/stream/walk.h"
 #include "net/buffers.h"
 #include "net/tls/session.h"
@@ -103,6 +104,15 @@ void walk_pass(struct walk *walk, struct conn *conn);
 void walk_forget(struct walk *walk, const struct conn *conn);
 
 /* --- conn.c --- */
+
+/* Its worker has it, in its state; its event is still to be added. */
+void conn_join(struct conn *conn);
+
+/* The worker has it no more, nor what waits of it. */
+void conn_leave(struct conn *conn);
+
+/* Its descriptor is whoever's it was, or closed. */
+void conn_disown(struct conn *conn);
 
 /* Puts it at the end of the list of `state`: it is active now, and not stalled. */
 void conn_set_state(struct conn *conn, enum conn_state state);
@@ -237,6 +247,18 @@ void conn_free_session(struct conn *conn);
  * Where memory lacks the connection is aborted, and false returned.
  */
 bool conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed);
+
+/*
+ * The same in two steps, for one that has waited since `begun` (clock_us()) and is not read: the
+ * first takes what memory the bytes need, in any thread, and returns false where that lacks, with
+ * nothing done; the second is conn_wait_with()'s, without a change of its state.
+ */
+bool conn_keep_waiting(struct conn *conn, const void *data, size_t size, size_t echoed,
+    int64_t begun);
+bool conn_wait_on(struct conn *conn);
+
+/* Writes what waits to *packed, if any does.  Returns false where it cannot be had. */
+bool conn_waiting_look(const struct conn *conn, struct packed_conn *packed);
 
 /* Frees what waits, unsent. */
 void conn_wait_end(struct conn *conn);

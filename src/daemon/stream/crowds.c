@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 
 struct crowds {
 	size_t count;
@@ -62,6 +62,6 @@ crowds_serve(const struct crowds *crowds, struct ledger *ledger)
 {
 	if (ledger->branches[0].crowd != NULL)
 		return; /* another listener of the name was first: workers may read it now */
-	for (size_t i = 0; i < crowds->count; i++)
+	for (size_t i = 0; i < crowds->count && i < ledger->worker_count; i++)
 		ledger->branches[i].crowd = crowds->members[i];
 }

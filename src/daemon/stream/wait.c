@@ -11,15 +11,16 @@
 /* About what libevent allocates for a bufferevent with two empty buffers: bytes. */
 #define BUFFEREVENT_SIZE 1024
 
-struct waiting {
-	struct bufferevent *buffer;
-	size_t size, echoed; /* as conn_wait_with() was told: bytes */
-	int64_t begun;       /* clock_us() */
-};
-
 struct copy {
 	struct crowd *crowd; /* which counts it */
 	unsigned char bytes[];
+};
+
+struct waiting {
+	struct bufferevent *buffer; /* NULL: they do not wait in it yet, but in */
+	struct copy *copy;
+	size_t size, echoed; /* as conn_wait_with() was told: bytes */
+	int64_t begun;       /* clock_us() */
 };
 
 /* The output buffer changed; what went out of it was taken by the socket. */
@@ -80,44 +81,69 @@ free_copy(const void *bytes, size_t size, void *arg)
 	free(copy);
 }
 
+bool
+conn_keep_waiting(struct conn *conn, const void *data, size_t size, size_t echoed, int64_t begun)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
+	struct copy *copy = malloc(sizeof(*copy) + size);
+
+	if (waiting == NULL || copy == NULL) {
+		free(waiting);
+		free(copy);
+		return false;
+	}
+	copy->crowd = crowd_of(conn);
+	memcpy(copy->bytes, data, size);
+	*waiting = (struct waiting){ .size = size, .echoed = echoed, .begun = begun };
+	waiting->copy = copy;
+	conn->waiting = waiting;
+	return true;
+}
+
 /*
  * A buffer of libevent's own would round the size up to a power of two.  Returns false where
  * memory lacks.
  */
 static bool
-add_copy(struct evbuffer *output, const void *data, size_t size, struct crowd *crowd)
+add_copy(struct evbuffer *output, struct waiting *waiting, struct crowd *crowd)
 {
-	struct copy *copy = malloc(sizeof(*copy) + size);
+	struct copy *copy = waiting->copy;
 
-	if (copy == NULL)
+	if (evbuffer_add_reference(output, copy->bytes, waiting->size, free_copy, copy) == -1)
 		return false;
-	copy->crowd = crowd;
-	memcpy(copy->bytes, data, size);
-	if (evbuffer_add_reference(output, copy->bytes, size, free_copy, copy) == -1) {
-		free(copy);
-		return false;
-	}
-	counter_add(&crowd->blocked_bytes, size);
-	crowd_take_memory(crowd, size);
+	waiting->copy = NULL;
+	counter_add(&crowd->blocked_bytes, waiting->size);
+	crowd_take_memory(crowd, waiting->size);
 	return true;
 }
 
-static struct waiting *
-waiting_new(struct conn *conn, size_t size)
+/* Returns false where memory lacks.  Nothing of it is counted as sent then. */
+static bool
+fill_buffer(struct conn *conn)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
+	struct waiting *waiting = conn->waiting;
+	struct evbuffer *output;
 
-	if (waiting == NULL)
-		return NULL;
 	waiting->buffer = bufferevent_socket_new(loop_of(conn)->base, fd_of(conn), 0);
-	if (waiting->buffer == NULL) {
-		free(waiting);
-		return NULL;
-	}
+	if (waiting->buffer == NULL)
+		return false;
 	bufferevent_setcb(waiting->buffer, NULL, on_drained, on_failed, conn);
-	waiting->size = size;
-	waiting->begun = clock_us();
-	return waiting;
+	counter_add(&crowd_of(conn)->blocked, 1);
+	output = bufferevent_get_output(waiting->buffer);
+	return add_copy(output, waiting, crowd_of(conn)) &&
+	    evbuffer_add_cb(output, on_taken, conn) != NULL &&
+	    event_pending(&waiting->buffer->ev_write, EV_WRITE, NULL) != 0; /* it is not told */
+}
+
+bool
+conn_wait_on(struct conn *conn)
+{
+	if (!fill_buffer(conn)) {
+		conn_abort(conn, CLOSE_MEMORY);
+		return false;
+	}
+	conn_watch(conn);
+	return true;
 }
 
 /*
@@ -127,46 +153,37 @@ waiting_new(struct conn *conn, size_t size)
 bool
 conn_wait_with(struct conn *conn, const void *data, size_t size, size_t echoed)
 {
-	struct evbuffer *output;
-
 	event_del(&conn->readable);
-	conn->waiting = waiting_new(conn, size);
-	if (conn->waiting == NULL) {
-		conn_abort(conn, CLOSE_MEMORY);
-		return false;
-	}
-	conn->waiting->echoed = echoed;
-	counter_add(&crowd_of(conn)->blocked, 1);
-	output = bufferevent_get_output(conn->waiting->buffer);
-	if (!add_copy(output, data, size, crowd_of(conn)) ||
-	    evbuffer_add_cb(output, on_taken, conn) == NULL ||
-	    !event_pending(&conn->waiting->buffer->ev_write, EV_WRITE, NULL)) { /* not told */
-		/* Nothing of it is counted as sent: the close takes it off the books. */
+	if (!conn_keep_waiting(conn, data, size, echoed, clock_us())) {
 		conn_abort(conn, CLOSE_MEMORY);
 		return false;
 	}
 	if (conn->state == CONN_READING || conn->state == CONN_PACED)
 		conn_set_state(conn, CONN_BLOCKED);
-	conn_watch(conn);
-	return true;
+	return conn_wait_on(conn);
 }
 
 void
 conn_wait_end(struct conn *conn)
 {
-	if (conn->waiting == NULL)
+	struct waiting *waiting = conn->waiting;
+
+	if (waiting == NULL)
 		return;
-	counter_subtract(&crowd_of(conn)->blocked, 1);
-	counter_subtract(&crowd_of(conn)->blocked_bytes, conn_waiting_bytes(conn));
-	bufferevent_free(conn->waiting->buffer);
-	free(conn->waiting);
+	if (waiting->buffer != NULL) {
+		counter_subtract(&crowd_of(conn)->blocked, 1);
+		counter_subtract(&crowd_of(conn)->blocked_bytes, conn_waiting_bytes(conn));
+		bufferevent_free(waiting->buffer);
+	}
+	free(waiting->copy);
+	free(waiting);
 	conn->waiting = NULL;
 }
 
 size_t
 conn_waiting_bytes(const struct conn *conn)
 {
-	if (conn->waiting == NULL)
+	if (conn->waiting == NULL || conn->waiting->buffer == NULL)
 		return 0;
 	return evbuffer_get_length(bufferevent_get_output(conn->waiting->buffer));
 }
@@ -175,4 +192,22 @@ size_t
 conn_waiting_memory(const struct conn *conn)
 {
 	return conn->waiting != NULL ? conn->waiting->size + BUFFEREVENT_SIZE : 0;
+}
+
+/* They were added at once, so that they lie together; the buffer's start is frozen. */
+bool
+conn_waiting_look(const struct conn *conn, struct packed_conn *packed)
+{
+	const struct waiting *waiting = conn->waiting;
+	struct evbuffer_iovec extent = { NULL, 0 };
+
+	if (waiting == NULL)
+		return true;
+	packed->waiting_size = conn_waiting_bytes(conn);
+	packed->is_echo = waiting->echoed > 0;
+	packed->waits_since = waiting->begun;
+	if (evbuffer_peek(bufferevent_get_output(waiting->buffer), -1, NULL, &extent, 1) != 1)
+		return false;
+	packed->waiting = extent.iov_base;
+	return extent.iov_len == packed->waiting_size;
 }

@@ -56,7 +56,10 @@ print_state(const json_t *status, FILE *out)
 	line_add(&line, "echod %s", string_of(status, "version", text));
 	line_add(&line, "at %s,", string_of(status, "host", text));
 	line_add(&line, "pid %" PRIu64 ", since", number_of(status, "pid"));
-	line_add(&line, "%s", string_of(status, "started", text));
+	line_add(&line, "%s", string_of(status, "service_started", text));
+	if (!json_equal(json_object_get(status, "started"),
+	    json_object_get(status, "service_started")))
+		line_add(&line, "(this process since %s)", string_of(status, "started", text));
 	line_end(&line);
 }
 

@@ -290,7 +290,7 @@ function showState(text, problems, className) {
 
 function show(told) {
 	const count = told.problems.length;
-	const up = (Date.parse(told.now) - Date.parse(told.started)) / 1000;
+	const up = (Date.parse(told.now) - Date.parse(told.service_started)) / 1000;
 	let state = told.state;
 
 	if (before !== null && before.told.started + before.told.pid !== told.started + told.pid)

@@ -316,9 +316,63 @@ START_TEST(after_a_second_nothing_is_kept)
 }
 END_TEST
 
+/* --- from one process to another ----------------------------------------------------------- */
+
+static struct sources *next;
+
+static int
+hand_on(void *arg, struct source_name source, int64_t paid)
+{
+	*(size_t *)arg += 1;
+	ck_assert(sources_adopt(next, source, paid));
+	return 0;
+}
+
+/* What it has used up of its rate is used up there, to the connection. */
+START_TEST(a_rate_goes_on)
+{
+	size_t count = 0;
+
+	next = sources_new();
+	sources_set_limits(sources, 0, 10);
+	sources_set_limits(next, 0, 10);
+	for (int i = 0; i < 7; i++)
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.2", START - 2000), SOURCE_ENTERED); /* it counts no more */
+	ck_assert_int_eq(sources_pack(sources, START, hand_on, &count), 0);
+	ck_assert_uint_eq(count, 1);
+	sources_free(sources);
+	sources = next;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FAST);
+}
+END_TEST
+
+/* Those that are there are there, whatever is allowed by now, and go like others. */
+START_TEST(connections_go_on_beyond_a_lower_limit)
+{
+	const struct address peer = parse("192.0.2.1");
+
+	sources_set_limits(sources, 2, 1);
+	for (int i = 0; i < 5; i++)
+		ck_assert(sources_adopt_open(sources, &peer));
+	for (int left = 5; left >= 2; left--) {
+		ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_FULL);
+		leave("192.0.2.1", START);
+	}
+	ck_assert_int_eq(enter("192.0.2.1", START), SOURCE_ENTERED);
+	leave("192.0.2.1", START + 5000);
+	leave("192.0.2.1", START + 5000);
+	ck_assert_uint_eq(sources_count(sources), 0);
+}
+END_TEST
+
 static void
 add_tests(TCase *tcase)
 {
+	tcase_add_test(tcase, a_rate_goes_on);
+	tcase_add_test(tcase, connections_go_on_beyond_a_lower_limit);
 	tcase_add_test(tcase, no_limits);
 	tcase_add_test(tcase, a_loopback_address_may_have_as_many_as_it_likes);
 	tcase_add_test(tcase, who_has_most);

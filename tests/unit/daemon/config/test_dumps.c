@@ -349,7 +349,7 @@ remove_credentials(void)
 
 /* Where no listener is, and names that are some. */
 static void
-fit_observe(struct config *config)
+fit_places(struct config *config)
 {
 	char right[VALUE_RIGHT_SIZE];
 
@@ -362,6 +362,8 @@ fit_observe(struct config *config)
 	for (size_t i = 0; i < config->access.deny.count % 3; i++)
 		ck_assert(value_parse(option_find("observe", "hosts"),
 		    i == 0 ? "metrics.example" : "A-z_7", config, right));
+	ck_assert(value_parse(option_find("take_over", "path"),
+	    random_once_in(2) ? "/take-over.sock" : "", config, right));
 }
 
 /* One that config_check() has nothing against. */
@@ -383,7 +385,7 @@ random_config(void)
 				config->access.deny.count = j;
 				break;
 			}
-	fit_observe(config);
+	fit_places(config);
 	config->listen = calloc(LISTENERS_MAX, sizeof(*config->listen));
 	for (size_t count = 1 + random_below(LISTENERS_MAX); count > 0; count--)
 		add_listener(config);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 #include "one_conn.h"
 #include "runner.h"
 

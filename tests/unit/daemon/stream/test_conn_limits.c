@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/stream/conn_internal.h"
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 #include "net/buffers.h"
 #include "one_conn.h"
 #include "runner.h"

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "certificate.h"
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 #include "net/tls/context.h"
 #include "one_conn.h"
 #include "runner.h"

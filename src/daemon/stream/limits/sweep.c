@@ -1,12 +1,12 @@
 /* Ends the connections of a crowd whose time is up: see sweep.h. */
-#include "daemon/stream/sweep.h"
+#include "daemon/stream/limits/sweep.h"
 
 #include <event2/event.h>
 #include <stddef.h>
 
 #include "base/clock.h"
 #include "daemon/stream/conn.h"
-#include "daemon/stream/pressure.h"
+#include "daemon/stream/limits/pressure.h"
 
 /* In a drain a connection that has been silent this long has had its say: ms. */
 #define DRAIN_SILENCE 1000

@@ -1,6 +1,6 @@
 /* Binding a listener to a path or an abstract name: see bind.h for all that has ports. */
-#ifndef DAEMON_LISTEN_UNIX_BIND_H
-#define DAEMON_LISTEN_UNIX_BIND_H
+#ifndef DAEMON_LISTEN_PATHS_UNIX_BIND_H
+#define DAEMON_LISTEN_PATHS_UNIX_BIND_H
 
 #include "daemon/listen/bind.h"
 

@@ -9,11 +9,13 @@
  * Sockets that are duplicates of each other have one place, counted.  Until unix_place_settle()
  * all can be undone: the last release then leaves the files as they were.  The control thread's.
  */
-#ifndef DAEMON_LISTEN_UNIX_PLACE_H
-#define DAEMON_LISTEN_UNIX_PLACE_H
+#ifndef DAEMON_LISTEN_PATHS_UNIX_PLACE_H
+#define DAEMON_LISTEN_PATHS_UNIX_PLACE_H
 
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "daemon/listen/packed.h"
 
 struct unix_place;
 
@@ -49,5 +51,19 @@ bool unix_place_is_there(const struct unix_place *place);
 
 /* Returns true where that was the last hold: the file is gone.  NULL is no place: true. */
 bool unix_place_release(struct unix_place *place);
+
+/* --- from one process to another ------------------------------------------------------- */
+
+/* What another process has to know of the place, which may be NULL. */
+void unix_place_pack(const struct unix_place *place, struct packed_socket *packed);
+
+/*
+ * The place `name` of a socket that another process had, with one hold.  Until it is settled it
+ * is that one's, and no release removes its file.  Returns NULL with errno.
+ */
+struct unix_place *unix_place_adopt(const char *name, const struct packed_socket *packed);
+
+/* It is another process's now: a release that leaves the file. */
+void unix_place_let_go(struct unix_place *place);
 
 #endif

@@ -1,5 +1,5 @@
 /* Which blocked connections are ended for the memory that they hold: see pressure.h. */
-#include "daemon/stream/pressure.h"
+#include "daemon/stream/limits/pressure.h"
 
 #include <malloc.h>
 #include <stdlib.h>

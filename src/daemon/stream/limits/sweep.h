@@ -2,8 +2,8 @@
  * Ends the connections of a crowd whose time is up: idle and old ones, blocked ones whose
  * peers take nothing, silent ones in a drain, those that linger for a peer.
  */
-#ifndef DAEMON_STREAM_SWEEP_H
-#define DAEMON_STREAM_SWEEP_H
+#ifndef DAEMON_STREAM_LIMITS_SWEEP_H
+#define DAEMON_STREAM_LIMITS_SWEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Binding a listener to a path or an abstract name: see unix_bind.h. */
-#include "daemon/listen/unix_bind.h"
+#include "daemon/listen/paths/unix_bind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 #include "daemon/process/accounts.h"
 #include "daemon/process/sandbox.h"
 #include "net/buffers.h"

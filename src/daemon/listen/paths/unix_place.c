@@ -1,5 +1,5 @@
 /* Where a listening Unix socket is bound: see unix_place.h. */
-#include "daemon/listen/unix_place.h"
+#include "daemon/listen/paths/unix_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,7 @@ struct unix_place {
 	unsigned holders;
 	bool settled;
 	bool is_abstract;
+	bool is_anothers;   /* the process's that bound it */
 	bool is_bound;      /* there is a file, of these numbers */
 	dev_t device;
 	ino_t inode;
@@ -262,6 +263,7 @@ unix_place_settle(struct unix_place *place)
 {
 	if (place == NULL || place->settled)
 		return;
+	place->is_anothers = false;
 	if (place->aside != NULL && unlink(place->aside) == -1)
 		log_warning("cannot remove %s: %s", place->aside, strerror(errno));
 	forget(place);
@@ -283,9 +285,10 @@ undo(struct unix_place *place)
 static void
 remove_file(const struct unix_place *place)
 {
-	const int lock = place->is_bound ? lock_folder(place->name) : -1;
+	const bool is_ours = place->is_bound && !place->is_anothers;
+	const int lock = is_ours ? lock_folder(place->name) : -1;
 
-	if (!place->is_abstract && unix_place_is_there(place) && unlink(place->name) == -1)
+	if (is_ours && unix_place_is_there(place) && unlink(place->name) == -1)
 		log_notice("cannot remove %s, which the next start replaces: %s", place->name,
 		    strerror(errno));
 	unlock_folder(lock);
@@ -316,4 +319,38 @@ unix_place_release(struct unix_place *place)
 	remove_file(place);
 	free(place);
 	return true;
+}
+
+/* --- from one process to another ------------------------------------------------------- */
+
+void
+unix_place_pack(const struct unix_place *place, struct packed_socket *packed)
+{
+	packed->device = place != NULL && place->is_bound ? place->device : 0;
+	packed->inode = place != NULL && place->is_bound ? place->inode : 0;
+}
+
+struct unix_place *
+unix_place_adopt(const char *name, const struct packed_socket *packed)
+{
+	struct unix_place *place = calloc(1, sizeof(*place));
+
+	if (place == NULL)
+		return NULL;
+	place->holders = 1;
+	place->is_abstract = unix_name_is_abstract(name);
+	place->is_anothers = true;
+	place->is_bound = !place->is_abstract && packed->inode != 0;
+	place->device = (dev_t)packed->device;
+	place->inode = (ino_t)packed->inode;
+	snprintf(place->name, sizeof(place->name), "%s", name);
+	return place;
+}
+
+void
+unix_place_let_go(struct unix_place *place)
+{
+	if (place != NULL)
+		place->is_anothers = true;
+	unix_place_release(place);
 }

@@ -6,8 +6,8 @@
  * be stalled, and limits.blocked_memory on what all that are blocked hold together.
  * Beyond either the one of which nothing was taken for longest is aborted first.
  */
-#ifndef DAEMON_STREAM_PRESSURE_H
-#define DAEMON_STREAM_PRESSURE_H
+#ifndef DAEMON_STREAM_LIMITS_PRESSURE_H
+#define DAEMON_STREAM_LIMITS_PRESSURE_H
 
 #include <stdint.h>
 

@@ -1,0 +1,367 @@
+/* A parcel in flight: see flight.h. */
+#include "daemon/handover/flight.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* SCM_MAX_FD of the kernel (unix(7)). */
+#define FDS_AT_ONCE 253
+
+/* How much is written at once. */
+#define CHUNK 65536
+
+/* What the first message of a parcel has; the others have 0. */
+#define FIRST 'p'
+
+/* A message with descriptors, or room for one. */
+struct load {
+	struct msghdr header;
+	struct iovec io;
+	char byte;
+	alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))];
+};
+
+static void
+load_init(struct load *load, size_t fds)
+{
+	load->byte = '\0';
+	load->io = (struct iovec){ &load->byte, 1 };
+	load->header = (struct msghdr){
+		.msg_iov = &load->io, .msg_iovlen = 1,
+		.msg_control = load->control,
+		.msg_controllen = CMSG_SPACE(fds * sizeof(int)),
+	};
+}
+
+/* --- life ----------------------------------------------------------------------------- */
+
+int
+flight_open(struct flight *flight)
+{
+	int pair[2];
+
+	*flight = (struct flight){ -1, -1, -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	flight->sending = pair[0];
+	flight->receiving = pair[1];
+	flight->memory = memfd_create("echod-parcel", MFD_CLOEXEC);
+	if (flight->memory != -1)
+		return 0;
+	flight_close(flight);
+	return -1;
+}
+
+void
+flight_close(struct flight *flight)
+{
+	const int error = errno;
+	const int fds[] = { flight->memory, flight->sending, flight->receiving };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	*flight = (struct flight){ -1, -1, -1 };
+	errno = error;
+}
+
+/* --- whose it is ------------------------------------------------------------------------ */
+
+bool
+flight_take(int receiving)
+{
+	bool is_ours = false;
+	ssize_t n;
+	char byte;
+
+	/* Without room for them the kernel drops the descriptors of a load. */
+	while ((n = recv(receiving, &byte, 1, MSG_DONTWAIT)) > 0 || (n == -1 && errno == EINTR))
+		is_ours = is_ours || (n > 0 && byte == FIRST);
+	return is_ours;
+}
+
+/* --- giving ----------------------------------------------------------------------------- */
+
+/* Returns 0, or -1 with errno. */
+static int
+write_out(struct packing *packing)
+{
+	size_t done = 0;
+
+	while (done < packing->size) {
+		const ssize_t n = write(packing->flight->memory, packing->bytes + done,
+		    packing->size - done);
+
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	packing->size = 0;
+	return 0;
+}
+
+static int
+on_bytes(void *arg, const void *data, size_t size)
+{
+	struct packing *packing = arg;
+
+	while (size > 0) {
+		const size_t room = CHUNK - packing->size, part = size < room ? size : room;
+
+		memcpy(packing->bytes + packing->size, data, part);
+		packing->size += part;
+		data = (const char *)data + part;
+		size -= part;
+		if (packing->size == CHUNK && write_out(packing) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Returns 0, or -1 without memory. */
+static int
+add_fd(int **fds, size_t *count, size_t *room, int fd)
+{
+	if (*count == *room) {
+		const size_t more = *room == 0 ? 64 : *room * 2;
+		int *grown = reallocarray(*fds, more, sizeof(*grown));
+
+		if (grown == NULL)
+			return -1;
+		*fds = grown;
+		*room = more;
+	}
+	(*fds)[(*count)++] = fd;
+	return 0;
+}
+
+int
+packing_begin(struct packing *packing, const struct flight *flight)
+{
+	*packing = (struct packing){ .flight = flight, .bytes = malloc(CHUNK) };
+	if (packing->bytes == NULL ||
+	    add_fd(&packing->fds, &packing->count, &packing->room, flight->memory) == -1) {
+		free(packing->bytes);
+		return -1;
+	}
+	parcel_begin(&packing->writer, on_bytes, packing);
+	return 0;
+}
+
+int
+packing_put(struct packing *packing, const struct parcel_item *item, int fd)
+{
+	if (parcel_put(&packing->writer, item) == -1)
+		return -1;
+	if (!parcel_has_descriptor(item->kind))
+		return 0;
+	if (add_fd(&packing->fds, &packing->count, &packing->room, fd) == 0)
+		return 0;
+	parcel_spoil(&packing->writer, ENOMEM);
+	return -1;
+}
+
+static int
+send_message(const struct packing *packing, size_t first, size_t count)
+{
+	struct load load;
+	struct cmsghdr *control = (void *)load.control;
+	ssize_t n;
+
+	load_init(&load, count);
+	load.byte = first == 0 ? FIRST : '\0';
+	control->cmsg_level = SOL_SOCKET;
+	control->cmsg_type = SCM_RIGHTS;
+	control->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(control), packing->fds + first, count * sizeof(int));
+	do
+		n = sendmsg(packing->flight->sending, &load.header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	return n == 1 ? 0 : -1;
+}
+
+/* Returns 0, or -1 with errno and nothing of it in flight. */
+static int
+send_all(const struct packing *packing)
+{
+	for (size_t first = 0, count; first < packing->count; first += count) {
+		count = packing->count - first;
+		if (count > FDS_AT_ONCE)
+			count = FDS_AT_ONCE;
+		if (send_message(packing, first, count) == -1) {
+			const int error = errno == EAGAIN ? ENOBUFS : errno;
+
+			flight_take(packing->flight->receiving);
+			errno = error;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+packing_drop(struct packing *packing)
+{
+	const int error = errno;
+
+	parcel_end(&packing->writer);
+	free(packing->bytes);
+	free(packing->fds);
+	*packing = (struct packing){ 0 };
+	errno = error;
+}
+
+int
+packing_send(struct packing *packing)
+{
+	const int result = parcel_end(&packing->writer) == 0 && write_out(packing) == 0 &&
+	    send_all(packing) == 0 ? 0 : -1;
+
+	packing_drop(packing);
+	return result;
+}
+
+/* --- taking ----------------------------------------------------------------------------- */
+
+static void
+close_all(struct cargo *cargo)
+{
+	for (size_t i = 0; i < cargo->count; i++)
+		if (cargo->fds[i] != -1)
+			close(cargo->fds[i]);
+	cargo->count = 0;
+}
+
+/* Takes over the descriptors of a load.  Returns NULL, or what is wrong. */
+static const char *
+add_fds(struct cargo *cargo, size_t *room, struct load *load)
+{
+	const struct cmsghdr *control = CMSG_FIRSTHDR(&load->header);
+	const char *fault = load->header.msg_flags & MSG_CTRUNC
+	    ? "too few descriptors are allowed for it: raise LimitNOFILE" : NULL;
+	size_t count;
+
+	if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+		return fault != NULL ? fault : "a message of it has no descriptors";
+	count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
+		if (fault == NULL && add_fd(&cargo->fds, &cargo->count, room, fd) == -1)
+			fault = "out of memory";
+		if (fault != NULL)
+			close(fd);
+	}
+	return fault;
+}
+
+/*
+ * Each look goes on behind the last one (socket(7), SO_PEEK_OFF), which may have been another
+ * process's: so it is begun anew.  Returns NULL, or what is wrong.
+ */
+static const char *
+look_at_fds(struct cargo *cargo, int receiving)
+{
+	const int first = 0;
+	struct load load;
+	size_t room = 0;
+
+	if (setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) == -1)
+		return strerror(errno);
+	for (;;) {
+		const char *fault;
+		ssize_t n;
+
+		load_init(&load, FDS_AT_ONCE);
+		n = recvmsg(receiving, &load.header, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno != EAGAIN)
+			return strerror(errno);
+		if (n <= 0)
+			return cargo->count > 0 ? NULL : "there is none";
+		fault = add_fds(cargo, &room, &load);
+		if (fault != NULL)
+			return fault;
+	}
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *
+map_bytes(struct cargo *cargo)
+{
+	const int memory = cargo_take_fd(cargo, 0);
+	struct stat status;
+	void *bytes;
+
+	if (fstat(memory, &status) == -1 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+		close(memory);
+		return "it has no bytes";
+	}
+	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, memory, 0);
+	close(memory);
+	if (bytes == MAP_FAILED)
+		return strerror(errno);
+	cargo->bytes = bytes;
+	cargo->size = (size_t)status.st_size;
+	cargo->count--;
+	memmove(cargo->fds, cargo->fds + 1, cargo->count * sizeof(*cargo->fds));
+	return NULL;
+}
+
+static bool
+check(struct cargo *cargo, char why[PARCEL_WHY_SIZE])
+{
+	if (!parcel_open(&cargo->parcel, cargo->bytes, cargo->size, why))
+		return false;
+	if (parcel_descriptors(&cargo->parcel) == cargo->count)
+		return true;
+	snprintf(why, PARCEL_WHY_SIZE, "it has %zu descriptors, and its records are of %zu",
+	    cargo->count, parcel_descriptors(&cargo->parcel));
+	return false;
+}
+
+bool
+cargo_look(struct cargo *cargo, int receiving, char why[PARCEL_WHY_SIZE])
+{
+	const char *fault;
+
+	*cargo = (struct cargo){ .count = 0 };
+	fault = look_at_fds(cargo, receiving);
+	if (fault == NULL)
+		fault = map_bytes(cargo);
+	if (fault != NULL)
+		snprintf(why, PARCEL_WHY_SIZE, "%s", fault);
+	if (fault == NULL && check(cargo, why))
+		return true;
+	cargo_free(cargo);
+	return false;
+}
+
+int
+cargo_take_fd(struct cargo *cargo, size_t place)
+{
+	const int fd = cargo->fds[place];
+
+	cargo->fds[place] = -1;
+	return fd;
+}
+
+void
+cargo_free(struct cargo *cargo)
+{
+	close_all(cargo);
+	free(cargo->fds);
+	if (cargo->bytes != NULL)
+		munmap(cargo->bytes, cargo->size);
+	*cargo = (struct cargo){ .count = 0 };
+}

@@ -1,0 +1,156 @@
+/* What a daemon and its successor say to each other: see word.h. */
+#include "daemon/handover/word.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Raised where what is said changes. */
+#define WORDS_VERSION 1
+
+static const char magic[] = "echod";
+
+/* As it is sent, within one host. */
+struct frame {
+	char magic[8];
+	uint32_t version, word;
+	char text[WORD_TEXT_SIZE];
+};
+
+/* What msghdr(3) wants of one. */
+struct envelope {
+	struct msghdr header;
+	struct iovec io;
+	struct frame frame;
+	alignas(struct cmsghdr) char control[CMSG_SPACE(WORD_FDS_MOST * sizeof(int))];
+};
+
+static void
+prepare(struct envelope *envelope)
+{
+	*envelope = (struct envelope){ .io = { &envelope->frame, sizeof(envelope->frame) } };
+	envelope->header.msg_iov = &envelope->io;
+	envelope->header.msg_iovlen = 1;
+	envelope->header.msg_control = envelope->control;
+	envelope->header.msg_controllen = sizeof(envelope->control);
+}
+
+/* --- sending ------------------------------------------------------------------------- */
+
+static void
+enclose_fds(struct envelope *envelope, const struct message *message)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope->header);
+
+	if (message->count == 0) {
+		envelope->header.msg_control = NULL;
+		envelope->header.msg_controllen = 0;
+		return;
+	}
+	control->cmsg_level = SOL_SOCKET;
+	control->cmsg_type = SCM_RIGHTS;
+	control->cmsg_len = CMSG_LEN(message->count * sizeof(int));
+	memcpy(CMSG_DATA(control), message->fds, message->count * sizeof(int));
+	envelope->header.msg_controllen = CMSG_SPACE(message->count * sizeof(int));
+}
+
+int
+message_send(int fd, const struct message *message)
+{
+	struct envelope envelope;
+	ssize_t sent;
+
+	prepare(&envelope);
+	memcpy(envelope.frame.magic, magic, sizeof(magic));
+	envelope.frame.version = WORDS_VERSION;
+	envelope.frame.word = message->word;
+	memcpy(envelope.frame.text, message->text, sizeof(message->text));
+	enclose_fds(&envelope, message);
+	do {
+		sent = sendmsg(fd, &envelope.header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent == -1 && errno == EINTR);
+	return sent == -1 ? -1 : 0;
+}
+
+int
+word_send(int fd, enum word word, const char *text)
+{
+	struct message message = { .word = word };
+
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	return message_send(fd, &message);
+}
+
+/* --- receiving ----------------------------------------------------------------------- */
+
+static void
+take_fds(struct envelope *envelope, struct message *message)
+{
+	const struct cmsghdr *control = CMSG_FIRSTHDR(&envelope->header);
+
+	message->count = 0;
+	if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+	    control->cmsg_type != SCM_RIGHTS)
+		return;
+	message->count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(message->fds, CMSG_DATA(control), message->count * sizeof(int));
+}
+
+static void
+take_text(const char *from, char text[WORD_TEXT_SIZE])
+{
+	size_t i;
+
+	for (i = 0; i < WORD_TEXT_SIZE - 1 && from[i] != '\0'; i++) {
+		text[i] = '?';
+		if (from[i] >= ' ' && from[i] <= '~')
+			text[i] = from[i];
+	}
+	text[i] = '\0';
+}
+
+static bool
+is_ours(const struct envelope *envelope, ssize_t size)
+{
+	const struct frame *frame = &envelope->frame;
+
+	return size == sizeof(*frame) && !(envelope->header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) &&
+	    memcmp(frame->magic, magic, sizeof(magic)) == 0 && frame->version == WORDS_VERSION &&
+	    frame->word < WORD_COUNT;
+}
+
+int
+message_receive(int fd, struct message *message, int flags)
+{
+	struct envelope envelope;
+	ssize_t size;
+
+	prepare(&envelope);
+	do {
+		size = recvmsg(fd, &envelope.header, flags | MSG_CMSG_CLOEXEC);
+	} while (size == -1 && errno == EINTR);
+	if (size <= 0)
+		return (int)size;
+	take_fds(&envelope, message);
+	if (!is_ours(&envelope, size)) {
+		message_close(message);
+		errno = EPROTO;
+		return -1;
+	}
+	message->word = envelope.frame.word;
+	take_text(envelope.frame.text, message->text);
+	return 1;
+}
+
+void
+message_close(struct message *message)
+{
+	for (size_t i = 0; i < message->count; i++)
+		close(message->fds[i]);
+	message->count = 0;
+}
