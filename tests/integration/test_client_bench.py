@@ -12,6 +12,7 @@ import pytest
 import certificates
 import faulty
 import kernel
+import peers
 import tls
 from client import command, run
 from echod import listener
@@ -129,8 +130,8 @@ def test_it_can_spin(uri):
 def test_it_keeps_to_its_rate(uri, threads):
     found = bench("-r", 700, "-d", 1, *COLD, "-n", 7, "-w", threads, *LONG, uri)
     check_all_back(found, 700)
-    assert found["seconds"] == pytest.approx(1, abs=1e-6)
-    assert found["messages_per_second"] == pytest.approx(700)
+    assert found["seconds"] == pytest.approx(1, abs=1e-6) or found["seconds"] > 1.001  # a busy machine
+    assert found["messages_per_second"] == pytest.approx(700 / found["seconds"])
     corrected, uncorrected = (found["latency"][name] for name in ("corrected", "uncorrected"))
     assert corrected["p50"] >= uncorrected["p50"]
     assert sum(row["sent"] for row in found["rows"]) == 700
@@ -157,6 +158,24 @@ def test_a_stop_of_the_server_is_seen(start):
     check_all_back(found, 6000)
     assert found["latency"]["corrected"]["p90"] > 0.5
     assert found["latency"]["uncorrected"]["p90"] < found["latency"]["corrected"]["p90"] / 2
+
+
+def test_what_comes_back_late_takes_its_time():
+    """A rate is of the time until the last message came back, whose second has its own row."""
+
+    def fault(connection):
+        connection.sendall(peers.receive(connection, 64))
+        time.sleep(2.2)
+        faulty.echo(connection)
+
+    with faulty.stream(fault) as server:
+        found = bench("-n", 1, "-r", 200, "-d", 1, *COLD, *LONG, "--min-rate", 150, server.uri,
+                      status=1)
+    check_all_back(found, 200)
+    assert found["seconds"] > 1.9
+    assert found["messages_per_second"] == pytest.approx(200 / found["seconds"])
+    assert [row["second"] for row in found["rows"]] == list(range(int(found["seconds"]) + 1))
+    assert found["rows"][0]["echoed"] <= 2
 
 
 # --- its end -------------------------------------------------------------------------------------

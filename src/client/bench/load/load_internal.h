@@ -113,7 +113,7 @@ struct worker {
 	uint64_t left;  /* closed loop: messages that may begin; UINT64_MAX: no end */
 	struct schedule schedule; /* open loop */
 	uint64_t second;          /* that is under way */
-	int64_t last;             /* when the last message came back */
+	int64_t last;             /* when the last message that counts came back */
 	int64_t over;             /* when it ran no more */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
@@ -232,6 +232,9 @@ void load_worker_settle(struct worker *worker);
 
 /* So many things less are awaited. */
 void load_worker_unawait(struct worker *worker, size_t count);
+
+/* Hands in the seconds that are over at `now`: what is counted then is of the next one. */
+void load_worker_hand_in(struct worker *worker, int64_t now);
 
 /* A link is no more. */
 void load_worker_bury(struct worker *worker);
