@@ -316,6 +316,35 @@ def test_more_than_was_sent():
     assert fails(faulty.surplus(b"x" * 100), "-N", 20)["errors"]["foreign"] == 1
 
 
+def test_more_than_was_sent_while_it_ends():
+    """The server does not close."""
+    found = fails(faulty.surplus(b"x" * 100, closes=False), "-N", 20)
+    assert (found["errors"]["foreign"], found["counts"]["echoed"]) == (1, 20)
+
+
+def test_more_than_was_sent_on_each_of_many_short_connections():
+    """The same: each is given up, and the next one begun."""
+
+    def fault(connection):
+        connection.sendall(peers.receive(connection, 64) + b"x")
+
+    with faulty.stream(*3 * [fault]) as server:
+        found = bench("--churn", "-n", 1, "-N", 3, "-W", 1, server.uri, status=1)
+    assert (found["errors"]["foreign"], found["counts"]["echoed"]) == (3, 3)
+
+
+def test_more_than_was_sent_that_does_not_end():
+    """The client ends, and tells it."""
+
+    def fault(connection):
+        faulty.surplus(b"x", closes=False)(connection)
+        while True:
+            time.sleep(0.02)
+            connection.sendall(b"x")
+
+    assert fails(fault, "-N", 20)["errors"]["foreign"] == 1
+
+
 def test_what_is_not_taken_is_not_lost():
     found = fails(faulty.unread, "-r", 100, "-p", 1000, "-s", "64K", "-d", 0.5, *COLD, "-W", 0.5,
                   receive_buffer=4096, segment=536)

@@ -233,9 +233,7 @@ look_at_stream(struct link *link, int64_t now)
 	const int64_t silent = now - later(link->heard,
 	    link->flying > 0 ? link_flight(link, link->settled)->sent : now);
 
-	if (link->suspicion != NULL)
-		suspicion_look(link, now);
-	else if (silent > wait)
+	if (silent > wait)
 		link_lose_mute(link);
 	else if (silent > wait / 2 && !link->has_probed && link->state == LINK_OPEN)
 		probe(link);
@@ -246,7 +244,9 @@ link_look(struct link *link, int64_t now)
 {
 	const struct worker *worker = link->worker;
 
-	if (link->state == LINK_CLOSED && worker->plan->churn)
+	if (link->suspicion != NULL) /* in any state */
+		suspicion_look(link, now);
+	else if (link->state == LINK_CLOSED && worker->plan->churn)
 		link_push(link);
 	else if (link->state == LINK_OPEN && !worker->is_stream)
 		datagram_look(link, now);
