@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ import pytest
 import certificates
 import faulty
 import kernel
+import network
 import peers
 import tls
 from client import command, run
@@ -403,6 +405,22 @@ def test_what_has_no_room_on_this_host_is_told_apart():
         found = json.loads(clients[0].communicate(timeout=PATIENCE)[0])
     assert found["counts"]["dropped"] > 0
     assert "this host's own buffers" in found["reason"]
+
+
+def test_datagrams_that_cannot_be_sent(cable):
+    """The network is gone, and the run goes to its end."""
+    with cable.host.open(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.settimeout(PATIENCE)
+        server.bind((network.HOST, 0))
+        where = f"udp://{network.HOST}:{server.getsockname()[1]}"
+        client = subprocess.Popen([*cable.peer.prefix, *command(
+            "bench", "--json", "-n", 1, "-N", 20, "-W", 0.5, *COLD, where)], stdout=subprocess.PIPE)
+        server.recv(100)
+        cable.peer.run("ip link set cable down")
+        found = json.loads(client.communicate(timeout=PATIENCE)[0])
+    counts, errors = found["counts"], found["errors"]
+    assert counts["sent"] + counts["not_sent"] == 20 and counts["not_sent"] > 0, counts
+    assert errors["broken"] == 1 and errors["missing"] == counts["sent"]
 
 
 # --- two targets ---------------------------------------------------------------------------------

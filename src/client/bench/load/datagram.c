@@ -318,10 +318,8 @@ datagram_look(struct link *link, int64_t now)
 	const int64_t before = now - timing_nanoseconds(link->worker->plan->wait);
 	const uint64_t kept = link->worker->flights;
 
-	if (link->flying == 0)
-		return;
-	for (uint64_t number = link->begun > kept ? link->begun - kept : 0; number < link->begun;
-	    number++) {
+	for (uint64_t number = link->begun > kept ? link->begun - kept : 0; link->flying > 0 &&
+	    number < link->begun; number++) {
 		struct flight *flight = link_flight(link, number);
 
 		if (flight->state != FLIGHT_FLYING || flight->sent > before)
