@@ -314,6 +314,22 @@ def test_a_connection_that_is_mute():
     assert found["errors"]["missing"] == 10
 
 
+def test_a_message_that_comes_in_pieces():
+    """After long silences, of which one has the message sent that is to tell what is missing."""
+
+    def fault(connection):
+        data = peers.receive(connection, 2 * 64)
+        connection.sendall(data[:32])
+        peers.readable([connection], 1.2)
+        connection.sendall(data[32:])
+        faulty.echo(connection)
+
+    with faulty.stream(fault) as server:
+        found = bench("-n", 1, "-N", 1, "-W", 2, *COLD, server.uri)
+    check_all_back(found, 1)
+    assert found["latency"]["corrected"]["max"] > 1.5
+
+
 def test_more_than_was_sent():
     assert fails(faulty.surplus(b"x" * 100), "-N", 20)["errors"]["foreign"] == 1
 

@@ -235,7 +235,8 @@ look_at_stream(struct link *link, int64_t now)
 
 	if (silent > wait)
 		link_lose_mute(link);
-	else if (silent > wait / 2 && !link->has_probed && link->state == LINK_OPEN)
+	else if (silent > wait / 2 && !link->has_probed && link->state == LINK_OPEN &&
+	    link->flying <= link->worker->plan->in_flight)
 		probe(link);
 }
 
