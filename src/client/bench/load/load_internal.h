@@ -113,6 +113,7 @@ struct worker {
 	uint64_t left;  /* closed loop: messages that may begin; UINT64_MAX: no end */
 	struct schedule schedule; /* open loop */
 	uint64_t second;          /* that is under way */
+	uint64_t searched; /* bytes of messages, for what came on a connection that is not theirs */
 	int64_t last;             /* when the last message that counts came back */
 	int64_t over;             /* when it ran no more */
 	bool is_counting;
