@@ -126,9 +126,8 @@ clear(struct link *link)
 	link->in_size = link_message(link, link->settled).size;
 }
 
-/* The first that may still fly. */
-static uint64_t
-oldest(const struct link *link)
+uint64_t
+link_oldest(const struct link *link)
 {
 	const uint64_t kept = link->worker->flights;
 	const uint64_t first = link->begun > kept ? link->begun - kept : 0;
@@ -159,7 +158,7 @@ lose_message(struct link *link, uint64_t number, int error)
 void
 link_abandon(struct link *link, int error)
 {
-	for (uint64_t number = oldest(link); number < link->begun; number++)
+	for (uint64_t number = link_oldest(link); number < link->begun; number++)
 		lose_message(link, number, error);
 	clear(link);
 	if (!link->worker->plan->churn)
@@ -183,7 +182,7 @@ link_cancel(struct link *link)
 void
 link_forget(struct link *link)
 {
-	for (uint64_t number = oldest(link); number < link->begun; number++) {
+	for (uint64_t number = link_oldest(link); number < link->begun; number++) {
 		const struct flight *flight = link_flight(link, number);
 
 		if (flight->number == number && flight->state == FLIGHT_FLYING)

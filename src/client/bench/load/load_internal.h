@@ -60,7 +60,7 @@ struct link {
 	uint64_t due;   /* open loop: messages that were, until now */
 	uint64_t begun; /* messages: at least a byte of each is sent, or a connection for it begun */
 	uint64_t unplanned; /* those of them that were not due */
-	uint64_t settled;   /* streams: messages that came back, or will not */
+	uint64_t settled;   /* messages that came back, or will not: at least so many, of datagrams */
 	size_t flying;    /* messages begun of which nothing is known yet */
 	size_t out, out_size; /* bytes that are sent of the last one begun, and all that it has */
 	size_t in, in_size;   /* bytes that came back of the next one, and all that it has */
@@ -157,6 +157,9 @@ link_flight(const struct link *link, uint64_t number)
 {
 	return &link->flights[number & (link->worker->flights - 1)];
 }
+
+/* The first message that may still fly. */
+uint64_t link_oldest(const struct link *link);
 
 /* How many messages may begin now. */
 uint64_t link_allowance(const struct link *link);
