@@ -233,14 +233,15 @@ def unread(_):
     """Never reads."""
 
 
-def surplus(extra):
+def surplus(extra, closes=True):
     """Echoes all and sends `extra` behind it."""
 
     def fault(connection):
         while data := connection.recv(STEP):
             connection.sendall(data)
         connection.sendall(extra)
-        connection.close()
+        if closes:
+            connection.close()
 
     return fault
 

@@ -33,9 +33,11 @@ account_echoed(struct worker *worker, const struct flight *flight, int64_t now, 
 {
 	struct bench_result *result = worker->result;
 
-	worker->last = now;
 	if (!counts(worker, flight))
 		return;
+	if (now >= worker->times.late)
+		load_worker_hand_in(worker, now);
+	worker->last = now;
 	result->counts[BENCH_ECHOED]++;
 	result->counts[BENCH_ECHOED_BYTES] += size;
 	worker->tick.echoed++;

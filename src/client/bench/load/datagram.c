@@ -93,6 +93,17 @@ datagram_push(struct link *link)
 	link_set_blocked(link, most > 0 && !is_full(link) && !link->told_error);
 }
 
+/* The oldest one that flies; else the next one. */
+static uint64_t
+oldest(struct link *link)
+{
+	link->settled = link_oldest(link);
+	while (link->settled < link->begun &&
+	    link_flight(link, link->settled)->state != FLIGHT_FLYING)
+		link->settled++;
+	return link->settled;
+}
+
 /* --- receiving --------------------------------------------------------------------------- */
 
 /* Which message came: or none of ours. */
@@ -223,10 +234,7 @@ compare(const struct link *link, const struct message *message, const struct arr
 static bool
 take_unsaid(struct link *link, const struct arrival *arrival)
 {
-	const uint64_t kept = link->worker->flights;
-	uint64_t number = link->begun > kept ? link->begun - kept : 0;
-
-	for (; number < link->begun; number++) {
+	for (uint64_t number = oldest(link); number < link->begun; number++) {
 		const struct message message = link_message(link, number);
 		enum bench_error kind;
 
@@ -316,15 +324,13 @@ void
 datagram_look(struct link *link, int64_t now)
 {
 	const int64_t before = now - timing_nanoseconds(link->worker->plan->wait);
-	const uint64_t kept = link->worker->flights;
 
-	if (link->flying == 0)
-		return;
-	for (uint64_t number = link->begun > kept ? link->begun - kept : 0; number < link->begun;
-	    number++) {
+	for (uint64_t number = oldest(link); number < link->begun; number++) {
 		struct flight *flight = link_flight(link, number);
 
-		if (flight->state != FLIGHT_FLYING || flight->sent > before)
+		if (flight->sent > before)
+			break;
+		if (flight->state != FLIGHT_FLYING)
 			continue;
 		account_missing(link, flight, 0);
 		flight->state = FLIGHT_MISSING;

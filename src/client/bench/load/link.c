@@ -126,9 +126,8 @@ clear(struct link *link)
 	link->in_size = link_message(link, link->settled).size;
 }
 
-/* The first that may still fly. */
-static uint64_t
-oldest(const struct link *link)
+uint64_t
+link_oldest(const struct link *link)
 {
 	const uint64_t kept = link->worker->flights;
 	const uint64_t first = link->begun > kept ? link->begun - kept : 0;
@@ -159,7 +158,7 @@ lose_message(struct link *link, uint64_t number, int error)
 void
 link_abandon(struct link *link, int error)
 {
-	for (uint64_t number = oldest(link); number < link->begun; number++)
+	for (uint64_t number = link_oldest(link); number < link->begun; number++)
 		lose_message(link, number, error);
 	clear(link);
 	if (!link->worker->plan->churn)
@@ -183,7 +182,7 @@ link_cancel(struct link *link)
 void
 link_forget(struct link *link)
 {
-	for (uint64_t number = oldest(link); number < link->begun; number++) {
+	for (uint64_t number = link_oldest(link); number < link->begun; number++) {
 		const struct flight *flight = link_flight(link, number);
 
 		if (flight->number == number && flight->state == FLIGHT_FLYING)
@@ -233,11 +232,10 @@ look_at_stream(struct link *link, int64_t now)
 	const int64_t silent = now - later(link->heard,
 	    link->flying > 0 ? link_flight(link, link->settled)->sent : now);
 
-	if (link->suspicion != NULL)
-		suspicion_look(link, now);
-	else if (silent > wait)
+	if (silent > wait)
 		link_lose_mute(link);
-	else if (silent > wait / 2 && !link->has_probed && link->state == LINK_OPEN)
+	else if (silent > wait / 2 && !link->has_probed && link->state == LINK_OPEN &&
+	    link->flying <= link->worker->plan->in_flight)
 		probe(link);
 }
 
@@ -246,7 +244,9 @@ link_look(struct link *link, int64_t now)
 {
 	const struct worker *worker = link->worker;
 
-	if (link->state == LINK_CLOSED && worker->plan->churn)
+	if (link->suspicion != NULL) /* in any state */
+		suspicion_look(link, now);
+	else if (link->state == LINK_CLOSED && worker->plan->churn)
 		link_push(link);
 	else if (link->state == LINK_OPEN && !worker->is_stream)
 		datagram_look(link, now);

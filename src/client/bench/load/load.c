@@ -39,11 +39,14 @@ struct load {
 
 /* --- the times --------------------------------------------------------------------------- */
 
+/* For what part of the run the last messages may fly behind its end, which changes no rate. */
+#define LATE_PART 1000
+
 /* Messages of an open loop are counted in whole intervals, so that their number is exact. */
 static struct times
 times_of(const struct plan *plan, int64_t begin)
 {
-	struct times times = { begin, begin + timing_nanoseconds(plan->warm_up), INT64_MAX };
+	struct times times = { begin, begin + timing_nanoseconds(plan->warm_up), INT64_MAX, INT64_MAX };
 	double before, count;
 
 	if (plan->rate > 0) {
@@ -55,6 +58,8 @@ times_of(const struct plan *plan, int64_t begin)
 	} else if (plan->messages == 0) {
 		times.end = times.from + timing_nanoseconds(plan->seconds);
 	}
+	if (times.end != INT64_MAX)
+		times.late = times.end + (times.end - times.from) / LATE_PART;
 	return times;
 }
 
@@ -242,25 +247,38 @@ start(struct load *load)
 	}
 }
 
+/* When what is counted was over: at its end, or when the last message came back, if that was late. */
+static int64_t
+over_of(const struct load *load)
+{
+	const struct times *times = &load->times;
+	int64_t over = times->from, last = times->from;
+
+	for (unsigned i = 0; i < load->started; i++) {
+		const struct worker *worker = &load->workers[i];
+
+		if (worker->over > over)
+			over = worker->over;
+		if (worker->last > last)
+			last = worker->last;
+	}
+	if (last > over || last >= times->late)
+		over = last;
+	return over > times->end && last < times->late ? times->end : over;
+}
+
 static void
 collect(struct load *load)
 {
-	int64_t over = load->times.from;
 
 	for (unsigned i = 0; i < load->started; i++) {
 		struct worker *worker = &load->workers[i];
 
 		load_worker_join(worker);
 		bench_result_add_thread(load->result, worker->result);
-		if (worker->over > over)
-			over = worker->over;
-		if (worker->last > over)
-			over = worker->last;
 	}
 	bench_clock_take(load->clock, &load->result->seconds);
-	if (over > load->times.end)
-		over = load->times.end;
-	load->result->elapsed = load->runs ? timing_seconds(over - load->times.from) : 0;
+	load->result->elapsed = load->runs ? timing_seconds(over_of(load) - load->times.from) : 0;
 }
 
 /* True where no connection was left for what was still to be sent. */

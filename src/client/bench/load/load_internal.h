@@ -60,7 +60,7 @@ struct link {
 	uint64_t due;   /* open loop: messages that were, until now */
 	uint64_t begun; /* messages: at least a byte of each is sent, or a connection for it begun */
 	uint64_t unplanned; /* those of them that were not due */
-	uint64_t settled;   /* streams: messages that came back, or will not */
+	uint64_t settled;   /* messages that came back, or will not: at least so many, of datagrams */
 	size_t flying;    /* messages begun of which nothing is known yet */
 	size_t out, out_size; /* bytes that are sent of the last one begun, and all that it has */
 	size_t in, in_size;   /* bytes that came back of the next one, and all that it has */
@@ -113,7 +113,8 @@ struct worker {
 	uint64_t left;  /* closed loop: messages that may begin; UINT64_MAX: no end */
 	struct schedule schedule; /* open loop */
 	uint64_t second;          /* that is under way */
-	int64_t last;             /* when the last message came back */
+	uint64_t searched; /* bytes of messages, for what came on a connection that is not theirs */
+	int64_t last;             /* when the last message that counts came back */
 	int64_t over;             /* when it ran no more */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
@@ -156,6 +157,9 @@ link_flight(const struct link *link, uint64_t number)
 {
 	return &link->flights[number & (link->worker->flights - 1)];
 }
+
+/* The first message that may still fly. */
+uint64_t link_oldest(const struct link *link);
 
 /* How many messages may begin now. */
 uint64_t link_allowance(const struct link *link);
@@ -232,6 +236,9 @@ void load_worker_settle(struct worker *worker);
 
 /* So many things less are awaited. */
 void load_worker_unawait(struct worker *worker, size_t count);
+
+/* Hands in the seconds that are over at `now`: what is counted then is of the next one. */
+void load_worker_hand_in(struct worker *worker, int64_t now);
 
 /* A link is no more. */
 void load_worker_bury(struct worker *worker);

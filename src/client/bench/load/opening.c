@@ -233,6 +233,10 @@ link_give_up(struct link *link)
 {
 	const bool was_ending = link->state == LINK_ENDING;
 
+	if (link->suspicion != NULL) {
+		suspicion_settle(link);
+		return;
+	}
 	close_channel(link);
 	link_forget(link);
 	if (!has_churn(link))

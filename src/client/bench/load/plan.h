@@ -34,6 +34,7 @@ struct times {
 	int64_t begin; /* the first message is due */
 	int64_t from;  /* what is due from now on counts */
 	int64_t end;   /* nothing begins any more; INT64_MAX: when the last message came back */
+	int64_t late;  /* what comes back from now on prolongs what is counted */
 };
 
 #endif

@@ -14,6 +14,10 @@
 /* When nothing more comes, in nanoseconds after the last. */
 #define PATIENCE INT64_C(200000000)
 
+/* How much a worker searches in a run, which is less than a second: bytes, and those of a message. */
+#define SEARCHED_MOST (UINT64_C(1) << 27)
+#define SEARCHED_EACH 64
+
 struct suspicion {
 	int64_t last; /* when something came */
 	size_t size;
@@ -59,24 +63,36 @@ suspicion_look(struct link *link, int64_t now)
 
 /* --- what it is ------------------------------------------------------------------------ */
 
-/* Those of other threads are not looked at. */
+static bool
+is_of(const struct link *link, const unsigned char *data, size_t size)
+{
+	struct worker *worker = link->worker;
+	uint64_t number = link->settled > 0 ? link->settled - 1 : 0;
+
+	for (; number < link->begun; number++) {
+		const struct message message = link_message(link, number);
+
+		worker->searched += SEARCHED_EACH +
+		    (message.size < PAYLOAD_TABLE ? message.size : PAYLOAD_TABLE);
+		if (payload_find(worker->payload, &message, data, size) < message.size)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Those of other threads are not looked at.  Where all connections get what is not theirs, to look
+ * for that on all others each time would take minutes: the first ones tell enough.
+ */
 static bool
 is_of_another(const void *arg, const unsigned char *data, size_t size)
 {
 	const struct link *link = arg;
 	const struct worker *worker = link->worker;
 
-	for (size_t i = 0; i < worker->count; i++) {
-		const struct link *other = &worker->links[i];
-		uint64_t number = other->settled > 0 ? other->settled - 1 : 0;
-
-		for (; other != link && number < other->begun; number++) {
-			const struct message message = link_message(other, number);
-
-			if (payload_find(worker->payload, &message, data, size) < message.size)
-				return true;
-		}
-	}
+	for (size_t i = 0; i < worker->count && worker->searched < SEARCHED_MOST; i++)
+		if (&worker->links[i] != link && is_of(&worker->links[i], data, size))
+			return true;
 	return false;
 }
 

@@ -219,15 +219,19 @@ hand_in(struct worker *worker)
 	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 }
 
-/* The seconds that are over; but what still comes is of the last one. */
+void
+load_worker_hand_in(struct worker *worker, int64_t now)
+{
+	while (worker->is_counting && worker->times.from +
+	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= now)
+		hand_in(worker);
+}
+
+/* What still comes is of the last second, where no message comes back late. */
 static void
 hand_in_until(struct worker *worker, int64_t now)
 {
-	const int64_t most = now < worker->times.end ? now : worker->times.end - 1;
-
-	while (worker->is_counting && worker->times.from +
-	    (int64_t)(worker->second + 1) * INT64_C(1000000000) <= most)
-		hand_in(worker);
+	load_worker_hand_in(worker, now < worker->times.end ? now : worker->times.end - 1);
 }
 
 /* What was due is sent for a while after the end, and no longer. */
