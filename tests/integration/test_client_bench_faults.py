@@ -293,3 +293,16 @@ def test_a_peer_for_datagrams_that_goes_away(workdir):
     wrong = {name: count for name, count in found["errors"].items() if count}
     assert wrong == {"refused": 1, "missing": wrong["missing"]}
     assert found["counts"]["echoed"] == MESSAGE
+
+
+def test_what_is_due_on_the_connections_of_a_thread_that_has_none(workdir):
+    """While those of the other one go on, it is not sent: second by second."""
+    fault = at(1, MESSAGE, flawed.after(0, flawed.close))
+    found = run_against("tcp", fault, workdir, "-n", 2, "-w", 2, "-r", 100, "-d", 1.5,
+                        "--warm-up", 0, "-W", PATIENCE)
+    counts, rows = found["counts"], found["rows"]
+    assert counts["sent"] + counts["not_sent"] == 150
+    assert 50 < counts["not_sent"] <= 75
+    assert [row["second"] for row in rows] == [0, 1]
+    assert rows[1]["not_sent"] > 10
+    assert sum(row["not_sent"] for row in rows) == counts["not_sent"]

@@ -35,6 +35,7 @@ struct load {
 	bool runs, interrupted;
 	struct times times;
 	struct payload payload;
+	atomic_uint manned; /* workers that have a link */
 };
 
 /* --- the times --------------------------------------------------------------------------- */
@@ -207,6 +208,8 @@ prepare(struct load *load)
 
 		if (!load_worker_init(worker, load->made, plan, &load->payload, load->clock))
 			return false;
+		load->manned += worker->alive > 0;
+		worker->manned = &load->manned;
 		worker->report = report;
 		worker->arg = load;
 	}

@@ -117,6 +117,7 @@ struct worker {
 	int64_t over;             /* when it ran no more */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
+	atomic_uint *manned;      /* workers that have a link: of the whole load */
 	double cpu_before;        /* counting began */
 	struct times told_times;  /* by whoever wakes it */
 	atomic_bool told_stop;    /* likewise, at any time */

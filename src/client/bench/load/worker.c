@@ -84,8 +84,10 @@ void
 load_worker_bury(struct worker *worker)
 {
 	worker->alive--;
-	if (worker->alive == 0)
-		turn_soon(worker);
+	if (worker->alive > 0)
+		return;
+	atomic_fetch_sub(worker->manned, 1);
+	turn_soon(worker);
 }
 
 /* --- the stages -------------------------------------------------------------------------- */
@@ -159,6 +161,14 @@ next_time(const struct worker *worker)
 	return next;
 }
 
+/* What is due on a link that is no more is not sent, for as long as others of the load go on. */
+static bool
+is_over(const struct worker *worker, int64_t now)
+{
+	return now >= worker->times.end || worker->left == 0 || (worker->is_cut_off &&
+	    (worker->plan->rate == 0 || atomic_load(worker->manned) == 0));
+}
+
 static void
 run(struct worker *worker, int64_t now)
 {
@@ -167,7 +177,7 @@ run(struct worker *worker, int64_t now)
 	if (worker->plan->rate > 0)
 		plan_messages(worker, now);
 	worker->is_cut_off = worker->alive == 0;
-	if (now >= worker->times.end || worker->is_cut_off || worker->left == 0)
+	if (is_over(worker, now))
 		set_stage(worker, WORKER_DRAINING);
 	else if (next_time(worker) != INT64_MAX && !worker->plan->spin)
 		timing_arm(worker->pace, next_time(worker) - lead_of(worker));
@@ -253,7 +263,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		link_look(&worker->links[i], now);
 	if (worker->stage == WORKER_DRAINING)
 		cancel_late(worker, now);
-	if (worker->stage >= WORKER_ENDING)
+	if (worker->stage >= WORKER_ENDING || worker->is_cut_off)
 		turn(worker);
 }
 
@@ -342,6 +352,7 @@ work(void *arg)
 		hand_in_until(worker, worker->over);
 		hand_in(worker);
 	}
+	bench_clock_leave(worker->clock, worker->second);
 	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;
