@@ -2,8 +2,12 @@
 byte where it is, and nothing else is."""
 
 import concurrent.futures
+import errno
 import json
+import os
 import re
+import socket
+import threading
 import typing
 
 import pytest
@@ -306,3 +310,38 @@ def test_what_is_due_on_the_connections_of_a_thread_that_has_none(workdir):
     assert [row["second"] for row in rows] == [0, 1]
     assert rows[1]["not_sent"] > 10
     assert sum(row["not_sent"] for row in rows) == counts["not_sent"]
+
+
+def echo_first(listening):
+    with listening.accept()[0] as peer:
+        while data := peer.recv(4096):
+            peer.sendall(data)
+
+
+@pytest.fixture
+def crowded(workdir):
+    """A Unix socket that echoes one connection and never accepts another."""
+    path = os.path.join(workdir, "crowded.sock")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(1)
+        threading.Thread(target=echo_first, args=(listening,), daemon=True).start()
+        yield f"unix:{path}"
+
+
+def test_a_queue_that_stays_full(crowded):
+    """What finds no place in it does not open, within the time for that."""
+    found = json_of("bench", "-n", 8, "-d", 0.2, "--warm-up", 0, "-t", 0.3, "-W", 0.3, crowded,
+                    status=1)
+    first = found["first_error"]
+    assert (first["kind"], first["errno"]) == ("unreached", errno.EAGAIN)
+    assert 1 < found["counts"]["opened"] < 8
+    assert found["errors"]["unreached"] == 8 - found["counts"]["opened"]
+
+
+def test_a_queue_that_becomes_full(crowded):
+    """Of many connections, one after the other."""
+    found = json_of("bench", "--churn", "-n", 4, "-d", 1, "--warm-up", 0, "-t", 0.2, "-W", 0.2,
+                    crowded, status=1)
+    assert found["errors"]["unreached"] > 0
+    assert found["counts"]["connects"] == found["counts"]["opened"] + found["errors"]["unreached"]

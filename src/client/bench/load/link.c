@@ -201,7 +201,7 @@ renew(struct link *link)
 	if (link->flying == 0 && link_allowance(link) > 0)
 		link_begin(link, timing_now());
 	if (link->flying > 0)
-		link_open(link);
+		link_open(link, link_flight(link, link->begun - 1)->sent);
 }
 
 void

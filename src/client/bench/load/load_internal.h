@@ -190,8 +190,11 @@ void link_look(struct link *link, int64_t now);
 
 /* --- opening.c: their beginning and end -------------------------------------------------- */
 
-/* Begins to connect.  Returns false where there is no room for it now: it may be tried again. */
-bool link_open(struct link *link);
+/*
+ * Begins to connect, which was to be at `due`.  Returns false where there is no room for it now: it
+ * is to be tried again.
+ */
+bool link_open(struct link *link, int64_t due);
 
 /* Its channel has been opened by other means. */
 void link_opened(struct link *link);

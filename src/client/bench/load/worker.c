@@ -107,7 +107,7 @@ open_links(struct worker *worker, int64_t now)
 	int64_t next = 0;
 
 	while (worker->begun < worker->count && (next = next_opening(worker)) <= now) {
-		if (!link_open(&worker->links[worker->begun])) {
+		if (!link_open(&worker->links[worker->begun], next)) {
 			timing_arm(worker->pace, now + OPEN_PAUSE);
 			return;
 		}
