@@ -335,6 +335,7 @@ def test_a_queue_that_stays_full(crowded):
                     status=1)
     first = found["first_error"]
     assert (first["kind"], first["errno"]) == ("unreached", errno.EAGAIN)
+    assert first["seconds"] < 0
     assert 1 < found["counts"]["opened"] < 8
     assert found["errors"]["unreached"] == 8 - found["counts"]["opened"]
 
@@ -345,3 +346,27 @@ def test_a_queue_that_becomes_full(crowded):
                     crowded, status=1)
     assert found["errors"]["unreached"] > 0
     assert found["counts"]["connects"] == found["counts"]["opened"] + found["errors"]["unreached"]
+
+
+def test_a_fault_in_the_warm_up(workdir):
+    """It is told, and its time is before the first second, which what merges results takes."""
+    warm = ("-n", 1, "-r", 50, "-d", 0.5, "--warm-up", 1, "-W", PATIENCE)
+    found = run_against("tcp", at(0, MESSAGE, flawed.flipped(40)), workdir, *warm)
+    assert (found["first_error"]["kind"], found["errors"]["wrong"]) == ("wrong", 1)
+    assert -1 < found["first_error"]["seconds"] < 0
+    path = os.path.join(workdir, "warm.json")
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(found, file)
+    merged = json_of("bench", "--merge", path, status=1)
+    assert merged["first_error"] == found["first_error"]
+    with flawed.echo("tcp", 64, at(0, MESSAGE, flawed.flipped(40)), workdir) as server:
+        text = run("bench", *warm, "-s", 64, server.uri).stdout.decode()
+    assert re.search(r"first: wrong:.* \d\.\d{6} s before\s+counting began", text, re.DOTALL), text
+
+
+def test_a_datagram_of_the_warm_up_that_comes_back_late(workdir):
+    """It is not counted, neither as missing nor as late, however long ago it was sent."""
+    fault = flawed.late(0, MESSAGE)
+    found = run_against("udp", fault, workdir, "-n", 1, "-p", 1, "-r", 50, "-d", 0.5,
+                        "--warm-up", 1, "-W", 0.3, status=0)
+    assert not any(found["errors"].values()), found["errors"]

@@ -82,6 +82,8 @@ link_begin(struct link *link, int64_t now)
 	link->out_size = link_message(link, link->begun).size;
 	account_sent(worker, flight, freed(link), link->out_size);
 	link->is_to_probe = false;
+	if (flight->planned < worker->times.from)
+		link->uncounted = link->begun + 1;
 	if (flight->planned == UNPLANNED)
 		link->unplanned++;
 	if (flight->planned == UNPLANNED || !is_open_loop(link))

@@ -60,6 +60,7 @@ struct link {
 	uint64_t due;   /* open loop: messages that were, until now */
 	uint64_t begun; /* messages: at least a byte of each is sent, or a connection for it begun */
 	uint64_t unplanned; /* those of them that were not due */
+	uint64_t uncounted; /* the first of them: due before counting began */
 	uint64_t settled;   /* streams: messages that came back, or will not */
 	size_t flying;    /* messages begun of which nothing is known yet */
 	size_t out, out_size; /* bytes that are sent of the last one begun, and all that it has */
@@ -91,7 +92,7 @@ struct worker {
 	const struct plan *plan;
 	bool is_stream; /* it is for connections, else for datagrams */
 	const struct payload *payload;
-	struct times times; /* all 0 before it runs */
+	struct times times; /* all 0 before it runs: when an error was is told from 0 until then */
 	struct bench_clock *clock;
 	struct bench_result *result; /* its own */
 	struct bench_tick tick;

@@ -286,6 +286,7 @@ begin(struct worker *worker)
 	if (plan->rate > 0)
 		schedule_begin(&worker->schedule, worker->times.begin, plan->rate,
 		    plan->connections, worker->index, plan->threads);
+	worker->result->fault.at -= worker->times.from;
 	set_stage(worker, WORKER_RUNNING);
 	for (size_t i = 0; i < worker->count; i++) {
 		struct link *link = &worker->links[i];
@@ -353,6 +354,8 @@ work(void *arg)
 		hand_in(worker);
 	}
 	bench_clock_leave(worker->clock, worker->second);
+	if (worker->times.from == 0) /* it was stopped before there was one to tell the time from */
+		worker->result->fault.at = 0;
 	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;

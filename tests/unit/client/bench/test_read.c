@@ -85,6 +85,8 @@ START_TEST(what_is_written_is_read)
 	sample_fault(result);
 	result->fault.error = 104;
 	check_same_when_read();
+	result->fault.at = -1234567;
+	check_same_when_read();
 }
 END_TEST
 
@@ -144,6 +146,10 @@ static const struct {
 	{ { "errors", "mute" }, "null",
 	    "errors.mute: give a whole number from 0 to 1000000000000000" },
 	{ { "first_error" }, "{}", "first_error.kind: is missing" },
+	{ { "first_error", "seconds" }, "null",
+	    "first_error.seconds: give a number from -1000000000 to 1000000000" },
+	{ { "first_error", "seconds" }, "-1e10",
+	    "first_error.seconds: give a number from -1000000000 to 1000000000" },
 	{ { "first_error", "kind" }, "\"odd\"", "first_error.kind: give one of those in errors" },
 	{ { "first_error", "expected" }, "256", "first_error.expected: give a byte, 0 to 255" },
 	{ { "latency" }, "3", "latency.corrected: is missing" },
