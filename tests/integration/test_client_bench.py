@@ -374,3 +374,4 @@ def test_two_targets_are_compared_in_turn(start):
         assert sum(both[each]["counts"]["opened"] for both in found["rounds"]) == 6
     text = run("bench", *run_of).stdout.decode()
     assert re.search(r"3 rounds in turn", text)
+    assert "No verdict from fewer than 5 rounds." in text
