@@ -162,10 +162,12 @@ def test_a_stop_of_the_server_is_seen(start):
 # --- its end -------------------------------------------------------------------------------------
 
 
-def test_an_interrupt_prints_what_was_so_far(start):
+@pytest.mark.parametrize("long", [("-d", 600), ("-N", 10**12, "-r", 1)])
+def test_an_interrupt_prints_what_was_so_far(start, long):
+    """However long the run was to be."""
     daemon = start()
     client = subprocess.Popen(
-        command("bench", "-d", 600, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
+        command("bench", *long, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     eventually(lambda: received(daemon), "it has begun")

@@ -40,6 +40,13 @@ struct load {
 
 /* --- the times --------------------------------------------------------------------------- */
 
+/* Whatever is asked for: the end of a run may be further away than there is time. */
+static int64_t
+after(int64_t begin, double nanoseconds)
+{
+	return nanoseconds < (double)(INT64_MAX - begin) ? begin + (int64_t)nanoseconds : INT64_MAX;
+}
+
 /* Messages of an open loop are counted in whole intervals, so that their number is exact. */
 static struct times
 times_of(const struct plan *plan, int64_t begin)
@@ -52,7 +59,7 @@ times_of(const struct plan *plan, int64_t begin)
 		count = plan->messages > 0 ? (double)plan->messages
 		    : (double)(uint64_t)(plan->seconds * plan->rate + 0.5);
 		times.from = begin + (int64_t)(1e9 / plan->rate * before);
-		times.end = begin + (int64_t)(1e9 / plan->rate * (before + count));
+		times.end = after(begin, 1e9 / plan->rate * (before + count));
 	} else if (plan->messages == 0) {
 		times.end = times.from + timing_nanoseconds(plan->seconds);
 	}
