@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 import typing
 
@@ -14,9 +16,9 @@ import pytest
 
 import flawed
 import tls
-from client import json_of, run
+from client import command, json_of, run
 from flawed import at
-from patience import PATIENCE, lasting
+from patience import PATIENCE, eventually, lasting
 
 CONNECTION, MESSAGE = 1, 5  # that the fault is of
 SHORT = lasting(1)  # a wait that a test lets run out
@@ -370,3 +372,22 @@ def test_a_datagram_of_the_warm_up_that_comes_back_late(workdir):
     found = run_against("udp", fault, workdir, "-n", 1, "-p", 1, "-r", 50, "-d", 0.5,
                         "--warm-up", 1, "-W", 0.3, status=0)
     assert not any(found["errors"].values()), found["errors"]
+
+
+def test_an_interrupt_while_messages_wait_for_their_place(workdir):
+    """Whether they could have been sent nobody knows."""
+
+    def fault(_, count, data):
+        return [data] if count < MESSAGE else []
+
+    with flawed.echo("tcp", 64, fault, workdir) as server:
+        with subprocess.Popen(
+            command("bench", "--json", "-n", 1, "-p", 1, "-s", 64, "-r", 1000, "-d", 600,
+                    "--warm-up", 0, "-W", PATIENCE, server.uri),
+            stdout=subprocess.PIPE,
+        ) as client:
+            eventually(lambda: server.received and len(server.received[0]) > MESSAGE, "it hangs")
+            client.send_signal(signal.SIGINT)
+            found = json.loads(client.communicate(timeout=PATIENCE)[0])
+    assert (client.returncode, found["ending"], found["reason"]) == (0, "interrupted", None)
+    assert (found["counts"]["not_sent"], found["counts"]["undecided"]) == (0, 1)

@@ -176,7 +176,7 @@ link_cancel(struct link *link)
 
 	if (!is_open_loop(link))
 		return;
-	for (uint64_t number = first; number < link->due; number++)
+	for (uint64_t number = first; number < link->due && !atomic_load(&worker->told_stop); number++)
 		account_not_sent(worker, schedule_due(&worker->schedule, link->index, number));
 	load_worker_unawait(worker, (size_t)(link->due - first));
 	link->due = first;

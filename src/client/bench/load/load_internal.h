@@ -174,7 +174,7 @@ void link_plan(struct link *link);
 /* Nothing is known of what flies. */
 void link_forget(struct link *link);
 
-/* What was due and has not begun is not sent. */
+/* What was due and has not begun is not sent; where we were told to stop nobody knows. */
 void link_cancel(struct link *link);
 
 /* The same, but of the next connection's; and what flies does not come back any more. */
