@@ -185,10 +185,12 @@ def test_what_comes_back_late_takes_its_time():
 # --- its end -------------------------------------------------------------------------------------
 
 
-def test_an_interrupt_prints_what_was_so_far(start):
+@pytest.mark.parametrize("long", [("-d", 600), ("-N", 10**12, "-r", 1)])
+def test_an_interrupt_prints_what_was_so_far(start, long):
+    """However long the run was to be."""
     daemon = start()
     client = subprocess.Popen(
-        command("bench", "-d", 600, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
+        command("bench", *long, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     eventually(lambda: received(daemon), "it has begun")
@@ -458,3 +460,4 @@ def test_two_targets_are_compared_in_turn(start):
         assert sum(both[each]["counts"]["opened"] for both in found["rounds"]) == 6
     text = run("bench", *run_of).stdout.decode()
     assert re.search(r"3 rounds in turn", text)
+    assert "No verdict from fewer than 5 rounds." in text

@@ -2,17 +2,23 @@
 byte where it is, and nothing else is."""
 
 import concurrent.futures
+import errno
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import threading
 import typing
 
 import pytest
 
 import flawed
 import tls
-from client import json_of, run
+from client import command, json_of, run
 from flawed import at
-from patience import PATIENCE, lasting
+from patience import PATIENCE, eventually, lasting
 
 CONNECTION, MESSAGE = 1, 5  # that the fault is of
 SHORT = lasting(1)  # a wait that a test lets run out
@@ -302,3 +308,95 @@ def test_a_peer_for_datagrams_that_goes_away(workdir):
     wrong = {name: count for name, count in found["errors"].items() if count}
     assert wrong == {"refused": 1, "missing": wrong["missing"]}
     assert found["counts"]["echoed"] == MESSAGE
+
+
+def test_what_is_due_on_the_connections_of_a_thread_that_has_none(workdir):
+    """While those of the other one go on, it is not sent: second by second."""
+    fault = at(1, MESSAGE, flawed.after(0, flawed.close))
+    found = run_against("tcp", fault, workdir, "-n", 2, "-w", 2, "-r", 100, "-d", 1.5,
+                        "--warm-up", 0, "-W", PATIENCE)
+    counts, rows = found["counts"], found["rows"]
+    assert counts["sent"] + counts["not_sent"] == 150
+    assert 50 < counts["not_sent"] <= 75
+    assert [row["second"] for row in rows] == [0, 1]
+    assert rows[1]["not_sent"] > 10
+    assert sum(row["not_sent"] for row in rows) == counts["not_sent"]
+
+
+def echo_first(listening):
+    with listening.accept()[0] as peer:
+        while data := peer.recv(4096):
+            peer.sendall(data)
+
+
+@pytest.fixture
+def crowded(workdir):
+    """A Unix socket that echoes one connection and never accepts another."""
+    path = os.path.join(workdir, "crowded.sock")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(1)
+        threading.Thread(target=echo_first, args=(listening,), daemon=True).start()
+        yield f"unix:{path}"
+
+
+def test_a_queue_that_stays_full(crowded):
+    """What finds no place in it does not open, within the time for that."""
+    found = json_of("bench", "-n", 8, "-d", 0.2, "--warm-up", 0, "-t", 0.3, "-W", 0.3, crowded,
+                    status=1)
+    first = found["first_error"]
+    assert (first["kind"], first["errno"]) == ("unreached", errno.EAGAIN)
+    assert first["seconds"] < 0
+    assert 1 < found["counts"]["opened"] < 8
+    assert found["errors"]["unreached"] == 8 - found["counts"]["opened"]
+
+
+def test_a_queue_that_becomes_full(crowded):
+    """Of many connections, one after the other."""
+    found = json_of("bench", "--churn", "-n", 4, "-d", 1, "--warm-up", 0, "-t", 0.2, "-W", 0.2,
+                    crowded, status=1)
+    assert found["errors"]["unreached"] > 0
+    assert found["counts"]["connects"] == found["counts"]["opened"] + found["errors"]["unreached"]
+
+
+def test_a_fault_in_the_warm_up(workdir):
+    """It is told, and its time is before the first second, which what merges results takes."""
+    warm = ("-n", 1, "-r", 50, "-d", 0.5, "--warm-up", 1, "-W", PATIENCE)
+    found = run_against("tcp", at(0, MESSAGE, flawed.flipped(40)), workdir, *warm)
+    assert (found["first_error"]["kind"], found["errors"]["wrong"]) == ("wrong", 1)
+    assert -1 < found["first_error"]["seconds"] < 0
+    path = os.path.join(workdir, "warm.json")
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(found, file)
+    merged = json_of("bench", "--merge", path, status=1)
+    assert merged["first_error"] == found["first_error"]
+    with flawed.echo("tcp", 64, at(0, MESSAGE, flawed.flipped(40)), workdir) as server:
+        text = run("bench", *warm, "-s", 64, server.uri).stdout.decode()
+    assert re.search(r"first: wrong:.* \d\.\d{6} s before\s+counting began", text, re.DOTALL), text
+
+
+def test_a_datagram_of_the_warm_up_that_comes_back_late(workdir):
+    """It is not counted, neither as missing nor as late, however long ago it was sent."""
+    fault = flawed.late(0, MESSAGE)
+    found = run_against("udp", fault, workdir, "-n", 1, "-p", 1, "-r", 50, "-d", 0.5,
+                        "--warm-up", 1, "-W", 0.3, status=0)
+    assert not any(found["errors"].values()), found["errors"]
+
+
+def test_an_interrupt_while_messages_wait_for_their_place(workdir):
+    """Whether they could have been sent nobody knows."""
+
+    def fault(_, count, data):
+        return [data] if count < MESSAGE else []
+
+    with flawed.echo("tcp", 64, fault, workdir) as server:
+        with subprocess.Popen(
+            command("bench", "--json", "-n", 1, "-p", 1, "-s", 64, "-r", 1000, "-d", 600,
+                    "--warm-up", 0, "-W", PATIENCE, server.uri),
+            stdout=subprocess.PIPE,
+        ) as client:
+            eventually(lambda: server.received and len(server.received[0]) > MESSAGE, "it hangs")
+            client.send_signal(signal.SIGINT)
+            found = json.loads(client.communicate(timeout=PATIENCE)[0])
+    assert (client.returncode, found["ending"], found["reason"]) == (0, "interrupted", None)
+    assert (found["counts"]["not_sent"], found["counts"]["undecided"]) == (0, 1)

@@ -139,6 +139,31 @@ def test_a_numeric_address_has_no_thread(workdir):
     assert threads[0] == 0 < threads[1]
 
 
+def test_the_search_for_a_name_ends_with_its_target(cable, workdir, name_server):
+    """Where others go on nothing more is sent to one that has ended."""
+    prefix = in_a_host_with(
+        workdir, hosts=f"127.0.0.1 {NAME}\n", nsswitch="hosts: files dns\n",
+        resolv="nameserver 127.0.0.1\noptions timeout:30 attempts:5\n",
+    )  # fmt: skip
+    with cable.peer.inside():
+        first, second = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    with first, second:  # neither answers
+        for each in first, second:
+            each.bind(("127.0.0.1", 0))
+        targets = [f"udp://{host}:{each.getsockname()[1]}"
+                   for host, each in ((NAME, first), ("127.0.0.1", second))]
+        # The name is looked up from 1 s to 1.3 s; its target ends at 1.1 s, the other at 1.6 s.
+        with Client("-R", "-i", 1, "-c", 2, "-W", 0.1, "-t", 0.3, *targets,
+                    prefix=[*cable.peer.prefix, *prefix]) as client:
+            first.recv(512)
+            set_hosts(workdir, "")
+            name_server.recv(512)
+            assert client.wait_exit() == 1
+        first.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            first.recv(512)
+
+
 # --- the deadline while it connects ----------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ against_dispose(struct against *against)
 			bench_result_free(against->rounds[i].results[which]);
 }
 
-/* Where the figure of each row comes from, and what a ratio above 1, or below, means of the first. */
+/* Where the figure of each row comes from, and what is said of the first that has more, or less. */
 static const struct figure {
 	const char *name, *text, *more, *less;
 	double quantile; /* below 0: it is the rate */
@@ -59,24 +59,37 @@ median_of(const struct against *against, const struct figure *figure, size_t whi
 	return against->count > 0 ? median(values, against->count) : (double)NAN;
 }
 
+/* All are in their order. */
+static enum against_side
+side_of(const double *first, const double *second, size_t count)
+{
+	if (count < AGAINST_ROUNDS_TOLD)
+		return AGAINST_FEW;
+	if (first[0] > second[count - 1])
+		return AGAINST_FIRST;
+	return second[0] > first[count - 1] ? AGAINST_SECOND : AGAINST_NEITHER;
+}
+
 static struct against_ratio
 ratio_of(const struct against *against, const struct figure *figure)
 {
-	double values[AGAINST_ROUNDS_MAX];
+	double first[AGAINST_ROUNDS_MAX], second[AGAINST_ROUNDS_MAX], ratios[AGAINST_ROUNDS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < against->count; i++) {
-		const double first = value_of(figure, against->rounds[i].results[0]);
-		const double second = value_of(figure, against->rounds[i].results[1]);
-
-		if (first > 0 && second > 0)
-			values[count++] = first / second;
+		first[count] = value_of(figure, against->rounds[i].results[0]);
+		second[count] = value_of(figure, against->rounds[i].results[1]);
+		ratios[count] = first[count] / second[count];
+		count += first[count] > 0 && second[count] > 0;
 	}
 	if (count == 0)
-		return (struct against_ratio){ figure->name, (double)NAN, (double)NAN, (double)NAN };
-	qsort(values, count, sizeof(*values), compare);
-	return (struct against_ratio){ figure->name, median(values, count), values[0],
-		values[count - 1] };
+		return (struct against_ratio){ figure->name, (double)NAN, (double)NAN, (double)NAN,
+			AGAINST_FEW };
+	qsort(first, count, sizeof(*first), compare);
+	qsort(second, count, sizeof(*second), compare);
+	qsort(ratios, count, sizeof(*ratios), compare);
+	return (struct against_ratio){ figure->name, median(ratios, count), ratios[0],
+		ratios[count - 1], side_of(first, second, count) };
 }
 
 void
@@ -88,16 +101,20 @@ against_ratios(const struct against *against, struct against_ratio ratios[AGAINS
 
 /* --- as text ------------------------------------------------------------------------------ */
 
-/* What the rounds agree on.  "": nothing can be said of so few. */
+/* "": nothing can be said of so few. */
 static const char *
-words_of(const struct against *against, const struct figure *figure,
-    const struct against_ratio *ratio)
+words_of(const struct figure *figure, enum against_side more)
 {
-	if (against->count < AGAINST_ROUNDS_LEAST || isnan(ratio->median))
-		return "";
-	if (ratio->least > 1)
+	switch (more) {
+	case AGAINST_FIRST:
 		return figure->more;
-	return ratio->most < 1 ? figure->less : "no difference";
+	case AGAINST_SECOND:
+		return figure->less;
+	case AGAINST_NEITHER:
+		return "no clear difference";
+	default:
+		return "";
+	}
 }
 
 static void
@@ -106,7 +123,7 @@ print_row(const struct against *against, const struct figure *figure, FILE *stre
 	const struct against_ratio ratio = ratio_of(against, figure);
 	const bool is_rate = figure->quantile < 0;
 	const double scale = is_rate ? 1 : 1e6;
-	const char *words = words_of(against, figure, &ratio);
+	const char *words = words_of(figure, ratio.more);
 
 	fprintf(stream, "%-16s %12.*f %12.*f", figure->text, is_rate ? 0 : 1,
 	    median_of(against, figure, 0) * scale, is_rate ? 0 : 1,
@@ -125,8 +142,8 @@ against_print(const struct against *against, FILE *stream)
 		print_row(against, &figures[i], stream);
 	fprintf(stream, "%zu round%s in turn, times in us, corrected\n", against->count,
 	    against->count == 1 ? "" : "s");
-	if (against->count < AGAINST_ROUNDS_LEAST)
-		fprintf(stream, "No verdict from fewer than %d rounds.\n", AGAINST_ROUNDS_LEAST);
+	if (against->count < AGAINST_ROUNDS_TOLD)
+		fprintf(stream, "No verdict from fewer than %d rounds.\n", AGAINST_ROUNDS_TOLD);
 }
 
 /* --- as JSON ------------------------------------------------------------------------------ */

@@ -40,7 +40,7 @@ struct bench_fault {
 	bool is_set;
 	bool has_offset;
 	bool has_bytes;      /* expected and got are of the byte that differs */
-	int64_t at;          /* since the run began */
+	int64_t at;          /* since counting began; below 0: before that */
 	uint64_t connection; /* from 0 */
 	uint64_t message;    /* on that connection, from 0 */
 	uint64_t offset;     /* of the byte in the stream; of a datagram in it */

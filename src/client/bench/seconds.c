@@ -9,13 +9,13 @@
 struct pending {
 	struct pending *next;
 	uint64_t second;
-	unsigned handed; /* by so many threads */
+	unsigned handed; /* by so many threads, or not to be: they have left */
 	struct bench_tick sum;
 };
 
 struct bench_clock {
 	pthread_mutex_t mutex;
-	unsigned threads;
+	unsigned threads, left;
 	struct pending *pending;
 	struct bench_seconds seconds;
 	struct bench_second sum;
@@ -124,6 +124,7 @@ find(struct bench_clock *clock, uint64_t second)
 		if (new == NULL)
 			return NULL;
 		new->second = second;
+		new->handed = clock->left;
 		new->next = *at;
 		*at = new;
 	}
@@ -180,6 +181,22 @@ bench_clock_hand(struct bench_clock *clock, uint64_t second, struct bench_tick *
 	pthread_mutex_unlock(&clock->mutex);
 	memset(tick, 0, sizeof(*tick));
 	tick->connections = connections;
+}
+
+void
+bench_clock_leave(struct bench_clock *clock, uint64_t second)
+{
+	struct pending **at = &clock->pending;
+
+	pthread_mutex_lock(&clock->mutex);
+	clock->left++;
+	while (*at != NULL) {
+		if ((*at)->second >= second && ++(*at)->handed == clock->threads)
+			settle(clock, at);
+		else
+			at = &(*at)->next;
+	}
+	pthread_mutex_unlock(&clock->mutex);
 }
 
 size_t

@@ -46,6 +46,12 @@ void bench_clock_free(struct bench_clock *clock);
 void bench_clock_hand(struct bench_clock *clock, uint64_t second, struct bench_tick *tick);
 
 /*
+ * A thread hands in nothing more, from `second` on: that and later ones are complete without it.
+ * Once for each, from any thread.
+ */
+void bench_clock_leave(struct bench_clock *clock, uint64_t second);
+
+/*
  * Copies the last rows that are complete, at most `most`, the oldest first, and returns how many.
  * From any thread.
  */

@@ -38,6 +38,8 @@ stop(struct ping *ping)
 	event_del(ping->send_timer);
 	event_del(ping->wait_timer);
 	event_del(ping->silence_timer);
+	if (reach_is_under_way(ping->reach))
+		reach_break_off(ping->reach);
 	channel_close(ping->channel);
 }
 

@@ -83,8 +83,7 @@ account_missing(const struct link *link, const struct flight *flight, int error)
 void
 account_error(struct worker *worker, enum bench_error kind, struct bench_fault fault)
 {
-	if (worker->times.from != 0)
-		fault.at = timing_now() - worker->times.from;
+	fault.at = timing_now() - worker->times.from;
 	worker->tick.errors++;
 	bench_result_fault(worker->result, kind, &fault);
 }

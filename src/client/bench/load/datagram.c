@@ -156,6 +156,14 @@ complete(struct link *link, struct flight *flight, const struct arrival *arrival
 	link_land(link, arrival->now);
 }
 
+/* Only of what counts has it been told that it was missing. */
+static void
+take_late(struct link *link, uint64_t number, const struct arrival *arrival)
+{
+	if (number >= link->uncounted)
+		tell_arrival(link, BENCH_ERROR_LATE, number, 0, arrival);
+}
+
 /* It is message `number`, byte for byte. */
 static void
 take_right(struct link *link, uint64_t number, const struct arrival *arrival)
@@ -163,7 +171,7 @@ take_right(struct link *link, uint64_t number, const struct arrival *arrival)
 	struct flight *flight = link_flight(link, number);
 
 	if (flight->number != number || flight->state == FLIGHT_MISSING)
-		tell_arrival(link, BENCH_ERROR_LATE, number, 0, arrival);
+		take_late(link, number, arrival);
 	else if (flight->state == FLIGHT_FLYING)
 		complete(link, flight, arrival);
 	else

@@ -82,6 +82,8 @@ link_begin(struct link *link, int64_t now)
 	link->out_size = link_message(link, link->begun).size;
 	account_sent(worker, flight, freed(link), link->out_size);
 	link->is_to_probe = false;
+	if (flight->planned < worker->times.from)
+		link->uncounted = link->begun + 1;
 	if (flight->planned == UNPLANNED)
 		link->unplanned++;
 	if (flight->planned == UNPLANNED || !is_open_loop(link))
@@ -173,7 +175,7 @@ link_cancel(struct link *link)
 
 	if (!is_open_loop(link))
 		return;
-	for (uint64_t number = first; number < link->due; number++)
+	for (uint64_t number = first; number < link->due && !atomic_load(&worker->told_stop); number++)
 		account_not_sent(worker, schedule_due(&worker->schedule, link->index, number));
 	load_worker_unawait(worker, (size_t)(link->due - first));
 	link->due = first;
@@ -200,7 +202,7 @@ renew(struct link *link)
 	if (link->flying == 0 && link_allowance(link) > 0)
 		link_begin(link, timing_now());
 	if (link->flying > 0)
-		link_open(link);
+		link_open(link, link_flight(link, link->begun - 1)->sent);
 }
 
 void

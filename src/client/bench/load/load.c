@@ -35,12 +35,20 @@ struct load {
 	bool runs, interrupted;
 	struct times times;
 	struct payload payload;
+	atomic_uint manned; /* workers that have a link */
 };
 
 /* --- the times --------------------------------------------------------------------------- */
 
 /* For what part of the run the last messages may fly behind its end, which changes no rate. */
 #define LATE_PART 1000
+
+/* Whatever is asked for: the end of a run may be further away than there is time. */
+static int64_t
+after(int64_t begin, double nanoseconds)
+{
+	return nanoseconds < (double)(INT64_MAX - begin) ? begin + (int64_t)nanoseconds : INT64_MAX;
+}
 
 /* Messages of an open loop are counted in whole intervals, so that their number is exact. */
 static struct times
@@ -54,7 +62,7 @@ times_of(const struct plan *plan, int64_t begin)
 		count = plan->messages > 0 ? (double)plan->messages
 		    : (double)(uint64_t)(plan->seconds * plan->rate + 0.5);
 		times.from = begin + (int64_t)(1e9 / plan->rate * before);
-		times.end = begin + (int64_t)(1e9 / plan->rate * (before + count));
+		times.end = after(begin, 1e9 / plan->rate * (before + count));
 	} else if (plan->messages == 0) {
 		times.end = times.from + timing_nanoseconds(plan->seconds);
 	}
@@ -212,6 +220,8 @@ prepare(struct load *load)
 
 		if (!load_worker_init(worker, load->made, plan, &load->payload, load->clock))
 			return false;
+		load->manned += worker->alive > 0;
+		worker->manned = &load->manned;
 		worker->report = report;
 		worker->arg = load;
 	}

@@ -60,6 +60,7 @@ struct link {
 	uint64_t due;   /* open loop: messages that were, until now */
 	uint64_t begun; /* messages: at least a byte of each is sent, or a connection for it begun */
 	uint64_t unplanned; /* those of them that were not due */
+	uint64_t uncounted; /* the first of them: due before counting began */
 	uint64_t settled;   /* messages that came back, or will not: at least so many, of datagrams */
 	size_t flying;    /* messages begun of which nothing is known yet */
 	size_t out, out_size; /* bytes that are sent of the last one begun, and all that it has */
@@ -91,7 +92,7 @@ struct worker {
 	const struct plan *plan;
 	bool is_stream; /* it is for connections, else for datagrams */
 	const struct payload *payload;
-	struct times times; /* all 0 before it runs */
+	struct times times; /* all 0 before it runs: when an error was is told from 0 until then */
 	struct bench_clock *clock;
 	struct bench_result *result; /* its own */
 	struct bench_tick tick;
@@ -118,6 +119,7 @@ struct worker {
 	int64_t over;             /* when it ran no more */
 	bool is_counting;
 	bool is_cut_off;          /* no link was left while it ran */
+	atomic_uint *manned;      /* workers that have a link: of the whole load */
 	double cpu_before;        /* counting began */
 	struct times told_times;  /* by whoever wakes it */
 	atomic_bool told_stop;    /* likewise, at any time */
@@ -176,7 +178,7 @@ void link_plan(struct link *link);
 /* Nothing is known of what flies. */
 void link_forget(struct link *link);
 
-/* What was due and has not begun is not sent. */
+/* What was due and has not begun is not sent; where we were told to stop nobody knows. */
 void link_cancel(struct link *link);
 
 /* The same, but of the next connection's; and what flies does not come back any more. */
@@ -193,8 +195,11 @@ void link_look(struct link *link, int64_t now);
 
 /* --- opening.c: their beginning and end -------------------------------------------------- */
 
-/* Begins to connect.  Returns false where there is no room for it now: it may be tried again. */
-bool link_open(struct link *link);
+/*
+ * Begins to connect, which was to be at `due`.  Returns false where there is no room for it now: it
+ * is to be tried again.
+ */
+bool link_open(struct link *link, int64_t due);
 
 /* Its channel has been opened by other means. */
 void link_opened(struct link *link);

@@ -124,15 +124,18 @@ on_connected(void *arg, int error)
 	load_worker_settle(link->worker);
 }
 
-/* Of a Unix socket, whose queue is full. */
+/* Of a Unix socket, whose queue is full.  It has as much time as other connections have to open. */
 static bool
-is_to_try_again(const struct worker *worker, int error)
+is_to_try_again(const struct link *link, int64_t due, int error)
 {
-	return error == EAGAIN && !protocol_has_ports(worker->plan->wish->uri.protocol);
+	const struct channel_wish *wish = link->worker->plan->wish;
+
+	return error == EAGAIN && !protocol_has_ports(wish->uri.protocol) &&
+	    link->since - due < timing_nanoseconds(wish->timeout);
 }
 
 bool
-link_open(struct link *link)
+link_open(struct link *link, int64_t due)
 {
 	struct worker *worker = link->worker;
 	const struct plan *plan = worker->plan;
@@ -146,7 +149,7 @@ link_open(struct link *link)
 	set_state(link, LINK_CONNECTING);
 	if (link->channel != NULL)
 		error = channel_connect(link->channel, &worker->peer, on_connected, link);
-	if (is_to_try_again(worker, error)) {
+	if (is_to_try_again(link, due, error)) {
 		set_state(link, LINK_CLOSED);
 		return false;
 	}

@@ -84,8 +84,10 @@ void
 load_worker_bury(struct worker *worker)
 {
 	worker->alive--;
-	if (worker->alive == 0)
-		turn_soon(worker);
+	if (worker->alive > 0)
+		return;
+	atomic_fetch_sub(worker->manned, 1);
+	turn_soon(worker);
 }
 
 /* --- the stages -------------------------------------------------------------------------- */
@@ -105,7 +107,7 @@ open_links(struct worker *worker, int64_t now)
 	int64_t next = 0;
 
 	while (worker->begun < worker->count && (next = next_opening(worker)) <= now) {
-		if (!link_open(&worker->links[worker->begun])) {
+		if (!link_open(&worker->links[worker->begun], next)) {
 			timing_arm(worker->pace, now + OPEN_PAUSE);
 			return;
 		}
@@ -159,6 +161,14 @@ next_time(const struct worker *worker)
 	return next;
 }
 
+/* What is due on a link that is no more is not sent, for as long as others of the load go on. */
+static bool
+is_over(const struct worker *worker, int64_t now)
+{
+	return now >= worker->times.end || worker->left == 0 || (worker->is_cut_off &&
+	    (worker->plan->rate == 0 || atomic_load(worker->manned) == 0));
+}
+
 static void
 run(struct worker *worker, int64_t now)
 {
@@ -167,7 +177,7 @@ run(struct worker *worker, int64_t now)
 	if (worker->plan->rate > 0)
 		plan_messages(worker, now);
 	worker->is_cut_off = worker->alive == 0;
-	if (now >= worker->times.end || worker->is_cut_off || worker->left == 0)
+	if (is_over(worker, now))
 		set_stage(worker, WORKER_DRAINING);
 	else if (next_time(worker) != INT64_MAX && !worker->plan->spin)
 		timing_arm(worker->pace, next_time(worker) - lead_of(worker));
@@ -257,7 +267,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		link_look(&worker->links[i], now);
 	if (worker->stage == WORKER_DRAINING)
 		cancel_late(worker, now);
-	if (worker->stage >= WORKER_ENDING)
+	if (worker->stage >= WORKER_ENDING || worker->is_cut_off)
 		turn(worker);
 }
 
@@ -280,6 +290,7 @@ begin(struct worker *worker)
 	if (plan->rate > 0)
 		schedule_begin(&worker->schedule, worker->times.begin, plan->rate,
 		    plan->connections, worker->index, plan->threads);
+	worker->result->fault.at -= worker->times.from;
 	set_stage(worker, WORKER_RUNNING);
 	for (size_t i = 0; i < worker->count; i++) {
 		struct link *link = &worker->links[i];
@@ -346,6 +357,9 @@ work(void *arg)
 		hand_in_until(worker, worker->over);
 		hand_in(worker);
 	}
+	bench_clock_leave(worker->clock, worker->second);
+	if (worker->times.from == 0) /* it was stopped before there was one to tell the time from */
+		worker->result->fault.at = 0;
 	close_links(worker);
 	worker->report(worker->arg);
 	return NULL;

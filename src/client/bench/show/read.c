@@ -72,15 +72,22 @@ count_of(const struct place *place, const json_t *object, const char *name)
 }
 
 static double
-number_of(const struct place *place, const json_t *object, const char *name, double most)
+number_within(const struct place *place, const json_t *object, const char *name, double least,
+    double most)
 {
 	const json_t *value = member(place, object, name);
 	const double number = json_number_value(value);
 
-	if (json_is_number(value) && number >= 0 && number <= most)
+	if (json_is_number(value) && number >= least && number <= most)
 		return number;
-	refuse(place, name, "give a number from 0 to %.0f", most);
+	refuse(place, name, "give a number from %.0f to %.0f", least, most);
 	return 0;
+}
+
+static double
+number_of(const struct place *place, const json_t *object, const char *name, double most)
+{
+	return number_within(place, object, name, 0, most);
 }
 
 static bool
@@ -223,7 +230,7 @@ read_fault(const struct place *top, const json_t *object, struct bench_fault *to
 	to->is_set = true;
 	if (!find_kind(json_string_value(member(&place, object, "kind")), &to->kind))
 		refuse(&place, "kind", "give one of those in errors");
-	to->at = time_or_null(&place, object, "seconds");
+	to->at = llround(number_within(&place, object, "seconds", -SECONDS_MOST, SECONDS_MOST) * 1e9);
 	to->connection = count_of(&place, object, "connection");
 	to->message = count_of(&place, object, "message");
 	to->error = (int)count_or_null(&place, object, "errno");

@@ -2,6 +2,7 @@
 #include "client/bench/show/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,8 +181,9 @@ bench_fault_text(const struct bench_result *result, char text[BENCH_FAULT_SIZE])
 	if (bench_fault_error(fault) != 0)
 		length += snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ": %s",
 		    strerror(fault->error));
-	snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length, ", after %.6f s",
-	    (double)fault->at / 1e9);
+	snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
+	    fault->at < 0 ? ", %.6f s before counting began" : ", after %.6f s",
+	    fabs((double)fault->at / 1e9));
 	return text;
 }
 

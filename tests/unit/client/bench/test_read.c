@@ -85,6 +85,8 @@ START_TEST(what_is_written_is_read)
 	sample_fault(result);
 	result->fault.error = 104;
 	check_same_when_read();
+	result->fault.at = -1234567;
+	check_same_when_read();
 }
 END_TEST
 
@@ -144,6 +146,10 @@ static const struct {
 	{ { "errors", "mute" }, "null",
 	    "errors.mute: give a whole number from 0 to 1000000000000000" },
 	{ { "first_error" }, "{}", "first_error.kind: is missing" },
+	{ { "first_error", "seconds" }, "null",
+	    "first_error.seconds: give a number from -1000000000 to 1000000000" },
+	{ { "first_error", "seconds" }, "-1e10",
+	    "first_error.seconds: give a number from -1000000000 to 1000000000" },
 	{ { "first_error", "kind" }, "\"odd\"", "first_error.kind: give one of those in errors" },
 	{ { "first_error", "expected" }, "256", "first_error.expected: give a byte, 0 to 255" },
 	{ { "latency" }, "3", "latency.corrected: is missing" },
@@ -292,6 +298,28 @@ START_TEST(four_clients_are_one)
 }
 END_TEST
 
+/* Each began 0.4 s before the one that is named before it. */
+START_TEST(the_seconds_of_each_are_where_they_were)
+{
+	struct bench_result *merged;
+
+	for (int client = 0; client < FILES; client++) {
+		struct bench_result *one = sample_result(client, 1, 10);
+
+		one->started -= 0.4 * client;
+		save(one);
+		bench_result_free(one);
+	}
+	merged = bench_merge(path_list, FILES, fault);
+	ck_assert_msg(merged != NULL, "%s", fault);
+	ck_assert(fabs(merged->started - (SAMPLE_STARTED - 1.2)) < 1e-3);
+	ck_assert_uint_eq(merged->seconds.count, 2);
+	ck_assert_uint_eq(merged->seconds.rows[0].echoed, 20); /* of those at 0 s and 0.4 s */
+	ck_assert_uint_eq(merged->seconds.rows[1].echoed, 20);
+	bench_result_free(merged);
+}
+END_TEST
+
 START_TEST(one_alone_is_itself)
 {
 	struct bench_result *merged;
@@ -379,6 +407,7 @@ main(void)
 	tcase_add_test(tests, rows_are_in_their_order);
 	tcase_add_test(tests, what_is_no_json_is_told_by_its_line);
 	tcase_add_test(tests, four_clients_are_one);
+	tcase_add_test(tests, the_seconds_of_each_are_where_they_were);
 	tcase_add_test(tests, one_alone_is_itself);
 	tcase_add_test(tests, no_run_counts_twice);
 	tcase_add_test(tests, what_is_not_alike_is_refused);

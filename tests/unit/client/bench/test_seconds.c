@@ -70,6 +70,38 @@ START_TEST(a_thread_may_be_late)
 }
 END_TEST
 
+/* What it has not handed in is complete without it, now and later. */
+START_TEST(a_thread_may_leave)
+{
+	struct bench_second rows[3];
+
+	for (uint64_t second = 0; second < 2; second++)
+		hand(second, 10, 50);
+	hand(0, 1, 60);
+	bench_clock_leave(ticking, 1);
+	ck_assert_uint_eq(bench_clock_last(ticking, rows, 3), 2);
+	hand(2, 10, 50);
+	ck_assert_uint_eq(bench_clock_last(ticking, rows, 3), 3);
+	for (uint64_t second = 0; second < 3; second++)
+		ck_assert_uint_eq(rows[second].echoed, second == 0 ? 11 : 10);
+}
+END_TEST
+
+/* The other one hangs: what the first had handed in before it left waits for that one. */
+START_TEST(who_is_late_is_waited_for)
+{
+	struct bench_second row;
+
+	hand(0, 10, 50);
+	bench_clock_leave(ticking, 1);
+	ck_assert_uint_eq(bench_clock_last(ticking, &row, 1), 0);
+	hand(0, 1, 50);
+	ck_assert_uint_eq(bench_clock_last(ticking, &row, 1), 1);
+	ck_assert_uint_eq(row.echoed, 11);
+	bench_clock_leave(ticking, 1);
+}
+END_TEST
+
 START_TEST(what_is_not_complete_is_taken_at_the_end)
 {
 	hand(0, 1, 10);
@@ -144,6 +176,8 @@ main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_row_is_made_when_the_last_has_handed_in);
 	tcase_add_test(tests, a_thread_may_be_late);
+	tcase_add_test(tests, a_thread_may_leave);
+	tcase_add_test(tests, who_is_late_is_waited_for);
 	tcase_add_test(tests, what_is_not_complete_is_taken_at_the_end);
 	tcase_add_test(tests, threads_hand_in_at_once);
 	tcase_add_test(tests, rows_of_two_clients_add_up);
