@@ -67,7 +67,7 @@ times_of(const struct plan *plan, int64_t begin)
 		times.end = times.from + timing_nanoseconds(plan->seconds);
 	}
 	if (times.end != INT64_MAX)
-		times.late = times.end + (times.end - times.from) / LATE_PART;
+		times.late = after(times.end, (double)(times.end - times.from) / LATE_PART);
 	return times;
 }
 
