@@ -144,6 +144,22 @@ def test_a_header_that_is_not_whole(serve, succeed):
     assert time.monotonic() - begun < within(5)
 
 
+@pytest.mark.parametrize("is_reloaded", [True, False], ids=["before", "by the successor"])
+def test_a_header_of_a_listener_that_is_gone(serve, succeed, workdir, is_reloaded):
+    proxied = listener("proxied", proxy_protocol=True, trusted_proxies=["127.0.0.1"])
+    daemon = serve((listener(), proxied))
+    peer = daemon.connect("proxied")
+    peer.sendall(b"PROXY TCP4 192.0.2.7 192")
+    daemon.wait_counter('echod_connections_preamble{listener="proxied"}', 1)
+    if is_reloaded:
+        daemon.configure((listener(),), successors.options(workdir))
+        daemon.reload()
+    daemon = succeed(daemon, (listener(),))
+    peer.sendall(b".0.2.1 4711 7\r\nwhole")
+    assert peers.receive(peer, 5) == b"whole"
+    peers.echo(peer, b"and on")
+
+
 def test_ages_go_on(serve, succeed):
     """Who was silent before is as silent after."""
     options = {"limits.idle_timeout": 3}
