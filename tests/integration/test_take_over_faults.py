@@ -117,6 +117,34 @@ def test_a_real_one_that_is_killed(serve, follow, workdir, word):
     finish(streams)
 
 
+@pytest.mark.parametrize("word", [READY, PARCEL], ids=NAMES.__getitem__)
+def test_a_real_one_that_is_told_to_end(serve, follow, workdir, word):
+    """It ends alone, and takes nothing to end that as well.  Once it serves it drains as any does."""
+    daemon = serve()
+    streams = streaming(daemon)
+    following = []
+
+    def end(heard):
+        if heard == word:
+            eventually(lambda: following, "it is started")
+            following[0].signal(signal.SIGTERM)
+            following[0].process.wait(PATIENCE)
+
+    with successors.Between(workdir, end):
+        following.append(follow())
+        assert following[0].process.wait(PATIENCE) == -signal.SIGTERM
+        following[0].kill()
+        daemon.wait_counter(FAILURES, 1)
+    go_on(streams)
+    successor = follow()
+    successor.wait_serving()
+    assert successors.handed_over(daemon) == len(streams)
+    successor.signal(signal.SIGTERM)
+    successor.wait_log("^notice: SIGTERM: ")
+    finish(streams)
+    assert successor.wait_exit() == 0
+
+
 def test_one_that_stands_still(serve, workdir):
     """While it has all: for five seconds, and then it has nothing."""
     daemon = serve()

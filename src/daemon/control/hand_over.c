@@ -14,6 +14,7 @@
 #include "daemon/control/drain.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/control/signals.h"
 #include "daemon/handover/adopt.h"
 #include "daemon/handover/give.h"
 #include "daemon/handover/pack.h"
@@ -481,6 +482,7 @@ hand_over_take(struct server *server)
 		    strerror(errno));
 		return -1;
 	}
+	signals_hold_ends();
 	return take_commit(hand_over->take) ? 0 : -1;
 }
 
@@ -520,6 +522,8 @@ hand_over_adopt(struct server *server)
 		    (unsigned long long)server->admission.open, plural(server->admission.open),
 		    take_from(hand_over->take));
 	}
+	if (hand_over->take != NULL && signals_watch_ends(server) == -1)
+		log_error("cannot watch for SIGTERM: %s", strerror(errno));
 	take_free(hand_over->take);
 	hand_over->take = NULL;
 }
