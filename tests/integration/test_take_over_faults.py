@@ -1,6 +1,7 @@
 """Whoever fails while a successor takes over: the other one serves, and no byte is lost."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -231,6 +232,46 @@ def test_a_second_one(serve, workdir):
         first.expect(PARCEL)
         assert first.flights[1].take()
     successors.handed_over(daemon)
+
+
+def test_a_real_one_hears_why(serve, follow, workdir):
+    """Whether it has said anything by then or not."""
+    serve()
+    with successors.Successor(workdir) as first:
+        first.go_to(SOCKETS)
+        for _ in range(5):
+            assert "another successor makes ready" in failed(follow())
+
+
+def test_a_real_one_hears_why_after_it_was_ready(serve, follow, workdir):
+    """Its word crosses the other one's, which closes without having heard it: only one serves."""
+    daemon = serve()
+    streams = streaming(daemon)
+
+    def refuse(word):
+        if word != SOCKETS:
+            return False
+        successors.say(between.successor, SOCKETS, str(daemon.pid))
+        select.select([between.successor], [], [], PATIENCE)
+        successors.say(between.successor, successors.NO, "it was told to reload")
+        return True
+
+    with successors.Between(workdir, refuse) as between:
+        assert "it was told to reload" in failed(follow())
+    go_on(streams)
+    daemon.assert_echoes()
+    finish(streams)
+
+
+def test_silence_is_no_end(serve, follow, workdir):
+    """One that says no more, and lives, serves on: alone."""
+    daemon = serve()
+    streams = streaming(daemon)
+    with successors.Between(workdir, lambda word: word == READY):
+        assert "may serve" in failed(follow())
+    go_on(streams)
+    daemon.assert_echoes()
+    finish(streams)
 
 
 def test_the_next_one_need_not_wait(serve, workdir):
