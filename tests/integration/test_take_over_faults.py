@@ -410,6 +410,20 @@ def test_too_few_descriptors(serve, follow):
         peers.echo(peer, b"and on")
 
 
+def test_descriptors_that_may_be_had(serve, follow):
+    """Whatever the successor has use for itself: its soft limit is no fault."""
+    daemon = serve()
+    crowd = [daemon.connect() for _ in range(300)]
+    for peer in crowd:
+        peers.echo(peer, b"before")
+    successor = follow(options={"limits.connections": 10}, prefix=["prlimit", "--nofile=60:1000"])
+    successor.wait_serving()
+    assert successors.handed_over(daemon) == len(crowd)
+    successor.go_on_from(daemon)
+    for peer in crowd:
+        peers.echo(peer, b"and on")
+
+
 # --- the one that serves is told something else ------------------------------------------------------
 
 

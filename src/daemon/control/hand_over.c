@@ -20,6 +20,7 @@
 #include "daemon/handover/pack.h"
 #include "daemon/handover/take.h"
 #include "daemon/listen/paths/unix_place.h"
+#include "daemon/process/descriptors.h"
 
 /* What the place where a successor asks is called. */
 #define NAME "take_over"
@@ -429,6 +430,7 @@ take_inherited(struct server *server)
 int
 hand_over_ask(struct server *server, const struct config *config)
 {
+	descriptors_allow_all();
 	server->hand_over.take = take_begin(config->take_over.path);
 	if (server->hand_over.take == NULL)
 		return -1;
