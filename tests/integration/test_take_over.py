@@ -264,6 +264,24 @@ class Talking(Traffic):
 
 
 @pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")
+def test_tls_behind_a_header_that_is_not_whole(serve, launch, workdir):
+    """It cannot travel, and may become whole where it is: it has its time there."""
+    proxied = {"proxy_protocol": True, "trusted_proxies": ["127.0.0.1"]}
+    listeners = (listener(), certificates.secure(certificates.one(), **proxied))
+    daemon = serve(listeners)
+    peer, silent = daemon.connect("echo-tls"), daemon.connect("echo-tls")
+    peer.sendall(b"PROXY TCP4 192.0.2.7 192")
+    daemon.wait_counter('echod_connections_preamble{listener="echo-tls"}', 2)
+    launch(listeners, successors.options(workdir), arguments=["--take-over"]).wait_serving()
+    peer.sendall(b".0.2.1 4711 7\r\n")
+    with certificates.client().wrap_socket(peer) as secured:
+        secured.sendall(b"whole")
+        assert secured.recv(64) == b"whole"
+    assert peers.ends(silent) == "reset"
+    assert daemon.wait_exit() == 0
+
+
+@pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")
 def test_tls_ends_where_it_began(serve, launch, workdir):
     """New connections are the successor's at once; those that are there are served to their end."""
     listeners = (*BOTH, certificates.secure(certificates.one()))
