@@ -146,13 +146,15 @@ class Between(threading.Thread):
     """Stands between a daemon and its successor, and passes on what they say.
 
     Who is to be hurt, and when, `meddle` does, a callable: it is given each word before it is passed
-    on, and whoever is `daemon` or `successor` is its matter.  The successor finds it at the path of
-    the daemon, which is moved to another one for it.
+    on, and whoever is `daemon` or `successor` is its matter.  Where it returns True nothing is passed
+    on any more.  The successor finds it at the path of the daemon, which is moved to another one for
+    it; what is said to the successor besides goes to `successor`.
     """
 
     def __init__(self, workdir, meddle):
         super().__init__(daemon=True)
         self.heard = []
+        self.successor = None
         self._meddle = meddle
         self._path = place(workdir) + ".moved"
         os.rename(place(workdir), self._path)
@@ -173,6 +175,7 @@ class Between(threading.Thread):
 
     def run(self):
         successor, _ = self._listening.accept()
+        self.successor = successor
         os.rename(self._path, self._place)
         daemon = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         daemon.connect(self._place)
@@ -191,7 +194,10 @@ class Between(threading.Thread):
                         return
                     word, text, descriptors = heard
                     self.heard.append(word)
-                    self._meddle(word)
-                    say(ends[end], word, text, descriptors)
+                    is_over = self._meddle(word)
+                    if not is_over:
+                        say(ends[end], word, text, descriptors)
                     for each in descriptors:
                         os.close(each)
+                    if is_over:
+                        return

@@ -144,6 +144,22 @@ def test_a_header_that_is_not_whole(serve, succeed):
     assert time.monotonic() - begun < within(5)
 
 
+@pytest.mark.parametrize("is_reloaded", [True, False], ids=["before", "by the successor"])
+def test_a_header_of_a_listener_that_is_gone(serve, succeed, workdir, is_reloaded):
+    proxied = listener("proxied", proxy_protocol=True, trusted_proxies=["127.0.0.1"])
+    daemon = serve((listener(), proxied))
+    peer = daemon.connect("proxied")
+    peer.sendall(b"PROXY TCP4 192.0.2.7 192")
+    daemon.wait_counter('echod_connections_preamble{listener="proxied"}', 1)
+    if is_reloaded:
+        daemon.configure((listener(),), successors.options(workdir))
+        daemon.reload()
+    daemon = succeed(daemon, (listener(),))
+    peer.sendall(b".0.2.1 4711 7\r\nwhole")
+    assert peers.receive(peer, 5) == b"whole"
+    peers.echo(peer, b"and on")
+
+
 def test_ages_go_on(serve, succeed):
     """Who was silent before is as silent after."""
     options = {"limits.idle_timeout": 3}
@@ -245,6 +261,24 @@ class Talking(Traffic):
         self._client.peer.sendall(self._client.end())
         assert self._client.receive_to_eof() == b"" and self._client.ended
         self._client.close()
+
+
+@pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")
+def test_tls_behind_a_header_that_is_not_whole(serve, launch, workdir):
+    """It cannot travel, and may become whole where it is: it has its time there."""
+    proxied = {"proxy_protocol": True, "trusted_proxies": ["127.0.0.1"]}
+    listeners = (listener(), certificates.secure(certificates.one(), **proxied))
+    daemon = serve(listeners)
+    peer, silent = daemon.connect("echo-tls"), daemon.connect("echo-tls")
+    peer.sendall(b"PROXY TCP4 192.0.2.7 192")
+    daemon.wait_counter('echod_connections_preamble{listener="echo-tls"}', 2)
+    launch(listeners, successors.options(workdir), arguments=["--take-over"]).wait_serving()
+    peer.sendall(b".0.2.1 4711 7\r\n")
+    with certificates.client().wrap_socket(peer) as secured:
+        secured.sendall(b"whole")
+        assert secured.recv(64) == b"whole"
+    assert peers.ends(silent) == "reset"
+    assert daemon.wait_exit() == 0
 
 
 @pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")

@@ -1,6 +1,7 @@
 """Whoever fails while a successor takes over: the other one serves, and no byte is lost."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -117,6 +118,34 @@ def test_a_real_one_that_is_killed(serve, follow, workdir, word):
     finish(streams)
 
 
+@pytest.mark.parametrize("word", [READY, PARCEL], ids=NAMES.__getitem__)
+def test_a_real_one_that_is_told_to_end(serve, follow, workdir, word):
+    """It ends alone, and takes nothing to end that as well.  Once it serves it drains as any does."""
+    daemon = serve()
+    streams = streaming(daemon)
+    following = []
+
+    def end(heard):
+        if heard == word:
+            eventually(lambda: following, "it is started")
+            following[0].signal(signal.SIGTERM)
+            following[0].process.wait(PATIENCE)
+
+    with successors.Between(workdir, end):
+        following.append(follow())
+        assert following[0].process.wait(PATIENCE) == -signal.SIGTERM
+        following[0].kill()
+        daemon.wait_counter(FAILURES, 1)
+    go_on(streams)
+    successor = follow()
+    successor.wait_serving()
+    assert successors.handed_over(daemon) == len(streams)
+    successor.signal(signal.SIGTERM)
+    successor.wait_log("^notice: SIGTERM: ")
+    finish(streams)
+    assert successor.wait_exit() == 0
+
+
 def test_one_that_stands_still(serve, workdir):
     """While it has all: for five seconds, and then it has nothing."""
     daemon = serve()
@@ -203,6 +232,46 @@ def test_a_second_one(serve, workdir):
         first.expect(PARCEL)
         assert first.flights[1].take()
     successors.handed_over(daemon)
+
+
+def test_a_real_one_hears_why(serve, follow, workdir):
+    """Whether it has said anything by then or not."""
+    serve()
+    with successors.Successor(workdir) as first:
+        first.go_to(SOCKETS)
+        for _ in range(5):
+            assert "another successor makes ready" in failed(follow())
+
+
+def test_a_real_one_hears_why_after_it_was_ready(serve, follow, workdir):
+    """Its word crosses the other one's, which closes without having heard it: only one serves."""
+    daemon = serve()
+    streams = streaming(daemon)
+
+    def refuse(word):
+        if word != SOCKETS:
+            return False
+        successors.say(between.successor, SOCKETS, str(daemon.pid))
+        select.select([between.successor], [], [], PATIENCE)
+        successors.say(between.successor, successors.NO, "it was told to reload")
+        return True
+
+    with successors.Between(workdir, refuse) as between:
+        assert "it was told to reload" in failed(follow())
+    go_on(streams)
+    daemon.assert_echoes()
+    finish(streams)
+
+
+def test_silence_is_no_end(serve, follow, workdir):
+    """One that says no more, and lives, serves on: alone."""
+    daemon = serve()
+    streams = streaming(daemon)
+    with successors.Between(workdir, lambda word: word == READY):
+        assert "may serve" in failed(follow())
+    go_on(streams)
+    daemon.assert_echoes()
+    finish(streams)
 
 
 def test_the_next_one_need_not_wait(serve, workdir):
@@ -336,6 +405,20 @@ def test_too_few_descriptors(serve, follow):
     successor = follow()
     successor.wait_serving()
     assert successors.handed_over(daemon) == 60
+    successor.go_on_from(daemon)
+    for peer in crowd:
+        peers.echo(peer, b"and on")
+
+
+def test_descriptors_that_may_be_had(serve, follow):
+    """Whatever the successor has use for itself: its soft limit is no fault."""
+    daemon = serve()
+    crowd = [daemon.connect() for _ in range(300)]
+    for peer in crowd:
+        peers.echo(peer, b"before")
+    successor = follow(options={"limits.connections": 10}, prefix=["prlimit", "--nofile=60:1000"])
+    successor.wait_serving()
+    assert successors.handed_over(daemon) == len(crowd)
     successor.go_on_from(daemon)
     for peer in crowd:
         peers.echo(peer, b"and on")

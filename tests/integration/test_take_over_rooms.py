@@ -118,6 +118,49 @@ def test_who_waits_at_a_path_that_vanished(serve, succeed, workdir):
         peers.echo(new, b"there again")
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["takes over", "dies"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_who_comes_to_an_address_of_another_name(serve, follow, workdir, protocol, dies):
+    """Whoever makes ready has nothing of its own there: who comes is served by whom there is."""
+    daemon = serve((listener("before", protocol=protocol),), {"workers": 2})
+    listeners = (listener("after", protocol=protocol, port=daemon.port("before")),)
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    where = (daemon.host("before"), daemon.port("before"))
+    crowd = []
+    following = []
+
+    def come(word):
+        if word not in (READY, PARCEL):
+            return
+        for _ in range(16):
+            crowd.append(socket.socket(socket.AF_INET, kind))
+            crowd[-1].settimeout(PATIENCE)
+            crowd[-1].connect(where)
+            crowd[-1].sendall(b"there?")
+        if word == READY:
+            assert [peer.recv(100) for peer in crowd] == len(crowd) * [b"there?"]
+        elif dies:
+            eventually(lambda: following, "it is started")
+            following[0].kill()
+
+    with Between(workdir, come):
+        following.append(follow(listeners, {"workers": 4}))
+        if dies:
+            following[0].process.wait(PATIENCE)
+        else:
+            following[0].wait_serving()
+    with contextlib.ExitStack() as stack:
+        for peer in crowd:
+            stack.enter_context(peer)
+        assert [peer.recv(100) for peer in crowd[16:]] == 16 * [b"there?"]
+        if not dies:
+            successors.handed_over(daemon)
+            following[0].go_on_from(daemon)
+        for peer in crowd:
+            peer.sendall(b"and on")
+        assert [peer.recv(100) for peer in crowd] == len(crowd) * [b"and on"]
+
+
 # --- datagrams ---------------------------------------------------------------------------------
 
 

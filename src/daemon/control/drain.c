@@ -59,7 +59,11 @@ close_doors(struct server *server)
 	server->condition.is_draining = true;
 	server->condition.drain_end = clock_ms() + server->config->drain_timeout * INT64_C(1000);
 	listeners_close(server->listeners);
-	preambles_drain(server->preambles);
+	/* Of those that stay after a hand-over each may still say whose it is: it has its time. */
+	if (server->hand_over.is_over)
+		preambles_resume(server->preambles);
+	else
+		preambles_drain(server->preambles);
 	supervision_draining(server->supervision, server->config->drain_timeout);
 }
 

@@ -14,11 +14,13 @@
 #include "daemon/control/drain.h"
 #include "daemon/control/reload.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/control/signals.h"
 #include "daemon/handover/adopt.h"
 #include "daemon/handover/give.h"
 #include "daemon/handover/pack.h"
 #include "daemon/handover/take.h"
 #include "daemon/listen/paths/unix_place.h"
+#include "daemon/process/descriptors.h"
 
 /* What the place where a successor asks is called. */
 #define NAME "take_over"
@@ -428,6 +430,7 @@ take_inherited(struct server *server)
 int
 hand_over_ask(struct server *server, const struct config *config)
 {
+	descriptors_allow_all();
 	server->hand_over.take = take_begin(config->take_over.path);
 	if (server->hand_over.take == NULL)
 		return -1;
@@ -481,6 +484,7 @@ hand_over_take(struct server *server)
 		    strerror(errno));
 		return -1;
 	}
+	signals_hold_ends();
 	return take_commit(hand_over->take) ? 0 : -1;
 }
 
@@ -520,6 +524,8 @@ hand_over_adopt(struct server *server)
 		    (unsigned long long)server->admission.open, plural(server->admission.open),
 		    take_from(hand_over->take));
 	}
+	if (hand_over->take != NULL && signals_watch_ends(server) == -1)
+		log_error("cannot watch for SIGTERM: %s", strerror(errno));
 	take_free(hand_over->take);
 	hand_over->take = NULL;
 }

@@ -120,7 +120,8 @@ supervise(struct server *server)
 	};
 
 	server->supervision = supervision_new(&supervised);
-	if (server->supervision != NULL && signals_watch(server) == 0)
+	if (server->supervision != NULL && signals_watch(server) == 0 &&
+	    (server->hand_over.take != NULL || signals_watch_ends(server) == 0))
 		return 0;
 	log_error("cannot start: %s", strerror(errno));
 	return -1;

@@ -11,7 +11,11 @@
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/exposition.h"
 
-static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
+static const int signals[SERVER_SIGNALS] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT };
+#define SERVER_ENDS 2 /* the last ones */
+
+static const int hand_over = SIGUSR2;
+static const int *const ends = &signals[SERVER_SIGNALS - SERVER_ENDS];
 
 static void
 log_line(void *arg, const char *line)
@@ -41,33 +45,57 @@ on_signal(evutil_socket_t number, short what, void *arg)
 		drain_begin(server, name);
 }
 
-/* The one that means a hand-over. */
 static void
-mask(int how)
+mask(int how, const int *numbers, size_t count)
 {
 	sigset_t held;
 
 	sigemptyset(&held);
-	sigaddset(&held, SIGUSR2);
+	for (size_t i = 0; i < count; i++)
+		sigaddset(&held, numbers[i]);
 	pthread_sigmask(how, &held, NULL);
 }
 
 void
 signals_hold(void)
 {
-	mask(SIG_BLOCK);
+	mask(SIG_BLOCK, &hand_over, 1);
+}
+
+/* Watches from `first` to before `end`.  Returns 0, or -1 with errno. */
+static int
+watch(struct server *server, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++) {
+		server->signals[i] = evsignal_new(server->base, signals[i], on_signal, server);
+		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 int
 signals_watch(struct server *server)
 {
-	for (size_t i = 0; i < SERVER_SIGNALS; i++) {
-		server->signals[i] = evsignal_new(server->base, signals[i], on_signal, server);
-		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) == -1)
-			return -1;
-	}
-	mask(SIG_UNBLOCK);
+	if (watch(server, 0, SERVER_SIGNALS - SERVER_ENDS) == -1)
+		return -1;
+	mask(SIG_UNBLOCK, &hand_over, 1);
 	return 0;
+}
+
+void
+signals_hold_ends(void)
+{
+	mask(SIG_BLOCK, ends, SERVER_ENDS);
+}
+
+int
+signals_watch_ends(struct server *server)
+{
+	const int result = watch(server, SERVER_SIGNALS - SERVER_ENDS, SERVER_SIGNALS);
+
+	mask(SIG_UNBLOCK, ends, SERVER_ENDS);
+	return result;
 }
 
 void

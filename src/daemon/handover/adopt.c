@@ -152,6 +152,7 @@ adopt_preamble(struct adoption *adoption, const struct parcel_preamble *packed,
 	struct ledger *ledger = adoption->ledgers[packed->ledger].ledger;
 	struct preamble *preamble;
 
+	crowds_serve(adoption->rooms.crowds, ledger);
 	if (!sources_adopt_open(sources, &packed->preamble.proxy))
 		return false;
 	preamble = preamble_unpack(adoption->rooms.preambles, ledger, cargo->fds[descriptor],

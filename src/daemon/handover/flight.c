@@ -17,6 +17,12 @@
 /* How much is written at once. */
 #define CHUNK 65536
 
+/*
+ * A parcel lies in the buffer of the one end until it is taken: the kernel's default holds some
+ * 60,000 descriptors.  This is for all that a process may have.
+ */
+#define BUFFER (8 << 20)
+
 /* What the first message of a parcel has; the others have 0. */
 #define FIRST 'p'
 
@@ -42,6 +48,16 @@ load_init(struct load *load, size_t fds)
 
 /* --- life ----------------------------------------------------------------------------- */
 
+/* Who may not have more than others has as much as they (socket(7), wmem_max). */
+static void
+widen(int sending)
+{
+	const int size = BUFFER;
+
+	if (setsockopt(sending, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == -1)
+		setsockopt(sending, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 int
 flight_open(struct flight *flight)
 {
@@ -50,6 +66,7 @@ flight_open(struct flight *flight)
 	*flight = (struct flight){ -1, -1, -1 };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
+	widen(pair[0]);
 	flight->sending = pair[0];
 	flight->receiving = pair[1];
 	flight->memory = memfd_create("echod-parcel", MFD_CLOEXEC);

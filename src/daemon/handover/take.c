@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,10 +17,14 @@
 /* How long the other one may take for an answer: ms.  It gives up its own tries before. */
 #define ANSWER_WITHIN 15000
 
+/* How long it may take one that says no more to be gone: ms. */
+#define GONE_WITHIN 5000
+
 enum { SOCKETS, ALL, FLIGHTS };
 
 struct take {
 	int fd;
+	int life; /* of the other one: readable once it has ended (pidfd_open(2)); -1: none */
 	struct ucred other;
 	struct flight flights[FLIGHTS];
 	struct cargo sockets, all;
@@ -27,19 +32,19 @@ struct take {
 
 /* --- what it says -------------------------------------------------------------------- */
 
-/* Returns as message_receive(), or -1 with ETIMEDOUT. */
+/* Returns 0 once `fd` is readable, or -1 with errno: ETIMEDOUT after so many ms. */
 static int
-wait_for_message(const struct take *take, struct message *message)
+wait_for(int fd, int64_t within)
 {
-	const int64_t end = clock_ms() + ANSWER_WITHIN;
-	struct pollfd heard = { .fd = take->fd, .events = POLLIN };
+	const int64_t end = clock_ms() + within;
+	struct pollfd heard = { .fd = fd, .events = POLLIN };
 	int64_t left;
 	int result;
 
 	while ((left = end - clock_ms()) > 0) {
 		result = poll(&heard, 1, (int)left);
 		if (result == 1)
-			return message_receive(take->fd, message, MSG_DONTWAIT);
+			return 0;
 		if (result == -1 && errno != EINTR)
 			return -1;
 	}
@@ -47,14 +52,23 @@ wait_for_message(const struct take *take, struct message *message)
 	return -1;
 }
 
-/* Returns 1 for `word`; 0: the other one is gone; -1 after an error in the log. */
+/* Returns as message_receive(), or -1 with ETIMEDOUT. */
+static int
+wait_for_message(const struct take *take, struct message *message)
+{
+	if (wait_for(take->fd, ANSWER_WITHIN) == -1)
+		return -1;
+	return message_receive(take->fd, message, MSG_DONTWAIT);
+}
+
+/* Returns 1 for `word`; 0: the other one says no more; -1 after an error in the log. */
 static int
 wait_for_word(struct take *take, enum word word)
 {
 	struct message message;
 	const int result = wait_for_message(take, &message);
 
-	if (result == 0 || (result == -1 && errno == ECONNRESET))
+	if (result == 0)
 		return 0;
 	if (result == -1) {
 		log_error("cannot take over from pid %d: %s", (int)take->other.pid,
@@ -107,6 +121,13 @@ is_one_of_ours(struct take *take, const char *path)
 	return false;
 }
 
+/* To one that has said its last word, which is there to be heard, nothing more can be said. */
+static bool
+is_closed(int error)
+{
+	return error == EPIPE || error == ECONNRESET;
+}
+
 static int
 say_hello(const struct take *take)
 {
@@ -117,7 +138,7 @@ say_hello(const struct take *take)
 		hello.fds[hello.count++] = take->flights[i].sending;
 		hello.fds[hello.count++] = take->flights[i].receiving;
 	}
-	return message_send(take->fd, &hello);
+	return message_send(take->fd, &hello) == 0 || is_closed(errno) ? 0 : -1;
 }
 
 static bool
@@ -154,6 +175,9 @@ ask_for_sockets(struct take *take, const char *path)
 	default:
 		return false;
 	}
+#ifdef SYS_pidfd_open
+	take->life = (int)syscall(SYS_pidfd_open, take->other.pid, 0);
+#endif
 	if (!look(take, SOCKETS, &take->sockets))
 		return false;
 	flight_take(take->flights[SOCKETS].receiving); /* no second copy of them stays there */
@@ -171,6 +195,7 @@ take_begin(const char *path)
 	}
 	for (size_t i = 0; i < FLIGHTS; i++)
 		take->flights[i] = (struct flight){ -1, -1, -1 };
+	take->life = -1;
 	take->fd = reach(path);
 	if (take->fd == -1)
 		log_error("cannot take over: nobody serves at %s: %s", path, strerror(errno));
@@ -189,6 +214,8 @@ take_free(struct take *take)
 	cargo_free(&take->sockets);
 	for (size_t i = 0; i < FLIGHTS; i++)
 		flight_close(&take->flights[i]);
+	if (take->life != -1)
+		close(take->life);
 	if (take->fd != -1)
 		close(take->fd);
 	free(take);
@@ -208,6 +235,17 @@ take_from(const struct take *take)
 
 /* --- taking --------------------------------------------------------------------------- */
 
+/* One that says no more may be alive, and serve: then two would. */
+static bool
+is_gone(const struct take *take)
+{
+	if (take->life != -1 && wait_for(take->life, GONE_WITHIN) == 0)
+		return true;
+	log_error("cannot take over from pid %d: it says no more, and may serve",
+	    (int)take->other.pid);
+	return false;
+}
+
 /* What it packed before it was gone is all there is. */
 int
 take_all(struct take *take, struct cargo **all)
@@ -216,9 +254,9 @@ take_all(struct take *take, struct cargo **all)
 	int result;
 
 	*all = NULL;
-	result = word_send(take->fd, WORD_READY, "") == 0 || errno == EPIPE
+	result = word_send(take->fd, WORD_READY, "") == 0 || is_closed(errno)
 	    ? wait_for_word(take, WORD_PARCEL) : -1;
-	if (result == -1)
+	if (result == -1 || (result == 0 && !is_gone(take)))
 		return -1;
 	if (result == 1) {
 		*all = look(take, ALL, &take->all) ? &take->all : NULL;

@@ -131,9 +131,10 @@ message_receive(int fd, struct message *message, int flags)
 	ssize_t size;
 
 	prepare(&envelope);
+	/* Who closes with something unheard resets, which is told once, before what was said last. */
 	do {
 		size = recvmsg(fd, &envelope.header, flags | MSG_CMSG_CLOEXEC);
-	} while (size == -1 && errno == EINTR);
+	} while (size == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (size <= 0)
 		return (int)size;
 	take_fds(&envelope, message);

@@ -28,7 +28,7 @@ struct acceptor {
 	const struct listen_config *config; /* acceptor_take_config() */
 	struct ledger *ledger;
 	int fd;
-	bool has_owner; /* inherited: what waits there is not ours to end */
+	bool has_owner; /* inherited, or another's too: what waits there is not ours to end */
 	struct unix_place *place; /* it is let go when it closes; NULL: it has none */
 	bool paused;
 	struct event *acceptable, *retry;
@@ -325,6 +325,14 @@ acceptor_close(void *service)
 	if (unix_place_release(acceptor->place) && !acceptor->has_owner)
 		empty_queue(acceptor);
 	dispose(acceptor);
+}
+
+void
+acceptor_leave(void *service)
+{
+	struct acceptor *acceptor = service;
+
+	acceptor->has_owner = true;
 }
 
 void

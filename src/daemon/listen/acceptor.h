@@ -48,6 +48,9 @@ bool acceptor_accepts(const void *service);
  */
 void acceptor_close(void *service);
 
+/* What waits at the socket is left to another one who has it, as that at an inherited one is. */
+void acceptor_leave(void *service);
+
 /* Closes the socket, which is another process's, leaves its place as it is, and frees it. */
 void acceptor_let_go(void *service);
 

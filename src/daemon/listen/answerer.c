@@ -116,6 +116,14 @@ answerer_close(void *service)
 }
 
 void
+answerer_leave(void *service)
+{
+	struct answerer *answerer = service;
+
+	datagram_socket_leave_to_owner(answerer->socket);
+}
+
+void
 answerer_let_go(void *service)
 {
 	struct answerer *answerer = service;

@@ -35,7 +35,10 @@ void answerer_look(void *service);
  */
 void answerer_close(void *service);
 
-/* The same, while its worker stands still: what has arrived is another process's. */
+/* What arrives at the socket is left to another one who has it, too.  Before it serves. */
+void answerer_leave(void *service);
+
+/* As answerer_close(), while its worker stands still: what has arrived is another process's. */
 void answerer_let_go(void *service);
 
 #endif

@@ -169,6 +169,49 @@ keep_address(const struct binding *binding, const struct address *address, bool 
 	return true;
 }
 
+static int
+add_twin(const struct binding *binding, const struct bound_socket *leaving, struct bound *bound)
+{
+	struct bound_socket made = {
+		.fd = fcntl(leaving->fd, F_DUPFD_CLOEXEC, 0),
+		.address = leaving->address,
+		.dual_stack = leaving->dual_stack,
+		.worker = leaving->worker,
+		.twin = leaving->fd,
+	};
+
+	if (made.fd == -1)
+		return -1;
+	add_bound(binding, &made, endpoint_is_any(binding->endpoint.host), bound);
+	return 0;
+}
+
+/*
+ * Goes on with those that another process serves at the address, all of them: who comes there
+ * until this one serves is that one's, and if this one fails nobody is lost.  Returns whether there
+ * is one, or -1 with errno.
+ */
+static int
+go_on(const struct binding *binding, const struct address *address, bool dual_stack,
+    struct bound *bound)
+{
+	const struct leaving *leaving = binding->leaving->is_adopted ? bind_leaving(binding) : NULL;
+	const size_t first = bound->count;
+
+	for (size_t i = 0; leaving != NULL && i < leaving->count; i++) {
+		const struct bound_socket *socket = leaving->sockets[i];
+
+		if (socket->dual_stack != dual_stack || !address_equal(&socket->address, address) ||
+		    !bound_lives(socket->fd))
+			continue;
+		if (add_twin(binding, socket, bound) == -1) {
+			bound_close_behind(bound, first);
+			return -1;
+		}
+	}
+	return bound->count > first;
+}
+
 /* Adds all sockets of one address to *bound, or none.  Returns 0, or -1 with errno. */
 static int
 add_address(const struct binding *binding, const struct address *address, bool dual_stack,
@@ -176,9 +219,13 @@ add_address(const struct binding *binding, const struct address *address, bool d
 {
 	const size_t first = bound->count;
 	struct address same = *address;
+	int result;
 
 	if (keep_address(binding, address, dual_stack, bound))
 		return 0;
+	result = go_on(binding, address, dual_stack, bound);
+	if (result != 0)
+		return result == 1 ? 0 : -1;
 	for (size_t place = 0; place < spread_of(binding); place++) {
 		if (add_socket(binding, &same, dual_stack, place, bound) == -1) {
 			bound_close_behind(bound, first);
@@ -399,7 +446,8 @@ int
 bind_listener(const struct binding *binding, struct bound *bound, struct faults *faults)
 {
 	const size_t most = ENDPOINT_ADDRESSES_MAX * spread_of(binding) + binding->inherited->count +
-	    (binding->now != NULL ? binding->now->count : 0);
+	    (binding->now != NULL ? binding->now->count : 0) +
+	    (binding->leaving->is_adopted ? bind_leaving(binding)->count : 0);
 	struct address at = { .sa.sa_family = AF_UNSPEC };
 	char uri[ENDPOINT_TEXT_SIZE], text[256];
 	int error;

@@ -25,6 +25,11 @@ struct leaving {
 	const struct bound_socket **sockets; /* with room for all that may be found */
 	size_t count;
 	bool is_found;
+	/*
+	 * Another process serves them until this one does: a duplicate of each takes the place of one
+	 * that is bound beside it, which nobody would accept from until then.
+	 */
+	bool is_adopted;
 	/* Finds them for the protocol, by `arg`. */
 	void (*find)(struct leaving *leaving, enum protocol protocol);
 	const void *arg;

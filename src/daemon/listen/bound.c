@@ -92,6 +92,15 @@ bound_has_fd(const struct bound *bound, int fd)
 }
 
 bool
+bound_has_twin(const struct bound *bound, int fd)
+{
+	for (size_t i = 0; i < bound->count; i++)
+		if (bound->sockets[i].twin == fd)
+			return true;
+	return false;
+}
+
+bool
 bound_is_same(const struct bound *a, const struct bound *b)
 {
 	for (size_t i = 0; i < a->count; i++)

@@ -27,6 +27,11 @@ struct bound {
 		size_t worker;          /* whose it is to answer, where it is for datagrams */
 		/* What `fd` is a duplicate of: not to be closed to others.  NULL: bound here. */
 		const struct inherited_socket *inherited;
+		/*
+		 * What `fd` is a duplicate of, where that is another listener's, which leaves and which
+		 * another process had: nothing is done to it when it leaves.  0: of none.
+		 */
+		int twin;
 		void *service; /* what its listener serves it by (kind.h); NULL: none yet */
 		/* Another listener serves it, whose place this one takes: it is not to be closed. */
 		bool kept;
@@ -60,6 +65,9 @@ bool bound_has_address(const struct bound *bound, const struct address *address)
 bool bound_is_first(const struct bound *bound, size_t index);
 
 bool bound_has_fd(const struct bound *bound, int fd);
+
+/* True where one of them is a duplicate of `fd`. */
+bool bound_has_twin(const struct bound *bound, int fd);
 
 /* True where both have the same sockets. */
 bool bound_is_same(const struct bound *a, const struct bound *b);

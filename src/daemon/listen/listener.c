@@ -185,6 +185,17 @@ listener_leave(struct listener *listener, const struct listener *successor)
 	dispose(listener);
 }
 
+void
+listener_leave_to(const struct listener *listener, const struct listener *other)
+{
+	for (size_t i = 0; i < listener->bound.count; i++) {
+		const struct bound_socket *socket = &listener->bound.sockets[i];
+
+		if (bound_has_twin(&other->bound, socket->fd))
+			listener->kind->leave(socket->service);
+	}
+}
+
 /* --- from one process to another ------------------------------------------------------ */
 
 static int

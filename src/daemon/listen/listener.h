@@ -53,6 +53,12 @@ void listener_close(struct listener *listener);
  */
 void listener_leave(struct listener *listener, const struct listener *successor);
 
+/*
+ * Before it serves: those of its sockets that `other` has a duplicate of are left alone when it
+ * leaves, with what waits there.
+ */
+void listener_leave_to(const struct listener *listener, const struct listener *other);
+
 /* Has it packed, with those of its sockets that are not inherited; where none is, not at all. */
 int listener_pack(const struct listener *listener, const struct packed_visitor *visitor);
 

@@ -143,6 +143,7 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 	const bool is_written = former != NULL && listener_is_written(former, listen);
 	struct leaving leaving = {
 		.sockets = preparation->scratch, .find = find_leaving, .arg = listeners,
+		.is_adopted = listeners->adopted_count > 0,
 	};
 	const struct binding binding = {
 		.name = listen->name,
@@ -457,6 +458,14 @@ leave(const struct set *next, struct listener *listener, struct listeners_change
 		change->removed++;
 }
 
+/* Of those that leave, that which goes on in another listener is left alone. */
+static void
+leave_to_twins(const struct set *next, const struct listener *leaving)
+{
+	for (size_t i = 0; i < next->count; i++)
+		listener_leave_to(leaving, next->members[i].listener);
+}
+
 struct listeners_change
 listeners_commit(struct listeners *listeners, const struct config *config)
 {
@@ -465,6 +474,8 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
+	for (size_t i = 0; i < before.count; i++)
+		leave_to_twins(&listeners->next, before.members[i].listener);
 	listeners_serve_adopted(listeners);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		struct listener *listener = listeners->next.members[i].listener;

@@ -57,7 +57,10 @@ int preambles_pack(const struct preambles *preambles,
     int (*visit)(void *arg, const struct ledger *ledger, const struct packed_preamble *packed, int fd),
     void *arg);
 
-/* These are another process's: closes their sockets here, and settles the books of their proxies. */
+/*
+ * Those that travel are another process's: closes their sockets here, and settles the books of their
+ * proxies.  The others stay, paused.
+ */
 void preambles_let_go(struct preambles *preambles);
 
 /*

@@ -38,6 +38,18 @@ descriptors_occupy_standard(void)
 		close(fd);
 }
 
+void
+descriptors_allow_all(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+			log_warning("cannot raise RLIMIT_NOFILE: %s", strerror(errno));
+	}
+}
+
 /* Raises the hard limit too where that is allowed, which is root's privilege. */
 static void
 raise_limit(struct rlimit *limit, rlim_t wanted)

@@ -14,6 +14,12 @@
  */
 void descriptors_occupy_standard(void);
 
+/*
+ * Raises the soft limit to the hard one: who takes over has as many as the other one had, whatever
+ * it needs itself.  For select(2) descriptors_make_room() lowers it again.
+ */
+void descriptors_allow_all(void);
+
 struct descriptors_need {
 	size_t connections; /* limits.connections */
 	size_t workers;
