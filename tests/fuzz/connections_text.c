@@ -3,32 +3,8 @@
  * and of it no line is longer than 80 columns where its words are not.
  */
 #include "daemon/observe/asking/connections_text.h"
+#include "columns.h"
 #include "fuzz.h"
-
-#define COLUMNS 80
-#define INDENT 13
-
-static bool
-has_two_words(const char *line, size_t length)
-{
-	return length > INDENT && memchr(line + INDENT, ' ', length - INDENT) != NULL;
-}
-
-static void
-check_lines(const char *text, size_t size)
-{
-	const char *const end = text + size;
-
-	for (const char *line = text; line < end;) {
-		const char *next = memchr(line, '\n', (size_t)(end - line));
-
-		fuzz_assert(next != NULL);
-		for (const char *c = line; c < next; c++)
-			fuzz_assert(*c >= ' ' && *c <= '~');
-		fuzz_assert(next - line <= COLUMNS || !has_two_words(line, (size_t)(next - line)));
-		line = next + 1;
-	}
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

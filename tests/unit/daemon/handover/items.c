@@ -137,3 +137,19 @@ assert_same_item(const struct parcel_item *a, const struct parcel_item *b)
 		break;
 	}
 }
+
+/* --- what is written -------------------------------------------------------------------- */
+
+unsigned char kept[KEPT_MOST];
+size_t kept_size;
+
+int
+keep(void *arg, const void *data, size_t count)
+{
+	(void)arg;
+	ck_assert_uint_le(kept_size + count, sizeof(kept));
+	if (count > 0)
+		memcpy(kept + kept_size, data, count);
+	kept_size += count;
+	return 0;
+}

@@ -11,27 +11,14 @@
 #include "random.h"
 #include "runner.h"
 
-static unsigned char bytes[65536 * 4];
-static size_t size;
 static char why[PARCEL_WHY_SIZE];
-
-static int
-keep(void *arg, const void *data, size_t count)
-{
-	(void)arg;
-	ck_assert_uint_le(size + count, sizeof(bytes));
-	if (count > 0)
-		memcpy(bytes + size, data, count);
-	size += count;
-	return 0;
-}
 
 static void
 write_items(const struct parcel_item *of, size_t count)
 {
 	struct parcel_writer writer;
 
-	size = 0;
+	kept_size = 0;
 	parcel_begin(&writer, keep, NULL);
 	for (size_t i = 0; i < count; i++)
 		ck_assert_int_eq(parcel_put(&writer, &of[i]), 0);
@@ -46,7 +33,7 @@ opens(size_t count)
 	struct parcel parcel;
 	bool opened;
 
-	memcpy(copy, bytes, count);
+	memcpy(copy, kept, count);
 	opened = parcel_open(&parcel, copy, count, why);
 	free(copy);
 	return opened;
@@ -73,7 +60,7 @@ START_TEST(each_record_comes_back)
 	struct parcel parcel;
 
 	write_items(items, ITEMS);
-	ck_assert_msg(parcel_open(&parcel, bytes, size, why), "%s", why);
+	ck_assert_msg(parcel_open(&parcel, kept, kept_size, why), "%s", why);
 	check_items(&parcel, items, ITEMS);
 	parcel_rewind(&parcel);
 	check_items(&parcel, items, ITEMS);
@@ -92,7 +79,7 @@ START_TEST(a_record_of_the_largest_size)
 	large[2] = (struct parcel_item){ PARCEL_CONN, .conn = { 0, { .state = CONN_BLOCKED,
 	    .waiting = waiting, .waiting_size = sizeof(waiting) } } };
 	write_items(large, 3);
-	ck_assert_msg(parcel_open(&parcel, bytes, size, why), "%s", why);
+	ck_assert_msg(parcel_open(&parcel, kept, kept_size, why), "%s", why);
 	check_items(&parcel, large, 3);
 }
 END_TEST
@@ -102,12 +89,12 @@ START_TEST(each_cut_is_refused)
 	size_t whole;
 
 	write_items(items, ITEMS);
-	whole = size;
+	whole = kept_size;
 	for (size_t cut = 0; cut < whole; cut++) {
 		ck_assert(!opens(cut));
 		ck_assert_str_ne(why, "");
 	}
-	memset(bytes + whole, 0, 8);
+	memset(kept + whole, 0, 8);
 	for (size_t more = 1; more <= 8; more++)
 		ck_assert(!opens(whole + more));
 	ck_assert(opens(whole));
@@ -117,13 +104,13 @@ END_TEST
 START_TEST(each_flipped_bit_is_refused)
 {
 	write_items(items, ITEMS);
-	for (size_t bit = 0; bit < size * 8; bit++) {
-		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-		ck_assert_msg(!opens(size), "bit %zu", bit);
+	for (size_t bit = 0; bit < kept_size * 8; bit++) {
+		kept[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		ck_assert_msg(!opens(kept_size), "bit %zu", bit);
 		ck_assert_str_ne(why, "");
-		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		kept[bit / 8] ^= (unsigned char)(1 << bit % 8);
 	}
-	ck_assert(opens(size));
+	ck_assert(opens(kept_size));
 }
 END_TEST
 
@@ -136,11 +123,11 @@ START_TEST(damage_of_any_kind_is_refused)
 		size_t at, count = 1 + random_below(sizeof(saved));
 
 		write_items(items, ITEMS);
-		at = random_below(size - count);
-		memcpy(saved, bytes + at, count);
+		at = random_below(kept_size - count);
+		memcpy(saved, kept + at, count);
 		for (size_t i = 0; i < count; i++)
-			bytes[at + i] = (unsigned char)random_bits();
-		ck_assert(!opens(size) || memcmp(saved, bytes + at, count) == 0);
+			kept[at + i] = (unsigned char)random_bits();
+		ck_assert(!opens(kept_size) || memcmp(saved, kept + at, count) == 0);
 	}
 }
 END_TEST
@@ -148,11 +135,11 @@ END_TEST
 START_TEST(another_version_is_told)
 {
 	write_items(items, ITEMS);
-	bytes[8]++;
-	ck_assert(!opens(size));
+	kept[8]++;
+	ck_assert(!opens(kept_size));
 	ck_assert_str_eq(why, "it has version 2 of its format, and this echod takes 1");
-	bytes[0]++;
-	ck_assert(!opens(size));
+	kept[0]++;
+	ck_assert(!opens(kept_size));
 	ck_assert_str_eq(why, "it is no parcel of echod");
 	ck_assert(!opens(0));
 	ck_assert_str_eq(why, "it is no parcel of echod");
@@ -162,10 +149,10 @@ END_TEST
 START_TEST(the_place_of_a_fault_is_told)
 {
 	write_items(items, ITEMS);
-	for (size_t at = 0; at < size - 8; at++)
-		if (memcmp(bytes + at, "reading", 8) == 0)
-			bytes[at] = 'R';
-	ck_assert(!opens(size));
+	for (size_t at = 0; at < kept_size - 8; at++)
+		if (memcmp(kept + at, "reading", 8) == 0)
+			kept[at] = 'R';
+	ck_assert(!opens(kept_size));
 	ck_assert_msg(strstr(why, ": the state of record 13 (connection)") != NULL, "%s", why);
 	ck_assert_msg(strncmp(why, "it is damaged at byte ", 22) == 0, "%s", why);
 }
@@ -193,7 +180,7 @@ START_TEST(what_nobody_would_take_is_not_written)
 	struct parcel_writer writer;
 
 	parcel_begin(&writer, keep, NULL);
-	size = 0;
+	kept_size = 0;
 	ck_assert_int_eq(parcel_put(&writer, &items[0]), 0);
 	ck_assert_int_eq(parcel_put(&writer, &wrong[_i]), -1);
 	ck_assert_int_eq(errno, EINVAL);
@@ -209,7 +196,7 @@ static const struct packed_conn wrong_conns[] = {
 	{ .state = CONN_STATE_COUNT },
 	{ .state = CONN_BLOCKED }, /* by nothing */
 	{ .state = CONN_READING, .waiting = "x", .waiting_size = 1 },
-	{ .state = CONN_BLOCKED, .waiting = bytes, .waiting_size = PACKED_WAITING_MOST + 1 },
+	{ .state = CONN_BLOCKED, .waiting = kept, .waiting_size = PACKED_WAITING_MOST + 1 },
 	{ .state = CONN_READING, .reason = CLOSE_REASON_COUNT },
 	{ .state = CONN_READING, .opened = -1 },
 	{ .state = CONN_READING, .paid_until = INT64_MAX },
@@ -225,7 +212,7 @@ START_TEST(a_connection_that_cannot_be_is_not_written)
 	struct parcel_writer writer;
 
 	parcel_begin(&writer, keep, NULL);
-	size = 0;
+	kept_size = 0;
 	ck_assert_int_eq(parcel_put(&writer, &items[0]), 0);
 	ck_assert_int_eq(parcel_put(&writer, &items[6]), 0);
 	ck_assert_int_eq(parcel_put(&writer, &item), -1);
@@ -238,10 +225,10 @@ START_TEST(a_parcel_of_nothing_is_none)
 {
 	struct parcel_writer writer;
 
-	size = 0;
+	kept_size = 0;
 	parcel_begin(&writer, keep, NULL);
 	ck_assert_int_eq(parcel_end(&writer), -1);
-	ck_assert(!opens(size));
+	ck_assert(!opens(kept_size));
 }
 END_TEST
 

@@ -14,6 +14,7 @@
 #include "daemon/stream/conn_internal.h"
 #include "daemon/stream/limits/sweep.h"
 #include "net/buffers.h"
+#include "conn_ways.h"
 #include "one_conn.h"
 #include "runner.h"
 
@@ -201,31 +202,14 @@ START_TEST(a_lifetime_ends_whoever_is_busy)
 }
 END_TEST
 
-/* Of what was sent to a peer that has read nothing yet. */
-static uint64_t
-held_by_our_kernel(void)
-{
-	int at_peer = 0;
-
-	ck_assert_int_eq(ioctl(peer, FIONREAD, &at_peer), 0);
-	return ledger_total(ledger, ROW_SENT_BYTES) - (uint64_t)at_peer;
-}
-
 /* It has ended its side; the kernel would hold its echo for minutes after a close. */
 START_TEST(a_peer_that_never_takes_the_rest_is_aborted)
 {
-	size_t sent = 0;
 	int64_t now;
 
 	set_up(&one_conn_configs[_i]);
 	atomic_store(&crowd->limits.write, 60000);
-	while (held_by_our_kernel() < 20000) {
-		sent = peer_send(sent, sent + 10000);
-		turn();
-	}
-	ck_assert_int_eq(conn_state(conn), CONN_READING);
-	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	turn();
+	be_closing();
 	ck_assert(!closed);
 	ck_assert_int_eq(conn_state(conn), CONN_CLOSING);
 	now = clock_ms();
@@ -244,66 +228,6 @@ END_TEST
 
 /* --- a peer that is gone, in each state ---------------------------------------------- */
 
-static void
-be_reading(void)
-{
-}
-
-/* It sends three seconds' bytes. */
-static void
-be_paced(void)
-{
-	atomic_store(&crowd->limits.bandwidth, 1);
-	peer_send_all(0, 3);
-	turn();
-}
-
-static void
-be_blocked(void)
-{
-	fill();
-}
-
-static void
-be_flushing(void)
-{
-	fill();
-	conn_finish(conn, CLOSE_DRAIN);
-}
-
-static void
-be_lingering(void)
-{
-	conn_finish(conn, CLOSE_DRAIN);
-}
-
-static void
-be_closing(void)
-{
-	size_t sent = 0;
-
-	while (held_by_our_kernel() < 20000) {
-		sent = peer_send(sent, sent + 10000);
-		turn();
-	}
-	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	turn();
-}
-
-static const struct {
-	enum conn_state state;
-	void (*be)(void);
-	enum close_reason reason;
-} ways[] = {
-	{ CONN_READING, be_reading, CLOSE_RESET },
-	{ CONN_PACED, be_paced, CLOSE_RESET },
-	{ CONN_BLOCKED, be_blocked, CLOSE_RESET },
-	{ CONN_FLUSHING, be_flushing, CLOSE_DRAIN }, /* an end that was ours stays so */
-	{ CONN_LINGERING, be_lingering, CLOSE_DRAIN },
-	{ CONN_CLOSING, be_closing, CLOSE_RESET },
-};
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
 /* No limit is set: nothing else would ever end it. */
 START_TEST(a_reset_is_noticed_in_each_state)
 {
@@ -311,9 +235,9 @@ START_TEST(a_reset_is_noticed_in_each_state)
 	const int way = _i / ONE_CONN_CONFIGS;
 
 	set_up(&one_conn_configs[_i % ONE_CONN_CONFIGS]);
-	ways[way].be();
+	conn_ways[way].be();
 	ck_assert(!closed);
-	ck_assert_int_eq(conn_state(conn), ways[way].state);
+	ck_assert_int_eq(conn_state(conn), conn_ways[way].state);
 	sweep_watch(crowd, clock_ms() + 1000);
 	ck_assert(!closed);
 	ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
@@ -323,7 +247,7 @@ START_TEST(a_reset_is_noticed_in_each_state)
 	sweep_watch(crowd, clock_ms() + 1000);
 	turn();
 	ck_assert(closed);
-	ck_assert_int_eq(reason, ways[way].reason);
+	ck_assert_int_eq(reason, conn_ways[way].reason);
 	ck_assert_int_eq(sweep_watch(crowd, clock_ms() + 1000), 0);
 	tear_down();
 }
@@ -491,7 +415,7 @@ main(void)
 	tcase_add_loop_test(tests, a_lifetime_ends_whoever_is_busy, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, a_peer_that_never_takes_the_rest_is_aborted, 0,
 	    ONE_CONN_CONFIGS);
-	tcase_add_loop_test(tests, a_reset_is_noticed_in_each_state, 0, WAYS * ONE_CONN_CONFIGS);
+	tcase_add_loop_test(tests, a_reset_is_noticed_in_each_state, 0, CONN_WAYS * ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, memory_of_this_process_counts_as_held, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, beyond_the_memory_nobody_is_spared, 0, ONE_CONN_CONFIGS);
 	tcase_add_loop_test(tests, nobody_gets_larger_buffers_while_memory_is_short, 0,

@@ -2,35 +2,22 @@
  * A connection that goes from one process to another, in each state: its peer sees nothing of it.
  * Here both are this process; between them there is a parcel.  Each test runs over each back end.
  */
-#include <linux/sockios.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/handover/items.h"
 #include "daemon/handover/parcel.h"
 #include "daemon/stream/conn_internal.h"
 #include "daemon/stream/limits/sweep.h"
 #include "daemon/stream/packed.h"
+#include "conn_ways.h"
 #include "one_conn.h"
 #include "runner.h"
 
-static unsigned char bytes[2 * PACKED_WAITING_MOST];
-static size_t size;
 static int held; /* the descriptor in flight */
-
-static int
-keep(void *arg, const void *data, size_t count)
-{
-	(void)arg;
-	ck_assert_uint_le(size + count, sizeof(bytes));
-	if (count > 0)
-		memcpy(bytes + size, data, count);
-	size += count;
-	return 0;
-}
 
 static int
 put(void *arg, const struct conn *of, int fd, const struct packed_conn *packed)
@@ -50,7 +37,7 @@ pack(void)
 	const struct parcel_item of_ledger = { PARCEL_LEDGER, .ledger = { "test", 1, 0 } };
 	struct parcel_writer writer;
 
-	size = 0;
+	kept_size = 0;
 	held = -1;
 	parcel_begin(&writer, keep, NULL);
 	parcel_put(&writer, &service);
@@ -103,11 +90,11 @@ go_on(void)
 	struct parcel parcel;
 	size_t descriptor;
 
-	ck_assert_msg(parcel_open(&parcel, bytes, size, why), "%s", why);
+	ck_assert_msg(parcel_open(&parcel, kept, kept_size, why), "%s", why);
 	while (parcel_next(&parcel, &item, &descriptor))
 		if (item.kind == PARCEL_CONN)
 			conn = conn_unpack(held, &item.conn.conn, &ledger->branches[0]);
-	memset(bytes, 0xff, sizeof(bytes)); /* it has what it needs */
+	memset(kept, 0xff, kept_size); /* it has what it needs */
 	ck_assert_ptr_nonnull(conn);
 	served = held;
 	conn_go_on(conn);
@@ -123,72 +110,9 @@ hand_over(int back_end)
 
 /* --- each state ---------------------------------------------------------------------- */
 
-static size_t sent;
+static size_t sent; /* by the peer, to be in that state */
 
-static void
-be_reading(void)
-{
-}
-
-/* It sends three seconds' bytes. */
-static void
-be_paced(void)
-{
-	atomic_store(&crowd->limits.bandwidth, 1);
-	peer_send_all(0, 3);
-	turn();
-}
-
-/* The kernel has megabytes that are not read yet, and the process a buffer that is not sent. */
-static void
-be_blocked(void)
-{
-	sent = fill();
-}
-
-static void
-be_flushing(void)
-{
-	sent = fill();
-	conn_finish(conn, CLOSE_DRAIN);
-}
-
-static void
-be_lingering(void)
-{
-	conn_finish(conn, CLOSE_DRAIN);
-}
-
-static void
-be_closing(void)
-{
-	int held_bytes = 0;
-
-	while (held_bytes < 20000) {
-		sent = peer_send(sent, sent + 10000);
-		turn();
-		ck_assert_int_eq(ioctl(served, SIOCOUTQ, &held_bytes), 0);
-	}
-	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	turn();
-}
-
-static const struct way {
-	enum conn_state state;
-	void (*be)(void);
-	enum close_reason reason; /* of a reset */
-	bool is_watched; /* no event tells all of it */
-} ways[] = {
-	{ CONN_READING, be_reading, CLOSE_RESET, false },
-	{ CONN_PACED, be_paced, CLOSE_RESET, true },
-	{ CONN_BLOCKED, be_blocked, CLOSE_RESET, true },
-	{ CONN_FLUSHING, be_flushing, CLOSE_DRAIN, true },
-	{ CONN_LINGERING, be_lingering, CLOSE_DRAIN, false },
-	{ CONN_CLOSING, be_closing, CLOSE_RESET, true },
-};
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-#define EACH_WAY (WAYS * ONE_CONN_CONFIGS)
+#define EACH_WAY (CONN_WAYS * ONE_CONN_CONFIGS)
 
 /* Sets up by one back end what goes on by the next; returns which that is. */
 static int
@@ -196,11 +120,10 @@ set_up_way(int number)
 {
 	const int back_end = number % ONE_CONN_CONFIGS;
 
-	sent = 0;
 	set_up(&one_conn_configs[back_end]);
-	ways[number / ONE_CONN_CONFIGS].be();
+	sent = conn_ways[number / ONE_CONN_CONFIGS].be();
 	ck_assert(!closed);
-	ck_assert_int_eq(conn_state(conn), ways[number / ONE_CONN_CONFIGS].state);
+	ck_assert_int_eq(conn_state(conn), conn_ways[number / ONE_CONN_CONFIGS].state);
 	return (back_end + 1) % ONE_CONN_CONFIGS;
 }
 
@@ -231,7 +154,7 @@ START_TEST(all_that_is_known_of_it_travels)
 	ck_assert_int_le(conn_silence(conn, later), silence);
 	ck_assert_int_eq(conn_blocked_for(conn, later), blocked);
 	ck_assert_int_eq(event_pending(crowd->watcher, EV_TIMEOUT, NULL) != 0,
-	    ways[_i / ONE_CONN_CONFIGS].is_watched);
+	    conn_ways[_i / ONE_CONN_CONFIGS].is_watched);
 	ck_assert_uint_eq(counter_read(&crowd->blocked), before.waiting > 0);
 	ck_assert_uint_eq(counter_read(&crowd->blocked_bytes), before.waiting);
 	tear_down();
@@ -274,7 +197,7 @@ START_TEST(a_reset_while_it_is_held_is_told)
 	sweep_watch(crowd, clock_ms() + 1000);
 	turn();
 	ck_assert(closed);
-	ck_assert_int_eq(reason, ways[_i / ONE_CONN_CONFIGS].reason);
+	ck_assert_int_eq(reason, conn_ways[_i / ONE_CONN_CONFIGS].reason);
 	ck_assert_int_eq(sweep_watch(crowd, clock_ms() + 1000), 0);
 	tear_down();
 }
@@ -315,7 +238,7 @@ START_TEST(what_waits_arrives_then_the_end)
 	bool eof = false;
 
 	set_up(&one_conn_configs[_i]);
-	be_blocked();
+	sent = be_blocked();
 	ck_assert_uint_gt(sent, 100000);
 	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
 	for (int i = 0; !eof; i++) {
@@ -363,7 +286,7 @@ START_TEST(one_that_closes_is_closed_once_all_is_taken)
 	bool eof = false;
 
 	set_up(&one_conn_configs[_i]);
-	be_closing();
+	sent = be_closing();
 	hand_over(_i);
 	sweep_watch(crowd, clock_ms());
 	ck_assert(!closed);
