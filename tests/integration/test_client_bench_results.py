@@ -198,7 +198,8 @@ def an_hour_before(path):
 def test_results_add_up(results):
     parts = [json.loads(read(path)) for path in results]
     merged = json_of("bench", "--merge", *results)
-    assert merged["runs"] == [run for part in parts for run in part["runs"]]
+    in_time = sorted(parts, key=lambda part: part["started"])
+    assert merged["runs"] == [run for part in in_time for run in part["runs"]]
     for kind in ("counts", "errors"):
         for name, value in merged[kind].items():
             assert value == sum(part[kind][name] for part in parts), name
