@@ -157,9 +157,19 @@ def closing(descriptors):
 
 def test_a_closed_stdout_ends_it_though_the_peer_is_silent(silent):
     error = "echod-client: cannot write: Bad file descriptor\n"
-    for mode in ["ping"], ["ping", "-q"], ["pipe", "-q"], ["send"]:
+    for mode in ["ping"], ["ping", "-q"], ["pipe", "-q"], ["send"], ["bench", "-d", 600]:
         message = ["text"] if mode[0] == "send" else []
         ends_with([*mode, silent.uri, *message], error, prefix=closing(">&-"))
+
+
+def test_a_closed_stdout_ends_bench_before_it_counts(silent):
+    """While it waits for somebody who is up, and for its first connection."""
+    error = "echod-client: cannot write: Bad file descriptor\n"
+    waits = ["bench", "--wait-until-up", PATIENCE, silent.uri]
+    ends_with(waits, error, prefix=closing(">&-"))
+    with faulty.stream(faulty.mute) as server:
+        connects = ["bench", "--insecure", "-t", PATIENCE, server.uri.replace("tcp:", "tls:")]
+        ends_with(connects, error, prefix=closing(">&-"))
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
@@ -190,7 +200,12 @@ def reader_of(kind):
     return os.pipe()
 
 
-MODES = {"ping": ["ping", "-i", 600], "pipe": ["pipe"], "send": ["send", "-W", PATIENCE, "--json"]}
+MODES = {
+    "ping": ["ping", "-i", 600],
+    "pipe": ["pipe"],
+    "send": ["send", "-W", PATIENCE, "--json"],
+    "bench": ["bench", "-d", 600, "-W", 600],
+}
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])

@@ -21,6 +21,7 @@
 #include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/terminal.h"
 #include "client/timing.h"
 #include "client/transport/up.h"
@@ -169,6 +170,15 @@ check_limits(const struct plan *plan)
 		report_fault("%s", text);
 }
 
+/* That stdout has failed is told in place of what it broke off. */
+static void __attribute__((noreturn))
+give_up(const struct common_arguments *common, enum ending ending, const char *fault)
+{
+	if (standard_error() != 0)
+		exit(report_flush(EXIT_WRONG));
+	common_unreached(common, ending, fault);
+}
+
 /* Runs the load that is asked for on the target of `common`, which has to be there. */
 static enum ending
 load(const struct bench_options *options, const struct common_arguments *common,
@@ -183,7 +193,7 @@ load(const struct bench_options *options, const struct common_arguments *common,
 	ending = load_run(&plan, result, bench_watch, result, &fault);
 	live_end();
 	if (fault != NULL)
-		common_unreached(common, ending, fault);
+		give_up(common, ending, fault);
 	return ending;
 }
 
@@ -204,12 +214,13 @@ await(const struct common_arguments *common)
 	if (common->until_up == 0)
 		return;
 	base = timing_base_new(false);
-	if (!interrupt_watch(base, on_interrupt, base))
+	if (!interrupt_watch(base, on_interrupt, base) || !standard_watch(base, on_interrupt, base))
 		report_unusable("cannot start: %s", strerror(errno));
 	ending = up_await(base, &common->wish, common->until_up, true, &fault);
 	if (ending != ENDING_DONE)
-		common_unreached(common, ending, fault);
+		give_up(common, ending, fault);
 	interrupt_unwatch();
+	standard_unwatch();
 	event_base_free(base);
 }
 

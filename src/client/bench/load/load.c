@@ -12,6 +12,7 @@
 #include "client/interrupt.h"
 #include "client/measure/message.h"
 #include "client/report.h"
+#include "client/standard.h"
 #include "client/timing.h"
 #include "client/tls/told.h"
 #include "client/transport/reach.h"
@@ -163,13 +164,15 @@ reach_first_link(struct load *load, const char **fault)
 
 	link->channel = channel_new(worker->base, load->plan->wish);
 	reach = link->channel != NULL ? reach_new(worker->base, link->channel, load->plan->wish) : NULL;
-	if (reach == NULL || !interrupt_watch(worker->base, on_early_interrupt, worker->base))
+	if (reach == NULL || !interrupt_watch(worker->base, on_early_interrupt, worker->base) ||
+	    !standard_watch(worker->base, on_early_interrupt, worker->base))
 		report_unusable("cannot start: %s", strerror(errno));
 	if (load->plan->source_count > 0)
 		channel_set_source(link->channel, &load->plan->sources[0]);
 	link->since = timing_now();
 	ending = reach_now(reach, fault);
 	interrupt_unwatch();
+	standard_unwatch();
 	if (ending != ENDING_DONE) {
 		static char *kept;
 
@@ -305,12 +308,14 @@ static enum ending
 work(struct load *load)
 {
 	hand_over_first_link(load);
-	if (!interrupt_watch(load->base, on_interrupt, load))
+	if (!interrupt_watch(load->base, on_interrupt, load) ||
+	    !standard_watch(load->base, on_interrupt, load))
 		report_unusable("cannot start: %s", strerror(errno));
 	start(load);
 	event_base_dispatch(load->base);
 	collect(load);
 	interrupt_unwatch();
+	standard_unwatch();
 	if (load->interrupted)
 		return ENDING_INTERRUPTED;
 	return is_cut_off(load) ? ENDING_FAILED : ENDING_DONE;

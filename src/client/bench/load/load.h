@@ -21,9 +21,9 @@ typedef void load_watch(void *arg, const struct load_progress *progress);
 
 /*
  * Runs `plan`, and fills `result`, which is new, but for what was asked for.  Returns ENDING_DONE;
- * ENDING_INTERRUPTED, the result being what was so far; ENDING_FAILED where all connections were
- * lost before its end; or why nobody is there to talk to, and in *fault in words, which last until
- * the next call.  Wants the first SIGINT for itself: nobody else may watch it.
+ * ENDING_INTERRUPTED by SIGINT, or where stdout has failed, the result being what was so far;
+ * ENDING_FAILED where all connections were lost before its end; or why nobody is there to talk to,
+ * and in *fault in words, which last until the next call.  Watches both for itself: nobody else may.
  */
 enum ending load_run(const struct plan *plan, struct bench_result *result, load_watch *watch,
     void *arg, const char **fault);
