@@ -275,8 +275,8 @@ on_over(void *arg, const char *fault)
 	*(const char **)arg = fault;
 }
 
-enum ending
-reach_now(struct reach *reach, const char **fault)
+static enum ending
+run(struct reach *reach, const char **fault)
 {
 	*fault = NULL;
 	reach_begin(reach, on_over, fault);
@@ -293,26 +293,38 @@ reach_now(struct reach *reach, const char **fault)
 	return *fault == NULL ? ENDING_DONE : reach->ending;
 }
 
+enum ending
+reach_once(struct event_base *base, struct channel *channel, const struct channel_wish *wish,
+    const char **fault)
+{
+	static char *kept;
+	struct reach *reach = reach_new(base, channel, wish);
+	enum ending ending = ENDING_ERROR;
+
+	*fault = strerror(errno);
+	if (reach != NULL)
+		ending = run(reach, fault);
+	if (ending != ENDING_DONE) {
+		free(kept);
+		kept = strdup(*fault);
+		*fault = kept != NULL ? kept : strerror(errno);
+	}
+	reach_free(reach);
+	return ending;
+}
+
 struct channel *
 reach_first(struct event_base *base, const struct channel_wish *wish, enum ending *ending,
     const char **fault)
 {
-	static char *kept;
 	struct channel *channel = channel_new(base, wish);
-	struct reach *reach = channel != NULL ? reach_new(base, channel, wish) : NULL;
 
 	*ending = ENDING_ERROR;
 	*fault = strerror(errno);
-	if (reach != NULL)
-		*ending = reach_now(reach, fault);
-	if (*ending == ENDING_DONE) {
-		reach_free(reach);
+	if (channel != NULL)
+		*ending = reach_once(base, channel, wish, fault);
+	if (*ending == ENDING_DONE)
 		return channel;
-	}
-	free(kept);
-	kept = strdup(*fault);
-	*fault = kept != NULL ? kept : strerror(errno);
-	reach_free(reach);
 	channel_free(channel);
 	return NULL;
 }

@@ -45,15 +45,17 @@ enum ending reach_ending(const struct reach *reach);
 const char *reach_break_off(struct reach *reach);
 
 /*
- * The same at once: runs the base until it is over.  Returns ENDING_DONE with the channel open,
- * or how it ended, and *fault has what is wrong: ENDING_INTERRUPTED where a callback broke the
- * loop (event_base_loopbreak()), and that was left.
+ * Reaches the far end of `wish` once: runs the base until that is over.  Returns ENDING_DONE with
+ * the channel open and *fault NULL, or how it ended, and *fault has what is wrong, until the next
+ * call: ENDING_INTERRUPTED where a callback broke the loop (event_base_loopbreak()), and that was
+ * left.
  */
-enum ending reach_now(struct reach *reach, const char **fault);
+enum ending reach_once(struct event_base *base, struct channel *channel,
+    const struct channel_wish *wish, const char **fault);
 
 /*
- * Makes a channel and reaches the far end with it, as reach_now() does.  Returns it, for
- * channel_free(), or NULL with *ending and *fault, which lasts until the next call.
+ * Makes a channel and reaches the far end with it, as reach_once() does.  Returns it, for
+ * channel_free(), or NULL with *ending and *fault.
  */
 struct channel *reach_first(struct event_base *base, const struct channel_wish *wish,
     enum ending *ending, const char **fault);

@@ -141,8 +141,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (load->watch != NULL)
-		load->watch(load->arg, &progress);
+	load->watch(load->arg, &progress);
 }
 
 /* --- the first connection -------------------------------------------------------------------- */
@@ -159,28 +158,19 @@ reach_first_link(struct load *load, const char **fault)
 {
 	struct worker *worker = &load->workers[0];
 	struct link *link = &worker->links[0];
-	struct reach *reach;
 	enum ending ending;
 
 	link->channel = channel_new(worker->base, load->plan->wish);
-	reach = link->channel != NULL ? reach_new(worker->base, link->channel, load->plan->wish) : NULL;
-	if (reach == NULL || !interrupt_watch(worker->base, on_early_interrupt, worker->base) ||
+	if (link->channel == NULL ||
+	    !interrupt_watch(worker->base, on_early_interrupt, worker->base) ||
 	    !standard_watch(worker->base, on_early_interrupt, worker->base))
 		report_unusable("cannot start: %s", strerror(errno));
 	if (load->plan->source_count > 0)
 		channel_set_source(link->channel, &load->plan->sources[0]);
 	link->since = timing_now();
-	ending = reach_now(reach, fault);
+	ending = reach_once(worker->base, link->channel, load->plan->wish, fault);
 	interrupt_unwatch();
 	standard_unwatch();
-	if (ending != ENDING_DONE) {
-		static char *kept;
-
-		free(kept);
-		kept = strdup(*fault);
-		*fault = kept != NULL ? kept : strerror(ENOMEM);
-	}
-	reach_free(reach);
 	return ending;
 }
 

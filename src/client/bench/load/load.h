@@ -16,7 +16,7 @@ struct load_progress {
 	struct bench_clock *clock; /* rows of the seconds that are over */
 };
 
-/* NULL: nobody watches.  It is called some times a second. */
+/* It is called some times a second. */
 typedef void load_watch(void *arg, const struct load_progress *progress);
 
 /*
