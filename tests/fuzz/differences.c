@@ -10,6 +10,12 @@
 
 static struct payload payload;
 
+static size_t
+size_of(const struct difference *difference, uint64_t number)
+{
+	return mix_pick(difference->sizes, difference->connection, number);
+}
+
 /* Bytes as they are in the input, or pieces of the stream as it should be. */
 static size_t
 gather(struct input *input, const struct difference *difference, unsigned char *came)
@@ -19,7 +25,7 @@ gather(struct input *input, const struct difference *difference, unsigned char *
 	while (input->left > 0 && size < 4 * PIECE_MOST) {
 		const struct message message = { input_byte(input) % 4,
 			difference->message + input_byte(input) % 8,
-			mix_pick(difference->sizes, difference->connection, 0) };
+			size_of(difference, 0) };
 		const size_t at = input_short(input) % message.size;
 		size_t part = input_short(input) % PIECE_MOST;
 
@@ -53,9 +59,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_assert(mix_parse(&sizes, texts[input_byte(&input) % 7]) == NULL);
 	difference.message = input_byte(&input);
 	difference.first = input_byte(&input) % (difference.message + 1);
-	difference.at = input_short(&input) % mix_shortest(&sizes);
+	difference.at = input_short(&input) % size_of(&difference, difference.message);
 	difference.begun = difference.message + input_byte(&input) % 16;
-	difference.out = input_short(&input) % (mix_shortest(&sizes) + 1);
+	difference.out = input_short(&input) % (size_of(&difference, difference.begun - 1) + 1);
 	length = gather(&input, &difference, came);
 	if (length > 0) {
 		unsigned char *exact = (unsigned char *)copy_text(came, length);

@@ -1,13 +1,15 @@
 /* What bench counts: see counts.h. */
 #include "client/bench/counts.h"
 
-static const struct {
-	const char *word, *text;
-} counts[] = {
-#define X(name, word, text) [BENCH_##name] = { word, text },
+static const char *const counts[] = {
+#define X(name, word) [BENCH_##name] = word,
 	BENCH_COUNTS_LIST(X)
 #undef X
-}, errors[] = {
+};
+
+static const struct {
+	const char *word, *text;
+} errors[] = {
 #define X(name, word, text) [BENCH_ERROR_##name] = { word, text },
 	BENCH_ERRORS_LIST(X)
 #undef X
@@ -16,13 +18,7 @@ static const struct {
 const char *
 bench_count_word(enum bench_count count)
 {
-	return counts[count].word;
-}
-
-const char *
-bench_count_text(enum bench_count count)
-{
-	return counts[count].text;
+	return counts[count];
 }
 
 const char *

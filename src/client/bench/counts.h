@@ -1,24 +1,24 @@
 /*
- * What bench counts, and what can be wrong: two lists, of which the words of JSON and those of the
- * text are made.
+ * What bench counts, and what can be wrong: two lists, of which the words of JSON are made, and for
+ * errors those of the text.
  */
 #ifndef CLIENT_BENCH_COUNTS_H
 #define CLIENT_BENCH_COUNTS_H
 
-/* The words are published: echod-client(1) has each of them.  X(name, word, text) */
+/* The words are published: echod-client(1) has each of them.  X(name, word) */
 #define BENCH_COUNTS_LIST(X)                                                               \
-	X(SENT, "sent", "messages sent")                                                   \
-	X(ECHOED, "echoed", "messages that came back right, in time")                      \
-	X(SENT_BYTES, "sent_bytes", "bytes sent")                                          \
-	X(ECHOED_BYTES, "echoed_bytes", "bytes that came back right")                      \
+	X(SENT, "sent")                                                                    \
+	X(ECHOED, "echoed") /* right, and in time */                                       \
+	X(SENT_BYTES, "sent_bytes")                                                        \
+	X(ECHOED_BYTES, "echoed_bytes")                                                    \
 	/* Due, but the peer took no more: no loss of the path. */                         \
-	X(NOT_SENT, "not_sent", "messages that could not be sent")                         \
-	X(UNDECIDED, "undecided", "messages still on their way at the end")                \
-	X(CONNECTS, "connects", "connections begun")                                       \
-	X(OPENED, "opened", "connections opened")                                          \
-	X(CHURNED, "churned", "connections closed as planned, and opened anew")            \
+	X(NOT_SENT, "not_sent")                                                            \
+	X(UNDECIDED, "undecided") /* still on their way at the end */                      \
+	X(CONNECTS, "connects")   /* begun */                                              \
+	X(OPENED, "opened")                                                                \
+	X(CHURNED, "churned") /* closed as planned, and opened anew */                     \
 	/* Of datagrams that are missing: the client's own loss. */                        \
-	X(DROPPED, "dropped", "datagrams that came back, and found no room on this host")
+	X(DROPPED, "dropped")
 
 /* X(name, word, text): the text stands behind a number. */
 #define BENCH_ERRORS_LIST(X)                                                               \
@@ -45,7 +45,7 @@
 	X(UNGREETED, "ungreeted", "connections had another greeting, or none")
 
 enum bench_count {
-#define X(name, word, text) BENCH_##name,
+#define X(name, word) BENCH_##name,
 	BENCH_COUNTS_LIST(X)
 #undef X
 	BENCH_COUNTS
@@ -59,7 +59,6 @@ enum bench_error {
 };
 
 const char *bench_count_word(enum bench_count count);
-const char *bench_count_text(enum bench_count count);
 const char *bench_error_word(enum bench_error error);
 const char *bench_error_text(enum bench_error error);
 

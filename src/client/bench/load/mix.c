@@ -76,17 +76,6 @@ mix_longest(const struct mix *mix)
 	return most;
 }
 
-size_t
-mix_shortest(const struct mix *mix)
-{
-	size_t least = MIX_SIZE_MOST;
-
-	for (size_t i = 0; i < mix->count; i++)
-		if (mix->rows[i].bytes < least)
-			least = mix->rows[i].bytes;
-	return least;
-}
-
 /* Murmur's finish (public domain): neighbours get sizes that have nothing to do with each other. */
 static uint64_t
 scatter(uint64_t z)

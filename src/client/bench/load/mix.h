@@ -28,7 +28,6 @@ struct mix {
 const char *mix_parse(struct mix *mix, const char *text);
 
 size_t mix_longest(const struct mix *mix);
-size_t mix_shortest(const struct mix *mix);
 
 size_t mix_pick_one(const struct mix *mix, uint64_t connection, uint64_t number);
 
