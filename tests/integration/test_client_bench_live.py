@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -53,6 +54,23 @@ def test_ten_columns(uri):
     with Screen(10, command("bench", *LONG, uri), **UTF8) as screen:
         lines = screen.wait(is_drawn, "a block")
         assert all(width_of(line) < 10 for line in lines), lines
+
+
+def test_what_there_is_before_it_counts(start):
+    """Connections as they open, or errors as they do not: each time is that of its phase."""
+    served, denied = (f"tcp://127.0.0.1:{start(options=options).port()}"
+                      for options in ({}, {"access.deny": ["127.0.0.0/8"]}))
+    connects = ("-n", 10 * lasting(60), "--ramp", 10)
+    of_all = rf"[1-9]\d* s  {{}} of {connects[1]} connections"
+    with screens((80,), *connects, served, **UTF8) as (good,), \
+            screens((80,), *connects, denied, **UTF8) as (bad,), \
+            screens((80,), "--warm-up", lasting(60), served, **UTF8) as (warm,):
+        good.wait(lambda lines: re.match("connecting, " + of_all.format(r"[1-9]\d+"), lines[0])
+                  and lines[3].startswith("no errors"), "connections")
+        bad.wait(lambda lines: re.match("connecting, " + of_all.format("[01]"), lines[0])
+                 and re.match(r"[1-9]\d* errors", lines[3]), "errors")
+        warm.wait(lambda lines: re.match(r"warming up, [1-9]\d* s  8 of 8 connections", lines[0]),
+                  "connections")
 
 
 def test_it_is_rewritten_in_place(uri):
@@ -113,12 +131,18 @@ def test_a_line_each_ten_seconds(uri):
     """On a terminal that cannot rewrite and in a pipe; beside an object there is none."""
     arguments = command("bench", "-d", 11, "--warm-up", 0, "-r", 500, uri)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    connects = command("bench", "-n", 1000, "--ramp", 2, uri)
     with Screen(100, arguments, **UTF8 | {"TERM": "dumb"}) as screen, \
             subprocess.Popen(arguments, **pipes) as plain, \
-            subprocess.Popen([*arguments, "--json"], **pipes) as quiet:
+            subprocess.Popen([*arguments, "--json"], **pipes) as quiet, \
+            subprocess.Popen(connects, **pipes) as slow:
         assert screen.wait_end() == 0
         texts = [screen.all_lines(), plain.communicate()[0].decode().split("\n")]
         assert quiet.communicate()[0].count(b"\n") == 1
+        before = slow.stdout.readline().decode()
+        slow.send_signal(signal.SIGINT)
+        slow.communicate()
+    assert re.fullmatch(r"1\d s: connecting, 2\d of 1000 connections, 0 errors\n", before), before
     for lines in texts:
         assert re.fullmatch(r"1\d s: \d+/s, [\d.]+ KiB/s, p50 [\d.]+ .?s, p99 [\d.]+ .?s, 0 errors",
                             lines[0]), lines

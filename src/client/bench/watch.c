@@ -14,9 +14,8 @@ bench_watch(void *arg, const struct load_progress *progress)
 	    .elapsed = progress->runs && !counts ? progress->elapsed + asked->warm_up
 	        : progress->elapsed,
 	    .seconds = progress->whole, .messages = asked->messages, .echoed = sum.echoed,
-	    .errors = sum.errors, .not_sent = sum.not_sent };
+	    .connections = progress->open, .errors = progress->errors, .not_sent = sum.not_sent };
 
 	view.count = bench_clock_last(progress->clock, view.rows, LIVE_ROWS);
-	view.connections = view.count > 0 ? view.rows[view.count - 1].connections : 0;
 	live_show(&view);
 }

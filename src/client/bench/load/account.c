@@ -85,6 +85,7 @@ account_error(struct worker *worker, enum bench_error kind, struct bench_fault f
 {
 	fault.at = timing_now() - worker->times.from;
 	worker->tick.errors++;
+	worker->errors++;
 	bench_result_fault(worker->result, kind, &fault);
 }
 

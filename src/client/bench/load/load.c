@@ -34,6 +34,7 @@ struct load {
 	unsigned started; /* that have a thread */
 	unsigned awaited; /* that are not ready, or not at their end */
 	bool runs, interrupted;
+	int64_t begun; /* to connect */
 	struct times times;
 	struct payload payload;
 	atomic_uint manned; /* workers that have a link */
@@ -134,13 +135,18 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	const struct load *load = arg;
 	const struct plan *plan = load->plan;
-	const double elapsed = timing_seconds(timing_now() - load->times.from);
-	const struct load_progress progress = { load->runs, load->runs ? elapsed : 0,
-		plan->seconds > 0 ? plan->seconds : plan->rate > 0 ?
-		(double)plan->messages / plan->rate : 0, load->clock };
+	struct load_progress progress = { .runs = load->runs, .clock = load->clock };
 
 	(void)fd;
 	(void)what;
+	progress.elapsed = timing_seconds(timing_now() -
+	    (load->runs ? load->times.from : load->begun));
+	progress.whole = plan->seconds > 0 ? plan->seconds :
+	    plan->rate > 0 ? (double)plan->messages / plan->rate : 0;
+	for (unsigned i = 0; i < load->started; i++) {
+		progress.open += load->workers[i].open;
+		progress.errors += load->workers[i].errors;
+	}
 	load->watch(load->arg, &progress);
 }
 
@@ -242,6 +248,7 @@ static void
 start(struct load *load)
 {
 	load->awaited = load->plan->threads;
+	load->begun = timing_now();
 	for (; load->started < load->plan->threads; load->started++) {
 		const int error = load_worker_start(&load->workers[load->started]);
 

@@ -11,8 +11,11 @@
 
 /* How far it is, for whoever watches. */
 struct load_progress {
-	bool runs;             /* all connections are open that will be */
-	double elapsed, whole; /* seconds of what is counted, below 0 before; whole 0: not known */
+	bool runs;       /* all connections are open that will be */
+	double elapsed;  /* seconds of what is counted, below 0 before; until it runs, since it connects */
+	double whole;    /* that there are to be; 0: not known */
+	size_t open;     /* connections, now */
+	uint64_t errors; /* so far, also before anything is counted */
 	struct bench_clock *clock; /* rows of the seconds that are over */
 };
 

@@ -109,6 +109,8 @@ struct worker {
 	size_t flights; /* of a link: a power of two */
 	size_t begun;   /* links that have begun to connect */
 	size_t opening; /* links that are connecting */
+	atomic_size_t open; /* links that are: the watching thread reads it, too */
+	atomic_uint_least64_t errors; /* all that it has told: likewise */
 	size_t alive;   /* links that messages may begin on */
 	size_t awaited; /* messages, and ends of connections */
 	uint64_t left;  /* closed loop: messages that may begin; UINT64_MAX: no end */

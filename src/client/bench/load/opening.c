@@ -8,6 +8,10 @@
 static void
 set_state(struct link *link, enum link_state state)
 {
+	if (link->state < LINK_OPEN && state >= LINK_OPEN)
+		link->worker->open++;
+	else if (link->state >= LINK_OPEN && state < LINK_OPEN)
+		link->worker->open--;
 	link->state = state;
 	link->since = timing_now();
 }

@@ -35,16 +35,6 @@ cpu_seconds(void)
 	    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static size_t
-count_open(const struct worker *worker)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < worker->count; i++)
-		count += worker->links[i].state >= LINK_OPEN;
-	return count;
-}
-
 static void
 set_stage(struct worker *worker, enum worker_stage stage)
 {
@@ -52,7 +42,7 @@ set_stage(struct worker *worker, enum worker_stage stage)
 
 	if (worker->stage == WORKER_RUNNING) {
 		worker->over = now;
-		worker->tick.connections = count_open(worker);
+		worker->tick.connections = worker->open;
 	}
 	worker->stage = stage;
 	worker->since = now;
@@ -225,7 +215,7 @@ static void
 hand_in(struct worker *worker)
 {
 	if (worker->stage == WORKER_RUNNING)
-		worker->tick.connections = count_open(worker);
+		worker->tick.connections = worker->open;
 	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 }
 

@@ -21,9 +21,9 @@ struct live_view {
 	double elapsed;     /* seconds since counting began; before, since the phase did */
 	double seconds;     /* that it is to take; 0: as long as the messages do */
 	uint64_t echoed, messages; /* of all that are to be echoed; 0: there is no such number */
-	uint64_t connections;      /* that are open, of `asked` */
+	uint64_t connections;      /* that are open now, of `asked` */
 	uint64_t asked;
-	uint64_t errors, not_sent; /* so far */
+	uint64_t errors, not_sent; /* so far; errors also before it counts */
 	size_t count;              /* of rows, the oldest first: bench_clock_last() */
 	struct bench_second rows[LIVE_ROWS];
 };
