@@ -113,7 +113,7 @@ static const struct row {
 	{ OPTIONS_OF_BENCH, OPTION_SVG, "svg", "FILE", "a picture" },
 	{ OPTIONS_OF_BENCH, OPTION_HGRM, "hgrm", "FILE", "percentiles, as HdrHistogram has them" },
 	{ OPTIONS_OF_BENCH, OPTION_MERGE, "merge", NULL,
-	    "results of several clients, FILE... for a URI" },
+	    "results of several clients, as one" },
 };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -137,10 +137,11 @@ static const char *const heads[] = {
 };
 
 static const char usage[] =
-    "Usage: echod-client [ping] [OPTION]... URI | HOST [PORT]\n"
+    "Usage: echod-client [ping] [OPTION]... URI... | HOST [PORT]\n"
     "       echod-client pipe [OPTION]... URI | HOST [PORT]\n"
     "       echod-client send [OPTION]... URI MESSAGE...\n"
     "       echod-client bench [OPTION]... URI | HOST [PORT]\n"
+    "       echod-client bench --merge [OPTION]... FILE...\n"
     "       echod-client mtu [OPTION]... URI | HOST [PORT]\n"
     "Proves an echo: what is sent to the URI must come back.  It is written as\n"
     "%s;\n"
