@@ -1,6 +1,5 @@
 /*
- * A result as JSON and back: the fields that bench adds to the object of --json, and the reading
- * of such an object, which anybody may have written.
+ * A result as JSON: the fields that bench adds to the object of --json, which read.h reads.
  */
 #ifndef CLIENT_BENCH_SHOW_OBJECT_H
 #define CLIENT_BENCH_SHOW_OBJECT_H
