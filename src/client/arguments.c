@@ -371,6 +371,22 @@ argument_seconds(const char *option, const char *text, double least, double most
 	return value;
 }
 
+double
+argument_rate(const char *option, const char *text, double least, double most)
+{
+	char *end;
+	double value = strtod(text, &end);
+	const bool is_number = end != text, is_in_thousands = *end == 'K' || *end == 'k';
+	const bool is_in_millions = *end == 'M' || *end == 'm';
+
+	value *= is_in_thousands ? 1e3 : is_in_millions ? 1e6 : 1;
+	end += is_in_thousands || is_in_millions;
+	if (!is_number || *end != '\0' || !(value >= least && value <= most))
+		report_unusable("%s %s: give %.0f to %.0f a second, as in 50000 or 50K", option,
+		    text, least, most);
+	return value;
+}
+
 long
 argument_number(const char *option, const char *text, long least, long most)
 {

@@ -58,6 +58,10 @@ void argument_check(const char *option, const char *text, const char *right);
 
 /* Read the value `text` of `option`, from `least` to `most`. */
 double argument_seconds(const char *option, const char *text, double least, double most);
+
+/* A second, as in "50000", "50K" or "1.5M": K and M are thousands, whatever they are of bytes. */
+double argument_rate(const char *option, const char *text, double least, double most);
+
 long argument_number(const char *option, const char *text, long least, long most);
 
 #endif

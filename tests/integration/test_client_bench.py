@@ -132,7 +132,7 @@ def test_it_can_spin(uri):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_it_keeps_to_its_rate(uri, threads):
-    found = bench("-r", 700, "-d", 1, *COLD, "-n", 7, "-w", threads, *LONG, uri)
+    found = bench("-r", "0.7K", "-d", 1, *COLD, "-n", 7, "-w", threads, *LONG, uri)
     check_all_back(found, 700)
     assert found["seconds"] == pytest.approx(1, abs=1e-6) or found["seconds"] > 1.001  # a busy machine
     assert found["messages_per_second"] == pytest.approx(700 / found["seconds"])
@@ -268,6 +268,10 @@ def test_wrong_usage():
         (["--churn", "-p", 2, "tcp://127.0.0.1:1"], "--churn has one message"),
         (["-s", "70000", "udp://127.0.0.1:1"], "-s 70000: give"),
         (["-d", 1, "-N", 1, "tcp://127.0.0.1:1"], "-d and -N: give one"),
+        (["-r", "50G", "tcp://127.0.0.1:1"], "-r 50G: give 1 to 100000000 a second"),
+        (["-r", "0.5", "tcp://127.0.0.1:1"], "-r 0.5: give 1 to"),
+        (["--ramp", "200M", "tcp://127.0.0.1:1"], "--ramp 200M: give 1 to"),
+        (["--min-rate", "nan", "tcp://127.0.0.1:1"], "--min-rate nan: give 0 to"),
         (["--source", "example.org", "tcp://127.0.0.1:1"], "--source example.org: give addresses"),
         (["--source", "127.0.0.1", "unix:/nowhere"], "--source is for addresses"),
         (["--rounds", 2, "--against", "tcp://[::1]:1", "tcp://127.0.0.1:1"], "--rounds 2: give 3"),

@@ -50,7 +50,7 @@ take_load(struct plan *plan, int option)
 		plan->in_flight = (size_t)argument_number("-p", optarg, 1, IN_FLIGHT_MOST);
 		break;
 	case 'r':
-		plan->rate = (double)argument_number("-r", optarg, 1, RATE_MOST);
+		plan->rate = argument_rate("-r", optarg, 1, RATE_MOST);
 		break;
 	case 'w':
 		plan->threads = (unsigned)argument_number("-w", optarg, 1, THREADS_MOST);
@@ -62,7 +62,7 @@ take_load(struct plan *plan, int option)
 		plan->warm_up = argument_seconds("--warm-up", optarg, 0, 86400);
 		break;
 	case OPTION_RAMP:
-		plan->ramp = (double)argument_number("--ramp", optarg, 1, RATE_MOST);
+		plan->ramp = argument_rate("--ramp", optarg, 1, RATE_MOST);
 		break;
 	}
 }
@@ -81,7 +81,8 @@ take_threshold(struct bench_options *options, int option)
 		argument_check("--max-rtt", optarg, thresholds_add_rtt(thresholds, optarg));
 		return true;
 	case OPTION_MIN_RATE:
-		argument_check("--min-rate", optarg, thresholds_add_rate(thresholds, optarg));
+		argument_check("--min-rate", optarg, thresholds_add_rate(thresholds,
+		    argument_rate("--min-rate", optarg, 0, RATE_MOST)));
 		return true;
 	default:
 		return false;

@@ -13,7 +13,6 @@
 #define RATE "rate"
 
 static const char loss_fault[] = "give a percentage from 0 to 100, as in 0.5%";
-static const char rate_fault[] = "give echoes a second, as in 50000 or 50K";
 static const char rtt_fault[] = "give STATISTIC:TIME, as in p99:5ms: the statistic is min, avg, "
     "max, mdev or p1 to p100, the time has a unit, us, ms or s";
 
@@ -70,15 +69,9 @@ thresholds_add_loss(struct thresholds *thresholds, const char *text)
 }
 
 const char *
-thresholds_add_rate(struct thresholds *thresholds, const char *text)
+thresholds_add_rate(struct thresholds *thresholds, double rate)
 {
-	double rate;
-
-	if (!read_number(&text, &rate))
-		return rate_fault;
-	if (*text == 'K' || *text == 'k' || *text == 'M')
-		rate *= *text++ == 'M' ? 1e6 : 1e3;
-	return *text == '\0' ? add(thresholds, RATE, strlen(RATE), rate) : rate_fault;
+	return add(thresholds, RATE, strlen(RATE), rate);
 }
 
 /* Of "p99.9" the number; 0 where `name` is no percentile. */

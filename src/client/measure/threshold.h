@@ -35,8 +35,8 @@ struct thresholds {
 const char *thresholds_add_loss(struct thresholds *thresholds, const char *text);
 const char *thresholds_add_rtt(struct thresholds *thresholds, const char *text);
 
-/* The same of a rate, "50000" or "50K" a second: its `most` is the least that it may be. */
-const char *thresholds_add_rate(struct thresholds *thresholds, const char *text);
+/* The same of a rate a second: its `most` is the least that it may be. */
+const char *thresholds_add_rate(struct thresholds *thresholds, double rate);
 
 bool threshold_is_of_loss(const struct threshold *threshold);
 bool threshold_is_of_rate(const struct threshold *threshold);
