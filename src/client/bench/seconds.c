@@ -27,6 +27,20 @@ greater(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+static void
+add_row(struct bench_second *to, const struct bench_second *from)
+{
+	to->sent += from->sent;
+	to->echoed += from->echoed;
+	to->echoed_bytes += from->echoed_bytes;
+	to->not_sent += from->not_sent;
+	to->errors += from->errors;
+	to->connections += from->connections;
+	to->p50 = greater(to->p50, from->p50);
+	to->p99 = greater(to->p99, from->p99);
+	to->max = greater(to->max, from->max);
+}
+
 /* Returns a new row of that second at `at`, or NULL. */
 static struct bench_second *
 insert(struct bench_seconds *seconds, size_t at)
@@ -60,16 +74,7 @@ bench_seconds_add(struct bench_seconds *seconds, const struct bench_second *row)
 			*to = *row;
 		return to != NULL;
 	}
-	to = &seconds->rows[at - 1];
-	to->sent += row->sent;
-	to->echoed += row->echoed;
-	to->echoed_bytes += row->echoed_bytes;
-	to->not_sent += row->not_sent;
-	to->errors += row->errors;
-	to->connections += row->connections;
-	to->p50 = greater(to->p50, row->p50);
-	to->p99 = greater(to->p99, row->p99);
-	to->max = greater(to->max, row->max);
+	add_row(&seconds->rows[at - 1], row);
 	return true;
 }
 
@@ -136,51 +141,36 @@ static void
 settle(struct bench_clock *clock, struct pending **at)
 {
 	struct pending *pending = *at;
-	const struct bench_tick *sum = &pending->sum;
-	const struct histogram *times = &sum->corrected;
+	const struct histogram *times = &pending->sum.corrected;
+	struct bench_second *row = &pending->sum.row;
 
-	clock->sum.sent += sum->sent;
-	clock->sum.echoed += sum->echoed;
-	clock->sum.echoed_bytes += sum->echoed_bytes;
-	clock->sum.not_sent += sum->not_sent;
-	clock->sum.errors += sum->errors;
-	bench_seconds_add(&clock->seconds, &(struct bench_second){
-	    .second = pending->second, .sent = sum->sent, .echoed = sum->echoed,
-	    .echoed_bytes = sum->echoed_bytes, .not_sent = sum->not_sent, .errors = sum->errors,
-	    .connections = sum->connections, .p50 = histogram_quantile(times, 0.5),
-	    .p99 = histogram_quantile(times, 0.99), .max = times->max });
+	add_row(&clock->sum, row);
+	row->second = pending->second;
+	row->p50 = histogram_quantile(times, 0.5);
+	row->p99 = histogram_quantile(times, 0.99);
+	row->max = times->max;
+	bench_seconds_add(&clock->seconds, row);
 	*at = pending->next;
 	free(pending);
-}
-
-static void
-add_tick(struct bench_tick *to, const struct bench_tick *from)
-{
-	to->sent += from->sent;
-	to->echoed += from->echoed;
-	to->echoed_bytes += from->echoed_bytes;
-	to->not_sent += from->not_sent;
-	to->errors += from->errors;
-	to->connections += from->connections;
-	histogram_add(&to->corrected, &from->corrected);
 }
 
 void
 bench_clock_hand(struct bench_clock *clock, uint64_t second, struct bench_tick *tick)
 {
-	const uint64_t connections = tick->connections;
+	const uint64_t connections = tick->row.connections;
 	struct pending **at;
 
 	pthread_mutex_lock(&clock->mutex);
 	at = find(clock, second);
 	if (at != NULL) {
-		add_tick(&(*at)->sum, tick);
+		add_row(&(*at)->sum.row, &tick->row);
+		histogram_add(&(*at)->sum.corrected, &tick->corrected);
 		if (++(*at)->handed == clock->threads)
 			settle(clock, at);
 	}
 	pthread_mutex_unlock(&clock->mutex);
 	memset(tick, 0, sizeof(*tick));
-	tick->connections = connections;
+	tick->row.connections = connections;
 }
 
 void

@@ -27,8 +27,7 @@ struct bench_seconds {
 
 /* What one thread has counted in a second. */
 struct bench_tick {
-	uint64_t sent, echoed, echoed_bytes, not_sent, errors;
-	uint64_t connections; /* open now */
+	struct bench_second row; /* neither which, nor times; its connections are those open now */
 	struct histogram corrected;
 };
 
@@ -57,7 +56,7 @@ void bench_clock_leave(struct bench_clock *clock, uint64_t second);
  */
 size_t bench_clock_last(struct bench_clock *clock, struct bench_second *rows, size_t most);
 
-/* The sum of all rows that are complete, without times.  From any thread. */
+/* The sum of all rows that are complete; its connections and times say nothing.  From any thread. */
 struct bench_second bench_clock_sum(struct bench_clock *clock);
 
 /* Moves all rows to `seconds`, which is empty, also those that not all threads have handed in. */

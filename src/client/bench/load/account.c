@@ -23,7 +23,7 @@ account_sent(struct worker *worker, const struct flight *flight, int64_t freed, 
 		return;
 	worker->result->counts[BENCH_SENT]++;
 	worker->result->counts[BENCH_SENT_BYTES] += size;
-	worker->tick.sent++;
+	worker->tick.row.sent++;
 	histogram_record(&worker->result->times[BENCH_SLIP],
 	    flight->sent - later(flight->planned, freed));
 }
@@ -40,8 +40,8 @@ account_echoed(struct worker *worker, const struct flight *flight, int64_t now, 
 	worker->last = now;
 	result->counts[BENCH_ECHOED]++;
 	result->counts[BENCH_ECHOED_BYTES] += size;
-	worker->tick.echoed++;
-	worker->tick.echoed_bytes += size;
+	worker->tick.row.echoed++;
+	worker->tick.row.echoed_bytes += size;
 	histogram_record(&result->times[BENCH_CORRECTED], now - flight->planned);
 	histogram_record(&result->times[BENCH_UNCORRECTED], now - flight->sent);
 	histogram_record(&worker->tick.corrected, now - flight->planned);
@@ -60,7 +60,7 @@ account_not_sent(struct worker *worker, int64_t planned)
 	if (planned < worker->times.from)
 		return;
 	worker->result->counts[BENCH_NOT_SENT]++;
-	worker->tick.not_sent++;
+	worker->tick.row.not_sent++;
 }
 
 void
@@ -84,7 +84,7 @@ void
 account_error(struct worker *worker, enum bench_error kind, struct bench_fault fault)
 {
 	fault.at = timing_now() - worker->times.from;
-	worker->tick.errors++;
+	worker->tick.row.errors++;
 	worker->errors++;
 	bench_result_fault(worker->result, kind, &fault);
 }

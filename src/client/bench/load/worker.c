@@ -42,7 +42,7 @@ set_stage(struct worker *worker, enum worker_stage stage)
 
 	if (worker->stage == WORKER_RUNNING) {
 		worker->over = now;
-		worker->tick.connections = worker->open;
+		worker->tick.row.connections = worker->open;
 	}
 	worker->stage = stage;
 	worker->since = now;
@@ -215,7 +215,7 @@ static void
 hand_in(struct worker *worker)
 {
 	if (worker->stage == WORKER_RUNNING)
-		worker->tick.connections = worker->open;
+		worker->tick.row.connections = worker->open;
 	bench_clock_hand(worker->clock, worker->second++, &worker->tick);
 }
 

@@ -29,13 +29,13 @@ hand(uint64_t second, uint64_t echoed, int64_t time)
 {
 	static struct bench_tick tick;
 
-	tick.echoed = echoed;
-	tick.connections = 3;
+	tick.row.echoed = echoed;
+	tick.row.connections = 3;
 	histogram_record_many(&tick.corrected, time, echoed);
 	bench_clock_hand(ticking, second, &tick);
-	ck_assert_uint_eq(tick.echoed, 0);
+	ck_assert_uint_eq(tick.row.echoed, 0);
 	ck_assert_uint_eq(tick.corrected.count, 0);
-	ck_assert_uint_eq(tick.connections, 3);
+	ck_assert_uint_eq(tick.row.connections, 3);
 }
 
 START_TEST(a_row_is_made_when_the_last_has_handed_in)
@@ -120,7 +120,7 @@ work(void *arg)
 	struct bench_tick *tick = arg;
 
 	for (uint64_t second = 0; second < SECONDS; second++) {
-		tick->echoed = 1;
+		tick->row.echoed = 1;
 		histogram_record(&tick->corrected, 7);
 		bench_clock_hand(ticking, second, tick);
 	}
