@@ -2,7 +2,7 @@
 #include "client/bench/counts.h"
 
 static const char *const counts[] = {
-#define X(name, word) [BENCH_##name] = word,
+#define X(name, word) [BENCH_##name] = (word),
 	BENCH_COUNTS_LIST(X)
 #undef X
 };
