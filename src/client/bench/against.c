@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "client/bench/show/object.h"
+#include "client/timing.h"
 
 void
 against_dispose(struct against *against)
@@ -30,7 +32,7 @@ value_of(const struct figure *figure, const struct bench_result *result)
 {
 	if (figure->quantile < 0)
 		return bench_result_rate(result);
-	return (double)histogram_quantile(&result->times[BENCH_CORRECTED], figure->quantile) / 1e9;
+	return timing_seconds(histogram_quantile(&result->times[BENCH_CORRECTED], figure->quantile));
 }
 
 static int
@@ -141,7 +143,7 @@ against_print(const struct against *against, FILE *stream)
 	for (size_t i = 0; i < AGAINST_RATIOS; i++)
 		print_row(against, &figures[i], stream);
 	fprintf(stream, "%zu round%s in turn, times in us, corrected\n", against->count,
-	    against->count == 1 ? "" : "s");
+	    plural(against->count));
 	if (against->count < AGAINST_ROUNDS_TOLD)
 		fprintf(stream, "No verdict from fewer than %d rounds.\n", AGAINST_ROUNDS_TOLD);
 }

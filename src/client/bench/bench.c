@@ -48,7 +48,7 @@ list_outputs(const struct bench_options *options, struct output outputs[OUTPUTS]
 static bool
 is_same(const char *a, const char *b)
 {
-	return strcmp(a, b) == 0 && strncmp(a, "/dev/", strlen("/dev/")) != 0;
+	return strcmp(a, b) == 0 && !bench_file_is_device(a);
 }
 
 /* Before the load runs, which may take hours. */

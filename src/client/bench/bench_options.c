@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/bench/against.h"
+#include "client/measure/message.h"
 #include "client/report.h"
 #include "net/address.h"
 
@@ -13,7 +14,6 @@
 #define IN_FLIGHT_MOST 65536
 #define THREADS_MOST 256
 #define RATE_MOST 100000000
-#define DATAGRAM_MOST 65507
 
 /* The value that stands for "not given": what it is then depends on others. */
 #define NOT_GIVEN (-1)
@@ -182,8 +182,8 @@ check(const struct bench_options *options)
 {
 	const struct plan *plan = &options->plan;
 
-	if (!channel_is_stream(plan->wish) && mix_longest(&plan->sizes) > DATAGRAM_MOST)
-		report_unusable("-s %s: give %d bytes at most over UDP", options->sizes, DATAGRAM_MOST);
+	if (!channel_is_stream(plan->wish) && mix_longest(&plan->sizes) > MESSAGE_MOST)
+		report_unusable("-s %s: give %d bytes at most over UDP", options->sizes, MESSAGE_MOST);
 	if (plan->churn && !channel_is_stream(plan->wish))
 		report_unusable("--churn is for connections: give tcp://HOST:PORT");
 	if (plan->churn && plan->in_flight > 1)

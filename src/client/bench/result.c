@@ -1,6 +1,7 @@
 /* What came of a run of bench: see result.h. */
 #include "client/bench/result.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +80,6 @@ bench_result_add_thread(struct bench_result *to, const struct bench_result *from
 
 /* --- of several clients --------------------------------------------------------------- */
 
-static double
-greater(double a, double b)
-{
-	return a > b ? a : b;
-}
-
 static bool
 has_sizes(const char *sizes, const char *one)
 {
@@ -114,11 +109,11 @@ add_asked(struct bench_asked *to, const struct bench_asked *from)
 	to->connections += from->connections;
 	to->in_flight = to->in_flight > from->in_flight ? to->in_flight : from->in_flight;
 	to->rate += from->rate;
-	to->seconds = greater(to->seconds, from->seconds);
+	to->seconds = fmax(to->seconds, from->seconds);
 	to->messages += from->messages;
-	to->warm_up = greater(to->warm_up, from->warm_up);
+	to->warm_up = fmax(to->warm_up, from->warm_up);
 	to->ramp += from->ramp;
-	to->wait = greater(to->wait, from->wait);
+	to->wait = fmax(to->wait, from->wait);
 	to->threads += from->threads;
 	to->churn |= from->churn;
 	to->spin |= from->spin;
@@ -189,7 +184,7 @@ bench_result_add_client(struct bench_result *to, const struct bench_result *from
 	add_counted(to, from, (int64_t)(late * 1e9));
 	add_asked(&to->asked, &from->asked);
 	to->clients += from->clients;
-	to->elapsed = greater(to->elapsed, late + from->elapsed);
+	to->elapsed = fmax(to->elapsed, late + from->elapsed);
 	return add_seconds(&to->seconds, &from->seconds, late);
 }
 

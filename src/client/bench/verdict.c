@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/bench/show/text.h"
+#include "client/timing.h"
 
 typedef unsigned long long ull;
 
@@ -67,7 +68,8 @@ add_errors(struct bench_verdict *verdict, const struct bench_result *result,
 		add(verdict, "%llu found no room in this host's own buffers",
 		    (ull)result->counts[BENCH_DROPPED]);
 	if (*verdict->reason != '\0' && bench_may_be_limited(result))
-		add(verdict, "echod answers 1000 datagrams a second of one source by default");
+		add(verdict, "echod answers %d datagrams a second of one source by default",
+		    BENCH_LIMITED_RATE);
 }
 
 /* --- thresholds -------------------------------------------------------------------------- */
@@ -87,12 +89,12 @@ measure(const struct bench_result *result, const struct threshold *threshold)
 	if (times->count == 0)
 		return (double)NAN;
 	if (*name == 'p')
-		return (double)histogram_quantile(times, threshold_percentile(threshold) / 100) / 1e9;
+		return timing_seconds(histogram_quantile(times, threshold_percentile(threshold) / 100));
 	if (strcmp(name, "avg") == 0)
 		return histogram_mean(times) / 1e9;
 	if (strcmp(name, "mdev") == 0)
 		return histogram_deviation(times) / 1e9;
-	return (double)(strcmp(name, "min") == 0 ? times->min : times->max) / 1e9;
+	return timing_seconds(strcmp(name, "min") == 0 ? times->min : times->max);
 }
 
 static void

@@ -10,12 +10,6 @@ counts(const struct worker *worker, const struct flight *flight)
 	return flight->planned >= worker->times.from;
 }
 
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 void
 account_sent(struct worker *worker, const struct flight *flight, int64_t freed, size_t size)
 {

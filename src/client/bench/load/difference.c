@@ -21,12 +21,6 @@ struct window {
 	unsigned char *bytes;
 };
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 static struct message
 message_of(const struct difference *difference, uint64_t number)
 {

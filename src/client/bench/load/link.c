@@ -8,12 +8,6 @@ is_open_loop(const struct link *link)
 	return link->worker->plan->rate > 0;
 }
 
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* --- what may begin ---------------------------------------------------------------------- */
 
 uint64_t

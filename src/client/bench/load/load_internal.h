@@ -48,6 +48,13 @@ struct flight {
 
 #define UNPLANNED INT64_MIN
 
+/* Of two times. */
+static inline int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 struct worker;
 struct suspicion;
 

@@ -68,12 +68,6 @@ payload_piece(const struct payload *payload, const struct message *message, size
 	return (struct piece){ payload->table + place, left < room ? left : room };
 }
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 void
 payload_write(const struct payload *payload, const struct message *message, size_t offset,
     unsigned char *data, size_t size)

@@ -33,6 +33,12 @@ struct piece {
 	size_t size;
 };
 
+static inline size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* `token` is the run's own.  The table is the same for all runs: what is of another is known. */
 void payload_init(struct payload *payload, uint64_t token);
 

@@ -11,12 +11,6 @@
 #define LARGE 4096
 #define PIECES 4
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* --- sending ----------------------------------------------------------------------------- */
 
 /* Gathers what is left of the last message, and `allowed` more; returns how many bytes. */

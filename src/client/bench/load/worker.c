@@ -398,11 +398,11 @@ load_worker_join(struct worker *worker)
 static size_t
 flights_of(const struct plan *plan)
 {
-	const size_t least = channel_is_stream(plan->wish) ? plan->in_flight + 1 :
+	const size_t fewest = channel_is_stream(plan->wish) ? plan->in_flight + 1 :
 	    plan->in_flight < 64 ? 256 : 4 * plan->in_flight;
 	size_t flights = 1;
 
-	while (flights < least)
+	while (flights < fewest)
 		flights *= 2;
 	return flights;
 }

@@ -2,13 +2,14 @@
 #include <inttypes.h>
 
 #include "client/bench/show/file.h"
+#include "client/timing.h"
 
 /* Nothing of a second in which nothing came back. */
 static void
 print_time(int64_t nanoseconds, bool any, FILE *stream)
 {
 	if (any)
-		fprintf(stream, ",%.9f", (double)nanoseconds / 1e9);
+		fprintf(stream, ",%.9f", timing_seconds(nanoseconds));
 	else
 		fputc(',', stream);
 }

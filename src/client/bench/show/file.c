@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool
-is_device(const char *path)
+bool
+bench_file_is_device(const char *path)
 {
 	return strncmp(path, "/dev/", strlen("/dev/")) == 0;
 }
@@ -21,16 +21,16 @@ is_device(const char *path)
 static char *
 resolve(const char *path)
 {
-	char *real = is_device(path) ? NULL : realpath(path, NULL);
+	char *real = bench_file_is_device(path) ? NULL : realpath(path, NULL);
 
-	return real != NULL || (errno != ENOENT && !is_device(path)) ? real : strdup(path);
+	return real != NULL || (errno != ENOENT && !bench_file_is_device(path)) ? real : strdup(path);
 }
 
 /* Something to replace, or to make. */
 static bool
 is_file(const char *path, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && !is_device(path);
+	return S_ISREG(st->st_mode) && !bench_file_is_device(path);
 }
 
 static mode_t

@@ -10,6 +10,9 @@
 
 #include "client/bench/result.h"
 
+/* True where `path` is no file's by its name, so that several may write to it: /dev/stdout. */
+bool bench_file_is_device(const char *path);
+
 /* Returns 0, or the errno with which a file could not be written there.  Leaves all as it is. */
 int bench_file_check(const char *path);
 

@@ -10,11 +10,9 @@
 #include "client/bench/show/line.h"
 #include "client/bench/show/table.h"
 #include "client/bench/show/units.h"
+#include "client/timing.h"
 
 typedef unsigned long long ull;
-
-/* What echod answers of one source, as it is installed: limits.datagram_rate_per_source. */
-#define LIMITED_RATE 1000
 
 /* The part of the corrected p99 that may be slip. */
 #define SLIP_PART 10
@@ -183,7 +181,7 @@ bench_fault_text(const struct bench_result *result, char text[BENCH_FAULT_SIZE])
 		    strerror(fault->error));
 	snprintf(text + length, BENCH_FAULT_SIZE - (size_t)length,
 	    fault->at < 0 ? ", %.6f s before counting began" : ", after %.6f s",
-	    fabs((double)fault->at / 1e9));
+	    fabs(timing_seconds(fault->at)));
 	return text;
 }
 
@@ -199,7 +197,7 @@ bench_is_late(const struct bench_result *result)
 bool
 bench_may_be_limited(const struct bench_result *result)
 {
-	const double most = LIMITED_RATE * (double)result->clients;
+	const double most = BENCH_LIMITED_RATE * (double)result->clients;
 
 	return bench_result_is_of_datagrams(result) &&
 	    result->errors[BENCH_ERROR_MISSING] > result->counts[BENCH_DROPPED] &&
@@ -225,7 +223,7 @@ print_errors(const struct bench_result *result, FILE *stream)
 		print_wrapped("  first: ", bench_fault_text(result, text), stream);
 	if (bench_may_be_limited(result))
 		fprintf(stream, "  echod answers %d datagrams a second of one source by default: "
-		    "see its limits\n", LIMITED_RATE);
+		    "see its limits\n", BENCH_LIMITED_RATE);
 }
 
 /* Less than this of the time together, and what clients did does not add up. */

@@ -21,6 +21,9 @@ const char *bench_fault_text(const struct bench_result *result, char text[BENCH_
 /* True where so much of the corrected latency is the client's own that it is no measure. */
 bool bench_is_late(const struct bench_result *result);
 
+/* Datagrams of one source that echod answers in a second, as it is installed. */
+#define BENCH_LIMITED_RATE 1000
+
 /* True where the loss may well be a limit of the server's: datagrams, and more than it answers. */
 bool bench_may_be_limited(const struct bench_result *result);
 
