@@ -228,15 +228,11 @@ segments_object(const struct mtu_found *found)
 static json_t *
 failed_array(const struct mtu_options *options, const struct mtu_found *found)
 {
-	const bool mtu = mtu_of_path(found) < (size_t)options->min_mtu;
-	const unsigned min_mss = (unsigned)options->min_mss;
-	const bool mss = min_mss > 0 && (found->ending != ENDING_DONE ||
-	    found->segments.there < min_mss || found->segments.back < min_mss);
 	json_t *array = json_array();
 
-	if (mtu)
+	if (mtu_misses_mtu(options, found))
 		json_array_append_new(array, json_string("mtu"));
-	if (mss)
+	if (mtu_misses_mss(options, found))
 		json_array_append_new(array, json_string("mss"));
 	return array;
 }
