@@ -69,14 +69,23 @@ ping_flows_print_table(const struct ping_flows *flows, FILE *stream)
 	}
 }
 
-/* "flows 3, 7 and 11", of `count`. */
-static void
-print_list(const struct ping_flows *flows, const struct choice *choice, FILE *stream)
+static size_t
+count_chosen(const struct ping_flows *flows, const struct choice *choice)
 {
-	size_t count = 0, seen = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < flows->count; i++)
 		count += is_chosen(flows, i, choice);
+	return count;
+}
+
+/* "flows 3, 7 and 11" */
+static void
+print_list(const struct ping_flows *flows, const struct choice *choice, FILE *stream)
+{
+	const size_t count = count_chosen(flows, choice);
+	size_t seen = 0;
+
 	fprintf(stream, "flow%s", plural(count));
 	for (size_t i = 0; i < flows->count; i++) {
 		if (!is_chosen(flows, i, choice))
@@ -95,16 +104,6 @@ print_loss(double loss, FILE *stream)
 		fputs("all", stream);
 	else
 		fprintf(stream, "%.2g%%", loss * 100);
-}
-
-static size_t
-count_chosen(const struct ping_flows *flows, const struct choice *choice)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < flows->count; i++)
-		count += is_chosen(flows, i, choice);
-	return count;
 }
 
 /* "flows 3 and 11 of 16 lose 8%, flow 5 all, the others none". */
