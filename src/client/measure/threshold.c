@@ -231,7 +231,7 @@ measure(const struct threshold *threshold, const struct tally *tally)
 		return (double)NAN;
 	switch (threshold->kind) {
 	case OF_LOSS:
-		return tally_judged(tally) > 0 ? tally_loss(tally) : (double)NAN;
+		return tally_loss(tally);
 	case OF_RATE: /* it has none */
 		break;
 	case OF_MIN:

@@ -58,10 +58,7 @@ ping_flows_print_table(const struct ping_flows *flows, FILE *stream)
 
 		fprintf(stream, "%4zu  %5u  %8llu  %8llu", i + 1, (unsigned)flows->rows[i].port,
 		    (unsigned long long)tally->sent, (unsigned long long)tally->received);
-		if (tally_judged(tally) > 0)
-			fprintf(stream, "  %5.4g%%", tally_loss(tally) * 100);
-		else
-			fputs("       -", stream);
+		ping_print_loss(tally_loss(tally), stream);
 		if (tally->rtt.count > 0)
 			fprintf(stream, "    %.3f/%.3f/%.3f", s.min * 1000, s.avg * 1000,
 			    s.max * 1000);
@@ -96,7 +93,7 @@ print_list(const struct ping_flows *flows, const struct choice *choice, FILE *st
 }
 
 static void
-print_loss(double loss, FILE *stream)
+print_part(double loss, FILE *stream)
 {
 	if (loss == 0)
 		fputs("none", stream);
@@ -124,11 +121,11 @@ print_named(const struct ping_flows *flows, FILE *stream)
 		if (is_first)
 			fprintf(stream, " of %zu lose%s", flows->count, count == 1 ? "s" : "");
 		fputc(' ', stream);
-		print_loss(suspects_loss(flows->suspects, flows->count, level), stream);
+		print_part(suspects_loss(flows->suspects, flows->count, level), stream);
 		is_first = false;
 	}
 	fputs(", the others ", stream);
-	print_loss(suspects_loss(flows->suspects, flows->count, 0), stream);
+	print_part(suspects_loss(flows->suspects, flows->count, 0), stream);
 }
 
 static void
@@ -169,7 +166,7 @@ print_alike(const struct ping_flows *flows, FILE *stream)
 	const double loss = suspects_loss(flows->suspects, flows->count, 0);
 
 	fprintf(stream, "all %zu flows alike: ", flows->found.compared);
-	print_loss(loss, stream);
+	print_part(loss, stream);
 	fputs(loss == 1 ? " is lost\n" : " lost\n", stream);
 }
 
@@ -245,15 +242,15 @@ ping_flows_array(const struct ping_flows *flows)
 
 	for (size_t i = 0; i < flows->count; i++) {
 		const struct tally *tally = flows->rows[i].tally;
-		const bool is_judged = tally_judged(tally) > 0;
+		const char *verdict = words[flows->suspects[i].suspicion];
 
 		json_array_append_new(array, json_pack("{sI si sI sI sI sI so? so? ss?}",
 		    "flow", (json_int_t)i + 1, "port", (int)flows->rows[i].port,
 		    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 		    "missing", (json_int_t)tally->missing, "late", (json_int_t)tally->late,
-		    "loss", is_judged ? json_real(tally_loss(tally)) : NULL,
+		    "loss", json_real(tally_loss(tally)),
 		    "rtt_seconds", ping_rtt_object(&tally->rtt),
-		    "verdict", is_judged ? words[flows->suspects[i].suspicion] : NULL));
+		    "verdict", tally_judged(tally) > 0 ? verdict : NULL));
 	}
 	return array;
 }

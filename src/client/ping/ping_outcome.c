@@ -229,10 +229,7 @@ print_targets(const struct run *run, FILE *stream)
 		fprintf(stream, "%-*.*s %8llu  %8llu", width, name_width(ping),
 		    ping->options.label, (unsigned long long)tally->sent,
 		    (unsigned long long)tally->received);
-		if (tally_judged(tally) > 0)
-			fprintf(stream, "  %5.4g%%", tally_loss(tally) * 100);
-		else
-			fputs("       -", stream);
+		ping_print_loss(tally_loss(tally), stream);
 		if (tally->rtt.count > 0)
 			fprintf(stream, "  %.3f/%.3f", s.avg * 1000, s.p99 * 1000);
 		fputc('\n', stream);
