@@ -14,7 +14,8 @@ from pathlib import Path
 ORDERS = {
     "daemon": "base < net < process, account, access < threads < stream, datagram < config < listen"
               " < observe, handover < control < main",
-    "client": "base < net < ending, terminal < standard, interrupt < report < timing < transport, measure < options, tls < arguments, modes"
+    "client": "base < net < descriptors, ending, terminal < standard, interrupt < report < timing"
+              " < transport, measure < options, tls < arguments, modes"
               " < ping, pipe, send, bench, mtu < main",
 }
 SHARED = ("base", "net")

@@ -124,17 +124,25 @@ marking_parse_fragments(struct marking *marking, const char *text)
 
 /* What differs between the families. */
 struct names {
-	int level, tos, ttl, discovery, allowed, forbidden, ask_tos, ask_ttl, mtu;
+	int level, tos, ttl, ask_tos, ask_ttl, mtu, discovery;
+	int fragments[FRAGMENTS_PROBED + 1]; /* what `discovery` is set to */
 };
 
 static const struct names *
 names_of(int family)
 {
-	static const struct names ipv4 = { IPPROTO_IP, IP_TOS, IP_TTL, IP_MTU_DISCOVER,
-		IP_PMTUDISC_DONT, IP_PMTUDISC_DO, IP_RECVTOS, IP_RECVTTL, IP_MTU };
+	static const struct names ipv4 = { IPPROTO_IP, IP_TOS, IP_TTL, IP_RECVTOS, IP_RECVTTL,
+		IP_MTU, IP_MTU_DISCOVER, {
+			[FRAGMENTS_ALLOWED] = IP_PMTUDISC_DONT,
+			[FRAGMENTS_FORBIDDEN] = IP_PMTUDISC_DO,
+			[FRAGMENTS_PROBED] = IP_PMTUDISC_PROBE,
+		} };
 	static const struct names ipv6 = { IPPROTO_IPV6, IPV6_TCLASS, IPV6_UNICAST_HOPS,
-		IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_DO, IPV6_RECVTCLASS,
-		IPV6_RECVHOPLIMIT, IPV6_MTU };
+		IPV6_RECVTCLASS, IPV6_RECVHOPLIMIT, IPV6_MTU, IPV6_MTU_DISCOVER, {
+			[FRAGMENTS_ALLOWED] = IPV6_PMTUDISC_DONT,
+			[FRAGMENTS_FORBIDDEN] = IPV6_PMTUDISC_DO,
+			[FRAGMENTS_PROBED] = IPV6_PMTUDISC_PROBE,
+		} };
 
 	return family == AF_INET ? &ipv4 : family == AF_INET6 ? &ipv6 : NULL;
 }
@@ -159,7 +167,7 @@ marking_set(const struct marking *marking, int fd, int family)
 		error = set(fd, names->level, names->ttl, marking->ttl);
 	if (error == 0 && marking->fragments != FRAGMENTS_AS_EVER)
 		error = set(fd, names->level, names->discovery,
-		    marking->fragments == FRAGMENTS_ALLOWED ? names->allowed : names->forbidden);
+		    names->fragments[marking->fragments]);
 	return error;
 }
 

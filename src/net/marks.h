@@ -14,7 +14,12 @@ struct marking {
 	bool has_tos;
 	unsigned char tos;
 	int ttl; /* 0: as the system has it */
-	enum { FRAGMENTS_AS_EVER, FRAGMENTS_ALLOWED, FRAGMENTS_FORBIDDEN } fragments;
+	enum {
+		FRAGMENTS_AS_EVER,
+		FRAGMENTS_ALLOWED,
+		FRAGMENTS_FORBIDDEN,
+		FRAGMENTS_PROBED, /* forbidden, whatever the system remembers of the path */
+	} fragments;
 };
 
 #define MARKS_DSCP_SHIFT 2 /* of the TOS */

@@ -14,7 +14,8 @@ check_taken(const struct threshold *threshold)
 	const bool holds = threshold_holds(threshold, &tally);
 
 	fuzz_assert(*threshold->name != '\0' && threshold->most >= 0);
-	if (threshold_is_of_loss(threshold))
+	fuzz_assert((threshold->kind == OF_PERCENTILE) == (threshold->percent > 0));
+	if (threshold->kind == OF_LOSS)
 		fuzz_assert(threshold->most <= 1 && (holds || threshold->most < 0.34) &&
 		    (!holds || threshold->most > 0.33));
 	else

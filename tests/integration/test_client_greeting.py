@@ -40,9 +40,10 @@ def test_it_is_no_echo(mode):
     assert (b"220" in result.stdout) == (mode == "ping")
 
 
-def test_it_is_told():
+@pytest.mark.parametrize("mode", [("-c", 1, "-W", PATIENCE), ("mtu",)], ids=["ping", "mtu"])
+def test_it_is_told(mode):
     with faulty.stream(GREETED) as server:
-        lines = lines_of("-c", 1, "-W", PATIENCE, *EXPECTED, server.uri)
+        lines = lines_of(*mode, *EXPECTED, server.uri)
     assert re.fullmatch(r'connected to \S+ in \S+ ms, greeted by "220 box ready\\r\\n"', lines[1])
 
 

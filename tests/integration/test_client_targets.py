@@ -244,9 +244,12 @@ def test_wrong_usage(workdir):
 
 
 def test_more_targets_than_descriptors(server, workdir):
-    """The soft limit is raised; below the hard one it is told what they need."""
+    """The soft limit is raised; below the hard one it is told what they need.
+
+    With two messages each, all are open at once.
+    """
     path = file_of(workdir, "\n".join(udp(server, f"127.0.2.{n}") for n in range(100)))
-    options = ("-q", "-c", 1, "-i", 0.5, *LONG, "-f", path)
+    options = ("-q", "-c", 2, "-i", 0.5, *LONG, "-f", path)
     lines_of(*options, prefix=("prlimit", "--nofile=64:1024"))
     result = run(*options, prefix=("prlimit", "--nofile=64:64"))
     assert result.returncode == 2

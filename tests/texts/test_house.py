@@ -97,8 +97,8 @@ OUT_OF_ORDER = {
     "from the other program": (
         {"client/ping/ping.c": '#include "daemon/stream/conn.h"\n'},
         "src/client/ping/ping.c:1: includes daemon/stream/conn.h: client/ping may include base, "
-        "client/arguments, client/ending, client/interrupt, client/measure, client/modes, "
-        "client/options, client/report, client/standard, "
+        "client/arguments, client/descriptors, client/ending, client/interrupt, client/measure, "
+        "client/modes, client/options, client/report, client/standard, "
         "client/terminal, client/timing, client/tls, client/transport, net",
     ),
     "upwards in the client": (

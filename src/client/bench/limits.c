@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+
+#include "client/descriptors.h"
 
 /* Descriptors beside those of connections: of the program, and of each thread. */
 #define SPARE 64
@@ -53,18 +54,13 @@ check_ports(const struct plan *plan, char text[LIMITS_TEXT_SIZE])
 const char *
 limits_prepare(const struct plan *plan, char text[LIMITS_TEXT_SIZE])
 {
-	const rlim_t needed = plan->connections + plan->threads * SPARE_OF_THREAD + SPARE;
-	struct rlimit limit;
+	const size_t needed = plan->connections + plan->threads * SPARE_OF_THREAD + SPARE;
+	const size_t most = descriptors_prepare(needed);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-		if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed) {
-			snprintf(text, LIMITS_TEXT_SIZE, "-n %zu: this process may have %llu "
-			    "descriptors (ulimit -Hn), and needs %llu", plan->connections,
-			    (unsigned long long)limit.rlim_max, (unsigned long long)needed);
-			return text;
-		}
+	if (most > 0) {
+		snprintf(text, LIMITS_TEXT_SIZE, "-n %zu: this process may have %zu descriptors "
+		    "(ulimit -Hn), and needs %zu", plan->connections, most, needed);
+		return text;
 	}
 	return check_ports(plan, text);
 }

@@ -30,15 +30,6 @@ add(struct bench_verdict *verdict, const char *format, ...)
 
 /* --- errors ------------------------------------------------------------------------------ */
 
-static bool
-limits_loss(const struct thresholds *thresholds)
-{
-	for (size_t i = 0; i < thresholds->count; i++)
-		if (threshold_is_of_loss(&thresholds->rows[i]))
-			return true;
-	return false;
-}
-
 /* A path for datagrams may change their order, and lose some where that is asked about. */
 static bool
 is_excused(enum bench_error error, const struct bench_result *result,
@@ -47,7 +38,7 @@ is_excused(enum bench_error error, const struct bench_result *result,
 	if (!bench_result_is_of_datagrams(result))
 		return false;
 	return error == BENCH_ERROR_REORDERED || ((error == BENCH_ERROR_MISSING ||
-	    error == BENCH_ERROR_LATE) && limits_loss(thresholds));
+	    error == BENCH_ERROR_LATE) && thresholds_limit_loss(thresholds));
 }
 
 static void
@@ -80,21 +71,26 @@ measure(const struct bench_result *result, const struct threshold *threshold)
 {
 	const struct histogram *times = &result->times[BENCH_CORRECTED];
 	const double loss = bench_result_loss(result);
-	const char *name = threshold->name;
 
-	if (threshold_is_of_rate(threshold))
-		return result->elapsed > 0 ? bench_result_rate(result) : (double)NAN;
-	if (threshold_is_of_loss(threshold))
-		return loss >= 0 ? loss : (double)NAN;
-	if (times->count == 0)
+	if (threshold->kind >= OF_MIN && times->count == 0)
 		return (double)NAN;
-	if (*name == 'p')
-		return timing_seconds(histogram_quantile(times, threshold_percentile(threshold) / 100));
-	if (strcmp(name, "avg") == 0)
+	switch (threshold->kind) {
+	case OF_LOSS:
+		return loss >= 0 ? loss : (double)NAN;
+	case OF_RATE:
+		return result->elapsed > 0 ? bench_result_rate(result) : (double)NAN;
+	case OF_MIN:
+		return timing_seconds(times->min);
+	case OF_AVG:
 		return histogram_mean(times) / 1e9;
-	if (strcmp(name, "mdev") == 0)
+	case OF_MAX:
+		return timing_seconds(times->max);
+	case OF_MDEV:
 		return histogram_deviation(times) / 1e9;
-	return timing_seconds(strcmp(name, "min") == 0 ? times->min : times->max);
+	case OF_PERCENTILE:
+		return timing_seconds(histogram_quantile(times, threshold->percent / 100));
+	}
+	return (double)NAN;
 }
 
 static void

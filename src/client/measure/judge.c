@@ -1,6 +1,7 @@
 /* What became of each message of ping: see judge.h. */
 #include "client/measure/judge.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "client/timing.h"
@@ -349,5 +350,6 @@ tally_loss(const struct tally *tally)
 {
 	const uint64_t judged = tally_judged(tally);
 
-	return judged == 0 ? 0 : (double)(tally->missing + tally->spoilt) / (double)judged;
+	return judged == 0 ? (double)NAN :
+	    (double)(tally->missing + tally->spoilt) / (double)judged;
 }

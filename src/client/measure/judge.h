@@ -112,7 +112,10 @@ uint64_t tally_judged(const struct tally *tally);
 /* Messages of which nothing is known: their wait is not over. */
 uint64_t tally_undecided(const struct tally *tally);
 
-/* Of the messages that are judged, the part that did not come back right: 0 to 1; 0 of none. */
+/*
+ * Of the messages that are judged, the part that did not come back right: 0 to 1; NAN of none, of
+ * which json_real() makes NULL.
+ */
 double tally_loss(const struct tally *tally);
 
 #endif

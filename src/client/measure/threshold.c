@@ -21,7 +21,10 @@ static const struct {
 	double seconds;
 } units[] = { { "us", 1e-6 }, { "µs", 1e-6 }, { "ms", 1e-3 }, { "s", 1 } };
 
-static const char *const statistics[] = { "min", "avg", "max", "mdev" };
+static const char *const names[] = {
+	[OF_LOSS] = LOSS, [OF_RATE] = RATE, [OF_MIN] = "min", [OF_AVG] = "avg", [OF_MAX] = "max",
+	[OF_MDEV] = "mdev",
+};
 
 /* --- reading ------------------------------------------------------------------------- */
 
@@ -41,6 +44,28 @@ read_number(const char **text, double *value)
 	return true;
 }
 
+/* Of "p99.9" the number; 0 where `name` is no percentile. */
+static double
+percentile_of(const char *name)
+{
+	double percent;
+
+	if (*name++ != 'p' || !read_number(&name, &percent) || *name != '\0')
+		return 0;
+	return percent >= 1 && percent <= 100 ? percent : 0;
+}
+
+/* A name that is none of them is that of a percentile. */
+static enum threshold_kind
+kind_of(const char *name)
+{
+	enum threshold_kind kind = OF_LOSS;
+
+	while (kind < OF_PERCENTILE && strcmp(name, names[kind]) != 0)
+		kind++;
+	return kind;
+}
+
 static const char *
 add(struct thresholds *thresholds, const char *name, size_t length, double most)
 {
@@ -51,6 +76,8 @@ add(struct thresholds *thresholds, const char *name, size_t length, double most)
 	thresholds->count++;
 	memcpy(row->name, name, length);
 	row->name[length] = '\0';
+	row->kind = kind_of(row->name);
+	row->percent = percentile_of(row->name);
 	row->most = most;
 	return NULL;
 }
@@ -74,24 +101,13 @@ thresholds_add_rate(struct thresholds *thresholds, double rate)
 	return add(thresholds, RATE, strlen(RATE), rate);
 }
 
-/* Of "p99.9" the number; 0 where `name` is no percentile. */
-static double
-percentile_of(const char *name)
-{
-	double percent;
-
-	if (*name++ != 'p' || !read_number(&name, &percent) || *name != '\0')
-		return 0;
-	return percent >= 1 && percent <= 100 ? percent : 0;
-}
-
+/* Of the replies' times. */
 static bool
 is_statistic(const char *name)
 {
-	for (size_t i = 0; i < sizeof(statistics) / sizeof(statistics[0]); i++)
-		if (strcmp(name, statistics[i]) == 0)
-			return true;
-	return percentile_of(name) > 0;
+	const enum threshold_kind kind = kind_of(name);
+
+	return kind == OF_PERCENTILE ? percentile_of(name) > 0 : kind >= OF_MIN;
 }
 
 /* Reads "5ms" from *text on, which is then behind it. */
@@ -142,21 +158,12 @@ thresholds_add_rtt(struct thresholds *thresholds, const char *text)
 /* --- judging ------------------------------------------------------------------------- */
 
 bool
-threshold_is_of_loss(const struct threshold *threshold)
+thresholds_limit_loss(const struct thresholds *thresholds)
 {
-	return strcmp(threshold->name, LOSS) == 0;
-}
-
-bool
-threshold_is_of_rate(const struct threshold *threshold)
-{
-	return strcmp(threshold->name, RATE) == 0;
-}
-
-double
-threshold_percentile(const struct threshold *threshold)
-{
-	return percentile_of(threshold->name);
+	for (size_t i = 0; i < thresholds->count; i++)
+		if (thresholds->rows[i].kind == OF_LOSS)
+			return true;
+	return false;
 }
 
 bool
@@ -164,7 +171,7 @@ threshold_admits(const struct threshold *threshold, double value)
 {
 	if (isnan(value))
 		return false;
-	return threshold_is_of_rate(threshold) ? value >= threshold->most * (1 - ROUNDING)
+	return threshold->kind == OF_RATE ? value >= threshold->most * (1 - ROUNDING)
 	    : value <= threshold->most * (1 + ROUNDING);
 }
 
@@ -177,9 +184,9 @@ struct unit {
 static struct unit
 unit_of(const struct threshold *threshold)
 {
-	if (threshold_is_of_rate(threshold))
+	if (threshold->kind == OF_RATE)
 		return (struct unit){ 1, "/s", "less than" };
-	if (threshold_is_of_loss(threshold))
+	if (threshold->kind == OF_LOSS)
 		return (struct unit){ 100, "%", "more than" };
 	return (struct unit){ 1000, " ms", "more than" };
 }
@@ -190,7 +197,7 @@ threshold_describe(const struct threshold *threshold, double value,
     char text[THRESHOLD_TEXT_SIZE])
 {
 	const struct unit unit = unit_of(threshold);
-	const double sign = threshold_is_of_rate(threshold) ? -1 : 1;
+	const double sign = threshold->kind == OF_RATE ? -1 : 1;
 	char is[24], limit[24];
 	int digits = 7;
 
@@ -211,18 +218,27 @@ threshold_describe(const struct threshold *threshold, double value,
 static double
 measure(const struct threshold *threshold, const struct tally *tally)
 {
-	const char *name = threshold->name;
-	struct summary s;
+	const struct samples *rtt = &tally->rtt;
 
-	if (threshold_is_of_loss(threshold))
-		return tally_judged(tally) > 0 ? tally_loss(tally) : (double)NAN;
-	if (tally->rtt.count == 0)
+	if (threshold->kind >= OF_MIN && rtt->count == 0)
 		return (double)NAN;
-	if (*name == 'p')
-		return samples_percentile(&tally->rtt, percentile_of(name));
-	s = samples_summarise(&tally->rtt);
-	return strcmp(name, "min") == 0 ? s.min : strcmp(name, "avg") == 0 ? s.avg :
-	    strcmp(name, "max") == 0 ? s.max : s.mdev;
+	switch (threshold->kind) {
+	case OF_LOSS:
+		return tally_loss(tally);
+	case OF_RATE: /* it has none */
+		break;
+	case OF_MIN:
+		return samples_summarise(rtt).min;
+	case OF_AVG:
+		return samples_summarise(rtt).avg;
+	case OF_MAX:
+		return samples_summarise(rtt).max;
+	case OF_MDEV:
+		return samples_summarise(rtt).mdev;
+	case OF_PERCENTILE:
+		return samples_percentile(rtt, threshold->percent);
+	}
+	return (double)NAN;
 }
 
 bool

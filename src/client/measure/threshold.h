@@ -18,8 +18,13 @@
 /* "p99.9999 is 86400000.0000001 ms, more than 86400000 ms", and room. */
 #define THRESHOLD_TEXT_SIZE 80
 
+/* What it is of: from OF_MIN on, the times of replies. */
+enum threshold_kind { OF_LOSS, OF_RATE, OF_MIN, OF_AVG, OF_MAX, OF_MDEV, OF_PERCENTILE };
+
 struct threshold {
+	enum threshold_kind kind;
 	char name[THRESHOLD_NAME_SIZE]; /* "loss", or as rtt_seconds has it in JSON: "p99" */
+	double percent;                 /* of a percentile, 1 to 100; of others 0 */
 	double most;                    /* of loss 0 to 1, of "rate" a second, of others seconds */
 };
 
@@ -38,11 +43,8 @@ const char *thresholds_add_rtt(struct thresholds *thresholds, const char *text);
 /* The same of a rate a second: its `most` is the least that it may be. */
 const char *thresholds_add_rate(struct thresholds *thresholds, double rate);
 
-bool threshold_is_of_loss(const struct threshold *threshold);
-bool threshold_is_of_rate(const struct threshold *threshold);
-
-/* Of "p99.9" the number; 0 where it is of no percentile. */
-double threshold_percentile(const struct threshold *threshold);
+/* True where one of them is of loss: then that tells how much may be lost. */
+bool thresholds_limit_loss(const struct thresholds *thresholds);
 
 /* True where `value`, as what is measured has it, does not go beyond it; NAN: it is not known. */
 bool threshold_admits(const struct threshold *threshold, double value);

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/escape.h"
 #include "base/plural.h"
 #include "client/report.h"
 #include "client/tls/told.h"
@@ -23,22 +22,13 @@ mtu_print_start(const struct mtu_options *options, const char *peer,
     const struct channel *channel)
 {
 	const bool stream = channel_is_stream(&options->common.wish);
-	char text[ESCAPE_TEXT_SIZE], tls[TLS_TOLD_SIZE];
-	const char *greeting;
-	const size_t size = channel_greeting(channel, &greeting);
 
 	if (options->common.json)
 		return;
 	printf("MTU %s (%s): %s\n", options->common.uri, peer,
 	    stream ? "segments" : "unfragmented datagrams");
-	if (!stream)
-		return;
-	printf("connected to %s in %.3f ms", peer, channel_connect_seconds(channel) * 1000);
-	if (size > 0)
-		printf(", greeted by %s", escape_payload(greeting, size, text));
-	putchar('\n');
-	if (tls_told(channel, tls) != NULL)
-		printf("over %s\n", tls);
+	if (stream)
+		told_connected(channel, "");
 }
 
 static void
@@ -228,15 +218,11 @@ segments_object(const struct mtu_found *found)
 static json_t *
 failed_array(const struct mtu_options *options, const struct mtu_found *found)
 {
-	const bool mtu = mtu_of_path(found) < (size_t)options->min_mtu;
-	const unsigned min_mss = (unsigned)options->min_mss;
-	const bool mss = min_mss > 0 && (found->ending != ENDING_DONE ||
-	    found->segments.there < min_mss || found->segments.back < min_mss);
 	json_t *array = json_array();
 
-	if (mtu)
+	if (mtu_misses_mtu(options, found))
 		json_array_append_new(array, json_string("mtu"));
-	if (mss)
+	if (mtu_misses_mss(options, found))
 		json_array_append_new(array, json_string("mss"));
 	return array;
 }

@@ -74,6 +74,23 @@ mtu_of_path(const struct mtu_found *found)
 	return is_found(&found->search) ? found->search.came + found->headers : 0;
 }
 
+/* --- thresholds -------------------------------------------------------------------------- */
+
+bool
+mtu_misses_mtu(const struct mtu_options *options, const struct mtu_found *found)
+{
+	return mtu_of_path(found) < (size_t)options->min_mtu;
+}
+
+bool
+mtu_misses_mss(const struct mtu_options *options, const struct mtu_found *found)
+{
+	const unsigned min_mss = (unsigned)options->min_mss;
+
+	return min_mss > 0 && (found->ending != ENDING_DONE || found->segments.there < min_mss ||
+	    found->segments.back < min_mss);
+}
+
 /* --- what is wrong ------------------------------------------------------------------------ */
 
 static void __attribute__((format(printf, 2, 3)))
@@ -153,19 +170,21 @@ static void
 add_thresholds(struct mtu_verdict *verdict, const struct mtu_options *options,
     const struct mtu_found *found)
 {
-	const size_t mtu = mtu_of_path(found), min_mtu = (size_t)options->min_mtu;
+	const size_t mtu = mtu_of_path(found);
 	const unsigned there = found->segments.there, back = found->segments.back;
 	const unsigned min_mss = (unsigned)options->min_mss;
 
-	if (min_mtu > 0 && mtu == 0)
+	if (mtu_misses_mtu(options, found) && mtu == 0)
 		add(verdict, "mtu is unknown");
-	else if (mtu < min_mtu)
-		add(verdict, "mtu is %zu, less than %zu", mtu, min_mtu);
-	if (min_mss > 0 && found->ending != ENDING_DONE)
+	else if (mtu_misses_mtu(options, found))
+		add(verdict, "mtu is %zu, less than %ld", mtu, options->min_mtu);
+	if (!mtu_misses_mss(options, found))
+		return;
+	if (found->ending != ENDING_DONE)
 		add(verdict, "mss is unknown");
 	else if (there < min_mss)
 		add(verdict, "mss is %u there, less than %u", there, min_mss);
-	else if (back < min_mss)
+	else
 		add(verdict, "mss is %u back, less than %u", back, min_mss);
 }
 

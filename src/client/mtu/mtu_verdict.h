@@ -82,6 +82,10 @@ const struct mtu_hop *mtu_limiting_hop(const struct mtu_found *found);
 /* With its headers: of the longest datagram that came back; 0: none has, or it is unknown. */
 size_t mtu_of_path(const struct mtu_found *found);
 
+/* True where the path falls short of --min-mtu, or of --min-mss, or is not known to reach it. */
+bool mtu_misses_mtu(const struct mtu_options *options, const struct mtu_found *found);
+bool mtu_misses_mss(const struct mtu_options *options, const struct mtu_found *found);
+
 /* `peer` is its address. */
 struct mtu_verdict mtu_judge(const struct mtu_options *options, const struct mtu_found *found,
     const char *peer);

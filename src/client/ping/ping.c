@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "client/descriptors.h"
 #include "client/interrupt.h"
 #include "client/modes.h"
 #include "client/ping/ping_internal.h"
@@ -180,25 +180,20 @@ make_pings(struct run *run)
 
 /* Each may need one for strangers, too; and there are those of the run. */
 static void
-raise_limit(const struct run *run)
+prepare_descriptors(const struct run *run)
 {
-	const rlim_t needed = run->count * 2 + 32;
-	struct rlimit limit;
+	const size_t needed = run->count * 2 + 32;
+	const size_t most = run->count > 1 ? descriptors_prepare(needed) : 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= needed || run->count == 1)
-		return;
-	if (limit.rlim_max < needed)
+	if (most > 0)
 		report_unusable("%zu %s need %zu descriptors: ulimit -Hn allows %zu", run->count,
-		    run->options.flows > 0 ? "flows" : "targets", (size_t)needed,
-		    (size_t)limit.rlim_max);
-	limit.rlim_cur = needed;
-	setrlimit(RLIMIT_NOFILE, &limit);
+		    run->options.flows > 0 ? "flows" : "targets", needed, most);
 }
 
 static bool
 prepare(struct run *run)
 {
-	raise_limit(run);
+	prepare_descriptors(run);
 	for (size_t i = 0; i < run->count; i++)
 		if (!prepare_ping(&run->pings[i]))
 			return false;

@@ -58,43 +58,12 @@ ping_flows_print_table(const struct ping_flows *flows, FILE *stream)
 
 		fprintf(stream, "%4zu  %5u  %8llu  %8llu", i + 1, (unsigned)flows->rows[i].port,
 		    (unsigned long long)tally->sent, (unsigned long long)tally->received);
-		if (tally_judged(tally) > 0)
-			fprintf(stream, "  %5.4g%%", tally_loss(tally) * 100);
-		else
-			fputs("       -", stream);
+		ping_print_loss(tally_loss(tally), stream);
 		if (tally->rtt.count > 0)
 			fprintf(stream, "    %.3f/%.3f/%.3f", s.min * 1000, s.avg * 1000,
 			    s.max * 1000);
 		fputc('\n', stream);
 	}
-}
-
-/* "flows 3, 7 and 11", of `count`. */
-static void
-print_list(const struct ping_flows *flows, const struct choice *choice, FILE *stream)
-{
-	size_t count = 0, seen = 0;
-
-	for (size_t i = 0; i < flows->count; i++)
-		count += is_chosen(flows, i, choice);
-	fprintf(stream, "flow%s", plural(count));
-	for (size_t i = 0; i < flows->count; i++) {
-		if (!is_chosen(flows, i, choice))
-			continue;
-		fprintf(stream, "%s %zu", seen == 0 ? "" : seen + 1 == count ? " and" : ",", i + 1);
-		seen++;
-	}
-}
-
-static void
-print_loss(double loss, FILE *stream)
-{
-	if (loss == 0)
-		fputs("none", stream);
-	else if (loss == 1)
-		fputs("all", stream);
-	else
-		fprintf(stream, "%.2g%%", loss * 100);
 }
 
 static size_t
@@ -105,6 +74,33 @@ count_chosen(const struct ping_flows *flows, const struct choice *choice)
 	for (size_t i = 0; i < flows->count; i++)
 		count += is_chosen(flows, i, choice);
 	return count;
+}
+
+/* "flows 3, 7 and 11" */
+static void
+print_list(const struct ping_flows *flows, const struct choice *choice, FILE *stream)
+{
+	const size_t count = count_chosen(flows, choice);
+	size_t seen = 0;
+
+	fprintf(stream, "flow%s", plural(count));
+	for (size_t i = 0; i < flows->count; i++) {
+		if (!is_chosen(flows, i, choice))
+			continue;
+		fprintf(stream, "%s %zu", seen == 0 ? "" : seen + 1 == count ? " and" : ",", i + 1);
+		seen++;
+	}
+}
+
+static void
+print_part(double loss, FILE *stream)
+{
+	if (loss == 0)
+		fputs("none", stream);
+	else if (loss == 1)
+		fputs("all", stream);
+	else
+		fprintf(stream, "%.2g%%", loss * 100);
 }
 
 /* "flows 3 and 11 of 16 lose 8%, flow 5 all, the others none". */
@@ -125,11 +121,11 @@ print_named(const struct ping_flows *flows, FILE *stream)
 		if (is_first)
 			fprintf(stream, " of %zu lose%s", flows->count, count == 1 ? "s" : "");
 		fputc(' ', stream);
-		print_loss(suspects_loss(flows->suspects, flows->count, level), stream);
+		print_part(suspects_loss(flows->suspects, flows->count, level), stream);
 		is_first = false;
 	}
 	fputs(", the others ", stream);
-	print_loss(suspects_loss(flows->suspects, flows->count, 0), stream);
+	print_part(suspects_loss(flows->suspects, flows->count, 0), stream);
 }
 
 static void
@@ -170,7 +166,7 @@ print_alike(const struct ping_flows *flows, FILE *stream)
 	const double loss = suspects_loss(flows->suspects, flows->count, 0);
 
 	fprintf(stream, "all %zu flows alike: ", flows->found.compared);
-	print_loss(loss, stream);
+	print_part(loss, stream);
 	fputs(loss == 1 ? " is lost\n" : " lost\n", stream);
 }
 
@@ -246,15 +242,15 @@ ping_flows_array(const struct ping_flows *flows)
 
 	for (size_t i = 0; i < flows->count; i++) {
 		const struct tally *tally = flows->rows[i].tally;
-		const bool is_judged = tally_judged(tally) > 0;
+		const char *verdict = words[flows->suspects[i].suspicion];
 
 		json_array_append_new(array, json_pack("{sI si sI sI sI sI so? so? ss?}",
 		    "flow", (json_int_t)i + 1, "port", (int)flows->rows[i].port,
 		    "sent", (json_int_t)tally->sent, "received", (json_int_t)tally->received,
 		    "missing", (json_int_t)tally->missing, "late", (json_int_t)tally->late,
-		    "loss", is_judged ? json_real(tally_loss(tally)) : NULL,
+		    "loss", json_real(tally_loss(tally)),
 		    "rtt_seconds", ping_rtt_object(&tally->rtt),
-		    "verdict", is_judged ? words[flows->suspects[i].suspicion] : NULL));
+		    "verdict", tally_judged(tally) > 0 ? verdict : NULL));
 	}
 	return array;
 }

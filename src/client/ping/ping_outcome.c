@@ -69,14 +69,14 @@ judge_ping(const struct ping *ping)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-/* For free(), with what samples it has: samples_free(). */
-static struct tally
-sum_up(const struct run *run)
+/* The one there is, or `total`, which is empty before; its samples are for samples_free(). */
+static const struct tally *
+sum_up(const struct run *run, struct tally *total)
 {
-	struct tally total = { 0 };
-
+	if (run->count == 1)
+		return tally_of(&run->pings[0]);
 	for (size_t i = 0; i < run->count; i++)
-		tally_add(&total, tally_of(&run->pings[i]));
+		tally_add(total, tally_of(&run->pings[i]));
 	return total;
 }
 
@@ -130,19 +130,25 @@ ending_of(const struct run *run)
 
 /* --- flows -------------------------------------------------------------------------------- */
 
-static void
-find_flows(const struct run *run, struct ping_flows *flows)
+/* What is found of them, until the next call; NULL: there are none. */
+static const struct ping_flows *
+find_flows(const struct run *run)
 {
-	flows->count = run->count;
+	static struct ping_flows flows;
+
+	if (run->options.flows == 0)
+		return NULL;
+	flows.count = run->count;
 	for (size_t i = 0; i < run->count; i++) {
 		const struct ping *ping = &run->pings[i];
 
-		flows->rows[i] = (struct ping_flow){
+		flows.rows[i] = (struct ping_flow){
 			tally_of(ping),
 			ping->reached ? channel_source_port(ping->channel) : 0,
 		};
 	}
-	ping_flows_judge(flows);
+	ping_flows_judge(&flows);
+	return &flows;
 }
 
 /* How they ended together. */
@@ -223,10 +229,7 @@ print_targets(const struct run *run, FILE *stream)
 		fprintf(stream, "%-*.*s %8llu  %8llu", width, name_width(ping),
 		    ping->options.label, (unsigned long long)tally->sent,
 		    (unsigned long long)tally->received);
-		if (tally_judged(tally) > 0)
-			fprintf(stream, "  %5.4g%%", tally_loss(tally) * 100);
-		else
-			fputs("       -", stream);
+		ping_print_loss(tally_loss(tally), stream);
 		if (tally->rtt.count > 0)
 			fprintf(stream, "  %.3f/%.3f", s.avg * 1000, s.p99 * 1000);
 		fputc('\n', stream);
@@ -309,11 +312,10 @@ print_head(const struct run *run, FILE *stream)
 		fprintf(stream, "\n--- %s statistics ---\n", run->options.common.uri);
 }
 
-void
-outcome_print(struct run *run, FILE *stream)
+static void
+print_all(const struct run *run, const struct tally *total, const struct ping_flows *flows,
+    FILE *stream)
 {
-	static struct ping_flows flows;
-	struct tally total = sum_up(run);
 	struct size_books *sizes = sum_up_sizes(run);
 	const struct ping *first = first_reached(run);
 	const int64_t started = first != NULL && !has_targets(run) ? first->started : run->started;
@@ -321,46 +323,51 @@ outcome_print(struct run *run, FILE *stream)
 	print_head(run, stream);
 	if (has_targets(run))
 		print_targets(run, stream);
-	if (run->options.flows > 0) {
-		find_flows(run, &flows);
-		ping_flows_print_table(&flows, stream);
-	}
+	if (flows != NULL)
+		ping_flows_print_table(flows, stream);
 	if (sizes != NULL)
 		ping_sizes_print(&run->options.sizes, sizes, stream);
-	ping_print_summary(&total, started, stream);
-	if (run->options.flows > 0)
-		ping_flows_print(&flows, stream);
+	ping_print_summary(total, started, stream);
+	if (flows != NULL)
+		ping_flows_print(flows, stream);
 	free(sizes);
-	samples_free(&total.rtt);
+}
+
+void
+outcome_print(struct run *run, FILE *stream)
+{
+	struct tally sum = { 0 };
+
+	print_all(run, sum_up(run, &sum), find_flows(run), stream);
+	samples_free(&sum.rtt);
 }
 
 json_t *
 outcome_fields(const void *arg)
 {
-	static struct ping_flows flows;
 	const struct run *run = arg;
 	const struct ping *first = first_reached(run);
 	const bool is_one = !has_targets(run) && first != NULL;
-	struct tally total = sum_up(run);
+	const struct ping_flows *flows = find_flows(run);
 	struct size_books *sizes = sum_up_sizes(run);
-	json_t *fields = ping_fields(&run->options, &total, is_one ? first->started : run->started,
+	struct tally sum = { 0 };
+	const struct tally *total = sum_up(run, &sum);
+	json_t *fields = ping_fields(&run->options, total, is_one ? first->started : run->started,
 	    is_one ? channel_of(first) : NULL);
-	json_t *several;
-
-	if (run->options.flows > 0)
-		find_flows(run, &flows);
-	several = json_pack(run->options.stream ? "{so? so? so? so? ss}" : "{so? so? so? so?}",
+	json_t *several = json_pack(
+	    run->options.stream ? "{so? so? so? so? ss}" : "{so? so? so? so?}",
 	    "sizes", sizes != NULL ? ping_sizes_array(&run->options.sizes, sizes) : NULL,
-	    "flows", run->options.flows > 0 ? ping_flows_array(&flows) : NULL,
-	    "verdict", run->options.flows > 0 ? ping_flows_verdict(&flows) : NULL,
+	    "flows", flows != NULL ? ping_flows_array(flows) : NULL,
+	    "verdict", flows != NULL ? ping_flows_verdict(flows) : NULL,
 	    "targets", has_targets(run) ? targets_array(run) : NULL, "event", "end");
+
 	if (json_object_update(fields, several) == -1) {
 		json_decref(fields);
 		fields = NULL;
 	}
 	json_decref(several);
 	free(sizes);
-	samples_free(&total.rtt);
+	samples_free(&sum.rtt);
 	return fields;
 }
 
@@ -378,39 +385,37 @@ tell_unreached(struct run *run)
 }
 
 static struct ping_verdict
-judge_all(const struct run *run, const struct tally *total)
+judge_all(const struct run *run, const struct tally *total, const struct ping_flows *flows)
 {
-	static struct ping_flows flows;
-
 	if (has_targets(run))
 		return judge_targets(run);
-	if (run->options.flows == 0)
-		return judge_ping(&run->pings[0]);
-	find_flows(run, &flows);
-	return judge_flows(run, total, &flows);
+	return flows != NULL ? judge_flows(run, total, flows) : judge_ping(&run->pings[0]);
 }
 
 int
 outcome_tell(struct run *run)
 {
-	struct tally total;
+	const struct ping_flows *flows;
+	struct tally sum = { 0 };
+	const struct tally *total;
 	struct ping_verdict verdict;
 
 	if (!has_targets(run) && first_reached(run) == NULL && run->pings[0].unreached != NULL)
 		return tell_unreached(run);
 	for (size_t i = 0; i < run->count; i++)
 		settle(&run->pings[i]);
-	total = sum_up(run);
-	verdict = judge_all(run, &total);
+	flows = find_flows(run);
+	total = sum_up(run, &sum);
+	verdict = judge_all(run, total, flows);
 	if (report_is_object()) {
-		verdict.status = report_object(ending_of(run), verdict.reason, verdict.status);
-	} else {
-		outcome_print(run, stdout);
-		if (has_targets(run))
-			print_target_faults(run);
-		else
-			ping_print_thresholds(&run->options, &total);
+		samples_free(&sum.rtt); /* the object makes its own */
+		return report_object(ending_of(run), verdict.reason, verdict.status);
 	}
-	samples_free(&total.rtt);
+	print_all(run, total, flows, stdout);
+	if (has_targets(run))
+		print_target_faults(run);
+	else
+		ping_print_thresholds(&run->options, total);
+	samples_free(&sum.rtt);
 	return verdict.status;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "base/escape.h"
 #include "base/plural.h"
 #include "client/ping/ping_events.h"
 #include "client/report.h"
@@ -55,22 +54,12 @@ void
 ping_print_connected(const struct ping_options *options, const char *peer,
     const struct channel *channel)
 {
-	char text[ESCAPE_TEXT_SIZE], tls[TLS_TOLD_SIZE];
-	const char *greeting;
-	const size_t size = channel_greeting(channel, &greeting);
-
 	if (!channel_is_stream(&options->common.wish))
 		return;
 	ping_event(options, "connected", "{ss sf}", "address", peer, "seconds",
 	    channel_connect_seconds(channel));
-	if (options->common.json)
-		return;
-	printf("%sconnected to %s in %.3f ms", options->label, peer, channel_connect_seconds(channel) * 1000);
-	if (size > 0)
-		printf(", greeted by %s", escape_payload(greeting, size, text));
-	putchar('\n');
-	if (tls_told(channel, tls) != NULL)
-		printf("%sover %s\n", options->label, tls);
+	if (!options->common.json)
+		told_connected(channel, options->label);
 }
 
 static void

@@ -1,10 +1,16 @@
 /* What became of the messages of each size: see ping_sizes.h. */
 #include "client/ping/ping_sizes.h"
 
+#include <math.h>
+
+#include "client/ping/ping_summary.h"
+
 static double
 loss_of(const struct size_books *books)
 {
-	return (double)books->lost / (double)(books->received + books->lost);
+	const uint64_t judged = books->received + books->lost;
+
+	return judged == 0 ? (double)NAN : (double)books->lost / (double)judged;
 }
 
 static double
@@ -20,10 +26,7 @@ ping_sizes_print(const struct sizes *sizes, const struct size_books *books, FILE
 	for (size_t i = 0; i < sizes->count; i++, books++) {
 		fprintf(stream, "%5zu  %8llu  %8llu", sizes_at(sizes, i),
 		    (unsigned long long)books->sent, (unsigned long long)books->received);
-		if (books->received + books->lost > 0)
-			fprintf(stream, "  %5.4g%%", loss_of(books) * 100);
-		else
-			fputs("       -", stream);
+		ping_print_loss(loss_of(books), stream);
 		if (books->received > 0)
 			fprintf(stream, "    %.3f/%.3f/%.3f", books->least * 1000,
 			    mean_of(books) * 1000, books->most * 1000);
@@ -49,7 +52,7 @@ ping_sizes_array(const struct sizes *sizes, const struct size_books *books)
 		json_array_append_new(array, json_pack("{sI sI sI so? so?}",
 		    "size", (json_int_t)sizes_at(sizes, i), "sent", (json_int_t)books->sent,
 		    "received", (json_int_t)books->received,
-		    "loss", books->received + books->lost > 0 ? json_real(loss_of(books)) : NULL,
+		    "loss", json_real(loss_of(books)),
 		    "rtt_seconds", times_object(books)));
 	return array;
 }

@@ -1,6 +1,8 @@
 /* The statistics of ping: see ping_summary.h. */
 #include "client/ping/ping_summary.h"
 
+#include <math.h>
+
 #include "base/plural.h"
 #include "client/report.h"
 #include "client/timing.h"
@@ -61,9 +63,19 @@ set_array(const struct marks_set *set)
 }
 
 void
+ping_print_loss(double loss, FILE *stream)
+{
+	if (isnan(loss))
+		fputs("       -", stream);
+	else
+		fprintf(stream, "  %5.4g%%", loss * 100);
+}
+
+void
 ping_print_summary(const struct tally *tally, int64_t started, FILE *stream)
 {
 	const struct summary s = samples_summarise(&tally->rtt);
+	const double loss = tally_loss(tally);
 
 	print_marks(&tally->marks, stream);
 	fprintf(stream, "%llu sent, %llu received", (unsigned long long)tally->sent,
@@ -77,10 +89,10 @@ ping_print_summary(const struct tally *tally, int64_t started, FILE *stream)
 	print_count(stream, tally->cut, "cut");
 	print_count(stream, tally_undecided(tally), "undecided");
 	print_count(stream, tally->unsent, "not sent");
-	if (tally_judged(tally) > 0)
-		fprintf(stream, ", %.4g%% loss", tally_loss(tally) * 100);
-	else
+	if (isnan(loss))
 		fputs(", loss unknown", stream);
+	else
+		fprintf(stream, ", %.4g%% loss", loss * 100);
 	fprintf(stream, ", time %.0f ms\n", seconds_since(started) * 1000);
 	if (tally->reconnects > 0 || tally->without > 0)
 		fprintf(stream, "%llu reconnect%s, %.0f ms without an answer\n",
@@ -180,8 +192,7 @@ static json_t *
 results_object(const struct ping_options *options, const struct tally *tally, int64_t started)
 {
 	return json_pack("{so? so? so sf sf}",
-	    "loss", tally_judged(tally) > 0 ? json_real(tally_loss(tally)) : NULL,
-	    "rtt_seconds", ping_rtt_object(&tally->rtt),
+	    "loss", json_real(tally_loss(tally)), "rtt_seconds", ping_rtt_object(&tally->rtt),
 	    "failed", failed_array(&options->thresholds, tally),
 	    "seconds_without", timing_seconds(tally->without),
 	    "seconds", seconds_since(started));

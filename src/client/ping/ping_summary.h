@@ -15,6 +15,9 @@
 /* What replies came with, the counts, and the times: as far as there are any.  `started` is timing_now() then. */
 void ping_print_summary(const struct tally *tally, int64_t started, FILE *stream);
 
+/* As a column of a table: "    12.5%", or "-" for NAN. */
+void ping_print_loss(double loss, FILE *stream);
+
 /* What was exceeded, or is another one than was expected, a line each. */
 void ping_print_thresholds(const struct ping_options *options, const struct tally *tally);
 

@@ -95,13 +95,10 @@ ping_judge(const struct ping_options *options, const struct tally *tally,
 {
 	const struct thresholds *thresholds = &options->thresholds;
 	struct ping_verdict verdict = { .reason = "" };
-	bool loss_is_limited = false;
 	char text[THRESHOLD_TEXT_SIZE];
 
-	for (size_t i = 0; i < thresholds->count; i++)
-		loss_is_limited |= threshold_is_of_loss(&thresholds->rows[i]);
 	add_end(&verdict, end, peer);
-	add_counts(&verdict, tally, loss_is_limited);
+	add_counts(&verdict, tally, thresholds_limit_loss(thresholds));
 	for (size_t i = 0; i < thresholds->count; i++)
 		if (!threshold_holds(&thresholds->rows[i], tally))
 			ping_verdict_add(&verdict, "%s", threshold_tell(&thresholds->rows[i], tally, text));

@@ -1,4 +1,4 @@
-/* What was agreed on over TLS, as it is told: see told.h. */
+/* A connection and TLS, as they are told: see told.h. */
 #include "client/tls/told.h"
 
 #include <stdio.h>
@@ -93,4 +93,20 @@ tls_told_json(const struct channel *channel)
 	    ? report_bytes(facts->alpn, strlen(facts->alpn)) : NULL,
 	    "resumed", (int)facts->is_resumed, "seconds", seconds,
 	    "certificate", certificate_object(facts));
+}
+
+void
+told_connected(const struct channel *channel, const char *label)
+{
+	char peer[CHANNEL_TEXT_SIZE], text[ESCAPE_TEXT_SIZE], tls[TLS_TOLD_SIZE];
+	const char *greeting;
+	const size_t size = channel_greeting(channel, &greeting);
+
+	printf("%sconnected to %s in %.3f ms", label, channel_peer(channel, peer),
+	    channel_connect_seconds(channel) * 1000);
+	if (size > 0)
+		printf(", greeted by %s", escape_payload(greeting, size, text));
+	putchar('\n');
+	if (tls_told(channel, tls) != NULL)
+		printf("%sover %s\n", label, tls);
 }

@@ -1,5 +1,5 @@
 /*
- * What was agreed on over TLS, as it is told.
+ * A connection and what was agreed on over TLS, as they are told.
  */
 #ifndef CLIENT_TLS_TOLD_H
 #define CLIENT_TLS_TOLD_H
@@ -20,5 +20,11 @@ const char *tls_told(const struct channel *channel, char text[TLS_TOLD_SIZE]);
 
 /* The same for the JSON object. */
 json_t *tls_told_json(const struct channel *channel);
+
+/*
+ * Prints that `channel` is connected: to whom, how long that took, how the peer greeted, and what
+ * TLS agreed on.  `label` goes before each line.
+ */
+void told_connected(const struct channel *channel, const char *label);
 
 #endif

@@ -67,8 +67,12 @@ struct channel {
 	char *fault;             /* as channel_fault() */
 };
 
-/* What a stream's socket needs. */
+/* What a stream's socket needs, and one for datagrams. */
 void stream_prepare(struct channel *channel);
+void datagram_prepare(struct channel *channel);
+
+/* Sends one, as send(2). */
+ssize_t datagram_send(struct channel *channel, const void *data, size_t size);
 
 /* Sets what channel_fault() says, or with NULL that there is none. */
 void channel_blame(struct channel *channel, const char *format, ...)

@@ -9,8 +9,8 @@
  * Else a connected socket is told of a closed port, but not that a router knows no way or that the
  * host does not answer on its link: ip(7), IP_RECVERR.
  */
-static void
-prepare(struct channel *channel)
+void
+datagram_prepare(struct channel *channel)
 {
 	const int on = 1;
 
@@ -20,8 +20,8 @@ prepare(struct channel *channel)
 		setsockopt(channel->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 }
 
-static ssize_t
-send_datagram(struct channel *channel, const void *data, size_t size)
+ssize_t
+datagram_send(struct channel *channel, const void *data, size_t size)
 {
 	return send(channel->fd, data, size, MSG_NOSIGNAL);
 }
@@ -50,7 +50,7 @@ receive_datagram(struct channel *channel, void *data, size_t size, int64_t *when
 
 const struct channel_kind channel_datagram = {
 	.type = SOCK_DGRAM,
-	.prepare = prepare,
-	.send = send_datagram,
+	.prepare = datagram_prepare,
+	.send = datagram_send,
 	.receive = receive_datagram,
 };

@@ -49,24 +49,25 @@ probe_most(const struct channel *channel)
 	return is_ipv4(channel) ? MOST_OF_IPV4 : MOST_OF_IPV6;
 }
 
-static bool
-set_discovery(const struct channel *channel, bool whole)
-{
-	const int v4 = whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
-	const int v6 = whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
-
-	if (is_ipv4(channel))
-		return setsockopt(channel->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4,
-		    sizeof(v4)) == 0;
-	return setsockopt(channel->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6)) == 0;
-}
-
 size_t
 probe_fragmented(const struct channel *channel, size_t size, unsigned mtu)
 {
 	if (is_ipv4(channel) || mtu < size + HEADERS_OF_IPV6 || mtu >= MOST_OF_IPV6)
 		return size;
 	return mtu - HEADERS_OF_IPV6 + 1;
+}
+
+/* Returns false with errno. */
+static bool
+set_fragments(const struct channel *channel, bool allowed)
+{
+	const struct marking marking = {
+		.fragments = allowed ? FRAGMENTS_ALLOWED : FRAGMENTS_PROBED,
+	};
+	const int error = marking_set(&marking, channel->fd, channel->peer.sa.sa_family);
+
+	errno = error;
+	return error == 0;
 }
 
 /* Nobody on the way makes fragments of IPv6: so those that are made here have to be short. */
@@ -78,7 +79,7 @@ probe_allow_fragments(struct channel *channel, bool allowed)
 	if (!is_ipv4(channel) &&
 	    setsockopt(channel->fd, IPPROTO_IPV6, IPV6_MTU, &size, sizeof(size)) == -1)
 		return false;
-	return set_discovery(channel, !allowed);
+	return set_fragments(channel, allowed);
 }
 
 static void
@@ -87,14 +88,12 @@ prepare(struct channel *channel)
 	const int on = 1, room = ROOM;
 
 	setsockopt(channel->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	set_discovery(channel, true);
-	if (is_ipv4(channel)) {
-		setsockopt(channel->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	set_fragments(channel, false);
+	datagram_prepare(channel);
+	if (is_ipv4(channel))
 		setsockopt(channel->fd, IPPROTO_IP, IP_RECVFRAGSIZE, &on, sizeof(on));
-	} else {
-		setsockopt(channel->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+	else
 		setsockopt(channel->fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &on, sizeof(on));
-	}
 }
 
 /* One of these types, with `least` bytes, whose length is not beyond the end: the first may be. */
@@ -171,13 +170,7 @@ probe_take_news(struct channel *channel, struct probe_news *news)
 	return n >= 0;
 }
 
-/* --- sending and receiving ------------------------------------------------------------ */
-
-static ssize_t
-send_probe(struct channel *channel, const void *data, size_t size)
-{
-	return send(channel->fd, data, size, MSG_NOSIGNAL);
-}
+/* --- receiving ------------------------------------------------------------------------- */
 
 static size_t
 find_fragment(struct msghdr *header)
@@ -222,6 +215,6 @@ probe_fragment(const struct channel *channel)
 const struct channel_kind channel_probe = {
 	.type = SOCK_DGRAM,
 	.prepare = prepare,
-	.send = send_probe,
+	.send = datagram_send,
 	.receive = receive_probe,
 };

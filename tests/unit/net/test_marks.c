@@ -115,6 +115,40 @@ START_TEST(what_is_set_is_heard)
 }
 END_TEST
 
+static int
+discovery_of(int fd, int family)
+{
+	const bool is_ipv4 = family == AF_INET;
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	getsockopt(fd, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+	    is_ipv4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &value, &length);
+	return value;
+}
+
+/* Both families have the same values. */
+START_TEST(fragments_are_as_is_asked_for)
+{
+	const int fd = open_loop(loops[_i].host), family = loops[_i].family;
+	const struct marking dont = { .fragments = FRAGMENTS_ALLOWED };
+	const struct marking never = { .fragments = FRAGMENTS_FORBIDDEN };
+	const struct marking probed = { .fragments = FRAGMENTS_PROBED };
+
+	if (fd == -1)
+		return;
+	ck_assert_int_eq(marking_set(&dont, fd, family), 0);
+	ck_assert_int_eq(discovery_of(fd, family), IP_PMTUDISC_DONT);
+	ck_assert_int_eq(marking_set(&never, fd, family), 0);
+	ck_assert_int_eq(discovery_of(fd, family), IP_PMTUDISC_DO);
+	ck_assert_int_eq(marking_set(&probed, fd, family), 0);
+	ck_assert_int_eq(discovery_of(fd, family), IP_PMTUDISC_PROBE);
+	ck_assert_int_eq(marking_set(&(struct marking){ 0 }, fd, family), 0);
+	ck_assert_int_eq(discovery_of(fd, family), IP_PMTUDISC_PROBE);
+	close(fd);
+}
+END_TEST
+
 START_TEST(of_other_families_there_are_none)
 {
 	ck_assert_int_eq(marking_set(&(struct marking){ true, 1, 1, FRAGMENTS_ALLOWED }, -1, AF_UNIX), 0);
@@ -133,6 +167,7 @@ main(void)
 	tcase_add_loop_test(tests, names_of_dscp, 0, sizeof(dscps) / sizeof(dscps[0]));
 	tcase_add_test(tests, names_of_ecn);
 	tcase_add_loop_test(tests, what_is_set_is_heard, 0, sizeof(loops) / sizeof(loops[0]));
+	tcase_add_loop_test(tests, fragments_are_as_is_asked_for, 0, sizeof(loops) / sizeof(loops[0]));
 	tcase_add_test(tests, of_other_families_there_are_none);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

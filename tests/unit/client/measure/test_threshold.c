@@ -89,6 +89,25 @@ START_TEST(several)
 }
 END_TEST
 
+/* Of each of them. */
+START_TEST(kinds)
+{
+	ck_assert_ptr_null(thresholds_add_rtt(&thresholds, "min:1s,mean:1s,max:1s,mdev:1s,p99.9:1s"));
+	ck_assert_ptr_null(thresholds_add_rate(&thresholds, "5K"));
+	ck_assert(!thresholds_limit_loss(&thresholds));
+	ck_assert_ptr_null(thresholds_add_loss(&thresholds, "1%"));
+	ck_assert(thresholds_limit_loss(&thresholds));
+	ck_assert_int_eq(thresholds.rows[0].kind, OF_MIN);
+	ck_assert_int_eq(thresholds.rows[1].kind, OF_AVG);
+	ck_assert_int_eq(thresholds.rows[2].kind, OF_MAX);
+	ck_assert_int_eq(thresholds.rows[3].kind, OF_MDEV);
+	ck_assert_int_eq(thresholds.rows[4].kind, OF_PERCENTILE);
+	ck_assert_double_eq_tol(thresholds.rows[4].percent, 99.9, 1e-12);
+	ck_assert_int_eq(thresholds.rows[5].kind, OF_RATE);
+	ck_assert_int_eq(thresholds.rows[6].kind, OF_LOSS);
+}
+END_TEST
+
 /* 1 of 1,000 lost, of each of several limits that are just that. */
 START_TEST(loss_holds)
 {
@@ -167,6 +186,7 @@ main(void)
 	tcase_add_loop_test(tests, loss, 0, sizeof(losses) / sizeof(losses[0]));
 	tcase_add_loop_test(tests, rtt, 0, sizeof(rtts) / sizeof(rtts[0]));
 	tcase_add_test(tests, several);
+	tcase_add_test(tests, kinds);
 	tcase_add_test(tests, loss_holds);
 	tcase_add_loop_test(tests, rtt_holds, 0, sizeof(limits) / sizeof(limits[0]));
 	tcase_add_test(tests, a_difference_is_told);
