@@ -29,7 +29,8 @@ struct bound {
 		const struct inherited_socket *inherited;
 		/*
 		 * What `fd` is a duplicate of, where that is another listener's, which leaves and which
-		 * another process had: nothing is done to it when it leaves.  0: of none.
+		 * another process had: nothing is done to it when it leaves.  0: of none.  After the first
+		 * commit the number may be another's.
 		 */
 		int twin;
 		void *service; /* what its listener serves it by (kind.h); NULL: none yet */

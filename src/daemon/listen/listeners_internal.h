@@ -27,7 +27,7 @@ struct listeners {
 
 /* --- adopted.c --- */
 
-/* What was adopted serves from here on. */
+/* What was adopted serves from here on, until those of `next` do. */
 void listeners_serve_adopted(struct listeners *listeners);
 
 /* They have configurations of their own, or have left. */
