@@ -9,6 +9,7 @@
 
 #include "base/faults.h"
 #include "daemon/config/config.h"
+#include "daemon/handover/word.h"
 
 struct server;
 
@@ -35,6 +36,9 @@ int hand_over_take(struct server *server);
 void hand_over_adopt(struct server *server);
 
 /* --- the one that serves -------------------------------------------------------------- */
+
+/* How many descriptors it has for that: where successors ask, the one that does, what it brings. */
+#define HAND_OVER_FDS (2 + WORD_FDS_MOST)
 
 /* A part of the configuration at the start (parts.h): where a successor may ask. */
 bool hand_over_prepare(struct server *server, const struct config *config, struct faults *faults);

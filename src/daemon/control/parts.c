@@ -64,6 +64,8 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 		need.stream_listeners++;
 		need.others = HTTP_SLOTS;
 	}
+	if (*next->take_over.path != '\0')
+		need.others += HAND_OVER_FDS;
 	server->next.connections = descriptors_make_room(is_for_select(server, next), &need);
 	return true;
 }

@@ -137,6 +137,8 @@ reason_of(int error)
 		return "the successor ended";
 	case EPROTO:
 		return "the successor is of another version";
+	case EMFILE:
+		return "too few descriptors are allowed for it: raise LimitNOFILE";
 	default:
 		return strerror(error);
 	}

@@ -119,9 +119,20 @@ is_ours(const struct envelope *envelope, ssize_t size)
 {
 	const struct frame *frame = &envelope->frame;
 
-	return size == sizeof(*frame) && !(envelope->header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) &&
+	return size == sizeof(*frame) && !(envelope->header.msg_flags & MSG_TRUNC) &&
 	    memcmp(frame->magic, magic, sizeof(magic)) == 0 && frame->version == WORDS_VERSION &&
 	    frame->word < WORD_COUNT;
+}
+
+/* Returns 0, or an errno.  The kernel drops descriptors that there is no place for, here or at all. */
+static int
+fault_of(const struct envelope *envelope, ssize_t size, size_t count)
+{
+	if (!is_ours(envelope, size))
+		return EPROTO;
+	if (envelope->header.msg_flags & MSG_CTRUNC)
+		return count < WORD_FDS_MOST ? EMFILE : EPROTO;
+	return 0;
 }
 
 int
@@ -129,6 +140,7 @@ message_receive(int fd, struct message *message, int flags)
 {
 	struct envelope envelope;
 	ssize_t size;
+	int error;
 
 	prepare(&envelope);
 	/* Who closes with something unheard resets, which is told once, before what was said last. */
@@ -138,9 +150,10 @@ message_receive(int fd, struct message *message, int flags)
 	if (size <= 0)
 		return (int)size;
 	take_fds(&envelope, message);
-	if (!is_ours(&envelope, size)) {
+	error = fault_of(&envelope, size, message->count);
+	if (error != 0) {
 		message_close(message);
-		errno = EPROTO;
+		errno = error;
 		return -1;
 	}
 	message->word = envelope.frame.word;

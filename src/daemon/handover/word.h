@@ -56,7 +56,8 @@ int word_send(int fd, enum word word, const char *text);
 /*
  * Receives the next, whose descriptors are then the caller's; `flags` are those of recvmsg(2).
  * Returns 1; or 0: there will be none; or -1 with errno and no descriptors: EPROTO for what is none
- * of these, or of another version than this one's.
+ * of these, or of another version than this one's; EMFILE for one whose descriptors this process
+ * may not have.
  */
 int message_receive(int fd, struct message *message, int flags);
 
