@@ -181,7 +181,7 @@ def test_ages_go_on(serve, succeed):
 def is_counter(name):
     """Of the service, not of the process."""
     family = name.split("{")[0]
-    return re.search("_(total|sum|count)$", family) and not re.match("process|echod_worker", family)
+    return re.search("_(total|sum|count)$", family) and not re.search("_cpu_seconds_total$", family)
 
 
 def test_what_is_counted_goes_on(serve, succeed, workdir):
@@ -218,6 +218,23 @@ def test_what_is_counted_goes_on(serve, succeed, workdir):
     daemon.wait_counter('echod_connections_closed_total{listener="echo-tcp",reason="peer"}', 2)
     daemon.stop()
     assert not daemon.log.matching("^notice: summary: "), "what the others have told"
+
+
+def worker_seconds(statistics):
+    name = "echod_worker_cpu_seconds_total{"
+    return sum(number for each, number in statistics.items() if each.startswith(name))
+
+
+def test_the_time_of_workers_is_of_the_process(serve, succeed):
+    """As that of the process is, of which it is a part."""
+    daemon = serve()
+    stream = peers.Stream(daemon.connect())
+    stream.start()
+    eventually(lambda: worker_seconds(daemon.statistics()) > 0.2, "a worker has worked")
+    stream.finish()
+    daemon = succeed(daemon)
+    statistics = daemon.statistics()
+    assert worker_seconds(statistics) <= statistics["process_cpu_seconds_total"]
 
 
 @pytest.mark.skipif("+systemd" not in run("-V").stdout, reason="built without libsystemd")
