@@ -1,6 +1,7 @@
 /* A restart by hand that ends no connection: see hand_over.h. */
 #include "daemon/control/hand_over.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@
 
 /* How many may wait there: one takes over, the others are refused. */
 #define BACKLOG 8
+
+static_assert((int)HISTORY_ROW_COUNT <= PARCEL_SAMPLE_NUMBERS, "a sample has room for each row");
 
 static struct rooms
 rooms_of(struct server *server)

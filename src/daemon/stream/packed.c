@@ -1,9 +1,14 @@
 /* How a connection comes from one process to another: see packed.h. */
 #include "daemon/stream/packed.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "daemon/stream/conn_internal.h"
+#include "net/greeting.h"
+
+static_assert(SCRATCH_SIZE <= PACKED_WAITING_MOST, "what waits may be a scratch buffer");
+static_assert(GREETING_MOST <= PACKED_WAITING_MOST, "what waits may be a greeting");
 
 /* --- giving ------------------------------------------------------------------------ */
 
