@@ -184,6 +184,25 @@ def test_who_waits_at_one_that_came_later(serve, succeed, workdir):
         peers.echo(inside, b"still there")
 
 
+# --- the configuration -------------------------------------------------------------------------
+
+
+def test_the_configuration_goes_with_all_there_is(serve, workdir):
+    """For whoever takes over; with what listens nobody needs it.  It is the one in force."""
+    daemon = serve(options={"drain_timeout": 77})
+    daemon.configure(options=successors.options(workdir, drain_timeout=78))
+    for _ in range(2):
+        with successors.Successor(workdir) as successor:
+            successor.go_to(PARCEL)
+            first, last = (os.pread(each.memory, MIB, 0) for each in successor.flights)
+        assert b"drain_timeout" not in first
+        assert b"drain_timeout = 77" in last
+    daemon.reload()
+    with successors.Successor(workdir) as successor:
+        successor.go_to(PARCEL)
+        assert b"drain_timeout = 78" in os.pread(successor.flights[1].memory, MIB, 0)
+
+
 # --- datagrams ---------------------------------------------------------------------------------
 
 

@@ -69,9 +69,8 @@ dump_of(const struct config *config)
 }
 
 static int
-pack_service(struct packing *packing, const struct server *server)
+pack_service(struct packing *packing, const struct server *server, const char *configuration)
 {
-	char *configuration = dump_of(server->config);
 	const struct parcel_item item = {
 		.kind = PARCEL_SERVICE,
 		.service = {
@@ -81,10 +80,8 @@ pack_service(struct packing *packing, const struct server *server)
 			.configuration = configuration,
 		},
 	};
-	const int result = configuration != NULL ? packing_put(packing, &item, -1) : -1;
 
-	free(configuration);
-	return result;
+	return packing_put(packing, &item, -1);
 }
 
 /* Where successors ask: so one that has it and fails keeps nobody from the next try. */
@@ -126,11 +123,11 @@ pack_history(struct packing *packing, const struct history *history)
 }
 
 static int
-pack_sockets(struct packing *packing, const struct server *server)
+pack_sockets(struct packing *packing, struct server *server)
 {
 	const struct packed_visitor visitor = pack_visitor(packing);
 
-	if (pack_service(packing, server) == -1 || pack_door(packing, server) == -1 ||
+	if (pack_service(packing, server, "") == -1 || pack_door(packing, server) == -1 ||
 	    pack_listeners(packing, server->listeners) == -1 ||
 	    inherited_pack(server->inherited, &visitor) == -1)
 		return -1;
@@ -142,7 +139,8 @@ pack_rest(struct packing *packing, struct server *server)
 {
 	const struct rooms rooms = rooms_of(server);
 
-	if (pack_service(packing, server) == -1 || pack_all(packing, &rooms) == -1)
+	if (pack_service(packing, server, server->hand_over.configuration) == -1 ||
+	    pack_all(packing, &rooms) == -1)
 		return -1;
 	return pack_history(packing, server->history);
 }
@@ -158,16 +156,34 @@ why_not(void *owner)
 }
 
 static int
-on_show(void *owner, const struct flight *flight)
+fly(const struct flight *flight, struct server *server,
+    int (*pack)(struct packing *packing, struct server *server))
 {
 	struct packing packing;
 
 	if (packing_begin(&packing, flight) == -1)
 		return -1;
-	if (pack_sockets(&packing, owner) == 0)
+	if (pack(&packing, server) == 0)
 		return packing_send(&packing);
 	packing_drop(&packing);
 	return -1;
+}
+
+static void
+forget_configuration(struct hand_over *hand_over)
+{
+	free(hand_over->configuration);
+	hand_over->configuration = NULL;
+}
+
+/* A reload gives the successor up: this is what will be in force. */
+static int
+on_show(void *owner, const struct flight *flight)
+{
+	struct server *server = owner;
+
+	server->hand_over.configuration = dump_of(server->config);
+	return server->hand_over.configuration != NULL ? fly(flight, server, pack_sockets) : -1;
 }
 
 static void
@@ -183,14 +199,7 @@ on_halt(void *owner)
 static int
 on_pack(void *owner, const struct flight *flight)
 {
-	struct packing packing;
-
-	if (packing_begin(&packing, flight) == -1)
-		return -1;
-	if (pack_rest(&packing, owner) == 0)
-		return packing_send(&packing);
-	packing_drop(&packing);
-	return -1;
+	return fly(flight, owner, pack_rest);
 }
 
 static void
@@ -208,6 +217,7 @@ on_failed(void *owner, const char *why)
 {
 	struct server *server = owner;
 
+	forget_configuration(&server->hand_over);
 	server->hand_overs.failed++;
 	log_error("hand-over failed: %s; all goes on as it was", why);
 }
@@ -243,6 +253,7 @@ on_gone(void *owner, int64_t stood)
 	const uint64_t before = server->admission.open;
 	uint64_t handed;
 
+	forget_configuration(&server->hand_over);
 	let_go(server);
 	handed = before - server->admission.open;
 	server->hand_over.is_halted = false;
@@ -346,6 +357,7 @@ close_door(struct hand_over *hand_over)
 {
 	give_free(hand_over->give);
 	hand_over->give = NULL;
+	forget_configuration(hand_over);
 	unix_place_release(hand_over->place);
 	hand_over->place = NULL;
 	if (hand_over->fd != -1)

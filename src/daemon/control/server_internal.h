@@ -38,6 +38,7 @@ struct hand_over {
 	struct give *give;         /* where a successor may ask; NULL: nowhere */
 	int fd;                    /* of that; -1 */
 	struct unix_place *place;
+	char *configuration; /* as text, while a successor makes ready: nothing is rendered later */
 	bool is_halted; /* a successor is about to take all: nothing new begins */
 	bool is_over;   /* it has: what is left ends here */
 };
