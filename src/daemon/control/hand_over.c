@@ -382,36 +382,33 @@ hand_over_free(struct server *server)
 
 /* --- the successor ---------------------------------------------------------------------- */
 
-static void
-keep_door(struct hand_over *hand_over, const char *path, const struct packed_socket *packed, int fd)
-{
-	hand_over->place = unix_place_adopt(path, packed);
-	if (hand_over->place != NULL && unix_place_is_there(hand_over->place)) {
-		hand_over->fd = fd;
-		return;
-	}
-	unix_place_release(hand_over->place);
-	hand_over->place = NULL;
-	close(fd);
-}
+struct door {
+	struct hand_over *hand_over;
+	const char *path; /* where successors of this process are to ask */
+};
 
 /* Where successors of the other one ask is where those of this one do, if that is still there. */
-static void
-take_door(struct hand_over *hand_over, const char *path)
+static bool
+keep_door(void *arg, const struct packed_listener *packed, const struct packed_socket *sockets,
+    const int *fds, size_t count, struct faults *faults)
 {
-	struct cargo *cargo = take_sockets(hand_over->take);
-	struct parcel_item item;
-	bool is_it = false;
-	size_t descriptor;
+	const struct door *door = arg;
+	struct hand_over *hand_over = door->hand_over;
+	struct unix_place *place = NULL;
 
-	parcel_rewind(&cargo->parcel);
-	while (parcel_next(&cargo->parcel, &item, &descriptor)) {
-		if (item.kind == PARCEL_LISTENER)
-			is_it = item.listener.role == PACKED_TAKE_OVER &&
-			    strcmp(item.listener.place, path) == 0;
-		else if (is_it && item.kind == PARCEL_SOCKET)
-			keep_door(hand_over, path, &item.socket, cargo_take_fd(cargo, descriptor));
+	(void)faults;
+	if (hand_over->place == NULL && strcmp(packed->place, door->path) == 0)
+		place = unix_place_adopt(door->path, &sockets[0]);
+	if (place != NULL && unix_place_is_there(place)) {
+		hand_over->place = place;
+		hand_over->fd = fds[0];
+	} else {
+		unix_place_release(place);
+		close(fds[0]);
 	}
+	for (size_t i = 1; i < count; i++)
+		close(fds[i]);
+	return true;
 }
 
 static bool
@@ -426,13 +423,16 @@ add_inherited(void *arg, const struct packed_listener *packed, const struct pack
 	return is_whole;
 }
 
-/* What a service manager gave the other one: this one has it from there. */
+/* What a service manager gave the other one this one has from there. */
 static bool
-take_inherited(struct server *server)
+take_beforehand(struct server *server, const char *path)
 {
+	struct door door = { &server->hand_over, path };
+	struct cargo *cargo = take_sockets(server->hand_over.take);
 	struct faults *faults = faults_new();
-	const bool is_whole = faults != NULL && adopt_listeners(take_sockets(server->hand_over.take),
-	    PACKED_INHERITED, add_inherited, server->inherited, faults);
+	const bool is_whole = faults != NULL &&
+	    adopt_listeners(cargo, PACKED_TAKE_OVER, keep_door, &door, faults) &&
+	    adopt_listeners(cargo, PACKED_INHERITED, add_inherited, server->inherited, faults);
 
 	if (faults == NULL)
 		log_error("cannot take over: %s", strerror(errno));
@@ -449,8 +449,7 @@ hand_over_ask(struct server *server, const struct config *config)
 	server->hand_over.take = take_begin(config->take_over.path);
 	if (server->hand_over.take == NULL)
 		return -1;
-	take_door(&server->hand_over, config->take_over.path);
-	return take_inherited(server) ? 0 : -1;
+	return take_beforehand(server, config->take_over.path) ? 0 : -1;
 }
 
 static bool
