@@ -426,16 +426,7 @@ pack(const struct http_listener *listener, const struct packed_visitor *visitor)
 
 	if (visitor->listener(visitor->arg, &packed) == -1)
 		return -1;
-	for (size_t s = 0; s < listener->bound.count; s++) {
-		const struct bound_socket *socket = &listener->bound.sockets[s];
-		struct packed_socket packed_socket = { 0 };
-
-		unix_place_pack(socket->place, &packed_socket);
-		if (socket->inherited == NULL &&
-		    visitor->socket(visitor->arg, &packed_socket, socket->fd) == -1)
-			return -1;
-	}
-	return 0;
+	return bound_pack(&listener->bound, visitor);
 }
 
 int
