@@ -205,7 +205,7 @@ def print_workload(comparisons):
     }
     for name, count in lost.items():
         if count:
-            print_note(f"lost, and sent again after 0.2 s: {count} datagrams to {name}")
+            print_note(f"did not come back within 0.2 s: {count} datagrams to {name}")
     for comparison in comparisons:
         if comparison.reason is not None:
             print_note(comparison.reason)

@@ -17,7 +17,7 @@ scanner_packages=(testssl.sh sslscan)
 # Scrapes echod in the tests, and checks what we tell it; unpacked as well.
 prometheus_packages=(prometheus)
 # What builds an image, and what runs one.
-image_packages=(buildah binutils dpkg-dev python3)
+image_packages=(buildah binutils dpkg-dev git python3)
 container_packages=(podman catatonit runc conmon netavark aardvark-dns iptables)
 fleet_packages=(nftables python3 openssl iproute2)
 # Of npm, for Node.js: models of Kubernetes with their schemas and types, and what reads YAML.

@@ -12,27 +12,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/harness"))
 
 import network  # noqa: E402  # pylint: disable=wrong-import-position
+from patience import PATIENCE, eventually  # noqa: E402  # pylint: disable=wrong-import-position
 
 FILES = TOP / "doc/fleet"
 CROWD = pathlib.Path(__file__).with_name("crowd.py")
 SERVICE = "198.51.100.254"
 SOURCES = [f"198.51.100.{number}" for number in range(1, 21)]
 NODES = {1: "192.0.2.1", 2: "192.0.2.2", 3: "192.0.2.3"}
-PATIENCE = 30
-
-
-def eventually(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not in {PATIENCE} s: {what}")
-        time.sleep(0.02)
 
 
 class Fleet:
@@ -72,17 +63,8 @@ class Fleet:
         side.run("ip link set lo up")
         return side
 
-    def _cable(self, one, one_name, other, other_name):
-        ends = [
-            ["name", name, "netns", str(side.holder.pid)]
-            for side, name in ((one, one_name), (other, other_name))
-        ]
-        subprocess.run(
-            ["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]], check=True
-        )
-
     def _lay_cables(self):
-        self._cable(self.clients, "out", self.balancer, "front")
+        network.lay_cable("out", self.clients, self.balancer, "front")
         self.clients.run("".join(f"ip address add {each}/24 dev out\n" for each in SOURCES))
         self.clients.run("ip link set out up")
         self.balancer.run(
@@ -93,7 +75,7 @@ class Fleet:
             echo 1 >/proc/sys/net/ipv4/ip_forward"""
         )
         for number, address in NODES.items():
-            self._cable(self.nodes[number], "out", self.balancer, f"node{number}")
+            network.lay_cable("out", self.nodes[number], self.balancer, f"node{number}")
             self.balancer.run(f"ip link set node{number} master back up")
             self.nodes[number].run(
                 f"""

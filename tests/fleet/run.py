@@ -152,14 +152,26 @@ def stop_after_taken_out(hosts, seconds):
     time.sleep(seconds * 0.6)
 
 
+def wait_taken_out(hosts, number):
+    """By watch-nodes, which says who has which place."""
+
+    def is_out():
+        text = (hosts.folder / "watch.log").read_text(encoding="utf-8")
+        return "places: " in text and fleet.NODES[number] not in text.rpartition("places: ")[2]
+
+    fleet.eventually(is_out, f"watch-nodes takes node {number} out")
+
+
 def stop_and_watch(hosts, seconds):
     hosts.watch()
     stop(hosts, seconds)
+    wait_taken_out(hosts, 2)
 
 
 def cut_and_watch(hosts, seconds):
     hosts.watch()
     cut(hosts, seconds)
+    wait_taken_out(hosts, 2)
 
 
 # name: what is done to node 2, the port, and whether any may be lost
@@ -193,7 +205,10 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=float, default=400)
     parser.add_argument("names", nargs="*")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - STREAMS.keys() - DATAGRAMS.keys():
+        parser.error(f"no such row: {', '.join(unknown)}")
+    return asked
 
 
 def main():

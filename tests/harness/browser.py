@@ -4,7 +4,7 @@ asked of whom, and what it had to say."""
 import base64
 import contextlib
 import json
-import re
+import random
 import shutil
 import subprocess
 import tempfile
@@ -43,15 +43,7 @@ class Browser:
         if driver is None or chromium is None:
             raise Unavailable("no chromedriver and chromium")
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="echod-browser-"))
-        process = subprocess.Popen([driver, "--port=0"], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self._resources.callback(process.wait)
-        self._resources.callback(process.stdout.close)
-        self._resources.callback(process.terminate)
-        lines = iter(process.stdout.readline, "")
-        port = next(found[1] for found in (re.search(r"on port (\d+)\.$", line.strip())
-                                           for line in lines) if found)
-        self._session = f"http://127.0.0.1:{port}"
+        self._session = f"http://127.0.0.1:{self._drive(driver)}"
         made = self._command("POST", "/session", capabilities={"alwaysMatch": {
             "goog:chromeOptions": {
                 "binary": chromium,
@@ -61,6 +53,28 @@ class Browser:
         }})
         self._session += f"/session/{made['sessionId']}"
         self._resources.callback(self._command, "DELETE", "")
+
+    def _drive(self, driver):
+        """Starts a chromedriver, and returns its port.
+
+        Those that the kernel would pick are in TIME_WAIT after a suite, where a bind fails. Nobody
+        connects from those beyond, but somebody else may listen there: then another is tried.
+        """
+        for port in random.sample(range(61000, 65536), 20):
+            process = subprocess.Popen([driver, f"--port={port}"], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            said = ""
+            for line in iter(process.stdout.readline, ""):
+                said += line
+                if "successfully" in line:
+                    self._resources.callback(process.wait)
+                    self._resources.callback(process.stdout.close)
+                    self._resources.callback(process.terminate)
+                    return port
+            process.stdout.close()
+            process.wait()
+            assert "port not available" in said, said
+        raise AssertionError(said)
 
     def end(self):
         self._resources.close()

@@ -1,5 +1,6 @@
 """One echod-client: its command line, what it prints and how it ends."""
 
+import functools
 import json
 import os
 import re
@@ -14,6 +15,27 @@ from patience import PATIENCE, eventually
 CLIENT = os.environ.get("ECHOD_CLIENT", "")
 if not os.path.isabs(CLIENT) or not os.access(CLIENT, os.X_OK):
     raise pytest.UsageError("ECHOD_CLIENT must hold the absolute path of the echod-client to test")
+
+
+SCHEMA = os.path.join(os.path.dirname(__file__), "../../doc/echod-client.schema.json")
+
+
+@functools.cache
+def load_schema():
+    with open(SCHEMA, encoding="utf-8") as file:
+        return json.load(file)
+
+
+@functools.cache
+def _validator():
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft7Validator.check_schema(load_schema())
+    return jsonschema.Draft7Validator(load_schema())
+
+
+def schema_faults(value):
+    """What the schema of --json has against it: a list.  Skips the test where there is no jsonschema."""
+    return list(_validator().iter_errors(value))
 
 
 def command(*arguments):

@@ -3,6 +3,7 @@
 import mmap
 import os
 import struct
+import tempfile
 
 import patience
 
@@ -26,10 +27,11 @@ class Orders:
     """
 
     def __init__(self, workdir, seed):
-        path = os.path.join(workdir, "orders")
-        with open(path, "wb+") as file:
-            file.truncate(SIZE)
-            self._map = mmap.mmap(file.fileno(), SIZE)
+        # Its own: another daemon may still have its own mapped, and would meet the end of it.
+        descriptor, path = tempfile.mkstemp(prefix="orders-", dir=workdir)
+        os.truncate(descriptor, SIZE)
+        self._map = mmap.mmap(descriptor, SIZE)
+        os.close(descriptor)
         self._put(1, seed)
         self.environment = preloading(LIBRARY, FAILING_MALLOC=path)
 

@@ -125,9 +125,10 @@ def host_with_sources():
     return side
 
 
-def lay_cable(name, one, other):
-    """A pair of interfaces, each named so on its Side."""
-    ends = [["name", name, "netns", str(side.holder.pid)] for side in (one, other)]
+def lay_cable(name, one, other, other_name=None):
+    """A pair of interfaces, each named so on its Side, or the other end otherwise."""
+    named = ((one, name), (other, other_name or name))
+    ends = [["name", each, "netns", str(side.holder.pid)] for side, each in named]
     _run(["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]])
 
 

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 
-from patience import PATIENCE, eventually
+from patience import PATIENCE
 
 HELLO, SOCKETS, READY, PARCEL, TAKEN, NO = range(6)
 NAMES = ("hello", "sockets", "ready", "parcel", "taken", "no")

@@ -263,18 +263,21 @@ def test_a_file_that_cannot_be_written_is_told_first(workdir):
 
 
 def test_wrong_usage():
-    for arguments in (
-        ["--churn", "udp://127.0.0.1:1"],
-        ["--churn", "-p", 2, "tcp://127.0.0.1:1"],
-        ["-s", "70000", "udp://127.0.0.1:1"],
-        ["-d", 1, "-N", 1, "tcp://127.0.0.1:1"],
-        ["--source", "example.org", "tcp://127.0.0.1:1"],
-        ["--source", "127.0.0.1", "unix:/nowhere"],
-        ["--rounds", 2, "--against", "tcp://127.0.0.1:1", "tcp://127.0.0.1:1"],
-        ["--against", "udp://127.0.0.1:1", "tcp://127.0.0.1:1"],
-        ["--merge"],
+    for arguments, told in (
+        (["--churn", "udp://127.0.0.1:1"], "--churn is for connections"),
+        (["--churn", "-p", 2, "tcp://127.0.0.1:1"], "--churn has one message"),
+        (["-s", "70000", "udp://127.0.0.1:1"], "-s 70000: give"),
+        (["-d", 1, "-N", 1, "tcp://127.0.0.1:1"], "-d and -N: give one"),
+        (["--source", "example.org", "tcp://127.0.0.1:1"], "--source example.org: give addresses"),
+        (["--source", "127.0.0.1", "unix:/nowhere"], "--source is for addresses"),
+        (["--rounds", 2, "--against", "tcp://[::1]:1", "tcp://127.0.0.1:1"], "--rounds 2: give 3"),
+        (["--against", "udp://127.0.0.1:1", "tcp://127.0.0.1:1"],
+         "--against udp://127.0.0.1:1: give another"),
+        (["--merge"], "--merge: give files"),
     ):
-        assert run("bench", *arguments).returncode == 2, arguments
+        result = run("bench", *arguments)
+        assert (result.returncode, result.stdout) == (2, b"")
+        assert result.stderr.startswith(f"echod-client: {told}"), result.stderr
 
 
 # --- faults --------------------------------------------------------------------------------------

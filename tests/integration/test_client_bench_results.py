@@ -11,11 +11,11 @@ import xml.etree.ElementTree
 import pytest
 
 import faulty
-from client import command, json_of, lines_of, run
+from client import command, json_of, lines_of, run, schema_faults
+from echod import Echod
 from patience import lasting
 
 SHORT = ("-d", lasting(1), "--warm-up", 0, "-r", 1000, "-n", 4)
-SCHEMA = os.path.join(os.path.dirname(__file__), "../../doc/echod-client.schema.json")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -168,16 +168,22 @@ def test_rows_on_stdout(uri, files):
 # --- of several clients --------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What two clients print who ran together."""
+    daemon = Echod(str(tmp_path_factory.mktemp("bench")))
+    daemon.wait_serving()
+    arguments = command("bench", *SHORT, f"tcp://127.0.0.1:{daemon.port()}", "--json")
+    clients = [subprocess.Popen(arguments, stdout=subprocess.PIPE) for _ in range(2)]
+    texts = [client.communicate()[0].decode() for client in clients]
+    assert [client.returncode for client in clients] == [0, 0]
+    daemon.stop()
+    return texts
+
+
 @pytest.fixture
-def results(uri, files):
-    """What two clients have found who ran together."""
-    paths = [files.a, files.b]
-    clients = [subprocess.Popen(command("bench", *SHORT, uri, "--json"), stdout=subprocess.PIPE)
-               for _ in paths]
-    for path, client in zip(paths, clients):
-        save(path, client.communicate()[0].decode())
-        assert client.returncode == 0
-    return paths
+def results(told, files):
+    return [save(path, text) for path, text in zip((files.a, files.b), told)]
 
 
 def change(path, to, *where, **values):
@@ -282,8 +288,7 @@ def test_what_is_at_fault_is_named(results, files):
 def test_a_comparison_is_no_result(uri, files):
     """Of two targets there is no one sum."""
     found = json_of("bench", "-d", 0.2, "--warm-up", 0, uri, "--against", uri)
-    jsonschema = pytest.importorskip("jsonschema")
-    assert not list(jsonschema.Draft7Validator(json.loads(read(SCHEMA))).iter_errors(found))
+    assert not schema_faults(found)
     assert len(found["rounds"]) == 3 and found["ratios"]["rate"]["median"] > 0
     save(files.c, found)
     assert refused("--merge", files.c) == f"{files.c}: address: is missing"

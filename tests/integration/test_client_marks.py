@@ -46,7 +46,6 @@ def test_a_router_that_writes_another_dscp_is_told(way, server, family):
     mark_replies(way.server, "output", family, "ef")
     with Client("-i", 0.02, "-q", *LONG, uri(family), prefix=way.client.prefix) as client:
         client.wait_out("^PING ")
-        first = client.process.pid
         quiet = ["-c", 3, "-i", 0.02, *LONG, "--expect-dscp", "ef", uri(family)]
         lines = lines_of(*quiet, prefix=way.client.prefix)
         assert all(f"seq={n} ttl=63 tos=0xb8 time=" in lines[n] for n in (1, 2, 3))
@@ -56,7 +55,6 @@ def test_a_router_that_writes_another_dscp_is_told(way, server, family):
         assert told.string == (
             f"replies from {uri(family)[6:]} have changed: ttl=63 tos=0x28, they had ttl=63 tos=0xb8"
         )
-        assert client.process.pid == first
         assert client.interrupt() == 0
         assert "replies had ttl=63 tos=0x28,0xb8, changed 1 time" in client.out.lines
     result = run(*quiet, prefix=way.client.prefix)

@@ -52,7 +52,7 @@ def test_all_that_it_was_made_of_is_in_it(page):
     for name in "page.html", "page.css", "page.js":
         for line in source(name).splitlines():
             line = line.strip()
-            if line and not line.startswith("// ") and f'="page.' not in line:
+            if line and not line.startswith("// ") and '="page.' not in line:
                 assert any(line in there for there in lines), line
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import peers
 import successors
-from echod import configuration, listener
+from echod import listener
 from patience import PATIENCE, eventually, lasting, within
 from successors import HELLO, NAMES, PARCEL, READY, SOCKETS
 from traffic import Comers, Datagrams

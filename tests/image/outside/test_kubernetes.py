@@ -93,11 +93,10 @@ def test_what_the_api_does_not_take_is_found(tmp_path, right, wrong, said):
     assert re.search(said, faults)
 
 
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")
 @pytest.mark.parametrize("name", KUSTOMIZATIONS)
 def test_kustomize_makes_the_same_of_it(name):
     """But for the hash that it gives to the ConfigMap's name."""
-    if shutil.which("kubectl") is None:
-        return
     command = ["kubectl", "kustomize", FOLDER / name]
     text = subprocess.run(command, check=True, text=True, capture_output=True).stdout
     text = re.sub(r"\bechod-[a-z0-9]{10}$", "echod", text, flags=re.MULTILINE)
