@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/handover/rights.h"
+
 /* SCM_MAX_FD of the kernel (unix(7)). */
 #define FDS_AT_ONCE 253
 
@@ -31,18 +33,18 @@ struct load {
 	struct msghdr header;
 	struct iovec io;
 	char byte;
-	alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))];
+	alignas(struct cmsghdr) char control[RIGHTS_SIZE(FDS_AT_ONCE)];
 };
 
 static void
-load_init(struct load *load, size_t fds)
+load_init(struct load *load)
 {
 	load->byte = '\0';
 	load->io = (struct iovec){ &load->byte, 1 };
 	load->header = (struct msghdr){
 		.msg_iov = &load->io, .msg_iovlen = 1,
 		.msg_control = load->control,
-		.msg_controllen = CMSG_SPACE(fds * sizeof(int)),
+		.msg_controllen = sizeof(load->control),
 	};
 }
 
@@ -63,7 +65,7 @@ flight_open(struct flight *flight)
 {
 	int pair[2];
 
-	*flight = (struct flight){ -1, -1, -1 };
+	*flight = FLIGHT_NONE;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
 	widen(pair[0]);
@@ -85,7 +87,7 @@ flight_close(struct flight *flight)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] != -1)
 			close(fds[i]);
-	*flight = (struct flight){ -1, -1, -1 };
+	*flight = FLIGHT_NONE;
 	errno = error;
 }
 
@@ -190,15 +192,11 @@ static int
 send_message(const struct packing *packing, size_t first, size_t count)
 {
 	struct load load;
-	struct cmsghdr *control = (void *)load.control;
 	ssize_t n;
 
-	load_init(&load, count);
+	load_init(&load);
 	load.byte = first == 0 ? FIRST : '\0';
-	control->cmsg_level = SOL_SOCKET;
-	control->cmsg_type = SCM_RIGHTS;
-	control->cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(control), packing->fds + first, count * sizeof(int));
+	rights_put(&load.header, packing->fds + first, count);
 	do
 		n = sendmsg(packing->flight->sending, &load.header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
@@ -261,22 +259,18 @@ close_all(struct cargo *cargo)
 static const char *
 add_fds(struct cargo *cargo, size_t *room, struct load *load)
 {
-	const struct cmsghdr *control = CMSG_FIRSTHDR(&load->header);
+	int fds[FDS_AT_ONCE];
+	const size_t count = rights_take(&load->header, fds);
 	const char *fault = load->header.msg_flags & MSG_CTRUNC
 	    ? "too few descriptors are allowed for it: raise LimitNOFILE" : NULL;
-	size_t count;
 
-	if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-		return fault != NULL ? fault : "a message of it has no descriptors";
-	count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count == 0 && fault == NULL)
+		return "a message of it has no descriptors";
 	for (size_t i = 0; i < count; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-		if (fault == NULL && add_fd(&cargo->fds, &cargo->count, room, fd) == -1)
+		if (fault == NULL && add_fd(&cargo->fds, &cargo->count, room, fds[i]) == -1)
 			fault = "out of memory";
 		if (fault != NULL)
-			close(fd);
+			close(fds[i]);
 	}
 	return fault;
 }
@@ -298,7 +292,7 @@ look_at_fds(struct cargo *cargo, int receiving)
 		const char *fault;
 		ssize_t n;
 
-		load_init(&load, FDS_AT_ONCE);
+		load_init(&load);
 		n = recvmsg(receiving, &load.header, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (n == -1 && errno == EINTR)
 			continue;

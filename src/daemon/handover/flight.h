@@ -22,6 +22,14 @@ struct flight {
 	int receiving; /* the other */
 };
 
+/* How many descriptors that are. */
+#define FLIGHT_FDS 3
+
+#define FLIGHT_NONE ((struct flight){ -1, -1, -1 })
+
+/* The flights of a take-over: of what listens, and of all there is. */
+enum { FLIGHT_SOCKETS, FLIGHT_ALL, FLIGHTS };
+
 /* Returns 0, or -1 with errno; flight_close() closes what is not -1, then or later. */
 int flight_open(struct flight *flight);
 void flight_close(struct flight *flight);
