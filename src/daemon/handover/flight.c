@@ -2,7 +2,9 @@
 #include "daemon/handover/flight.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,22 +27,19 @@
  */
 #define BUFFER (8 << 20)
 
-/* What the first message of a parcel has; the others have 0. */
-#define FIRST 'p'
-
 /* A message with descriptors, or room for one. */
 struct load {
 	struct msghdr header;
 	struct iovec io;
-	char byte;
+	uint64_t size; /* of the first: how many bytes the parcel has; of the others 0 */
 	alignas(struct cmsghdr) char control[RIGHTS_SIZE(FDS_AT_ONCE)];
 };
 
 static void
 load_init(struct load *load)
 {
-	load->byte = '\0';
-	load->io = (struct iovec){ &load->byte, 1 };
+	load->size = 0;
+	load->io = (struct iovec){ &load->size, sizeof(load->size) };
 	load->header = (struct msghdr){
 		.msg_iov = &load->io, .msg_iovlen = 1,
 		.msg_control = load->control,
@@ -94,15 +93,24 @@ flight_close(struct flight *flight)
 /* --- whose it is ------------------------------------------------------------------------ */
 
 bool
+flight_is_empty(int receiving)
+{
+	struct pollfd look = { .fd = receiving, .events = POLLIN };
+
+	return poll(&look, 1, 0) == 0 || !(look.revents & POLLIN);
+}
+
+bool
 flight_take(int receiving)
 {
 	bool is_ours = false;
+	uint64_t size = 0;
 	ssize_t n;
-	char byte;
 
 	/* Without room for them the kernel drops the descriptors of a load. */
-	while ((n = recv(receiving, &byte, 1, MSG_DONTWAIT)) > 0 || (n == -1 && errno == EINTR))
-		is_ours = is_ours || (n > 0 && byte == FIRST);
+	while ((n = recv(receiving, &size, sizeof(size), MSG_DONTWAIT)) > 0 ||
+	    (n == -1 && errno == EINTR))
+		is_ours = is_ours || (n == sizeof(size) && size > 0);
 	return is_ours;
 }
 
@@ -123,6 +131,7 @@ write_out(struct packing *packing)
 		if (n > 0)
 			done += (size_t)n;
 	}
+	packing->written += packing->size;
 	packing->size = 0;
 	return 0;
 }
@@ -166,7 +175,7 @@ int
 packing_begin(struct packing *packing, const struct flight *flight)
 {
 	*packing = (struct packing){ .flight = flight, .bytes = malloc(CHUNK) };
-	if (packing->bytes == NULL ||
+	if (packing->bytes == NULL || lseek(flight->memory, 0, SEEK_SET) == -1 ||
 	    add_fd(&packing->fds, &packing->count, &packing->room, flight->memory) == -1) {
 		free(packing->bytes);
 		return -1;
@@ -195,12 +204,12 @@ send_message(const struct packing *packing, size_t first, size_t count)
 	ssize_t n;
 
 	load_init(&load);
-	load.byte = first == 0 ? FIRST : '\0';
+	load.size = first == 0 ? packing->written : 0;
 	rights_put(&load.header, packing->fds + first, count);
 	do
 		n = sendmsg(packing->flight->sending, &load.header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
-	return n == 1 ? 0 : -1;
+	return n != -1 ? 0 : -1;
 }
 
 /* Returns 0, or -1 with errno and nothing of it in flight. */
@@ -280,12 +289,14 @@ add_fds(struct cargo *cargo, size_t *room, struct load *load)
  * process's: so it is begun anew.  Returns NULL, or what is wrong.
  */
 static const char *
-look_at_fds(struct cargo *cargo, int receiving)
+look_at_fds(struct cargo *cargo, int receiving, uint64_t *size)
 {
 	const int first = 0;
 	struct load load;
 	size_t room = 0;
 
+
+	*size = 0;
 	if (setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) == -1)
 		return strerror(errno);
 	for (;;) {
@@ -300,6 +311,8 @@ look_at_fds(struct cargo *cargo, int receiving)
 			return strerror(errno);
 		if (n <= 0)
 			return cargo->count > 0 ? NULL : "there is none";
+		if (cargo->count == 0 && n == sizeof(load.size))
+			*size = load.size;
 		fault = add_fds(cargo, &room, &load);
 		if (fault != NULL)
 			return fault;
@@ -308,22 +321,23 @@ look_at_fds(struct cargo *cargo, int receiving)
 
 /* Returns NULL, or what is wrong. */
 static const char *
-map_bytes(struct cargo *cargo)
+map_bytes(struct cargo *cargo, uint64_t size)
 {
 	const int memory = cargo_take_fd(cargo, 0);
 	struct stat status;
 	void *bytes;
 
-	if (fstat(memory, &status) == -1 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+	if (fstat(memory, &status) == -1 || !S_ISREG(status.st_mode) || size == 0 ||
+	    (uint64_t)status.st_size < size) {
 		close(memory);
 		return "it has no bytes";
 	}
-	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, memory, 0);
+	bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, memory, 0);
 	close(memory);
 	if (bytes == MAP_FAILED)
 		return strerror(errno);
 	cargo->bytes = bytes;
-	cargo->size = (size_t)status.st_size;
+	cargo->size = size;
 	cargo->count--;
 	memmove(cargo->fds, cargo->fds + 1, cargo->count * sizeof(*cargo->fds));
 	return NULL;
@@ -345,11 +359,12 @@ bool
 cargo_look(struct cargo *cargo, int receiving, char why[PARCEL_WHY_SIZE])
 {
 	const char *fault;
+	uint64_t size;
 
 	*cargo = (struct cargo){ .count = 0 };
-	fault = look_at_fds(cargo, receiving);
+	fault = look_at_fds(cargo, receiving, &size);
 	if (fault == NULL)
-		fault = map_bytes(cargo);
+		fault = map_bytes(cargo, size);
 	if (fault != NULL)
 		snprintf(why, PARCEL_WHY_SIZE, "%s", fault);
 	if (fault == NULL && check(cargo, why))

@@ -4,14 +4,16 @@
  * whoever takes the first message out of it, and nobody else, is from then on the one who serves.
  * Until then others may look at all of it, and are gone without a trace.
  *
- * The descriptors are sent in messages of one byte, the memfd before all.  What is sent is still
- * the sender's: if the parcel comes back, nothing has changed for it.
+ * The descriptors are sent in messages of a number, the memfd before all, with how many of its
+ * bytes are the parcel's.  What is sent is still the sender's: if the parcel comes back, nothing has
+ * changed for it, and the same flight serves for the next one.
  */
 #ifndef DAEMON_HANDOVER_FLIGHT_H
 #define DAEMON_HANDOVER_FLIGHT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/handover/parcel.h"
 
@@ -42,6 +44,7 @@ struct packing {
 	const struct flight *flight;
 	unsigned char *bytes; /* that are not written yet */
 	size_t size;
+	uint64_t written;
 	int *fds;             /* of the records so far, not its own */
 	size_t count, room;
 };
@@ -92,6 +95,9 @@ int cargo_take_fd(struct cargo *cargo, size_t place);
 void cargo_free(struct cargo *cargo);
 
 /* --- whose it is ----------------------------------------------------------------------- */
+
+/* True where nothing lies in it: the parcel was taken, or there never was one. */
+bool flight_is_empty(int receiving);
 
 /*
  * Takes the parcel out of `receiving`: for the successor, which is to serve from here on, or back,
