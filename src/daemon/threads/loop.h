@@ -95,6 +95,9 @@ void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
 /* Has `event` wait with those who sent much, or no longer; before it was told it does not. */
 void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
 
+/* Has it wait with them; where none of them does, their wait begins at `now` (clock_ms()). */
+void loop_queue_as_bulk(struct loop *loop, struct event *event, int64_t now);
+
 /*
  * From the callback of `event`, at `now` (clock_ms()), for its next turns: whoever asked for
  * little is served before those who sent much.  Where these have waited for 50 ms, it queues

@@ -69,9 +69,7 @@ begin_turn(struct worker *worker, int64_t now)
 		return;
 	worker->in_turn = true;
 	worker->turn_begun = clock_us();
-	if (worker->loop->bulk == 0)
-		worker->loop->bulk_served = now; /* nobody has waited yet */
-	loop_set_bulk(worker->loop, worker->turn, true);
+	loop_queue_as_bulk(worker->loop, worker->turn, now);
 }
 
 static void
