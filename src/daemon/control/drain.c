@@ -23,7 +23,7 @@ on_finish(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	workers_finish(server->workers);
+	workers_drain(server->workers, FINISH_ALL);
 }
 
 static void
@@ -83,7 +83,7 @@ drain_begin(struct server *server, const char *signal)
 		return;
 	}
 	log_notice("%s: %s", signal, status_line_format_drain(server->admission.open, most, status));
-	workers_drain(server->workers);
+	workers_drain(server->workers, DRAIN_ALL);
 	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
 	loop_set_timer(server->drain_stop, most - margin);
 }

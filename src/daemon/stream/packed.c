@@ -45,7 +45,7 @@ crowd_pack(const struct crowd *crowd, packed_conn_visitor *visit, void *arg)
 		const struct conn *conn = TAILQ_FIRST(&crowd->lists[state]);
 
 		for (; conn != NULL; conn = conn_next(conn)) {
-			if (conn->is_secure)
+			if (conn_is_tied(conn))
 				continue;
 			if (!pack(conn, &packed)) {
 				errno = EIO;
@@ -66,7 +66,7 @@ crowd_let_go(struct crowd *crowd, void (*let_go)(void *arg, struct conn *conn), 
 	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
 		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
 			next = conn_next(conn);
-			if (conn->is_secure)
+			if (conn_is_tied(conn))
 				continue;
 			conn_leave(conn);
 			let_go(arg, conn);

@@ -39,16 +39,28 @@ enum loop_priority {
  * Who looks after one kind of things that a loop carries, in the loop's thread.  It lives
  * inside what it looks after, and as long as the loop.
  */
+
+/*
+ * What a drain does, in steps, each told at most once and in this order.  What is tied to this
+ * process cannot travel to another one; all is tied to it that speaks TLS.
+ */
+enum drain_step {
+	DRAIN_TIED,  /* to finish what is tied and falls silent */
+	FINISH_TIED, /* to finish all that is tied */
+	ABORT_TIED,  /* to abort it */
+	DRAIN_ALL,   /* to finish what falls silent */
+	FINISH_ALL,
+	ABORT_ALL,
+	DRAIN_STEPS,
+};
+
 struct caretaker {
 	/*
 	 * Ends what is due at `now` (clock_ms()).  Returns in how many milliseconds more may be
 	 * due, at most `most`.
 	 */
 	int64_t (*beat)(struct caretaker *caretaker, int64_t now, int64_t most);
-	/* The steps of a drain: to finish what falls silent; to finish all; to abort all. */
-	void (*drain)(struct caretaker *caretaker);
-	void (*finish)(struct caretaker *caretaker);
-	void (*stop)(struct caretaker *caretaker);
+	void (*drain)(struct caretaker *caretaker, enum drain_step step);
 	struct caretaker *next; /* the loop's */
 };
 

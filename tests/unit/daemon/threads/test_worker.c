@@ -108,7 +108,7 @@ START_TEST(a_turn_is_over_when_all_is_served)
 		nanosleep(&moment, NULL);
 	}
 	ck_assert(worker_cpu(worker, &us));
-	worker_stop(worker);
+	worker_drain(worker, ABORT_ALL);
 	worker_join(worker);
 	ck_assert_int_eq(works, 3);
 	ck_assert_uint_ge(worker_turns(worker, scale_sum(&turn_scale)), 3 * WORK * 1000);
