@@ -230,6 +230,12 @@ listener_let_go(struct listener *listener)
 
 /* --- standing still ------------------------------------------------------------------- */
 
+unsigned
+listener_carries(const struct listener *listener)
+{
+	return listener->kind->carries;
+}
+
 void
 listener_pause(struct listener *listener)
 {

@@ -65,6 +65,9 @@ int listener_pack(const struct listener *listener, const struct packed_visitor *
 /* Its sockets are another process's: closes them, and nothing else, and frees it. */
 void listener_let_go(struct listener *listener);
 
+/* CARRIES_STREAMS and the like. */
+unsigned listener_carries(const struct listener *listener);
+
 /* Accepts no connection until listener_resume(). */
 void listener_pause(struct listener *listener);
 

@@ -504,7 +504,18 @@ void
 listeners_resume(struct listeners *listeners)
 {
 	for (size_t i = 0; i < listeners->now.count; i++)
-		listener_resume(listeners->now.members[i].listener);
+		if (!(listener_carries(listeners->now.members[i].listener) & listeners->held))
+			listener_resume(listeners->now.members[i].listener);
+}
+
+void
+listeners_hold(struct listeners *listeners, unsigned carried)
+{
+	listeners->held = carried;
+	for (size_t i = 0; i < listeners->now.count; i++)
+		if (listener_carries(listeners->now.members[i].listener) & carried)
+			listener_pause(listeners->now.members[i].listener);
+	listeners_resume(listeners);
 }
 
 size_t

@@ -412,6 +412,35 @@ http_listeners_commit(struct http_listeners *listeners)
 	listeners->next.count = 0;
 }
 
+/* --- standing still ------------------------------------------------------------------------ */
+
+static void
+pause_door(struct door *door)
+{
+	event_del(door->acceptable);
+	event_del(door->retry);
+}
+
+static void
+each_door(const struct set *set, void (*call)(struct door *door))
+{
+	for (size_t i = 0; i < set->count; i++)
+		for (size_t s = 0; s < set->members[i].bound.count; s++)
+			call(set->members[i].bound.sockets[s].service);
+}
+
+void
+http_listeners_pause(struct http_listeners *listeners)
+{
+	each_door(&listeners->now, pause_door);
+}
+
+void
+http_listeners_resume(struct http_listeners *listeners)
+{
+	each_door(&listeners->now, begin);
+}
+
 /* --- from one process to another --------------------------------------------------------- */
 
 static int
