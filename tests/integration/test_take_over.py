@@ -17,7 +17,7 @@ import sealed
 import successors
 from echod import listener, run
 from patience import eventually, within
-from traffic import Comers, Datagrams, Traffic
+from traffic import Comers, Datagrams
 
 MIB = 1 << 20
 TAKE_OVERS = int(os.environ.get("TAKE_OVERS", "3"))
@@ -264,22 +264,6 @@ def test_inherited_sockets_go_on(serve, succeed):
 # --- what does not travel ------------------------------------------------------------------------
 
 
-class Talking(Traffic):
-    """Over TLS, until it says so; then the other side does."""
-
-    def __init__(self, client):
-        super().__init__()
-        self._client = client
-
-    def round(self):
-        self._client.echo(peers.payload(20000))
-
-    def end(self):
-        self._client.peer.sendall(self._client.end())
-        assert self._client.receive_to_eof() == b"" and self._client.ended
-        self._client.close()
-
-
 @pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")
 def test_tls_behind_a_header_that_is_not_whole(serve, launch, workdir):
     """It cannot travel, and may become whole where it is: it has its time there."""
@@ -305,7 +289,7 @@ def test_tls_ends_where_it_began(serve, launch, workdir):
     daemon = serve(listeners)
     plain = peers.Stream(daemon.connect())
     plain.start()
-    talking = [Talking(sealed.call(daemon)) for _ in range(4)]
+    talking = [sealed.Talking(sealed.call(daemon)) for _ in range(4)]
     with contextlib.ExitStack() as stack:
         for each in talking:
             stack.enter_context(each)

@@ -2,7 +2,6 @@
 #include "daemon/handover/flight.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,12 +91,22 @@ flight_close(struct flight *flight)
 
 /* --- whose it is ------------------------------------------------------------------------ */
 
+/* Each look goes on behind the last one, which may have been another process's (SO_PEEK_OFF). */
+static int
+look_anew(int receiving)
+{
+	const int first = 0;
+
+	return setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first));
+}
+
 bool
 flight_is_empty(int receiving)
 {
-	struct pollfd look = { .fd = receiving, .events = POLLIN };
+	uint64_t size;
 
-	return poll(&look, 1, 0) == 0 || !(look.revents & POLLIN);
+	return look_anew(receiving) == -1 ||
+	    recv(receiving, &size, sizeof(size), MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 bool
@@ -284,20 +293,16 @@ add_fds(struct cargo *cargo, size_t *room, struct load *load)
 	return fault;
 }
 
-/*
- * Each look goes on behind the last one (socket(7), SO_PEEK_OFF), which may have been another
- * process's: so it is begun anew.  Returns NULL, or what is wrong.
- */
+/* Returns NULL, or what is wrong. */
 static const char *
 look_at_fds(struct cargo *cargo, int receiving, uint64_t *size)
 {
-	const int first = 0;
 	struct load load;
 	size_t room = 0;
 
 
 	*size = 0;
-	if (setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) == -1)
+	if (look_anew(receiving) == -1)
 		return strerror(errno);
 	for (;;) {
 		const char *fault;

@@ -301,6 +301,7 @@ START_TEST(a_flight_serves_again)
 	ck_assert(flight_is_empty(flight.receiving));
 	ck_assert_int_eq(send_many(300, flight.sending), 0);
 	ck_assert(!flight_is_empty(flight.receiving));
+	ck_assert(!flight_is_empty(flight.receiving));
 	ck_assert(flight_take(flight.receiving));
 	ck_assert(flight_is_empty(flight.receiving));
 	for (size_t count = 3; count > 0; count--) {

@@ -56,14 +56,13 @@ beat(struct caretaker *caretaker, int64_t now, int64_t most)
 }
 
 static void
-do_nothing(struct caretaker *caretaker)
+do_nothing(struct caretaker *caretaker, enum drain_step step)
 {
 	(void)caretaker;
+	(void)step;
 }
 
-static struct caretaker caretaker = {
-	.beat = beat, .drain = do_nothing, .finish = do_nothing, .stop = do_nothing,
-};
+static struct caretaker caretaker = { .beat = beat, .drain = do_nothing };
 
 static uint64_t
 turns(void)
