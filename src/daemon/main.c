@@ -109,11 +109,24 @@ leave_with_help(void)
 	exit(finish_output());
 }
 
+/* The service manager has a parcel for this process: set once, by main(). */
+static bool parcel_waits;
+
+/*
+ * The status that ends the tries of a service manager would also end what it keeps: while that
+ * waits for somebody to take it, whatever is wrong may pass.
+ */
+static int
+final(int status)
+{
+	return parcel_waits ? EXIT_FAILURE : status;
+}
+
 static _Noreturn void
 leave_with_hint(void)
 {
 	fputs("Try \"echod --help\".\n", stderr);
-	exit(EXIT_USAGE);
+	exit(final(EXIT_USAGE));
 }
 
 static _Noreturn void
@@ -290,35 +303,6 @@ load(const struct config_source *source, int *status)
 	return config;
 }
 
-/*
- * What the service manager passes must all be served: whoever comes to a socket that nobody
- * reads waits for ever, and wakes echod again and again.  Returns NULL as load() does.
- */
-static struct inherited *
-inherit(const struct config *config, int *status)
-{
-	struct faults *faults = faults_new();
-	struct inherited *inherited;
-	bool faulty;
-
-	if (faults == NULL) {
-		perror("echod");
-		*status = EXIT_FAILURE;
-		return NULL;
-	}
-	inherited = inherited_take(faults);
-	if (inherited != NULL)
-		inherited_check(inherited, config, faults);
-	tell(faults);
-	faulty = faults_count(faults) > 0;
-	*status = status_of(faults);
-	faults_free(faults);
-	if (!faulty)
-		return inherited;
-	inherited_free(inherited);
-	return NULL;
-}
-
 static bool
 knows_from_whom(const struct config *config)
 {
@@ -331,34 +315,125 @@ knows_from_whom(const struct config *config)
 	return false;
 }
 
-/* Takes over `config`. */
-static int
-run(struct config *config, const struct arguments *arguments)
-{
-	int status, result;
-	struct inherited *inherited = inherit(config, &status);
-	struct ready *ready;
+/* With what it serves; each is found in its turn. */
+struct found {
+	struct inherited *inherited;
+	struct kept kept;
+	struct config *config;
+	char *fault; /* of the configuration that was to be */
+};
 
-	if (inherited == NULL) {
-		config_free(config);
-		return status;
-	}
-	ready = ready_new(arguments->ready_fd);
-	if (ready == NULL) {
+static void
+found_free(struct found *found)
+{
+	kept_free(&found->kept);
+	inherited_free(found->inherited);
+	config_free(found->config);
+	free(found->fault);
+}
+
+/*
+ * What the service manager passes must all be served: whoever comes to a socket that nobody
+ * reads waits for ever, and wakes echod again and again.  Returns false with faults.
+ */
+static bool
+may_serve(struct found *found, struct faults *faults)
+{
+	if (found->config != NULL)
+		inherited_check(found->inherited, found->config, faults);
+	if (found->config != NULL && faults_count(faults) == 0)
+		return true;
+	config_free(found->config);
+	found->config = NULL;
+	return false;
+}
+
+/* What travelled was in force: it is so on, and the fault is as one of a reload. */
+static bool
+fall_back(struct found *found, const struct config_source *source, struct faults *faults)
+{
+	struct faults *others = faults_new();
+	bool is_well;
+
+	if (others == NULL)
+		return false;
+	found->fault = strdup(faults_get(faults, 0));
+	found->config = server_configuration_before(source, &found->kept, others);
+	is_well = found->fault != NULL && may_serve(found, others);
+	tell(others);
+	faults_free(others);
+	return is_well;
+}
+
+static bool
+find(struct found *found, const struct config_source *source, struct faults *faults)
+{
+	found->inherited = inherited_take(faults);
+	if (found->inherited == NULL)
+		return false;
+	if (found->inherited->parcel_count > 0)
+		descriptors_allow_all();
+	if (!kept_look(&found->kept, found->inherited->parcels, found->inherited->parcel_count,
+	    faults))
+		return false;
+	found->config = config_load(source, faults);
+	if (may_serve(found, faults))
+		return true;
+	return found->kept.receiving != -1 && fall_back(found, source, faults);
+}
+
+static int
+serve(struct found *found, const struct arguments *arguments)
+{
+	const bool keeps = found->inherited->parcel_count > 0;
+	struct server_start with = {
+		.config = found->config, .source = &arguments->source,
+		.inherited = found->inherited, .ready = ready_new(arguments->ready_fd),
+		.takes_over = arguments->takes_over,
+		.kept = keeps ? &found->kept : NULL,
+		.fault = found->fault,
+	};
+	int status;
+
+	if (with.ready == NULL) {
 		perror("echod: --ready-fd");
-		inherited_free(inherited);
-		config_free(config);
 		return EXIT_FAILURE;
 	}
+	found->config = NULL;
+	found->fault = NULL;
 	signal(SIGPIPE, SIG_IGN);
-	log_open(&config->log);
+	log_open(&with.config->log);
 	log_errors_to_stderr(true);
 	if (!tls_initialise()) /* before threads and the sandbox: a reload may want it */
 		log_warning("OpenSSL does not work: no reload can add a TLS listener");
-	result = server_run(config, &arguments->source, inherited, ready, arguments->takes_over);
+	status = server_run(&with);
 	log_stop();
-	inherited_free(inherited);
-	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
+}
+
+static int
+run(const struct arguments *arguments)
+{
+	struct found found = { .kept = { .receiving = -1 } };
+	struct faults *faults = faults_new();
+	int status = EXIT_FAILURE;
+	bool is_well;
+
+	if (faults == NULL) {
+		perror("echod");
+		return EXIT_FAILURE;
+	}
+	is_well = find(&found, &arguments->source, faults);
+	tell(faults);
+	if (!is_well)
+		status = final(status_of(faults));
+	else if (arguments->takes_over && !knows_from_whom(found.config))
+		status = final(EXIT_USAGE);
+	else
+		status = serve(&found, arguments);
+	found_free(&found);
+	faults_free(faults);
+	return status;
 }
 
 /* What is no fault but should be known is on stderr. */
@@ -421,17 +496,14 @@ print_status(const struct config *config, const struct arguments *arguments)
 static int
 act(const struct arguments *arguments)
 {
+	struct config *config;
 	int status;
-	struct config *config = load(&arguments->source, &status);
 
+	if (arguments->mode == MODE_RUN)
+		return run(arguments);
+	config = load(&arguments->source, &status);
 	if (config == NULL)
 		return status;
-	if (arguments->takes_over && !knows_from_whom(config)) {
-		config_free(config);
-		return EXIT_USAGE;
-	}
-	if (arguments->mode == MODE_RUN)
-		return run(config, arguments);
 	if (arguments->mode == MODE_STATUS)
 		status = print_status(config, arguments);
 	else if (arguments->mode == MODE_DUMP)
@@ -452,6 +524,7 @@ main(int argc, char **argv)
 	int status;
 
 	signals_hold();
+	parcel_waits = manager_has_parcel();
 	descriptors_occupy_standard();
 	signal(SIGXFSZ, SIG_IGN); /* a file that a message no longer fits in ends nothing */
 	parse_arguments(&arguments, argc, argv);

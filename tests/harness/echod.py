@@ -114,6 +114,7 @@ class Echod:
         self.listening = {}
         self._peers = []
         self._is_killed = False
+        self.status = 0  # that it is to end with
         self._reads_stderr = stderr is None and log is None
         self.configure(listeners, options)
         foreground = ["-f"] if log is None else []
@@ -286,7 +287,7 @@ class Echod:
         status = self.wait_exit()
         reports = self.log.sanitizer_reports()
         assert not reports, "\n".join(self.log.lines)
-        assert status == 0, f"exit status {status}\n" + "\n".join(self.log.lines[-50:])
+        assert status == self.status, f"exit status {status}\n" + "\n".join(self.log.lines[-50:])
         if self.log.matching("^notice: "):
             # a syslog server may read its last lines after the daemon's end
             last = ("notice: stopped", '"message":"stopped"}')

@@ -8,7 +8,8 @@ import ssl
 import certificates
 from echod import run
 from patience import PATIENCE
-from peers import QUIET
+from peers import QUIET, payload
+from traffic import Traffic
 
 STEP = 1 << 14  # what a record holds
 
@@ -136,6 +137,22 @@ def fill(crowd, size):
             left[descriptor] = peer, records
             if not records:
                 poller.unregister(descriptor)
+
+
+class Talking(Traffic):
+    """Over TLS, until it says so; then the other side does."""
+
+    def __init__(self, client):
+        super().__init__()
+        self._client = client
+
+    def round(self):
+        self._client.echo(payload(20000))
+
+    def end(self):
+        self._client.peer.sendall(self._client.end())
+        assert self._client.receive_to_eof() == b"" and self._client.ended
+        self._client.close()
 
 
 # --- with a daemon -------------------------------------------------------------------------------

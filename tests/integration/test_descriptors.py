@@ -8,6 +8,7 @@ import pytest
 
 import kernel
 import peers
+import successors
 from echod import configuration, listener, run, without_capabilities
 from patience import SLOWNESS, eventually, within
 
@@ -223,6 +224,17 @@ def test_a_log_that_may_not_grow_does_not_end_it(workdir, busy_port):
         command = ["sh", "-c", 'exec "$@" 2>&1', "sh", "prlimit", f"--fsize={limit}"]
         assert run("-c", file, "-f", prefix=command, stdout=log).returncode == 1
         assert run("-t", "-c", "/dev/null", prefix=command, stdout=log).returncode == 78
+
+
+def test_a_successor_has_its_descriptors(start, workdir):
+    """The place where it asks, itself, and the six that it brings."""
+    prefix = ["prlimit", "--nofile=160:160", *without_capabilities("sys_resource")]
+    said = "RLIMIT_NOFILE has room for 160 descriptors"
+    rooms = [
+        room_said(start(options=options, prefix=prefix), said)
+        for options in ({}, successors.options(workdir))
+    ]
+    assert rooms[0] - rooms[1] == 8
 
 
 def test_the_sockets_of_all_workers_have_their_descriptors(start):

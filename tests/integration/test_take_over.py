@@ -17,7 +17,7 @@ import sealed
 import successors
 from echod import listener, run
 from patience import eventually, within
-from traffic import Comers, Datagrams, Traffic
+from traffic import Comers, Datagrams
 
 MIB = 1 << 20
 TAKE_OVERS = int(os.environ.get("TAKE_OVERS", "3"))
@@ -181,7 +181,7 @@ def test_ages_go_on(serve, succeed):
 def is_counter(name):
     """Of the service, not of the process."""
     family = name.split("{")[0]
-    return re.search("_(total|sum|count)$", family) and not re.match("process|echod_worker", family)
+    return re.search("_(total|sum|count)$", family) and not re.search("_cpu_seconds_total$", family)
 
 
 def test_what_is_counted_goes_on(serve, succeed, workdir):
@@ -220,6 +220,23 @@ def test_what_is_counted_goes_on(serve, succeed, workdir):
     assert not daemon.log.matching("^notice: summary: "), "what the others have told"
 
 
+def worker_seconds(statistics):
+    name = "echod_worker_cpu_seconds_total{"
+    return sum(number for each, number in statistics.items() if each.startswith(name))
+
+
+def test_the_time_of_workers_is_of_the_process(serve, succeed):
+    """As that of the process is, of which it is a part."""
+    daemon = serve()
+    stream = peers.Stream(daemon.connect())
+    stream.start()
+    eventually(lambda: worker_seconds(daemon.statistics()) > 0.2, "a worker has worked")
+    stream.finish()
+    daemon = succeed(daemon)
+    statistics = daemon.statistics()
+    assert worker_seconds(statistics) <= statistics["process_cpu_seconds_total"]
+
+
 @pytest.mark.skipif("+systemd" not in run("-V").stdout, reason="built without libsystemd")
 def test_inherited_sockets_go_on(serve, succeed):
     """Those of a service manager, which has not started the successor and still has them."""
@@ -247,22 +264,6 @@ def test_inherited_sockets_go_on(serve, succeed):
 # --- what does not travel ------------------------------------------------------------------------
 
 
-class Talking(Traffic):
-    """Over TLS, until it says so; then the other side does."""
-
-    def __init__(self, client):
-        super().__init__()
-        self._client = client
-
-    def round(self):
-        self._client.echo(peers.payload(20000))
-
-    def end(self):
-        self._client.peer.sendall(self._client.end())
-        assert self._client.receive_to_eof() == b"" and self._client.ended
-        self._client.close()
-
-
 @pytest.mark.skipif(not certificates.BUILT, reason="there is no TLS here, or openssl(1)")
 def test_tls_behind_a_header_that_is_not_whole(serve, launch, workdir):
     """It cannot travel, and may become whole where it is: it has its time there."""
@@ -288,7 +289,7 @@ def test_tls_ends_where_it_began(serve, launch, workdir):
     daemon = serve(listeners)
     plain = peers.Stream(daemon.connect())
     plain.start()
-    talking = [Talking(sealed.call(daemon)) for _ in range(4)]
+    talking = [sealed.Talking(sealed.call(daemon)) for _ in range(4)]
     with contextlib.ExitStack() as stack:
         for each in talking:
             stack.enter_context(each)

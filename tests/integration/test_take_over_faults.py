@@ -1,6 +1,7 @@
 """Whoever fails while a successor takes over: the other one serves, and no byte is lost."""
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -213,6 +214,9 @@ def test_nonsense(serve, workdir):
         successors.say(successor.end, HELLO)
         assert successor.hear_end() == "the successor lacks what a parcel needs"
     with successors.Successor(workdir) as successor:
+        successors.say(successor.end, HELLO, "", 7 * [0])
+        assert successor.hear_end() == "the successor is of another version"
+    with successors.Successor(workdir) as successor:
         successor.go_to(SOCKETS)
         successor.hello()
         assert successor.hear_end() == "the successor said what it should not have"
@@ -391,6 +395,23 @@ def test_a_port_that_is_busy(serve, follow, busy_port):
     successor.wait_serving()
     successors.handed_over(daemon)
     finish(streams)
+
+
+@pytest.mark.parametrize("room", [1, 3, 6])
+def test_too_few_descriptors_for_what_it_brings(serve, workdir, room):
+    """One of them is for the successor itself, and six more would be needed."""
+    daemon = serve()
+    limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+    limit = next(i for i in range(1024) if i - len(taken & set(range(i))) == room)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (limit, limits[1]))
+    with successors.Successor(workdir) as successor:
+        successor.hello()
+        assert "raise LimitNOFILE" in successor.hear_end()
+    assert daemon.counter(FAILURES) == 1
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+    with successors.Successor(workdir) as successor:
+        successor.go_to(SOCKETS)
 
 
 def test_too_few_descriptors(serve, follow):

@@ -161,6 +161,48 @@ def test_who_comes_to_an_address_of_another_name(serve, follow, workdir, protoco
         assert [peer.recv(100) for peer in crowd] == len(crowd) * [b"and on"]
 
 
+def test_who_waits_at_one_that_came_later(serve, succeed, workdir):
+    """Its descriptor may be one that a listener had which went with the take-over.
+
+    There is no room for whoever waits: he is turned away, but not as if nobody had been there.
+    """
+    options = {"limits.connections": 1}
+    daemon = serve((listener("before"),), options)
+    after = listener("after", port=daemon.port("before"))
+    daemon = succeed(daemon, (after,), options)
+    names = [f"later-{i}" for i in range(32)]
+    options = successors.options(workdir, **options)
+    daemon.configure([after, *map(listener, names)], options)
+    daemon.reload()
+    daemon.configure([after], options)
+    with contextlib.ExitStack() as stack:
+        inside = stack.enter_context(daemon.connect("after"))
+        peers.echo(inside, b"there is room for one")
+        waiting = [stack.enter_context(daemon.connect(name)) for name in names]
+        daemon.reload()
+        assert [peers.ends(peer) for peer in waiting] == len(names) * ["eof"]
+        peers.echo(inside, b"still there")
+
+
+# --- the configuration -------------------------------------------------------------------------
+
+
+def test_the_configuration_goes_with_all_there_is(serve, workdir):
+    """For whoever takes over; with what listens nobody needs it.  It is the one in force."""
+    daemon = serve(options={"drain_timeout": 77})
+    daemon.configure(options=successors.options(workdir, drain_timeout=78))
+    for _ in range(2):
+        with successors.Successor(workdir) as successor:
+            successor.go_to(PARCEL)
+            first, last = (os.pread(each.memory, MIB, 0) for each in successor.flights)
+        assert b"drain_timeout" not in first
+        assert b"drain_timeout = 77" in last
+    daemon.reload()
+    with successors.Successor(workdir) as successor:
+        successor.go_to(PARCEL)
+        assert b"drain_timeout = 78" in os.pread(successor.flights[1].memory, MIB, 0)
+
+
 # --- datagrams ---------------------------------------------------------------------------------
 
 

@@ -66,6 +66,19 @@ sed -n 's/^\.It Ic \(certificate ,.*\)/\1/p' "$man5" | tr -d ' ' | tr ',' '\n' |
 	sort >"$work/found"
 same "options of TLS listeners in echod.conf(5)" "$work/expected" "$work/found"
 
+# Those that a reload does not change.
+sed -n 's/^	{ "\([a-z_]*\)", "\([a-z_]*\)", [A-Z_]*, ON_RESTART,.*/\1.\2/p' "$source/config/options.c" |
+	sed 's/^\.//' | sort >"$work/expected"
+awk '/^\.Ss/ { section = $3 == "The" || $2 == "The" ? $3 "." : "" }
+/^\.It Ic .* No = / { option = section $3 }
+/^Restart\.$/ { print option }' "$man5" | sort >"$work/found"
+same "options that need a restart in echod.conf(5)" "$work/expected" "$work/found"
+awk '$2 == "{" { section = $1 "." }
+$1 == "}" { section = "" }
+$2 == "=" { option = section $1 }
+/\(restart\)$/ { print option }' "$sample" | sort >"$work/found"
+same "options that need a restart in etc/examples/echod.conf" "$work/expected" "$work/found"
+
 # Listeners have no default values of their own in the sample file: their names count.
 grep -v '^listen\.' "$work/defaults" >"$work/expected"
 options_of_file <"$sample" | grep -v '^listen\.' >"$work/found" || :

@@ -436,7 +436,7 @@ pack_row(const struct census *census, const struct census_packer *packer,
 	const bool is_labelled = family->type != FAMILY_HISTOGRAM && family->label != NULL;
 	const char *value = "";
 
-	if (family->type == FAMILY_GAUGE || strncmp(family->name, "process_", 8) == 0)
+	if (family->type == FAMILY_GAUGE || row->is_of_process)
 		return 0;
 	for (size_t i = 0; is_labelled || i == 0 || i < family->count; i++) {
 		if (is_labelled && (value = value_of(row, of, i)) == NULL)

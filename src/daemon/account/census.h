@@ -49,6 +49,8 @@ struct census_row {
 	uint64_t (*read)(const void *of, size_t index);
 	/* The label's value at `index`, where it is the room's to say; NULL: there are no more. */
 	const char *(*value)(const void *of, size_t index);
+	/* A counter that begins anew in a successor. */
+	bool is_of_process;
 };
 
 /* Rows and whom they are about, the room's own. */
@@ -110,8 +112,8 @@ struct census_packer {
 };
 
 /*
- * Has all counters packed, but for those that are 0, and those of rooms that are about this process
- * alone ("process_"): gauges are what they are.  Has the rooms look before.
+ * Has all counters packed, but for those that are 0, and those that are about this process alone:
+ * gauges are what they are.  Has the rooms look before.
  */
 int census_pack(const struct census *census, const struct census_packer *packer);
 

@@ -107,6 +107,7 @@ struct config {
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */
 struct config_source {
 	const char *path;
+	const char *text; /* what the file says, which is then not read; NULL */
 	bool may_be_missing;       /* the default file, at start, where -l names a listener */
 	const char *const *listen; /* -l URIs: if any, they replace the file's listeners */
 	size_t listen_count;

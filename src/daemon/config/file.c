@@ -350,34 +350,61 @@ tell_unopened(struct config_file *file, const struct config_source *source, stru
 		faults_add_at(faults, place, "%s", failure);
 }
 
-void
-config_file_read(struct config_file *file, const struct config_source *source,
+/* Returns what it says, for free(), or NULL, with a fault unless it may be missing. */
+static char *
+read_file(struct config_file *file, const struct config_source *source, size_t *size,
     struct faults *faults)
 {
-	const char *const path = source->path;
-	struct parse parse = { .file = file, .faults = faults, .path = path };
-	const struct place place = { .name = path };
+	const struct place place = { .name = source->path };
 	const char *failure;
 	char *text;
-	size_t size = 0;
 	int fd;
 
-	memset(file, 0, sizeof(*file));
 	/* Without O_NONBLOCK a fifo would block here until someone writes to it. */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	fd = open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		tell_unopened(file, source, faults);
-		return;
+		return NULL;
 	}
 	if ((text = malloc(FILE_SIZE_MAX + 1)) == NULL)
 		failure = strerror(ENOMEM);
 	else if ((failure = check_kind(fd)) == NULL)
-		failure = read_all(fd, text, &size);
+		failure = read_all(fd, text, size);
 	close(fd);
-	if (failure != NULL)
-		faults_add_at(faults, place, "%s", failure);
+	if (failure == NULL)
+		return text;
+	faults_add_at(faults, place, "%s", failure);
+	free(text);
+	return NULL;
+}
+
+static char *
+copy_text(const struct config_source *source, size_t *size, struct faults *faults)
+{
+	const struct place place = { .name = source->path };
+	char *text = strdup(source->text);
+
+	if (text != NULL)
+		*size = strlen(text);
 	else
-		scan_and_parse(&parse, text, size);
+		faults_add_at(faults, place, "%s", strerror(ENOMEM));
+	return text;
+}
+
+void
+config_file_read(struct config_file *file, const struct config_source *source,
+    struct faults *faults)
+{
+	struct parse parse = { .file = file, .faults = faults, .path = source->path };
+	size_t size = 0;
+	char *text;
+
+	memset(file, 0, sizeof(*file));
+	text = source->text != NULL ? copy_text(source, &size, faults)
+	    : read_file(file, source, &size, faults);
+	if (text == NULL)
+		return;
+	scan_and_parse(&parse, text, size);
 	config_statements_free(&parse.statements);
 	config_scan_free(&parse.scan);
 	free(text);

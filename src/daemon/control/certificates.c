@@ -195,9 +195,10 @@ name_of_end(const void *of, size_t index)
 }
 
 static const struct census_row row = {
-	{ .name = "echod_certificate_end_seconds",
+	.family = { .name = "echod_certificate_end_seconds",
 	    .help = "When the first certificate of the listener ends, in seconds since 1970.",
-	    .type = FAMILY_GAUGE, .label = "listener" }, read_end, name_of_end,
+	    .type = FAMILY_GAUGE, .label = "listener" },
+	.read = read_end, .value = name_of_end,
 };
 
 static void

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "daemon/control/hand_over.h"
+#include "daemon/control/restart.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/status_line.h"
 
@@ -23,7 +24,8 @@ on_finish(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	workers_finish(server->workers);
+	if (!restart_finish(server))
+		workers_drain(server->workers, FINISH_ALL);
 }
 
 static void
@@ -31,7 +33,8 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	drain_cut(arg, "drain_timeout");
+	if (!restart_cut(arg))
+		drain_cut(arg, "drain_timeout");
 }
 
 int
@@ -68,10 +71,26 @@ close_doors(struct server *server)
 }
 
 void
-drain_begin(struct server *server, const char *signal)
+drain_arm(struct server *server)
 {
 	const int most = server->config->drain_timeout * 1000;
 	const int margin = most / 4 < STOP_BEFORE_END ? most / 4 : STOP_BEFORE_END;
+
+	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
+	loop_set_timer(server->drain_stop, most - margin);
+}
+
+void
+drain_disarm(struct server *server)
+{
+	event_del(server->drain_finish);
+	event_del(server->drain_stop);
+}
+
+void
+drain_begin(struct server *server, const char *signal)
+{
+	const int most = server->config->drain_timeout * 1000;
 	char status[STATUS_LINE_SIZE];
 
 	if (hand_over_give_up(server, "it was told to stop"))
@@ -83,9 +102,8 @@ drain_begin(struct server *server, const char *signal)
 		return;
 	}
 	log_notice("%s: %s", signal, status_line_format_drain(server->admission.open, most, status));
-	workers_drain(server->workers);
-	loop_set_timer(server->drain_finish, most > FINISH_BEFORE_END ? most - FINISH_BEFORE_END : 0);
-	loop_set_timer(server->drain_stop, most - margin);
+	workers_drain(server->workers, DRAIN_ALL);
+	drain_arm(server);
 }
 
 void

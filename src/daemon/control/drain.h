@@ -11,6 +11,10 @@ struct server;
 int drain_make(struct server *server);
 void drain_free(struct server *server);
 
+/* What has not ended by itself is finished, and then aborted, within drain_timeout; or not. */
+void drain_arm(struct server *server);
+void drain_disarm(struct server *server);
+
 /* Begins a drain, once, for the signal of that name. */
 void drain_begin(struct server *server, const char *signal);
 

@@ -1,6 +1,7 @@
 /* A restart by hand that ends no connection: see hand_over.h. */
 #include "daemon/control/hand_over.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,11 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "daemon/control/drain.h"
-#include "daemon/control/reload.h"
+#include "daemon/control/restart.h"
 #include "daemon/control/server_internal.h"
-#include "daemon/control/signals.h"
-#include "daemon/handover/adopt.h"
 #include "daemon/handover/give.h"
 #include "daemon/handover/pack.h"
-#include "daemon/handover/take.h"
 #include "daemon/listen/paths/unix_place.h"
-#include "daemon/process/descriptors.h"
 
 /* What the place where a successor asks is called. */
 #define NAME "take_over"
@@ -31,8 +28,10 @@
 /* How many may wait there: one takes over, the others are refused. */
 #define BACKLOG 8
 
-static struct rooms
-rooms_of(struct server *server)
+static_assert((int)HISTORY_ROW_COUNT <= PARCEL_SAMPLE_NUMBERS, "a sample has room for each row");
+
+struct rooms
+hand_over_rooms(struct server *server)
 {
 	return (struct rooms){
 		.workers = server->workers,
@@ -66,9 +65,8 @@ dump_of(const struct config *config)
 }
 
 static int
-pack_service(struct packing *packing, const struct server *server)
+pack_service(struct packing *packing, const struct server *server, const char *configuration)
 {
-	char *configuration = dump_of(server->config);
 	const struct parcel_item item = {
 		.kind = PARCEL_SERVICE,
 		.service = {
@@ -78,10 +76,8 @@ pack_service(struct packing *packing, const struct server *server)
 			.configuration = configuration,
 		},
 	};
-	const int result = configuration != NULL ? packing_put(packing, &item, -1) : -1;
 
-	free(configuration);
-	return result;
+	return packing_put(packing, &item, -1);
 }
 
 /* Where successors ask: so one that has it and fails keeps nobody from the next try. */
@@ -122,26 +118,54 @@ pack_history(struct packing *packing, const struct history *history)
 	return 0;
 }
 
+/* What listens, but for what is the service manager's. */
 static int
-pack_sockets(struct packing *packing, const struct server *server)
+pack_own_sockets(struct packing *packing, const struct server *server)
 {
 	const struct packed_visitor visitor = pack_visitor(packing);
 
-	if (pack_service(packing, server) == -1 || pack_door(packing, server) == -1 ||
-	    pack_listeners(packing, server->listeners) == -1 ||
-	    inherited_pack(server->inherited, &visitor) == -1)
+	if ((server->hand_over.give != NULL && pack_door(packing, server) == -1) ||
+	    pack_listeners(packing, server->listeners) == -1)
 		return -1;
 	return http_listeners_pack(server->http_listeners, &visitor);
 }
 
 static int
-pack_rest(struct packing *packing, struct server *server)
+pack_rooms(struct packing *packing, struct server *server)
 {
-	const struct rooms rooms = rooms_of(server);
+	const struct rooms rooms = hand_over_rooms(server);
 
-	if (pack_service(packing, server) == -1 || pack_all(packing, &rooms) == -1)
+	if (pack_all(packing, &rooms) == -1)
 		return -1;
 	return pack_history(packing, server->history);
+}
+
+static int
+pack_sockets(struct packing *packing, struct server *server)
+{
+	const struct packed_visitor visitor = pack_visitor(packing);
+
+	if (pack_service(packing, server, "") == -1 || pack_own_sockets(packing, server) == -1)
+		return -1;
+	return inherited_pack(server->inherited, &visitor);
+}
+
+static int
+pack_rest(struct packing *packing, struct server *server)
+{
+	if (pack_service(packing, server, server->hand_over.configuration) == -1)
+		return -1;
+	return pack_rooms(packing, server);
+}
+
+/* In one parcel; what the service manager passed it will pass again. */
+static int
+pack_whole(struct packing *packing, struct server *server)
+{
+	if (pack_service(packing, server, server->hand_over.configuration) == -1 ||
+	    pack_own_sockets(packing, server) == -1)
+		return -1;
+	return pack_rooms(packing, server);
 }
 
 /* --- what happens to the one that serves ------------------------------------------------- */
@@ -151,24 +175,48 @@ why_not(void *owner)
 {
 	const struct server *server = owner;
 
-	return server->draining ? "it is stopping" : NULL;
+	return server->draining ? "it is stopping"
+	    : server->restart.is_under_way ? "the service manager restarts it" : NULL;
 }
 
 static int
-on_show(void *owner, const struct flight *flight)
+fly(const struct flight *flight, struct server *server,
+    int (*pack)(struct packing *packing, struct server *server))
 {
 	struct packing packing;
 
 	if (packing_begin(&packing, flight) == -1)
 		return -1;
-	if (pack_sockets(&packing, owner) == 0)
+	if (pack(&packing, server) == 0)
 		return packing_send(&packing);
 	packing_drop(&packing);
 	return -1;
 }
 
 static void
-on_halt(void *owner)
+forget_configuration(struct hand_over *hand_over)
+{
+	free(hand_over->configuration);
+	hand_over->configuration = NULL;
+}
+
+int
+hand_over_keep_configuration(struct server *server)
+{
+	forget_configuration(&server->hand_over);
+	server->hand_over.configuration = dump_of(server->config);
+	return server->hand_over.configuration != NULL ? 0 : -1;
+}
+
+/* A reload gives the successor up: this is what will be in force. */
+static int
+on_show(void *owner, const struct flight *flight)
+{
+	return hand_over_keep_configuration(owner) == 0 ? fly(flight, owner, pack_sockets) : -1;
+}
+
+void
+hand_over_halt(void *owner)
 {
 	struct server *server = owner;
 
@@ -180,18 +228,17 @@ on_halt(void *owner)
 static int
 on_pack(void *owner, const struct flight *flight)
 {
-	struct packing packing;
-
-	if (packing_begin(&packing, flight) == -1)
-		return -1;
-	if (pack_rest(&packing, owner) == 0)
-		return packing_send(&packing);
-	packing_drop(&packing);
-	return -1;
+	return fly(flight, owner, pack_rest);
 }
 
-static void
-on_go_on(void *owner)
+int
+hand_over_pack_whole(void *owner, const struct flight *flight)
+{
+	return fly(flight, owner, pack_whole);
+}
+
+void
+hand_over_go_on(void *owner)
 {
 	struct server *server = owner;
 
@@ -205,6 +252,7 @@ on_failed(void *owner, const char *why)
 {
 	struct server *server = owner;
 
+	forget_configuration(&server->hand_over);
 	server->hand_overs.failed++;
 	log_error("hand-over failed: %s; all goes on as it was", why);
 }
@@ -223,23 +271,25 @@ on_http_emptied(void *owner)
 static void
 let_go(struct server *server)
 {
-	const struct rooms rooms = rooms_of(server);
+	const struct rooms rooms = hand_over_rooms(server);
 	struct hand_over *hand_over = &server->hand_over;
 
 	rooms_let_go(&rooms);
 	http_listeners_let_go(server->http_listeners);
-	give_stop(hand_over->give);
+	if (hand_over->give != NULL)
+		give_stop(hand_over->give);
 	unix_place_let_go(hand_over->place);
 	hand_over->place = NULL;
 }
 
-static void
-on_gone(void *owner, int64_t stood)
+void
+hand_over_gone(void *owner, int64_t stood)
 {
 	struct server *server = owner;
 	const uint64_t before = server->admission.open;
 	uint64_t handed;
 
+	forget_configuration(&server->hand_over);
 	let_go(server);
 	handed = before - server->admission.open;
 	server->hand_over.is_halted = false;
@@ -258,16 +308,18 @@ hand_over_give_up(struct server *server, const char *why)
 }
 
 void
-hand_over_tell(const struct server *server)
+hand_over_tell(struct server *server)
 {
 	const struct give *give = server->hand_over.give;
 
 	if (server->draining)
 		log_notice("SIGUSR2: no hand-over in a drain");
+	else if (give != NULL && give_successor(give) != 0)
+		log_notice("SIGUSR2: the successor takes over once it is ready");
+	else if (server->restart.deposit != NULL)
+		restart_begin(server);
 	else if (give == NULL)
 		log_warning("SIGUSR2: nobody can take over: take_over.path names no socket");
-	else if (give_successor(give) != 0)
-		log_notice("SIGUSR2: the successor takes over once it is ready");
 	else
 		log_warning("SIGUSR2: there is no successor: start one with --take-over");
 }
@@ -295,8 +347,8 @@ static bool
 open_door(struct server *server, const char *path, struct faults *faults)
 {
 	static const struct giver calls = {
-		.why_not = why_not, .show = on_show, .halt = on_halt, .pack = on_pack,
-		.go_on = on_go_on, .gone = on_gone, .failed = on_failed,
+		.why_not = why_not, .show = on_show, .halt = hand_over_halt, .pack = on_pack,
+		.go_on = hand_over_go_on, .gone = hand_over_gone, .failed = on_failed,
 	};
 	struct hand_over *hand_over = &server->hand_over;
 	struct giver giver = calls;
@@ -343,6 +395,7 @@ close_door(struct hand_over *hand_over)
 {
 	give_free(hand_over->give);
 	hand_over->give = NULL;
+	forget_configuration(hand_over);
 	unix_place_release(hand_over->place);
 	hand_over->place = NULL;
 	if (hand_over->fd != -1)
@@ -361,171 +414,4 @@ void
 hand_over_free(struct server *server)
 {
 	close_door(&server->hand_over);
-	adoption_free(server->hand_over.adoption);
-	take_free(server->hand_over.take);
-}
-
-/* --- the successor ---------------------------------------------------------------------- */
-
-static void
-keep_door(struct hand_over *hand_over, const char *path, const struct packed_socket *packed, int fd)
-{
-	hand_over->place = unix_place_adopt(path, packed);
-	if (hand_over->place != NULL && unix_place_is_there(hand_over->place)) {
-		hand_over->fd = fd;
-		return;
-	}
-	unix_place_release(hand_over->place);
-	hand_over->place = NULL;
-	close(fd);
-}
-
-/* Where successors of the other one ask is where those of this one do, if that is still there. */
-static void
-take_door(struct hand_over *hand_over, const char *path)
-{
-	struct cargo *cargo = take_sockets(hand_over->take);
-	struct parcel_item item;
-	bool is_it = false;
-	size_t descriptor;
-
-	parcel_rewind(&cargo->parcel);
-	while (parcel_next(&cargo->parcel, &item, &descriptor)) {
-		if (item.kind == PARCEL_LISTENER)
-			is_it = item.listener.role == PACKED_TAKE_OVER &&
-			    strcmp(item.listener.place, path) == 0;
-		else if (is_it && item.kind == PARCEL_SOCKET)
-			keep_door(hand_over, path, &item.socket, cargo_take_fd(cargo, descriptor));
-	}
-}
-
-static bool
-add_inherited(void *arg, const struct packed_listener *packed, const struct packed_socket *sockets,
-    const int *fds, size_t count, struct faults *faults)
-{
-	bool is_whole = true;
-
-	(void)sockets;
-	for (size_t i = 0; i < count; i++)
-		is_whole = inherited_add(arg, fds[i], packed->name, faults) && is_whole;
-	return is_whole;
-}
-
-/* What a service manager gave the other one: this one has it from there. */
-static bool
-take_inherited(struct server *server)
-{
-	struct faults *faults = faults_new();
-	const bool is_whole = faults != NULL && adopt_listeners(take_sockets(server->hand_over.take),
-	    PACKED_INHERITED, add_inherited, server->inherited, faults);
-
-	if (faults == NULL)
-		log_error("cannot take over: %s", strerror(errno));
-	else
-		reload_log_faults(faults);
-	faults_free(faults);
-	return is_whole;
-}
-
-int
-hand_over_ask(struct server *server, const struct config *config)
-{
-	descriptors_allow_all();
-	server->hand_over.take = take_begin(config->take_over.path);
-	if (server->hand_over.take == NULL)
-		return -1;
-	take_door(&server->hand_over, config->take_over.path);
-	return take_inherited(server) ? 0 : -1;
-}
-
-static bool
-adopt_listener(void *arg, const struct packed_listener *packed, const struct packed_socket *sockets,
-    const int *fds, size_t count, struct faults *faults)
-{
-	return listeners_adopt(arg, packed, sockets, fds, count, faults);
-}
-
-bool
-hand_over_adopt_listeners(struct server *server, struct faults *faults)
-{
-	return server->hand_over.take == NULL || adopt_listeners(take_sockets(server->hand_over.take),
-	    PACKED_ECHO, adopt_listener, server->listeners, faults);
-}
-
-static bool
-adopt_http_listener(void *arg, const struct packed_listener *packed,
-    const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults)
-{
-	return http_listeners_adopt(arg, packed, sockets, fds, count, faults);
-}
-
-bool
-hand_over_adopt_http_listeners(struct server *server, struct faults *faults)
-{
-	return server->hand_over.take == NULL || adopt_listeners(take_sockets(server->hand_over.take),
-	    PACKED_OBSERVE, adopt_http_listener, server->http_listeners, faults);
-}
-
-int
-hand_over_take(struct server *server)
-{
-	struct hand_over *hand_over = &server->hand_over;
-	const struct rooms rooms = rooms_of(server);
-
-	if (hand_over->take == NULL)
-		return 0;
-	if (take_all(hand_over->take, &hand_over->cargo) == -1)
-		return -1;
-	if (hand_over->cargo == NULL)
-		return 0;
-	hand_over->adoption = adoption_new(hand_over->cargo, &rooms);
-	if (hand_over->adoption == NULL) {
-		log_error("cannot take over from pid %d: %s", take_from(hand_over->take),
-		    strerror(errno));
-		return -1;
-	}
-	signals_hold_ends();
-	return take_commit(hand_over->take) ? 0 : -1;
-}
-
-/* What the service remembers; of another echod's history that which both keep. */
-static void
-adopt_memory(struct server *server, struct parcel *parcel)
-{
-	struct parcel_item item;
-	size_t descriptor;
-
-	if (server->history != NULL)
-		history_clear(server->history);
-	parcel_rewind(parcel);
-	while (parcel_next(parcel, &item, &descriptor)) {
-		if (item.kind == PARCEL_SERVICE)
-			server->condition.service_started = (time_t)item.service.started;
-		else if (item.kind == PARCEL_SAMPLE && server->history != NULL &&
-		    item.sample.count == HISTORY_ROW_COUNT)
-			history_add(server->history, item.sample.at, item.sample.numbers);
-	}
-	if (server->history != NULL)
-		history_resume(server->history);
-}
-
-void
-hand_over_adopt(struct server *server)
-{
-	struct hand_over *hand_over = &server->hand_over;
-
-	if (hand_over->adoption != NULL) {
-		adoption_commit(hand_over->adoption);
-		hand_over->adoption = NULL;
-		summary_skip(server->summary);
-		adopt_memory(server, &hand_over->cargo->parcel);
-		server->hand_overs.succeeded++;
-		log_notice("took over %llu connection%s from pid %d",
-		    (unsigned long long)server->admission.open, plural(server->admission.open),
-		    take_from(hand_over->take));
-	}
-	if (hand_over->take != NULL && signals_watch_ends(server) == -1)
-		log_error("cannot watch for SIGTERM: %s", strerror(errno));
-	take_free(hand_over->take);
-	hand_over->take = NULL;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/handover/rights.h"
 #include "daemon/observe/status_line.h"
+#include "daemon/process/manager.h"
 #include "daemon/threads/loop.h"
 
 /* How soon what was not taken is tried again: ms. */
@@ -39,12 +42,28 @@ struct notify {
 
 /* --- messages ------------------------------------------------------------------------ */
 
+/* With `fd`, unless that is -1.  Returns -1 with errno where it was not taken. */
+static int
+send_to_manager(struct notify *notify, const char *text, int fd)
+{
+	alignas(struct cmsghdr) char control[RIGHTS_SIZE(1)] = { 0 };
+	char said[MESSAGE_SIZE];
+	struct iovec io = { said, (size_t)snprintf(said, sizeof(said), "%s", text) };
+	struct msghdr header = {
+		.msg_name = &notify->manager, .msg_namelen = notify->length,
+		.msg_iov = &io, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+
+	rights_put(&header, &fd, fd != -1);
+	return sendmsg(notify->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) != -1 ? 0 : -1;
+}
+
 /* Returns false where it was not taken. */
 static bool
 send_message(struct notify *notify, const char *text)
 {
-	if (sendto(notify->fd, text, strlen(text), MSG_DONTWAIT,
-	    (const struct sockaddr *)&notify->manager, notify->length) != -1) {
+	if (send_to_manager(notify, text, -1) == 0) {
 		notify->refused = false;
 		return true;
 	}
@@ -60,6 +79,10 @@ write_next(const struct notify *notify, char text[MESSAGE_SIZE])
 {
 	const unsigned untold = notify->untold;
 
+	if (untold & NOTIFY_TAKEN) {
+		snprintf(text, MESSAGE_SIZE, "FDSTOREREMOVE=1\nFDNAME=" MANAGER_PARCEL);
+		return NOTIFY_TAKEN;
+	}
 	if (untold & NOTIFY_RELOADING) {
 		snprintf(text, MESSAGE_SIZE, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		    (unsigned long long)notify->reloading);
@@ -116,6 +139,14 @@ notify_tell(struct notify *notify, unsigned words)
 	}
 	notify->untold |= words;
 	tell_untold(notify);
+}
+
+int
+notify_keep(struct notify *notify, int parcel, int mark)
+{
+	if (send_to_manager(notify, "FDSTORE=1\nFDPOLL=0\nFDNAME=" MANAGER_PARCEL, parcel) == -1)
+		return -1;
+	return send_to_manager(notify, "BARRIER=1", mark);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "daemon/control/gauges.h"
 #include "daemon/control/hand_over.h"
 #include "daemon/control/server_internal.h"
+#include "daemon/control/take_over.h"
 #include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
@@ -64,6 +65,8 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 		need.stream_listeners++;
 		need.others = HTTP_SLOTS;
 	}
+	if (*next->take_over.path != '\0')
+		need.others += HAND_OVER_FDS;
 	server->next.connections = descriptors_make_room(is_for_select(server, next), &need);
 	return true;
 }
@@ -224,7 +227,7 @@ prepare_listeners(struct server *server, const struct config *next, struct fault
 		faults_add(faults, "cannot make listeners: %s", strerror(errno));
 		return false;
 	}
-	if (is_first && !hand_over_adopt_listeners(server, faults))
+	if (is_first && !take_over_listeners(server, faults))
 		return false;
 	return listeners_prepare(server->listeners, next, faults) == 0;
 }
@@ -292,7 +295,7 @@ prepare_observe(struct server *server, const struct config *next, struct faults 
 	const bool is_first = server->http_listeners == NULL;
 	bool is_made = make_observe(server);
 
-	if (is_made && is_first && !hand_over_adopt_http_listeners(server, faults))
+	if (is_made && is_first && !take_over_http_listeners(server, faults))
 		return false;
 	if (is_made && places.count > 0 && server->history == NULL) {
 		server->next.history = history_new(server->base, server->census);

@@ -84,7 +84,7 @@ static const struct census_row rows[] = {
 	  .read = read_started },
 	{ .family = { .name = "process_cpu_seconds_total",
 	      .help = "The time of CPUs that it took, in the kernel and outside.",
-	      .type = FAMILY_COUNTER, .decimals = 6 }, .read = read_cpu },
+	      .type = FAMILY_COUNTER, .decimals = 6 }, .read = read_cpu, .is_of_process = true },
 	{ GAUGE("process_virtual_memory_bytes", "Its addresses that have a meaning."),
 	  .read = read_virtual },
 	{ GAUGE("process_resident_memory_bytes", "Its memory that is not swapped out."),

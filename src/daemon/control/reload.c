@@ -28,6 +28,15 @@ log_reloaded(const char *path, const struct listeners_change *change)
 	    plural(change->added), change->removed, change->kept, renewed);
 }
 
+void
+reload_tell(struct server *server, const char *fault)
+{
+	snprintf(server->condition.fault, sizeof(server->condition.fault), "%s",
+	    fault != NULL ? fault : "");
+	server->condition.failed = time(NULL);
+	supervision_reloaded(server->supervision, fault);
+}
+
 /* Returns true when the new configuration is in force, false when nothing has changed. */
 static bool
 try_reload(struct server *server, struct faults *faults)
@@ -56,7 +65,6 @@ void
 reload(struct server *server)
 {
 	struct faults *faults = faults_new();
-	const char *fault = NULL;
 
 	if (hand_over_give_up(server, "it was told to reload"))
 		return;
@@ -64,18 +72,14 @@ reload(struct server *server)
 	supervision_reloading(server->supervision);
 	if (faults != NULL && try_reload(server, faults)) {
 		server->reloads_succeeded++;
+		reload_tell(server, NULL);
 	} else {
-		server->reloads_failed++;
-		fault = "out of memory";
-		if (faults != NULL && faults_count(faults) > 0) {
+		if (faults != NULL)
 			reload_log_faults(faults);
-			fault = faults_get(faults, 0);
-		}
 		log_error("reload failed: the running configuration stays in force");
+		server->reloads_failed++;
+		reload_tell(server, faults != NULL && faults_count(faults) > 0 ? faults_get(faults, 0)
+		    : "out of memory");
 	}
-	snprintf(server->condition.fault, sizeof(server->condition.fault), "%s",
-	    fault != NULL ? fault : "");
-	server->condition.failed = time(NULL);
-	supervision_reloaded(server->supervision, fault);
 	faults_free(faults);
 }

@@ -13,8 +13,10 @@
 #include "daemon/control/hand_over.h"
 #include "daemon/control/parts.h"
 #include "daemon/control/reload.h"
+#include "daemon/control/restart.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/control/signals.h"
+#include "daemon/control/take_over.h"
 #include "daemon/process/privileges.h"
 
 /* --- what comes home from the workers --------------------------------------------- */
@@ -51,6 +53,7 @@ on_left(void *owner)
 		server_end(server);
 	else if (!server->draining && !server->hand_over.is_halted)
 		listeners_resume(server->listeners);
+	restart_look(server);
 }
 
 /* --- start ------------------------------------------------------------------------- */
@@ -104,8 +107,40 @@ prepare(struct server *server, const struct config *config)
 		log_error("cannot start: %s", strerror(errno));
 	else
 		reload_log_faults(faults);
+	if (!prepared && server->fault == NULL && faults != NULL && faults_count(faults) > 0)
+		server->fault = strdup(faults_get(faults, 0));
 	faults_free(faults);
 	return prepared ? 0 : -1;
+}
+
+struct config *
+server_configuration_before(const struct config_source *source, struct kept *kept,
+    struct faults *faults)
+{
+	const struct config_source before = {
+		.path = "configuration before", .text = kept_configuration(kept),
+		.foreground = source->foreground,
+	};
+
+	return config_load(&before, faults);
+}
+
+/* As after a reload that failed, what was in force stays so.  Takes over *config, or gives it anew. */
+static int
+prepare_some(struct server *server, struct config **config)
+{
+	struct faults *faults;
+
+	if (prepare(server, *config) == 0)
+		return 0;
+	if (server->hand_over.kept == NULL || server->hand_over.sockets == NULL)
+		return -1;
+	config_free(*config);
+	faults = faults_new();
+	*config = faults != NULL
+	    ? server_configuration_before(server->source, server->hand_over.kept, faults) : NULL;
+	faults_free(faults);
+	return *config != NULL ? prepare(server, *config) : -1;
 }
 
 static int
@@ -120,8 +155,8 @@ supervise(struct server *server)
 	};
 
 	server->supervision = supervision_new(&supervised);
-	if (server->supervision != NULL && signals_watch(server) == 0 &&
-	    (server->hand_over.take != NULL || signals_watch_ends(server) == 0))
+	if (server->supervision != NULL && restart_make(server) == 0 && signals_watch(server) == 0 &&
+	    (server->hand_over.sockets != NULL || signals_watch_ends(server) == 0))
 		return 0;
 	log_error("cannot start: %s", strerror(errno));
 	return -1;
@@ -201,28 +236,51 @@ trigger(const struct config *config, const char *method)
 	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
 }
 
+/* What another one has is found. */
+static int
+find(struct server *server, const struct config *config, bool takes_over)
+{
+	if (server->hand_over.kept != NULL)
+		return take_over_find(server, config);
+	return takes_over ? take_over_ask(server, config) : 0;
+}
+
+/* It serves: so the manager is told, and of a configuration that could not be had. */
+static void
+tell_started(struct server *server)
+{
+	if (server->fault == NULL) {
+		supervision_ready(server->supervision);
+		return;
+	}
+	server->reloads_failed++;
+	log_error("%s has a fault: the configuration of the process before stays in force",
+	    server->source->path);
+	reload_tell(server, server->fault);
+}
+
 /* A reload from nothing, or from what another one has.  Takes over `config`. */
 static int
 start(struct server *server, struct config *config, bool takes_over)
 {
 	const char *method;
 
-	if ((takes_over && hand_over_ask(server, config) == -1) || make_base(server, config) == -1 ||
-	    prepare(server, config) == -1) {
+	if (find(server, config, takes_over) == -1 || make_base(server, config) == -1 ||
+	    prepare_some(server, &config) == -1) {
 		config_free(config);
 		return -1;
 	}
-	if (settle_process(server, config) == -1 || hand_over_take(server) == -1) {
+	if (settle_process(server, config) == -1 || take_over_make(server) == -1) {
 		parts_roll_back(server);
 		config_free(config);
 		return -1;
 	}
 	parts_commit(server, config);
-	hand_over_adopt(server);
+	take_over_go_on(server);
 	method = workers_event_method(server->workers);
 	log_notice("echod %s serving: %zu workers, %s%s", PACKAGE_VERSION,
 	    workers_count(server->workers), method, trigger(config, method));
-	supervision_ready(server->supervision);
+	tell_started(server);
 	ready_tell(server->ready, server->base, server->listeners);
 	process_room_settle(&server->process_room);
 	return 0;
@@ -238,7 +296,9 @@ dispose(struct server *server)
 		workers_stop_and_join(server->workers);
 	gather_stop(server->gather);
 	inbox_free(server->inbox);
+	take_over_free(server);
 	hand_over_free(server);
+	restart_free(server);
 	ready_free(server->ready);
 	telling_settle(server->telling);
 	telling_free(server->telling);
@@ -265,33 +325,34 @@ dispose(struct server *server)
 	acl_release(server->admission.acl);
 	sources_free(server->admission.sources);
 	config_free(server->config);
+	free(server->fault);
 }
 
 int
-server_run(struct config *config, const struct config_source *source,
-    struct inherited *inherited, struct ready *ready, bool takes_over)
+server_run(const struct server_start *with)
 {
 	struct server server = {
-		.source = source,
-		.inherited = inherited,
-		.ready = ready,
+		.source = with->source,
+		.inherited = with->inherited,
+		.ready = with->ready,
 		.condition.started = time(NULL),
-		.hand_over.fd = -1,
+		.hand_over = { .fd = -1, .kept = with->kept },
+		.fault = with->fault,
 	};
-	int result;
+	int status = EXIT_FAILURE;
 
 	server.condition.service_started = server.condition.started;
 	event_set_log_callback(on_libevent_message);
 	event_set_fatal_callback(on_libevent_end);
-	result = start(&server, config, takes_over);
-	if (result == 0) {
+	if (start(&server, with->config, with->takes_over) == 0) {
 		log_errors_to_stderr(false);
 		loop_run(server.base);
 		signals_block();
+		status = restart_status(&server);
 	}
 	dispose(&server);
 	log_settle();
-	if (result == 0)
+	if (status != EXIT_FAILURE)
 		log_notice("stopped");
-	return result;
+	return status;
 }

@@ -32,14 +32,27 @@
 
 /* hand_over.h */
 struct hand_over {
-	struct take *take;         /* of a successor, until it serves; NULL: it is none */
-	struct cargo *cargo;       /* what it was given: the take's */
+	/* Of a successor, until it serves: whom it takes over from by hand, and what the manager kept. */
+	struct take *take;     /* NULL: from nobody */
+	struct kept *kept;     /* NULL: nothing */
+	struct cargo *sockets; /* what listens: of one of both; NULL: it is no successor */
+	struct cargo *cargo;   /* and all else; NULL: there is nothing */
 	struct adoption *adoption; /* what it has taken and not gone on with yet */
 	struct give *give;         /* where a successor may ask; NULL: nowhere */
 	int fd;                    /* of that; -1 */
 	struct unix_place *place;
+	char *configuration; /* as text, while a successor makes ready: nothing is rendered later */
 	bool is_halted; /* a successor is about to take all: nothing new begins */
 	bool is_over;   /* it has: what is left ends here */
+};
+
+/* restart.h */
+struct restart {
+	struct deposit *deposit; /* NULL: no service manager listens */
+	bool is_under_way;       /* what cannot travel ends, and then all is handed over */
+	bool is_ready;           /* it has ended */
+	bool is_cut;             /* its time is over: nobody is waited for */
+	bool is_wanted;          /* the manager is to start another one, however this one ends */
 };
 
 struct server {
@@ -66,6 +79,8 @@ struct server {
 	struct supervision *supervision;
 	struct ready *ready;
 	struct hand_over hand_over;
+	struct restart restart;
+	char *fault; /* of a start with the configuration of the process before; NULL */
 
 	/* Who asks how it does: observe. */
 	struct condition condition;

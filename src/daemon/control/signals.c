@@ -8,6 +8,7 @@
 #include "daemon/control/drain.h"
 #include "daemon/control/hand_over.h"
 #include "daemon/control/reload.h"
+#include "daemon/control/restart.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/observe/exposition.h"
 
@@ -25,10 +26,19 @@ log_line(void *arg, const char *line)
 }
 
 static void
+end(struct server *server, const char *name)
+{
+	restart_give_up(server);
+	if (server->draining)
+		drain_cut(server, name);
+	else
+		drain_begin(server, name);
+}
+
+static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct server *server = arg;
-	const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
 
 	(void)what;
 	if (number == SIGUSR1)
@@ -37,12 +47,12 @@ on_signal(evutil_socket_t number, short what, void *arg)
 		hand_over_tell(server);
 	else if (number == SIGHUP && server->draining)
 		log_notice("SIGHUP: no reload in a drain");
+	else if (number == SIGHUP && server->restart.is_under_way)
+		log_notice("SIGHUP: no reload in a restart: the next process reads the configuration");
 	else if (number == SIGHUP)
 		reload(server);
-	else if (server->draining)
-		drain_cut(server, name);
 	else
-		drain_begin(server, name);
+		end(server, number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
 static void

@@ -34,6 +34,7 @@ struct supervision {
 	bool doubted;       /* a worker seemed to hang when last looked at */
 	int64_t told;       /* clock_ms() when the status was told */
 	int64_t drain_end;  /* clock_ms() when it ends at the latest; 0: no drain */
+	int64_t hand_over_end; /* the same of what ends before a hand-over */
 	char status[STATUS_LINE_SIZE];
 	char fault[STATUS_LINE_SIZE]; /* of the last reload; "": there was none */
 	time_t failed;
@@ -66,6 +67,9 @@ renew_status(struct supervision *supervision)
 	if (supervision->drain_end != 0)
 		status_line_format_drain(supervision->of.admission->open,
 		    supervision->drain_end - clock_ms(), text);
+	else if (supervision->hand_over_end != 0)
+		status_line_format_hand_over(supervision->of.admission->tied,
+		    supervision->hand_over_end - clock_ms(), text);
 	else
 		format_serving(supervision, text);
 	supervision->told = clock_ms();
@@ -97,10 +101,16 @@ feed_watchdog(struct supervision *supervision)
 	supervision->doubted = true;
 }
 
+static bool
+is_ending(const struct supervision *supervision)
+{
+	return supervision->drain_end != 0 || supervision->hand_over_end != 0;
+}
+
 static int64_t
 status_every(const struct supervision *supervision)
 {
-	return supervision->drain_end != 0 ? DRAIN_STATUS_EVERY : STATUS_EVERY;
+	return is_ending(supervision) ? DRAIN_STATUS_EVERY : STATUS_EVERY;
 }
 
 static void
@@ -120,7 +130,7 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervision *supervision = arg;
-	unsigned words = supervision->drain_end != 0 ? NOTIFY_EXTEND : 0;
+	unsigned words = is_ending(supervision) ? NOTIFY_EXTEND : 0;
 
 	(void)fd;
 	(void)what;
@@ -196,6 +206,37 @@ supervision_reloaded(struct supervision *supervision, const char *fault)
 	snprintf(supervision->fault, sizeof(supervision->fault), "%s", fault != NULL ? fault : "");
 	supervision->failed = time(NULL);
 	supervision_ready(supervision);
+}
+
+bool
+supervision_has_manager(const struct supervision *supervision)
+{
+	return supervision->notify != NULL;
+}
+
+int
+supervision_keep(struct supervision *supervision, int parcel, int mark)
+{
+	return notify_keep(supervision->notify, parcel, mark);
+}
+
+void
+supervision_taken(struct supervision *supervision)
+{
+	if (supervision->notify != NULL)
+		notify_tell(supervision->notify, NOTIFY_TAKEN);
+}
+
+/* The manager may have begun it, or not: STOPPING=1 would be wrong. */
+void
+supervision_handing_over(struct supervision *supervision, int seconds)
+{
+	if (supervision->notify == NULL)
+		return;
+	supervision->hand_over_end = clock_ms() + seconds * INT64_C(1000);
+	renew_status(supervision);
+	notify_tell(supervision->notify, NOTIFY_STATUS | NOTIFY_EXTEND);
+	arm(supervision);
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef DAEMON_CONTROL_SUPERVISION_H
 #define DAEMON_CONTROL_SUPERVISION_H
 
+#include <stdbool.h>
+
 #include "daemon/listen/admission.h"
 #include "daemon/listen/listeners.h"
 #include "daemon/threads/workers.h"
@@ -35,6 +37,16 @@ void supervision_ready(struct supervision *supervision);
  */
 void supervision_reloading(struct supervision *supervision);
 void supervision_reloaded(struct supervision *supervision, const char *fault);
+
+/* True where a manager listens. */
+bool supervision_has_manager(const struct supervision *supervision);
+
+/* notify_keep(); the parcel that it kept was taken. */
+int supervision_keep(struct supervision *supervision, int parcel, int mark);
+void supervision_taken(struct supervision *supervision);
+
+/* A hand-over begins; what cannot travel has so many seconds: as supervision_draining(). */
+void supervision_handing_over(struct supervision *supervision, int seconds);
 
 /* A drain begins, which takes at most `seconds`: the manager is asked for as long. */
 void supervision_draining(struct supervision *supervision, int seconds);

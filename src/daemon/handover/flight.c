@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/handover/rights.h"
 
 /* SCM_MAX_FD of the kernel (unix(7)). */
 #define FDS_AT_ONCE 253
@@ -23,26 +26,23 @@
  */
 #define BUFFER (8 << 20)
 
-/* What the first message of a parcel has; the others have 0. */
-#define FIRST 'p'
-
 /* A message with descriptors, or room for one. */
 struct load {
 	struct msghdr header;
 	struct iovec io;
-	char byte;
-	alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))];
+	uint64_t size; /* of the first: how many bytes the parcel has; of the others 0 */
+	alignas(struct cmsghdr) char control[RIGHTS_SIZE(FDS_AT_ONCE)];
 };
 
 static void
-load_init(struct load *load, size_t fds)
+load_init(struct load *load)
 {
-	load->byte = '\0';
-	load->io = (struct iovec){ &load->byte, 1 };
+	load->size = 0;
+	load->io = (struct iovec){ &load->size, sizeof(load->size) };
 	load->header = (struct msghdr){
 		.msg_iov = &load->io, .msg_iovlen = 1,
 		.msg_control = load->control,
-		.msg_controllen = CMSG_SPACE(fds * sizeof(int)),
+		.msg_controllen = sizeof(load->control),
 	};
 }
 
@@ -63,7 +63,7 @@ flight_open(struct flight *flight)
 {
 	int pair[2];
 
-	*flight = (struct flight){ -1, -1, -1 };
+	*flight = FLIGHT_NONE;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
 	widen(pair[0]);
@@ -85,22 +85,41 @@ flight_close(struct flight *flight)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] != -1)
 			close(fds[i]);
-	*flight = (struct flight){ -1, -1, -1 };
+	*flight = FLIGHT_NONE;
 	errno = error;
 }
 
 /* --- whose it is ------------------------------------------------------------------------ */
 
+/* Each look goes on behind the last one, which may have been another process's (SO_PEEK_OFF). */
+static int
+look_anew(int receiving)
+{
+	const int first = 0;
+
+	return setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first));
+}
+
+bool
+flight_is_empty(int receiving)
+{
+	uint64_t size;
+
+	return look_anew(receiving) == -1 ||
+	    recv(receiving, &size, sizeof(size), MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 bool
 flight_take(int receiving)
 {
 	bool is_ours = false;
+	uint64_t size = 0;
 	ssize_t n;
-	char byte;
 
 	/* Without room for them the kernel drops the descriptors of a load. */
-	while ((n = recv(receiving, &byte, 1, MSG_DONTWAIT)) > 0 || (n == -1 && errno == EINTR))
-		is_ours = is_ours || (n > 0 && byte == FIRST);
+	while ((n = recv(receiving, &size, sizeof(size), MSG_DONTWAIT)) > 0 ||
+	    (n == -1 && errno == EINTR))
+		is_ours = is_ours || (n == sizeof(size) && size > 0);
 	return is_ours;
 }
 
@@ -121,6 +140,7 @@ write_out(struct packing *packing)
 		if (n > 0)
 			done += (size_t)n;
 	}
+	packing->written += packing->size;
 	packing->size = 0;
 	return 0;
 }
@@ -164,7 +184,7 @@ int
 packing_begin(struct packing *packing, const struct flight *flight)
 {
 	*packing = (struct packing){ .flight = flight, .bytes = malloc(CHUNK) };
-	if (packing->bytes == NULL ||
+	if (packing->bytes == NULL || lseek(flight->memory, 0, SEEK_SET) == -1 ||
 	    add_fd(&packing->fds, &packing->count, &packing->room, flight->memory) == -1) {
 		free(packing->bytes);
 		return -1;
@@ -190,19 +210,15 @@ static int
 send_message(const struct packing *packing, size_t first, size_t count)
 {
 	struct load load;
-	struct cmsghdr *control = (void *)load.control;
 	ssize_t n;
 
-	load_init(&load, count);
-	load.byte = first == 0 ? FIRST : '\0';
-	control->cmsg_level = SOL_SOCKET;
-	control->cmsg_type = SCM_RIGHTS;
-	control->cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(control), packing->fds + first, count * sizeof(int));
+	load_init(&load);
+	load.size = first == 0 ? packing->written : 0;
+	rights_put(&load.header, packing->fds + first, count);
 	do
 		n = sendmsg(packing->flight->sending, &load.header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
-	return n == 1 ? 0 : -1;
+	return n != -1 ? 0 : -1;
 }
 
 /* Returns 0, or -1 with errno and nothing of it in flight. */
@@ -261,44 +277,38 @@ close_all(struct cargo *cargo)
 static const char *
 add_fds(struct cargo *cargo, size_t *room, struct load *load)
 {
-	const struct cmsghdr *control = CMSG_FIRSTHDR(&load->header);
+	int fds[FDS_AT_ONCE];
+	const size_t count = rights_take(&load->header, fds);
 	const char *fault = load->header.msg_flags & MSG_CTRUNC
 	    ? "too few descriptors are allowed for it: raise LimitNOFILE" : NULL;
-	size_t count;
 
-	if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-		return fault != NULL ? fault : "a message of it has no descriptors";
-	count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count == 0 && fault == NULL)
+		return "a message of it has no descriptors";
 	for (size_t i = 0; i < count; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-		if (fault == NULL && add_fd(&cargo->fds, &cargo->count, room, fd) == -1)
+		if (fault == NULL && add_fd(&cargo->fds, &cargo->count, room, fds[i]) == -1)
 			fault = "out of memory";
 		if (fault != NULL)
-			close(fd);
+			close(fds[i]);
 	}
 	return fault;
 }
 
-/*
- * Each look goes on behind the last one (socket(7), SO_PEEK_OFF), which may have been another
- * process's: so it is begun anew.  Returns NULL, or what is wrong.
- */
+/* Returns NULL, or what is wrong. */
 static const char *
-look_at_fds(struct cargo *cargo, int receiving)
+look_at_fds(struct cargo *cargo, int receiving, uint64_t *size)
 {
-	const int first = 0;
 	struct load load;
 	size_t room = 0;
 
-	if (setsockopt(receiving, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) == -1)
+
+	*size = 0;
+	if (look_anew(receiving) == -1)
 		return strerror(errno);
 	for (;;) {
 		const char *fault;
 		ssize_t n;
 
-		load_init(&load, FDS_AT_ONCE);
+		load_init(&load);
 		n = recvmsg(receiving, &load.header, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -306,6 +316,8 @@ look_at_fds(struct cargo *cargo, int receiving)
 			return strerror(errno);
 		if (n <= 0)
 			return cargo->count > 0 ? NULL : "there is none";
+		if (cargo->count == 0 && n == sizeof(load.size))
+			*size = load.size;
 		fault = add_fds(cargo, &room, &load);
 		if (fault != NULL)
 			return fault;
@@ -314,22 +326,23 @@ look_at_fds(struct cargo *cargo, int receiving)
 
 /* Returns NULL, or what is wrong. */
 static const char *
-map_bytes(struct cargo *cargo)
+map_bytes(struct cargo *cargo, uint64_t size)
 {
 	const int memory = cargo_take_fd(cargo, 0);
 	struct stat status;
 	void *bytes;
 
-	if (fstat(memory, &status) == -1 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+	if (fstat(memory, &status) == -1 || !S_ISREG(status.st_mode) || size == 0 ||
+	    (uint64_t)status.st_size < size) {
 		close(memory);
 		return "it has no bytes";
 	}
-	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, memory, 0);
+	bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, memory, 0);
 	close(memory);
 	if (bytes == MAP_FAILED)
 		return strerror(errno);
 	cargo->bytes = bytes;
-	cargo->size = (size_t)status.st_size;
+	cargo->size = size;
 	cargo->count--;
 	memmove(cargo->fds, cargo->fds + 1, cargo->count * sizeof(*cargo->fds));
 	return NULL;
@@ -351,11 +364,12 @@ bool
 cargo_look(struct cargo *cargo, int receiving, char why[PARCEL_WHY_SIZE])
 {
 	const char *fault;
+	uint64_t size;
 
 	*cargo = (struct cargo){ .count = 0 };
-	fault = look_at_fds(cargo, receiving);
+	fault = look_at_fds(cargo, receiving, &size);
 	if (fault == NULL)
-		fault = map_bytes(cargo);
+		fault = map_bytes(cargo, size);
 	if (fault != NULL)
 		snprintf(why, PARCEL_WHY_SIZE, "%s", fault);
 	if (fault == NULL && check(cargo, why))

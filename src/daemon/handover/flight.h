@@ -4,14 +4,16 @@
  * whoever takes the first message out of it, and nobody else, is from then on the one who serves.
  * Until then others may look at all of it, and are gone without a trace.
  *
- * The descriptors are sent in messages of one byte, the memfd before all.  What is sent is still
- * the sender's: if the parcel comes back, nothing has changed for it.
+ * The descriptors are sent in messages of a number, the memfd before all, with how many of its
+ * bytes are the parcel's.  What is sent is still the sender's: if the parcel comes back, nothing has
+ * changed for it, and the same flight serves for the next one.
  */
 #ifndef DAEMON_HANDOVER_FLIGHT_H
 #define DAEMON_HANDOVER_FLIGHT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/handover/parcel.h"
 
@@ -21,6 +23,14 @@ struct flight {
 	int sending;   /* one end of the pair */
 	int receiving; /* the other */
 };
+
+/* How many descriptors that are. */
+#define FLIGHT_FDS 3
+
+#define FLIGHT_NONE ((struct flight){ -1, -1, -1 })
+
+/* The flights of a take-over: of what listens, and of all there is. */
+enum { FLIGHT_SOCKETS, FLIGHT_ALL, FLIGHTS };
 
 /* Returns 0, or -1 with errno; flight_close() closes what is not -1, then or later. */
 int flight_open(struct flight *flight);
@@ -34,6 +44,7 @@ struct packing {
 	const struct flight *flight;
 	unsigned char *bytes; /* that are not written yet */
 	size_t size;
+	uint64_t written;
 	int *fds;             /* of the records so far, not its own */
 	size_t count, room;
 };
@@ -84,6 +95,9 @@ int cargo_take_fd(struct cargo *cargo, size_t place);
 void cargo_free(struct cargo *cargo);
 
 /* --- whose it is ----------------------------------------------------------------------- */
+
+/* True where nothing lies in it: the parcel was taken, or there never was one. */
+bool flight_is_empty(int receiving);
 
 /*
  * Takes the parcel out of `receiving`: for the successor, which is to serve from here on, or back,

@@ -25,11 +25,6 @@
 /* How long it waits where descriptors or memory ran out: ms. */
 #define RETRY 250
 
-enum { SOCKETS, ALL, FLIGHTS };
-
-#define FLIGHT_FDS 3
-_Static_assert(FLIGHTS * FLIGHT_FDS == WORD_FDS_MOST, "a word has room for the flights");
-
 enum step {
 	NOBODY,    /* is there */
 	ASKING,    /* it is, and has said nothing yet */
@@ -77,7 +72,7 @@ part(struct give *give)
 static bool
 is_taken(const struct give *give)
 {
-	return give->step == TAKING && !flight_take(give->flights[ALL].receiving);
+	return give->step == TAKING && !flight_take(give->flights[FLIGHT_ALL].receiving);
 }
 
 static void
@@ -137,6 +132,8 @@ reason_of(int error)
 		return "the successor ended";
 	case EPROTO:
 		return "the successor is of another version";
+	case EMFILE:
+		return "too few descriptors are allowed for it: raise LimitNOFILE";
 	default:
 		return strerror(error);
 	}
@@ -168,7 +165,7 @@ show(struct give *give, struct message *message)
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	log_notice("a successor makes ready: pid=%d version=%s", (int)give->successor.pid,
 	    message->text);
-	if (give->giver.show(give->giver.owner, &give->flights[SOCKETS]) == -1 ||
+	if (give->giver.show(give->giver.owner, &give->flights[FLIGHT_SOCKETS]) == -1 ||
 	    word_send(fd_of(give), WORD_SOCKETS, pid) == -1)
 		fail(give, reason_of(errno));
 }
@@ -189,7 +186,7 @@ on_parked(void *arg)
 {
 	struct give *give = arg;
 
-	if (give->giver.pack(give->giver.owner, &give->flights[ALL]) == -1) {
+	if (give->giver.pack(give->giver.owner, &give->flights[FLIGHT_ALL]) == -1) {
 		fail(give, reason_of(errno));
 		return;
 	}
@@ -218,7 +215,7 @@ on_heard(evutil_socket_t fd, short what, void *arg)
 {
 	struct give *give = arg;
 	struct message message;
-	const int result = message_receive(fd, &message, MSG_DONTWAIT);
+	const int result = message_receive(fd, &message);
 
 	(void)what;
 	if (result == 1) {
@@ -320,7 +317,7 @@ give_new(struct event_base *base, int fd, const struct workers *workers, const s
 		return NULL;
 	give->giver = *giver;
 	for (size_t i = 0; i < FLIGHTS; i++)
-		give->flights[i] = (struct flight){ -1, -1, -1 };
+		give->flights[i] = FLIGHT_NONE;
 	give->base = base;
 	give->acceptable = event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, give);
 	give->retry = evtimer_new(base, on_retry, give);

@@ -20,8 +20,6 @@
 /* How long it may take one that says no more to be gone: ms. */
 #define GONE_WITHIN 5000
 
-enum { SOCKETS, ALL, FLIGHTS };
-
 struct take {
 	int fd;
 	int life; /* of the other one: readable once it has ended (pidfd_open(2)); -1: none */
@@ -58,7 +56,7 @@ wait_for_message(const struct take *take, struct message *message)
 {
 	if (wait_for(take->fd, ANSWER_WITHIN) == -1)
 		return -1;
-	return message_receive(take->fd, message, MSG_DONTWAIT);
+	return message_receive(take->fd, message);
 }
 
 /* Returns 1 for `word`; 0: the other one says no more; -1 after an error in the log. */
@@ -178,9 +176,9 @@ ask_for_sockets(struct take *take, const char *path)
 #ifdef SYS_pidfd_open
 	take->life = (int)syscall(SYS_pidfd_open, take->other.pid, 0);
 #endif
-	if (!look(take, SOCKETS, &take->sockets))
+	if (!look(take, FLIGHT_SOCKETS, &take->sockets))
 		return false;
-	flight_take(take->flights[SOCKETS].receiving); /* no second copy of them stays there */
+	flight_take(take->flights[FLIGHT_SOCKETS].receiving); /* no second copy of them stays there */
 	return true;
 }
 
@@ -194,7 +192,7 @@ take_begin(const char *path)
 		return NULL;
 	}
 	for (size_t i = 0; i < FLIGHTS; i++)
-		take->flights[i] = (struct flight){ -1, -1, -1 };
+		take->flights[i] = FLIGHT_NONE;
 	take->life = -1;
 	take->fd = reach(path);
 	if (take->fd == -1)
@@ -259,10 +257,10 @@ take_all(struct take *take, struct cargo **all)
 	if (result == -1 || (result == 0 && !is_gone(take)))
 		return -1;
 	if (result == 1) {
-		*all = look(take, ALL, &take->all) ? &take->all : NULL;
+		*all = look(take, FLIGHT_ALL, &take->all) ? &take->all : NULL;
 		return *all != NULL ? 0 : -1;
 	}
-	if (cargo_look(&take->all, take->flights[ALL].receiving, why))
+	if (cargo_look(&take->all, take->flights[FLIGHT_ALL].receiving, why))
 		*all = &take->all;
 	else
 		log_warning("pid %d ended before it handed over: what listens is served on",
@@ -273,7 +271,7 @@ take_all(struct take *take, struct cargo **all)
 bool
 take_commit(struct take *take)
 {
-	if (!flight_take(take->flights[ALL].receiving)) {
+	if (!flight_take(take->flights[FLIGHT_ALL].receiving)) {
 		log_error("cannot take over from pid %d: it goes on, as this took too long",
 		    (int)take->other.pid);
 		return false;

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/handover/rights.h"
+
 /* Raised where what is said changes. */
 #define WORDS_VERSION 1
 
@@ -27,7 +29,7 @@ struct envelope {
 	struct msghdr header;
 	struct iovec io;
 	struct frame frame;
-	alignas(struct cmsghdr) char control[CMSG_SPACE(WORD_FDS_MOST * sizeof(int))];
+	alignas(struct cmsghdr) char control[RIGHTS_SIZE(WORD_FDS_MOST)];
 };
 
 static void
@@ -42,23 +44,6 @@ prepare(struct envelope *envelope)
 
 /* --- sending ------------------------------------------------------------------------- */
 
-static void
-enclose_fds(struct envelope *envelope, const struct message *message)
-{
-	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope->header);
-
-	if (message->count == 0) {
-		envelope->header.msg_control = NULL;
-		envelope->header.msg_controllen = 0;
-		return;
-	}
-	control->cmsg_level = SOL_SOCKET;
-	control->cmsg_type = SCM_RIGHTS;
-	control->cmsg_len = CMSG_LEN(message->count * sizeof(int));
-	memcpy(CMSG_DATA(control), message->fds, message->count * sizeof(int));
-	envelope->header.msg_controllen = CMSG_SPACE(message->count * sizeof(int));
-}
-
 int
 message_send(int fd, const struct message *message)
 {
@@ -70,7 +55,7 @@ message_send(int fd, const struct message *message)
 	envelope.frame.version = WORDS_VERSION;
 	envelope.frame.word = message->word;
 	memcpy(envelope.frame.text, message->text, sizeof(message->text));
-	enclose_fds(&envelope, message);
+	rights_put(&envelope.header, message->fds, message->count);
 	do {
 		sent = sendmsg(fd, &envelope.header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent == -1 && errno == EINTR);
@@ -87,19 +72,6 @@ word_send(int fd, enum word word, const char *text)
 }
 
 /* --- receiving ----------------------------------------------------------------------- */
-
-static void
-take_fds(struct envelope *envelope, struct message *message)
-{
-	const struct cmsghdr *control = CMSG_FIRSTHDR(&envelope->header);
-
-	message->count = 0;
-	if (control == NULL || control->cmsg_level != SOL_SOCKET ||
-	    control->cmsg_type != SCM_RIGHTS)
-		return;
-	message->count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(message->fds, CMSG_DATA(control), message->count * sizeof(int));
-}
 
 static void
 take_text(const char *from, char text[WORD_TEXT_SIZE])
@@ -119,28 +91,41 @@ is_ours(const struct envelope *envelope, ssize_t size)
 {
 	const struct frame *frame = &envelope->frame;
 
-	return size == sizeof(*frame) && !(envelope->header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) &&
+	return size == sizeof(*frame) && !(envelope->header.msg_flags & MSG_TRUNC) &&
 	    memcmp(frame->magic, magic, sizeof(magic)) == 0 && frame->version == WORDS_VERSION &&
 	    frame->word < WORD_COUNT;
 }
 
+/* Returns 0, or an errno.  The kernel drops descriptors that there is no place for, here or at all. */
+static int
+fault_of(const struct envelope *envelope, ssize_t size, size_t count)
+{
+	if (!is_ours(envelope, size))
+		return EPROTO;
+	if (envelope->header.msg_flags & MSG_CTRUNC)
+		return count < WORD_FDS_MOST ? EMFILE : EPROTO;
+	return 0;
+}
+
 int
-message_receive(int fd, struct message *message, int flags)
+message_receive(int fd, struct message *message)
 {
 	struct envelope envelope;
 	ssize_t size;
+	int error;
 
 	prepare(&envelope);
 	/* Who closes with something unheard resets, which is told once, before what was said last. */
 	do {
-		size = recvmsg(fd, &envelope.header, flags | MSG_CMSG_CLOEXEC);
+		size = recvmsg(fd, &envelope.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (size == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (size <= 0)
 		return (int)size;
-	take_fds(&envelope, message);
-	if (!is_ours(&envelope, size)) {
+	message->count = rights_take(&envelope.header, message->fds);
+	error = fault_of(&envelope, size, message->count);
+	if (error != 0) {
 		message_close(message);
-		errno = EPROTO;
+		errno = error;
 		return -1;
 	}
 	message->word = envelope.frame.word;

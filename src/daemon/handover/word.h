@@ -22,6 +22,8 @@
 
 #include <stddef.h>
 
+#include "daemon/handover/flight.h"
+
 enum word {
 	WORD_HELLO, /* with the version of the program */
 	WORD_SOCKETS, /* with its process number: who listened first need not be who serves */
@@ -34,8 +36,8 @@ enum word {
 
 #define WORD_TEXT_SIZE 112
 
-/* How many descriptors a word may have. */
-#define WORD_FDS_MOST 6
+/* How many descriptors a word may have: those of the flights. */
+#define WORD_FDS_MOST (FLIGHTS * FLIGHT_FDS)
 
 struct message {
 	enum word word;
@@ -54,11 +56,11 @@ int message_send(int fd, const struct message *message);
 int word_send(int fd, enum word word, const char *text);
 
 /*
- * Receives the next, whose descriptors are then the caller's; `flags` are those of recvmsg(2).
- * Returns 1; or 0: there will be none; or -1 with errno and no descriptors: EPROTO for what is none
- * of these, or of another version than this one's.
+ * Receives the next, if it is there, whose descriptors are then the caller's.  Returns 1; or 0:
+ * there will be none; or -1 with errno and no descriptors: EAGAIN; EPROTO for what is none of these,
+ * or of another version than this one's; EMFILE for one whose descriptors this process may not have.
  */
-int message_receive(int fd, struct message *message, int flags);
+int message_receive(int fd, struct message *message);
 
 /* Closes its descriptors. */
 void message_close(struct message *message);

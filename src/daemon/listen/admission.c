@@ -96,6 +96,7 @@ enter_books(struct admission *admission, const struct conn *conn)
 
 	counter_add(&branch->ledger->open, 1);
 	admission->open++;
+	admission->tied += conn_is_tied(conn);
 	workers_count_opened(admission->workers, worker);
 	return workers_get(admission->workers, worker);
 }
@@ -285,6 +286,7 @@ leave_books(struct admission *admission, const struct conn *conn)
 	const struct branch *branch = conn_branch(conn);
 
 	admission->open--;
+	admission->tied -= conn_is_tied(conn);
 	counter_subtract(&branch->ledger->open, 1);
 	sources_leave(admission->sources, conn_peer(conn), clock_ms());
 	workers_count_closed(admission->workers, ledger_worker(branch));

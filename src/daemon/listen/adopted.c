@@ -211,14 +211,25 @@ listeners_adopt(struct listeners *listeners, const struct packed_listener *packe
 
 /* --- from then to the first commit ------------------------------------------------------ */
 
+/* Of those that leave, that which goes on in another listener is left alone. */
+static void
+leave_to_twins(const struct set *next, const struct listener *leaving)
+{
+	for (size_t i = 0; i < next->count; i++)
+		listener_leave_to(leaving, next->members[i].listener);
+}
+
 void
 listeners_serve_adopted(struct listeners *listeners)
 {
 	if (listeners->adopted_count == 0)
 		return;
 	for (size_t i = 0; i < listeners->now.count; i++) {
-		listener_take_acl(listeners->now.members[i].listener);
-		listener_serve(listeners->now.members[i].listener);
+		struct listener *listener = listeners->now.members[i].listener;
+
+		leave_to_twins(&listeners->next, listener);
+		listener_take_acl(listener);
+		listener_serve(listener);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/listen/packed.h"
 #include "daemon/listen/paths/unix_place.h"
 
 /* The socket itself is asked: its network may be another one than that of the process. */
@@ -116,6 +117,21 @@ bound_keeps(const struct bound *bound)
 		if (bound->sockets[i].kept)
 			return true;
 	return false;
+}
+
+int
+bound_pack(const struct bound *bound, const struct packed_visitor *visitor)
+{
+	for (size_t i = 0; i < bound->count; i++) {
+		const struct bound_socket *socket = &bound->sockets[i];
+		struct packed_socket packed = { .worker = (uint32_t)socket->worker };
+
+		unix_place_pack(socket->place, &packed);
+		if (socket->inherited == NULL &&
+		    visitor->socket(visitor->arg, &packed, socket->fd) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 void

@@ -12,6 +12,7 @@
 #include "net/endpoint.h"
 
 struct inherited_socket;
+struct packed_visitor;
 struct unix_place;
 
 struct bound {
@@ -29,7 +30,8 @@ struct bound {
 		const struct inherited_socket *inherited;
 		/*
 		 * What `fd` is a duplicate of, where that is another listener's, which leaves and which
-		 * another process had: nothing is done to it when it leaves.  0: of none.
+		 * another process had: nothing is done to it when it leaves.  0: of none.  After the first
+		 * commit the number may be another's.
 		 */
 		int twin;
 		void *service; /* what its listener serves it by (kind.h); NULL: none yet */
@@ -74,6 +76,9 @@ bool bound_is_same(const struct bound *a, const struct bound *b);
 
 /* True where one of them is kept. */
 bool bound_keeps(const struct bound *bound);
+
+/* Packs those that are not inherited.  Returns 0, or -1 with errno. */
+int bound_pack(const struct bound *bound, const struct packed_visitor *visitor);
 
 /* Closes all behind the first `count`, but for those that are kept.  Leaves errno as it is. */
 void bound_close_behind(struct bound *bound, size_t count);

@@ -117,6 +117,15 @@ inherited_free(struct inherited *inherited)
 }
 
 static void
+add_parcel(struct inherited *inherited, int fd)
+{
+	if (inherited->parcel_count < INHERITED_PARCELS_MOST)
+		inherited->parcels[inherited->parcel_count++] = fd;
+	else
+		close(fd);
+}
+
+static void
 add_passed(struct inherited *inherited, struct faults *faults)
 {
 	char **names = NULL;
@@ -127,7 +136,10 @@ add_passed(struct inherited *inherited, struct faults *faults)
 		faults_add(faults, "cannot take inherited sockets: %s", strerror(errno));
 	}
 	for (int i = 0; i < count; i++) {
-		inherited_add(inherited, first + i, names[i], faults);
+		if (strcmp(names[i], MANAGER_PARCEL) == 0)
+			add_parcel(inherited, first + i);
+		else
+			inherited_add(inherited, first + i, names[i], faults);
 		free(names[i]);
 	}
 	free(names);

@@ -29,9 +29,16 @@ struct inherited_socket {
 	char uri[ENDPOINT_SOCKET_SIZE]; /* with "*" for the address of one that is dual-stack */
 };
 
+/* As many as one that restarts may have left: all but the last are empty. */
+#define INHERITED_PARCELS_MOST 4
+
 struct inherited {
 	size_t count;
 	struct inherited_socket *sockets;
+	/* What the manager kept for this process, by the name of MANAGER_PARCEL: whoever looks at them
+	 * takes them over. */
+	int parcels[INHERITED_PARCELS_MOST];
+	size_t parcel_count;
 };
 
 /*

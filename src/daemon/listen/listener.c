@@ -198,30 +198,6 @@ listener_leave_to(const struct listener *listener, const struct listener *other)
 
 /* --- from one process to another ------------------------------------------------------ */
 
-static int
-pack_sockets(const struct listener *listener, const struct packed_visitor *visitor)
-{
-	for (size_t i = 0; i < listener->bound.count; i++) {
-		const struct bound_socket *socket = &listener->bound.sockets[i];
-		struct packed_socket packed = { .worker = (uint32_t)socket->worker };
-
-		unix_place_pack(socket->place, &packed);
-		if (socket->inherited == NULL &&
-		    visitor->socket(visitor->arg, &packed, socket->fd) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static bool
-is_all_inherited(const struct bound *bound)
-{
-	for (size_t i = 0; i < bound->count; i++)
-		if (bound->sockets[i].inherited == NULL)
-			return false;
-	return true;
-}
-
 int
 listener_pack(const struct listener *listener, const struct packed_visitor *visitor)
 {
@@ -239,11 +215,9 @@ listener_pack(const struct listener *listener, const struct packed_visitor *visi
 		.is_proxied = config->proxy_protocol,
 	};
 
-	if (is_all_inherited(&listener->bound))
-		return 0;
 	if (visitor->listener(visitor->arg, &packed) == -1)
 		return -1;
-	return pack_sockets(listener, visitor);
+	return bound_pack(&listener->bound, visitor);
 }
 
 void
@@ -255,6 +229,12 @@ listener_let_go(struct listener *listener)
 }
 
 /* --- standing still ------------------------------------------------------------------- */
+
+unsigned
+listener_carries(const struct listener *listener)
+{
+	return listener->kind->carries;
+}
 
 void
 listener_pause(struct listener *listener)

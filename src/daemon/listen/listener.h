@@ -59,11 +59,14 @@ void listener_leave(struct listener *listener, const struct listener *successor)
  */
 void listener_leave_to(const struct listener *listener, const struct listener *other);
 
-/* Has it packed, with those of its sockets that are not inherited; where none is, not at all. */
+/* Has it packed, with those of its sockets that are not inherited. */
 int listener_pack(const struct listener *listener, const struct packed_visitor *visitor);
 
 /* Its sockets are another process's: closes them, and nothing else, and frees it. */
 void listener_let_go(struct listener *listener);
+
+/* CARRIES_STREAMS and the like. */
+unsigned listener_carries(const struct listener *listener);
 
 /* Accepts no connection until listener_resume(). */
 void listener_pause(struct listener *listener);

@@ -458,14 +458,6 @@ leave(const struct set *next, struct listener *listener, struct listeners_change
 		change->removed++;
 }
 
-/* Of those that leave, that which goes on in another listener is left alone. */
-static void
-leave_to_twins(const struct set *next, const struct listener *leaving)
-{
-	for (size_t i = 0; i < next->count; i++)
-		listener_leave_to(leaving, next->members[i].listener);
-}
-
 struct listeners_change
 listeners_commit(struct listeners *listeners, const struct config *config)
 {
@@ -474,8 +466,6 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
-	for (size_t i = 0; i < before.count; i++)
-		leave_to_twins(&listeners->next, before.members[i].listener);
 	listeners_serve_adopted(listeners);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		struct listener *listener = listeners->next.members[i].listener;
@@ -514,7 +504,18 @@ void
 listeners_resume(struct listeners *listeners)
 {
 	for (size_t i = 0; i < listeners->now.count; i++)
-		listener_resume(listeners->now.members[i].listener);
+		if (!(listener_carries(listeners->now.members[i].listener) & listeners->held))
+			listener_resume(listeners->now.members[i].listener);
+}
+
+void
+listeners_hold(struct listeners *listeners, unsigned carried)
+{
+	listeners->held = carried;
+	for (size_t i = 0; i < listeners->now.count; i++)
+		if (listener_carries(listeners->now.members[i].listener) & carried)
+			listener_pause(listeners->now.members[i].listener);
+	listeners_resume(listeners);
 }
 
 size_t

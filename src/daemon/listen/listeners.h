@@ -61,6 +61,12 @@ void listeners_pause(struct listeners *listeners);
 /* A connection has ended: who waits for room or for descriptors looks again. */
 void listeners_resume(struct listeners *listeners);
 
+/*
+ * Those that carry any of `carried` (CARRIES_TLS) accept nobody, whoever has them resume, until
+ * other ones are held; 0: none is.
+ */
+void listeners_hold(struct listeners *listeners, unsigned carried);
+
 size_t listeners_count(const struct listeners *listeners);
 
 /* One of them, in the order of the configuration; NULL: there are no more. */

@@ -19,6 +19,7 @@ struct set {
 struct listeners {
 	struct listener_context context;
 	struct set now;
+	unsigned held;   /* what those carry that accept nobody */
 	struct set next; /* prepared: those that stay, and new ones that do not serve yet */
 	/* Until the first commit those of `now` are another process's, by these configurations. */
 	struct listen_config **adopted;
@@ -27,7 +28,7 @@ struct listeners {
 
 /* --- adopted.c --- */
 
-/* What was adopted serves from here on. */
+/* What was adopted serves from here on, until those of `next` do. */
 void listeners_serve_adopted(struct listeners *listeners);
 
 /* They have configurations of their own, or have left. */

@@ -41,7 +41,7 @@ struct packed_socket {
 	uint64_t device, inode; /* of the file that was made for it; 0: there is none */
 };
 
-/* Who packs them: each listener, and then its sockets.  Both return 0, or -1 with errno. */
+/* Who packs them: each listener, and then its sockets, if any.  Both return 0, or -1 with errno. */
 struct packed_visitor {
 	int (*listener)(void *arg, const struct packed_listener *listener);
 	int (*socket)(void *arg, const struct packed_socket *socket, int fd);

@@ -1,6 +1,7 @@
 /* The preamble of connections: see preamble.h. */
 #include "daemon/listen/preamble.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -15,6 +16,8 @@
 #include "daemon/threads/loop.h"
 #include "net/proxy_header.h"
 #include "net/tls/context.h"
+
+static_assert(PROXY_HEADER_MOST <= PACKED_HELD_MOST, "what is held may be all but a whole header");
 
 struct preamble {
 	struct event readable; /* it knows the descriptor */

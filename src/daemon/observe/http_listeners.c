@@ -412,6 +412,35 @@ http_listeners_commit(struct http_listeners *listeners)
 	listeners->next.count = 0;
 }
 
+/* --- standing still ------------------------------------------------------------------------ */
+
+static void
+pause_door(struct door *door)
+{
+	event_del(door->acceptable);
+	event_del(door->retry);
+}
+
+static void
+each_door(const struct set *set, void (*call)(struct door *door))
+{
+	for (size_t i = 0; i < set->count; i++)
+		for (size_t s = 0; s < set->members[i].bound.count; s++)
+			call(set->members[i].bound.sockets[s].service);
+}
+
+void
+http_listeners_pause(struct http_listeners *listeners)
+{
+	each_door(&listeners->now, pause_door);
+}
+
+void
+http_listeners_resume(struct http_listeners *listeners)
+{
+	each_door(&listeners->now, begin);
+}
+
 /* --- from one process to another --------------------------------------------------------- */
 
 static int
@@ -426,16 +455,7 @@ pack(const struct http_listener *listener, const struct packed_visitor *visitor)
 
 	if (visitor->listener(visitor->arg, &packed) == -1)
 		return -1;
-	for (size_t s = 0; s < listener->bound.count; s++) {
-		const struct bound_socket *socket = &listener->bound.sockets[s];
-		struct packed_socket packed_socket = { 0 };
-
-		unix_place_pack(socket->place, &packed_socket);
-		if (socket->inherited == NULL &&
-		    visitor->socket(visitor->arg, &packed_socket, socket->fd) == -1)
-			return -1;
-	}
-	return 0;
+	return bound_pack(&listener->bound, visitor);
 }
 
 int

@@ -50,6 +50,10 @@ int http_listeners_prepare(struct http_listeners *listeners, const struct http_p
 void http_listeners_commit(struct http_listeners *listeners);
 void http_listeners_roll_back(struct http_listeners *listeners);
 
+/* Nobody is accepted, of those in force, until http_listeners_resume(). */
+void http_listeners_pause(struct http_listeners *listeners);
+void http_listeners_resume(struct http_listeners *listeners);
+
 /* --- from one process to another (daemon/listen/packed.h) ------------------------------- */
 
 /* Has each packed, with those of its sockets that are not inherited. */

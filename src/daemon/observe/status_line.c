@@ -57,10 +57,30 @@ status_line_format(const struct status_line *status, char text[STATUS_LINE_SIZE]
 	return text;
 }
 
+static int64_t
+seconds_of(int64_t left)
+{
+	return left > 0 ? (left + 999) / 1000 : 0;
+}
+
+const char *
+status_line_format_hand_over(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE])
+{
+	const int64_t seconds = seconds_of(left);
+
+	if (open == 0)
+		snprintf(text, STATUS_LINE_SIZE, "handing over");
+	else
+		snprintf(text, STATUS_LINE_SIZE, "handing over once %llu TLS connection%s ended, within "
+		    "%lld second%s", (unsigned long long)open, open == 1 ? " has" : "s have",
+		    (long long)seconds, plural((uint64_t)seconds));
+	return text;
+}
+
 const char *
 status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE])
 {
-	const int64_t seconds = left > 0 ? (left + 999) / 1000 : 0;
+	const int64_t seconds = seconds_of(left);
 
 	if (open == 0) {
 		snprintf(text, STATUS_LINE_SIZE, "stopping");

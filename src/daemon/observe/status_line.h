@@ -28,6 +28,9 @@ const char *status_line_format(const struct status_line *status, char text[STATU
 /* The same in a drain: `open` connections are left, for at most `left` ms; without, it stops. */
 const char *status_line_format_drain(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE]);
 
+/* The same where `open` connections end before a hand-over; without, that is under way. */
+const char *status_line_format_hand_over(uint64_t open, int64_t left, char text[STATUS_LINE_SIZE]);
+
 /* Writes "999 ", "1.2 k" or "34 M", rounded down, to `text` and returns it: a unit may follow. */
 const char *status_line_count(uint64_t count, char text[STATUS_LINE_COUNT_SIZE]);
 

@@ -191,9 +191,10 @@ on_beat(struct caretaker *caretaker, int64_t now, int64_t most)
 
 /* The last one is not the worker's to tell. */
 static void
-on_drain(struct caretaker *caretaker)
+on_drain(struct caretaker *caretaker, enum drain_step step)
 {
 	(void)caretaker;
+	(void)step;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -209,9 +210,7 @@ summary_new(struct census *census, struct loop *loop)
 	summary->loop = loop;
 	summary->begun = clock_ms();
 	summary->next = summary->begun + SUMMARY_PERIOD;
-	summary->caretaker = (struct caretaker){
-		.beat = on_beat, .drain = on_drain, .finish = on_drain, .stop = on_drain,
-	};
+	summary->caretaker = (struct caretaker){ .beat = on_beat, .drain = on_drain };
 	loop_add_caretaker(loop, &summary->caretaker);
 	return summary;
 }

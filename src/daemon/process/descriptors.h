@@ -26,7 +26,7 @@ struct descriptors_need {
 	size_t stream_listeners;
 	size_t datagram_listeners;
 	size_t inherited; /* sockets */
-	size_t others; /* of whom connections are taken, too, who are no peers */
+	size_t others; /* of those who are no peers: who asks how it does, and a successor */
 };
 
 /*

@@ -7,9 +7,26 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 const char manager_feature[] = "+systemd";
+
+/* In $LISTEN_FDNAMES, where names have ":" between them. */
+bool
+manager_has_parcel(void)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	const size_t length = strlen(MANAGER_PARCEL);
+
+	while (names != NULL && (strncmp(names, MANAGER_PARCEL, length) != 0 ||
+	    (names[length] != ':' && names[length] != '\0'))) {
+		names = strchr(names, ':');
+		if (names != NULL)
+			names++;
+	}
+	return names != NULL;
+}
 
 int
 manager_take_sockets(int *first, char ***names)
@@ -36,6 +53,12 @@ manager_watchdog(void)
 #else
 
 const char manager_feature[] = "-systemd";
+
+bool
+manager_has_parcel(void)
+{
+	return false;
+}
 
 int
 manager_take_sockets(int *first, char ***names)

@@ -6,10 +6,20 @@
 #ifndef DAEMON_PROCESS_MANAGER_H
 #define DAEMON_PROCESS_MANAGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "+systemd" or "-systemd", for --version. */
 extern const char manager_feature[];
+
+/* The name by which it keeps a parcel for the next process (daemon/handover/deposit.h). */
+#define MANAGER_PARCEL "echod-parcel"
+
+/*
+ * True where it passes such a parcel: as long as nobody has taken that, its tries to start one must
+ * not end.  Before manager_take_sockets().
+ */
+bool manager_has_parcel(void);
 
 /*
  * The sockets that the manager passes.  Returns how many, the first of them in *first and

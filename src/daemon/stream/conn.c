@@ -301,6 +301,12 @@ conn_branch(const struct conn *conn)
 	return conn->branch;
 }
 
+bool
+conn_is_tied(const struct conn *conn)
+{
+	return conn->is_secure;
+}
+
 const struct address *
 conn_peer(const struct conn *conn)
 {

@@ -79,6 +79,9 @@ void conn_abort(struct conn *conn, enum close_reason reason);
  */
 void conn_blame(struct conn *conn, enum tls_fault fault);
 
+/* True where it cannot travel to another process (packed.h): it speaks TLS. */
+bool conn_is_tied(const struct conn *conn);
+
 const struct address *conn_peer(const struct conn *conn);
 
 /* By whom it came, or NULL. */

@@ -57,6 +57,7 @@ struct crowd {
 	void (*closed)(void *control, struct letter *letter);
 	struct caretaker caretaker; /* sweep.h */
 	bool draining;              /* silent connections are finished */
+	bool draining_tied;         /* those of them are that cannot travel */
 
 	/* The limits, of which the control thread writes its share at any time; 0: none. */
 	struct {

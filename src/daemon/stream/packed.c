@@ -1,9 +1,14 @@
 /* How a connection comes from one process to another: see packed.h. */
 #include "daemon/stream/packed.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "daemon/stream/conn_internal.h"
+#include "net/greeting.h"
+
+static_assert(SCRATCH_SIZE <= PACKED_WAITING_MOST, "what waits may be a scratch buffer");
+static_assert(GREETING_MOST <= PACKED_WAITING_MOST, "what waits may be a greeting");
 
 /* --- giving ------------------------------------------------------------------------ */
 
@@ -40,7 +45,7 @@ crowd_pack(const struct crowd *crowd, packed_conn_visitor *visit, void *arg)
 		const struct conn *conn = TAILQ_FIRST(&crowd->lists[state]);
 
 		for (; conn != NULL; conn = conn_next(conn)) {
-			if (conn->is_secure)
+			if (conn_is_tied(conn))
 				continue;
 			if (!pack(conn, &packed)) {
 				errno = EIO;
@@ -61,7 +66,7 @@ crowd_let_go(struct crowd *crowd, void (*let_go)(void *arg, struct conn *conn), 
 	for (enum conn_state state = CONN_READING; state < CONN_STATE_COUNT; state++)
 		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
 			next = conn_next(conn);
-			if (conn->is_secure)
+			if (conn_is_tied(conn))
 				continue;
 			conn_leave(conn);
 			let_go(arg, conn);

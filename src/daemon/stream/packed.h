@@ -39,8 +39,8 @@ struct packed_conn {
 /* --- giving, while the worker stands still ------------------------------------------------ */
 
 /*
- * Calls `visit` for each connection of the crowd that can travel, which those that speak TLS
- * cannot; nothing is changed.  What it is given lives until the worker goes on.  Stops where that
+ * Calls `visit` for each connection of the crowd that can travel, which those that are
+ * tied cannot; nothing is changed.  What it is given lives until the worker goes on.  Stops where that
  * returns -1, or bytes cannot be had (EIO).  Returns 0, or -1 with errno.
  */
 typedef int packed_conn_visitor(void *arg, const struct conn *conn, int fd,

@@ -71,17 +71,6 @@ look_at_some(struct walk *walk)
 	return true;
 }
 
-/* What is ready comes between two slices, whether it is bulk or not: a slice queues behind it. */
-static void
-queue_as_bulk(struct walk *walk)
-{
-	struct loop *loop = walk->crowd->loop;
-
-	if (loop->bulk == 0)
-		loop->bulk_served = clock_ms(); /* nobody has waited yet */
-	loop_set_bulk(loop, &walk->slice, true);
-}
-
 static void
 end(struct walk *walk)
 {
@@ -123,6 +112,7 @@ walk_begin(struct walk *walk, struct crowd *crowd)
 	crowd->walked = !crowd->walked;
 	crowd->walk = walk;
 	event_assign(&walk->slice, crowd->loop->base, -1, 0, on_slice, walk);
-	queue_as_bulk(walk);
+	/* What is ready, bulk or not, comes between two slices. */
+	loop_queue_as_bulk(crowd->loop, &walk->slice, clock_ms());
 	on_slice(-1, 0, walk);
 }

@@ -98,6 +98,14 @@ loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk)
 	event_priority_set(event, is_bulk ? LOOP_PRIORITY_BULK : LOOP_PRIORITY_OTHERS);
 }
 
+void
+loop_queue_as_bulk(struct loop *loop, struct event *event, int64_t now)
+{
+	if (loop->bulk == 0)
+		loop->bulk_served = now;
+	loop_set_bulk(loop, event, true);
+}
+
 int
 loop_set_timer(struct event *timer, int64_t ms)
 {

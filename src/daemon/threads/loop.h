@@ -39,16 +39,28 @@ enum loop_priority {
  * Who looks after one kind of things that a loop carries, in the loop's thread.  It lives
  * inside what it looks after, and as long as the loop.
  */
+
+/*
+ * What a drain does, in steps, each told at most once and in this order.  What is tied to this
+ * process cannot travel to another one; all is tied to it that speaks TLS.
+ */
+enum drain_step {
+	DRAIN_TIED,  /* to finish what is tied and falls silent */
+	FINISH_TIED, /* to finish all that is tied */
+	ABORT_TIED,  /* to abort it */
+	DRAIN_ALL,   /* to finish what falls silent */
+	FINISH_ALL,
+	ABORT_ALL,
+	DRAIN_STEPS,
+};
+
 struct caretaker {
 	/*
 	 * Ends what is due at `now` (clock_ms()).  Returns in how many milliseconds more may be
 	 * due, at most `most`.
 	 */
 	int64_t (*beat)(struct caretaker *caretaker, int64_t now, int64_t most);
-	/* The steps of a drain: to finish what falls silent; to finish all; to abort all. */
-	void (*drain)(struct caretaker *caretaker);
-	void (*finish)(struct caretaker *caretaker);
-	void (*stop)(struct caretaker *caretaker);
+	void (*drain)(struct caretaker *caretaker, enum drain_step step);
 	struct caretaker *next; /* the loop's */
 };
 
@@ -94,6 +106,9 @@ void loop_add_caretaker(struct loop *loop, struct caretaker *caretaker);
 
 /* Has `event` wait with those who sent much, or no longer; before it was told it does not. */
 void loop_set_bulk(struct loop *loop, struct event *event, bool is_bulk);
+
+/* Has it wait with them; where none of them does, their wait begins at `now` (clock_ms()). */
+void loop_queue_as_bulk(struct loop *loop, struct event *event, int64_t now);
 
 /*
  * From the callback of `event`, at `now` (clock_ms()), for its next turns: whoever asked for

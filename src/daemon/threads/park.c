@@ -14,7 +14,7 @@ struct park {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_wanted; /* under the lock, as is the next */
-	uint64_t turn;  /* which time this is: one that is over holds nobody */
+	uint64_t turn;  /* changes with it: one that is over holds nobody */
 	size_t count;
 	struct halt {
 		struct letter letter; /* carries it to its worker and home */
@@ -22,9 +22,7 @@ struct park {
 		struct worker *worker;
 		struct inbox *home;
 		bool is_away; /* not home yet, from an earlier turn perhaps */
-		/* The worker's while it is away: */
-		bool did_halt;
-		uint64_t turn; /* in which it did */
+		uint64_t turn; /* in which it got there; the worker's while it is away */
 	} halts[];
 };
 
@@ -47,7 +45,6 @@ on_halt(void *loop, struct letter *letter)
 	(void)loop;
 	pthread_mutex_lock(&park->lock);
 	turn = park->turn;
-	halt->did_halt = park->is_wanted;
 	halt->turn = turn;
 	inbox_post(halt->home, letter, on_home);
 	while (park->is_wanted && park->turn == turn)
@@ -73,7 +70,7 @@ on_home(void *control, struct letter *letter)
 	halt->is_away = false;
 	if (!park->is_wanted)
 		return;
-	if (!halt->did_halt || halt->turn != park->turn) {
+	if (halt->turn != park->turn) {
 		send_out(halt);
 		return;
 	}

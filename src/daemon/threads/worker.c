@@ -45,7 +45,10 @@ struct worker {
 	uint64_t seen; /* letters delivered when that was last looked at */
 	int64_t moved; /* clock_ms() when it was last seen to take some, or owed nothing */
 
-	struct letter drain, finish, stop;
+	struct order {
+		struct letter letter;
+		struct worker *worker;
+	} orders[DRAIN_STEPS];
 	pthread_t thread;
 	clockid_t cpu; /* the thread's time, once it was started */
 	bool was_started;
@@ -69,9 +72,7 @@ begin_turn(struct worker *worker, int64_t now)
 		return;
 	worker->in_turn = true;
 	worker->turn_begun = clock_us();
-	if (worker->loop->bulk == 0)
-		worker->loop->bulk_served = now; /* nobody has waited yet */
-	loop_set_bulk(worker->loop, worker->turn, true);
+	loop_queue_as_bulk(worker->loop, worker->turn, now);
 }
 
 static void
@@ -216,63 +217,28 @@ worker_post(struct worker *worker, struct letter *letter,
 
 /* --- a drain ---------------------------------------------------------------------- */
 
-#define WORKER_OF(letter, member) \
-	((struct worker *)(void *)((char *)(letter) - offsetof(struct worker, member)))
-
-static void
-on_drain(void *loop, struct letter *letter)
-{
-	struct worker *worker = WORKER_OF(letter, drain);
-	struct caretaker *caretaker;
-
-	(void)loop;
-	worker->draining = true;
-	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
-		caretaker->drain(caretaker);
-	arm_beat(worker, DRAIN_BEAT);
-}
-
-static void
-on_finish(void *loop, struct letter *letter)
-{
-	struct worker *worker = WORKER_OF(letter, finish);
-	struct caretaker *caretaker;
-
-	(void)loop;
-	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
-		caretaker->finish(caretaker);
-}
-
 /* The end comes by a beat: what libevent frees later is freed by then. */
 static void
-on_stop(void *loop, struct letter *letter)
+on_step(void *loop, struct letter *letter)
 {
-	struct worker *worker = WORKER_OF(letter, stop);
+	struct order *order = (struct order *)(void *)((char *)letter - offsetof(struct order, letter));
+	struct worker *worker = order->worker;
+	const enum drain_step step = (enum drain_step)(order - worker->orders);
 	struct caretaker *caretaker;
 
 	(void)loop;
 	for (caretaker = worker->loop->caretakers; caretaker != NULL; caretaker = caretaker->next)
-		caretaker->stop(caretaker);
-	worker->stopping = true;
-	arm_beat(worker, 0);
+		caretaker->drain(caretaker, step);
+	worker->draining = true;
+	worker->stopping = step == ABORT_ALL;
+	arm_beat(worker, worker->stopping ? 0 : DRAIN_BEAT);
 }
 
 void
-worker_drain(struct worker *worker)
+worker_drain(struct worker *worker, enum drain_step step)
 {
-	worker_post(worker, &worker->drain, on_drain);
-}
-
-void
-worker_finish(struct worker *worker)
-{
-	worker_post(worker, &worker->finish, on_finish);
-}
-
-void
-worker_stop(struct worker *worker)
-{
-	worker_post(worker, &worker->stop, on_stop);
+	worker->orders[step].worker = worker;
+	worker_post(worker, &worker->orders[step].letter, on_step);
 }
 
 /* --- how it does -------------------------------------------------------------------- */

@@ -36,14 +36,12 @@ void worker_post(struct worker *worker, struct letter *letter,
     void (*deliver)(void *loop, struct letter *letter));
 
 /*
- * The three steps of a drain, each given at most once: what falls silent is finished; then all
- * is; then all is aborted and the thread ends.  worker_stop() is the last order of all.
+ * Has it take a step of a drain, each at most once.  After ABORT_ALL, the last order of all, the
+ * thread ends.
  */
-void worker_drain(struct worker *worker);
-void worker_finish(struct worker *worker);
-void worker_stop(struct worker *worker);
+void worker_drain(struct worker *worker, enum drain_step step);
 
-/* Waits for the thread to end, after worker_stop(). */
+/* Waits for the thread to end, after ABORT_ALL. */
 void worker_join(struct worker *worker);
 
 /* How long ago its heart last beat at `now` (clock_ms()), as it does once a second: ms. */

@@ -121,24 +121,17 @@ workers_count_closed(struct workers *workers, size_t index)
 }
 
 void
-workers_drain(struct workers *workers)
+workers_drain(struct workers *workers, enum drain_step step)
 {
 	for (size_t i = 0; i < workers->count; i++)
-		worker_drain(workers->members[i].worker);
-}
-
-void
-workers_finish(struct workers *workers)
-{
-	for (size_t i = 0; i < workers->count; i++)
-		worker_finish(workers->members[i].worker);
+		worker_drain(workers->members[i].worker, step);
 }
 
 void
 workers_stop_and_join(struct workers *workers)
 {
 	for (size_t i = 0; i < workers->started; i++)
-		worker_stop(workers->members[i].worker);
+		worker_drain(workers->members[i].worker, ABORT_ALL);
 	for (size_t i = 0; i < workers->started; i++)
 		worker_join(workers->members[i].worker);
 	workers->started = 0;

@@ -43,8 +43,7 @@ void workers_count_closed(struct workers *workers, size_t index);
 size_t workers_open(const struct workers *workers, size_t index);
 
 /* What worker.h says of each, for all. */
-void workers_drain(struct workers *workers);
-void workers_finish(struct workers *workers);
+void workers_drain(struct workers *workers, enum drain_step step);
 void workers_stop_and_join(struct workers *workers);
 
 const char *workers_event_method(const struct workers *workers);

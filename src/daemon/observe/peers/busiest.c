@@ -25,29 +25,31 @@ show(struct podium *podium, struct source_name source, uint64_t count)
 
 	if (count == 0 || !ranking_wants(&podium->ranking, (int64_t)count))
 		return;
-	place = podium->ranking.count < BUSIEST_MOST ? &podium->places[podium->ranking.count]
-	    : podium->ranking.heap[0].what;
+	place = ranking_lowest(&podium->ranking);
+	if (place == NULL)
+		place = &podium->places[podium->ranking.count];
 	*place = (struct found){ source, count };
 	ranking_add(&podium->ranking, (int64_t)count, place);
 }
 
-/* The lowest comes out first. */
+/* Ends the ranking, of which the lowest comes out first. */
 static json_t *
 make_list(struct podium *podium)
 {
 	char name[SOURCE_NAME_TEXT_SIZE];
 	json_t *list = json_array();
 
-	while (podium->ranking.count > 0) {
+	while (list != NULL && podium->ranking.count > 0) {
 		const struct found *found = ranking_take(&podium->ranking).what;
 
 		if (json_array_insert_new(list, 0, json_pack("{s:s, s:I}",
 		    "source", source_name_format(found->source, name),
 		    "count", (json_int_t)found->count)) == -1) {
 			json_decref(list);
-			return NULL;
+			list = NULL;
 		}
 	}
+	ranking_free(&podium->ranking);
 	return list;
 }
 
@@ -61,14 +63,11 @@ static json_t *
 make_open(const struct sources *sources)
 {
 	struct podium podium;
-	json_t *list;
 
 	if (!ranking_make(&podium.ranking, BUSIEST_MOST))
 		return NULL;
 	sources_each_open(sources, show_open, &podium);
-	list = make_list(&podium);
-	ranking_free(&podium.ranking);
-	return list;
+	return make_list(&podium);
 }
 
 /* --- what happened lately ------------------------------------------------------------------- */
@@ -93,15 +92,12 @@ static json_t *
 make_lately(const struct vote *vote)
 {
 	struct podium podium;
-	json_t *list;
 
 	if (!ranking_make(&podium.ranking, BUSIEST_MOST))
 		return NULL;
 	for (size_t i = 0; i < VOTE_CANDIDATES; i++)
 		show(&podium, vote->candidates[i].source, vote->candidates[i].votes);
-	list = make_list(&podium);
-	ranking_free(&podium.ranking);
-	return list;
+	return make_list(&podium);
 }
 
 json_t *

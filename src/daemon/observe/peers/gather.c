@@ -98,7 +98,9 @@ look(struct walk *walk, const struct conn *conn)
 	rank = rank_of(part, &facts);
 	if (!ranking_wants(ranking, rank))
 		return;
-	row = ranking->count < ranking->most ? &part->rows[ranking->count] : ranking->heap[0].what;
+	row = ranking_lowest(ranking);
+	if (row == NULL)
+		row = &part->rows[ranking->count];
 	row_empty(row);
 	row_fill(row, conn, &facts, part->now);
 	ranking_add(ranking, rank, row);
@@ -246,27 +248,17 @@ end(struct search *search)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-static int
-add(const char *piece, size_t size, void *body)
-{
-	return evbuffer_add(body, piece, size);
-}
-
 /* The last line: how many more there are. */
 static bool
 write_end(struct search *search)
 {
 	const struct gathered *of = &search->gather->of;
-	json_t *object = json_pack("{s:I, s:I, s:o}",
+
+	return row_add_line(json_pack("{s:I, s:I, s:o}",
 	    "shown", (json_int_t)search->shown,
 	    "more", (json_int_t)(search->matching - search->shown),
-	    "busiest_sources", busiest_make(of->sources, of->census, clock_ms(), search->gather->start));
-	const bool is_written = object != NULL &&
-	    json_dump_callback(object, add, search->body, JSON_COMPACT) == 0 &&
-	    evbuffer_add(search->body, "\n", 1) == 0;
-
-	json_decref(object);
-	return is_written;
+	    "busiest_sources",
+	    busiest_make(of->sources, of->census, clock_ms(), search->gather->start)), search->body);
 }
 
 static bool

@@ -55,18 +55,20 @@ ranking_wants(const struct ranking *ranking, int64_t rank)
 }
 
 void *
+ranking_lowest(const struct ranking *ranking)
+{
+	return ranking->count < ranking->most ? NULL : ranking->heap[0].what;
+}
+
+void
 ranking_add(struct ranking *ranking, int64_t rank, void *what)
 {
 	const struct ranked ranked = { rank, what };
-	void *lowest;
 
-	if (ranking->count < ranking->most) {
+	if (ranking->count < ranking->most)
 		rise(ranking, ranking->count++, ranked);
-		return NULL;
-	}
-	lowest = ranking->heap[0].what;
-	sink(ranking, ranked);
-	return lowest;
+	else
+		sink(ranking, ranked);
 }
 
 struct ranked

@@ -27,11 +27,11 @@ void ranking_free(struct ranking *ranking);
 /* True where one of that rank belongs to the first `most` so far. */
 bool ranking_wants(const struct ranking *ranking, int64_t rank);
 
-/*
- * Adds `what`, which is wanted.  Returns what it takes the place of, the lowest, or NULL: there was
- * room.
- */
-void *ranking_add(struct ranking *ranking, int64_t rank, void *what);
+/* The lowest, whose place the next one takes; NULL: there is room for that. */
+void *ranking_lowest(const struct ranking *ranking);
+
+/* Adds `what`, which is wanted. */
+void ranking_add(struct ranking *ranking, int64_t rank, void *what);
 
 /* Takes out the lowest; there is one. */
 struct ranked ranking_take(struct ranking *ranking);

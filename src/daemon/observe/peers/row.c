@@ -2,7 +2,6 @@
 #include "daemon/observe/peers/row.h"
 
 #include <event2/buffer.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +75,22 @@ add(const char *piece, size_t size, void *body)
 }
 
 bool
+row_add_line(json_t *object, struct evbuffer *body)
+{
+	const bool is_added = object != NULL &&
+	    json_dump_callback(object, add, body, JSON_COMPACT | JSON_REAL_PRECISION(12)) == 0 &&
+	    evbuffer_add(body, "\n", 1) == 0;
+
+	json_decref(object);
+	return is_added;
+}
+
+bool
 row_write(const struct row *row, struct evbuffer *body)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	json_t *object = json_pack("{s:s, s:o, s:o, s:s, s:f, s:I, s:I, s:I, s:I, s:o}",
+
+	return row_add_line(json_pack("{s:s, s:o, s:o, s:s, s:f, s:I, s:I, s:I, s:I, s:o}",
 	    "peer", address_format(&row->peer, peer),
 	    "proxy", make_proxy(row),
 	    "listener", text(row->listener),
@@ -89,11 +100,5 @@ row_write(const struct row *row, struct evbuffer *body)
 	    "sent_bytes", (json_int_t)row->sent,
 	    "waiting_bytes", (json_int_t)row->waiting,
 	    "worker", (json_int_t)row->worker,
-	    "tls", make_tls(row));
-	const bool is_written = object != NULL &&
-	    json_dump_callback(object, add, body, JSON_COMPACT | JSON_REAL_PRECISION(12)) == 0 &&
-	    evbuffer_add(body, "\n", 1) == 0;
-
-	json_decref(object);
-	return is_written;
+	    "tls", make_tls(row)), body);
 }

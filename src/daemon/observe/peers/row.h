@@ -5,6 +5,7 @@
 #ifndef DAEMON_OBSERVE_PEERS_ROW_H
 #define DAEMON_OBSERVE_PEERS_ROW_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,5 +34,8 @@ void row_empty(struct row *row);
 
 /* Adds its line to `body`.  Returns false where memory lacks. */
 bool row_write(const struct row *row, struct evbuffer *body);
+
+/* The same of any line: of `object`, which it takes; NULL: memory has lacked. */
+bool row_add_line(json_t *object, struct evbuffer *body);
 
 #endif

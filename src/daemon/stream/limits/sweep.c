@@ -72,7 +72,14 @@ look_at_silent(struct crowd *crowd, struct conn *conn, int64_t now)
 {
 	(void)now;
 	if (conn_is_taken(conn) || !conn_took_bytes(conn))
-		conn_finish(conn, crowd->draining ? CLOSE_DRAIN : CLOSE_IDLE);
+		conn_finish(conn, crowd->draining || crowd->draining_tied ? CLOSE_DRAIN : CLOSE_IDLE);
+}
+
+static void
+look_at_silent_tied(struct crowd *crowd, struct conn *conn, int64_t now)
+{
+	if (conn_is_tied(conn))
+		look_at_silent(crowd, conn, now);
 }
 
 /* For one that does not take its bytes our FIN is too late. */
@@ -154,7 +161,7 @@ time_left(const struct crowd *crowd, enum conn_state state, int64_t now, int64_t
 static void
 end_handshakes(struct crowd *crowd, int64_t now)
 {
-	if (crowd->draining)
+	if (crowd->draining || crowd->draining_tied)
 		each_silent(crowd, CONN_EXPECTED, now, DRAIN_SILENCE, look_at_silent);
 	each_silent(crowd, CONN_EXPECTED, now, limit_of(&crowd->limits.handshake),
 	    look_at_handshake);
@@ -176,7 +183,9 @@ end_due(struct crowd *crowd, int64_t now)
 	/* In a drain a blocked one is not silent: what its peer has sent may still wait to be read. */
 	if (crowd->draining)
 		each_silent(crowd, CONN_READING, now, DRAIN_SILENCE, look_at_silent);
-	else if (idle > 0)
+	else if (crowd->draining_tied)
+		each_silent(crowd, CONN_READING, now, DRAIN_SILENCE, look_at_silent_tied);
+	if (idle > 0 && !crowd->draining)
 		each_silent(crowd, CONN_READING, now, idle, look_at_silent);
 	if (limit_of(&crowd->limits.lifetime) > 0 && now - crowd->ages_looked >= AGE_LOOK) {
 		crowd->ages_looked = now;
@@ -242,25 +251,29 @@ sweep_watch(struct crowd *crowd, int64_t now)
 }
 
 void
-sweep_finish_all(struct crowd *crowd, enum close_reason reason)
+sweep_finish_all(struct crowd *crowd, enum close_reason reason, bool tied_alone)
 {
 	struct conn *conn, *next;
 
 	for (enum conn_state state = 0; state < CONN_FLUSHING; state++)
 		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
 			next = conn_next(conn);
-			conn_finish(conn, reason);
+			if (!tied_alone || conn_is_tied(conn))
+				conn_finish(conn, reason);
 		}
 }
 
 void
-sweep_abort_all(struct crowd *crowd, enum close_reason reason)
+sweep_abort_all(struct crowd *crowd, enum close_reason reason, bool tied_alone)
 {
-	struct conn *conn;
+	struct conn *conn, *next;
 
 	for (enum conn_state state = 0; state < CONN_STATE_COUNT; state++)
-		while ((conn = TAILQ_FIRST(&crowd->lists[state])) != NULL)
-			conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
+		for (conn = TAILQ_FIRST(&crowd->lists[state]); conn != NULL; conn = next) {
+			next = conn_next(conn);
+			if (!tied_alone || conn_is_tied(conn))
+				conn_abort(conn, state < CONN_LINGERING ? reason : conn_reason(conn));
+		}
 }
 
 /* --- as the loop calls it --------------------------------------------------------------- */
@@ -283,21 +296,28 @@ on_beat(struct caretaker *caretaker, int64_t now, int64_t most)
 }
 
 static void
-on_drain(struct caretaker *caretaker)
+on_drain(struct caretaker *caretaker, enum drain_step step)
 {
-	crowd_of(caretaker)->draining = true;
-}
+	struct crowd *crowd = crowd_of(caretaker);
 
-static void
-on_finish(struct caretaker *caretaker)
-{
-	sweep_finish_all(crowd_of(caretaker), CLOSE_DRAIN);
-}
-
-static void
-on_stop(struct caretaker *caretaker)
-{
-	sweep_abort_all(crowd_of(caretaker), CLOSE_STOP);
+	switch (step) {
+	case DRAIN_TIED:
+		crowd->draining_tied = true;
+		break;
+	case DRAIN_ALL:
+		crowd->draining = true;
+		break;
+	case FINISH_TIED:
+	case FINISH_ALL:
+		sweep_finish_all(crowd, CLOSE_DRAIN, step == FINISH_TIED);
+		break;
+	case ABORT_TIED:
+	case ABORT_ALL:
+		sweep_abort_all(crowd, CLOSE_STOP, step == ABORT_TIED);
+		break;
+	case DRAIN_STEPS:
+		break;
+	}
 }
 
 static void
@@ -318,9 +338,7 @@ sweep_look_after(struct crowd *crowd)
 	crowd->watcher = evtimer_new(crowd->loop->base, on_watch, crowd);
 	if (crowd->watcher == NULL)
 		return false;
-	crowd->caretaker = (struct caretaker){
-		.beat = on_beat, .drain = on_drain, .finish = on_finish, .stop = on_stop,
-	};
+	crowd->caretaker = (struct caretaker){ .beat = on_beat, .drain = on_drain };
 	loop_add_caretaker(crowd->loop, &crowd->caretaker);
 	return true;
 }

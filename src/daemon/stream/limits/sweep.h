@@ -30,10 +30,10 @@ int64_t sweep_due(struct crowd *crowd, int64_t now, int64_t most);
  */
 int64_t sweep_watch(struct crowd *crowd, int64_t now);
 
-/* Finishes all connections, whether silent or not. */
-void sweep_finish_all(struct crowd *crowd, enum close_reason reason);
+/* Finishes all connections, whether silent or not; or those that cannot travel alone. */
+void sweep_finish_all(struct crowd *crowd, enum close_reason reason, bool tied_alone);
 
-/* Aborts all connections. */
-void sweep_abort_all(struct crowd *crowd, enum close_reason reason);
+/* Aborts them. */
+void sweep_abort_all(struct crowd *crowd, enum close_reason reason, bool tied_alone);
 
 #endif

@@ -85,8 +85,9 @@ static const struct census_row rows[] = {
 	{ .family = { .name = "room_seconds", .type = FAMILY_HISTOGRAM, .count = TURN_CELLS,
 	      .scale = &turn_scale }, .read = read_number },
 	{ .family = { .name = "room_now", .type = FAMILY_GAUGE }, .read = read_number },
-	{ .family = { .name = "process_cpu_seconds_total", .type = FAMILY_COUNTER },
-	  .read = read_number },
+	{ .family = { .name = "process_plain_total", .type = FAMILY_COUNTER }, .read = read_number },
+	{ .family = { .name = "room_own_total", .type = FAMILY_COUNTER }, .read = read_number,
+	  .is_of_process = true },
 };
 
 static struct census *
@@ -275,7 +276,9 @@ START_TEST(a_room_goes_on_as_often_as_it_is_handed_over)
 		ck_assert_uint_eq(number_of(census, (char[]){ "room_seconds_sum," }),
 		    10 * TURN_CELLS * ((uint64_t)i + 1));
 		ck_assert_uint_eq(number_of(census, (char[]){ "room_now," }), 10);
-		ck_assert_uint_eq(number_of(census, (char[]){ "process_cpu_seconds_total," }), 10);
+		ck_assert_uint_eq(number_of(census, (char[]){ "process_plain_total," }),
+		    10 * ((uint64_t)i + 1));
+		ck_assert_uint_eq(number_of(census, (char[]){ "room_own_total," }), 10);
 	}
 	census_free(census);
 }

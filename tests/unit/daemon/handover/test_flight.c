@@ -293,6 +293,27 @@ START_TEST(a_parcel_that_was_given_up_leaves_nothing)
 }
 END_TEST
 
+/* What it had before lies behind the end of a shorter one. */
+START_TEST(a_flight_serves_again)
+{
+	struct cargo cargo;
+
+	ck_assert(flight_is_empty(flight.receiving));
+	ck_assert_int_eq(send_many(300, flight.sending), 0);
+	ck_assert(!flight_is_empty(flight.receiving));
+	ck_assert(!flight_is_empty(flight.receiving));
+	ck_assert(flight_take(flight.receiving));
+	ck_assert(flight_is_empty(flight.receiving));
+	for (size_t count = 3; count > 0; count--) {
+		ck_assert_int_eq(send_many(count, flight.sending), 0);
+		ck_assert_msg(cargo_look(&cargo, flight.receiving, why), "%s", why);
+		ck_assert_uint_eq(cargo.count, count);
+		cargo_free(&cargo);
+		ck_assert(flight_take(flight.receiving));
+	}
+}
+END_TEST
+
 /* Somebody sends something else. */
 static void
 send_fd(int fd)
@@ -352,6 +373,7 @@ main(void)
 	tcase_add_test(tests, what_cannot_be_sent_is_not_in_flight);
 	tcase_add_test(tests, bytes_without_room_are_not_in_flight);
 	tcase_add_test(tests, a_parcel_that_was_given_up_leaves_nothing);
+	tcase_add_test(tests, a_flight_serves_again);
 	tcase_add_test(tests, what_is_no_parcel_is_refused);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -301,9 +301,9 @@ END_TEST
 START_TEST(all_are_finished_then_aborted)
 {
 	set_up(&one_conn_configs[_i]);
-	sweep_finish_all(crowd, CLOSE_DRAIN);
+	sweep_finish_all(crowd, CLOSE_DRAIN, false);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
-	sweep_abort_all(crowd, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP, false);
 	turn();
 	ck_assert(closed);
 	ck_assert_int_eq(reason, CLOSE_DRAIN);

@@ -130,7 +130,7 @@ START_TEST(a_stalled_one_is_not_looked_at_without_a_break)
 	ck_assert_uint_eq(crowd->stalled, 1);
 	ck_assert_int_eq(sweep_due(crowd, now + 9000, 1000), CROWD_WATCH);
 	ck_assert_int_eq(sweep_due(crowd, now + 9100, 50), 50);
-	sweep_abort_all(crowd, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP, false);
 	turn();
 	tear_down();
 }
@@ -195,7 +195,7 @@ START_TEST(a_lifetime_ends_whoever_is_busy)
 	sweep_due(crowd, clock_ms() + 60100, 1000);
 	ck_assert_int_eq(conn_state(conn), CONN_LINGERING);
 	ck_assert_uint_eq(peer_receive(0, &eof), 100);
-	sweep_abort_all(crowd, CLOSE_STOP);
+	sweep_abort_all(crowd, CLOSE_STOP, false);
 	turn();
 	tear_down();
 	ck_assert_int_eq(reason, CLOSE_LIFETIME);

@@ -56,14 +56,13 @@ beat(struct caretaker *caretaker, int64_t now, int64_t most)
 }
 
 static void
-do_nothing(struct caretaker *caretaker)
+do_nothing(struct caretaker *caretaker, enum drain_step step)
 {
 	(void)caretaker;
+	(void)step;
 }
 
-static struct caretaker caretaker = {
-	.beat = beat, .drain = do_nothing, .finish = do_nothing, .stop = do_nothing,
-};
+static struct caretaker caretaker = { .beat = beat, .drain = do_nothing };
 
 static uint64_t
 turns(void)
@@ -108,7 +107,7 @@ START_TEST(a_turn_is_over_when_all_is_served)
 		nanosleep(&moment, NULL);
 	}
 	ck_assert(worker_cpu(worker, &us));
-	worker_stop(worker);
+	worker_drain(worker, ABORT_ALL);
 	worker_join(worker);
 	ck_assert_int_eq(works, 3);
 	ck_assert_uint_ge(worker_turns(worker, scale_sum(&turn_scale)), 3 * WORK * 1000);
