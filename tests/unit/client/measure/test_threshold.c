@@ -93,7 +93,7 @@ END_TEST
 START_TEST(kinds)
 {
 	ck_assert_ptr_null(thresholds_add_rtt(&thresholds, "min:1s,mean:1s,max:1s,mdev:1s,p99.9:1s"));
-	ck_assert_ptr_null(thresholds_add_rate(&thresholds, "5K"));
+	ck_assert_ptr_null(thresholds_add_rate(&thresholds, 5000));
 	ck_assert(!thresholds_limit_loss(&thresholds));
 	ck_assert_ptr_null(thresholds_add_loss(&thresholds, "1%"));
 	ck_assert(thresholds_limit_loss(&thresholds));
