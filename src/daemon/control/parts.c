@@ -10,6 +10,7 @@
 #include "daemon/control/hand_over.h"
 #include "daemon/control/server_internal.h"
 #include "daemon/control/take_over.h"
+#include "daemon/handover/deposit.h"
 #include "daemon/observe/listener_room.h"
 #include "daemon/process/cpus.h"
 #include "daemon/process/descriptors.h"
@@ -52,6 +53,7 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 		.workers = server->workers != NULL ? workers_count(server->workers)
 		    : workers_wanted(next),
 		.inherited = server->inherited->count,
+		.others = DEPOSIT_FDS,
 	};
 
 	(void)faults;
@@ -61,10 +63,9 @@ prepare_descriptors(struct server *server, const struct config *next, struct fau
 		else
 			need.datagram_listeners++;
 	}
-	for (size_t i = 0; i < observe_places(next).count; i++) {
-		need.stream_listeners++;
-		need.others = HTTP_SLOTS;
-	}
+	need.stream_listeners += observe_places(next).count;
+	if (observe_places(next).count > 0)
+		need.others += HTTP_SLOTS;
 	if (*next->take_over.path != '\0')
 		need.others += HAND_OVER_FDS;
 	server->next.connections = descriptors_make_room(is_for_select(server, next), &need);
