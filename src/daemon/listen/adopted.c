@@ -211,10 +211,16 @@ listeners_adopt(struct listeners *listeners, const struct packed_listener *packe
 
 /* --- from then to the first commit ------------------------------------------------------ */
 
+bool
+listeners_are_adopted(const struct listeners *listeners)
+{
+	return listeners->adopted_count > 0;
+}
+
 void
 listeners_serve_adopted(struct listeners *listeners)
 {
-	if (listeners->adopted_count == 0)
+	if (!listeners_are_adopted(listeners))
 		return;
 	for (size_t i = 0; i < listeners->now.count; i++) {
 		listener_take_acl(listeners->now.members[i].listener);
@@ -237,7 +243,7 @@ listeners_forget_adopted(struct listeners *listeners)
 void
 listeners_drop_adopted(struct listeners *listeners)
 {
-	if (listeners->adopted_count == 0)
+	if (!listeners_are_adopted(listeners))
 		return;
 	for (size_t i = 0; i < listeners->now.count; i++)
 		listener_free(listeners->now.members[i].listener);
