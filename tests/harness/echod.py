@@ -185,6 +185,10 @@ class Echod:
         host = self.listening[name][0].host
         return "127.0.0.1" if host == "*" else host
 
+    def at(self, name="echo-tcp"):
+        """Where a listener is, for those that outlive this daemon: its successor is there, too."""
+        return self.host(name), self.port(name)
+
     def connect(self, name="echo-tcp", host=None, **buffers):
         peer = peers.connect(host or self.host(name), self.port(name), **buffers)
         self._peers.append(peer)

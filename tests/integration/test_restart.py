@@ -64,7 +64,7 @@ def test_nobody_notices(serve, restart, back_end):
     slow = [daemon.connect(receive_buffer=65536) for _ in range(2)]
     sent = [peers.fill(peer, data) for peer in slow]
     slow[1].shutdown(socket.SHUT_WR)
-    with Comers(daemon) as comers, Datagrams(daemon) as datagrams:
+    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
         for stream in streams:
             stream.start()
         for _ in range(RESTARTS):
@@ -107,7 +107,7 @@ def test_unix_sockets_and_the_path_of_successors(serve, restart, workdir):
     files = [f"{workdir}/echod.sock", successors.place(workdir)]
     inodes = [os.stat(file).st_ino for file in files]
     peer = daemon.connect()
-    with Comers(daemon) as comers, Comers(daemon, "name"):
+    with Comers(daemon.at()) as comers, Comers(daemon.at("name")):
         for _ in range(RESTARTS):
             daemon = restart(daemon, listeners, options)
             comers.wait_rounds(3)
@@ -123,7 +123,7 @@ def test_sockets_of_the_manager_come_from_there(serve, restart, keeper):
         port = activation.port_of(theirs)
         listeners = (listener(port=port), listener("own"))
         daemon = serve(listeners, **{**activation.passing(theirs)})
-        with peers.connect("127.0.0.1", port) as peer, Comers(daemon) as comers:
+        with peers.connect("127.0.0.1", port) as peer, Comers(daemon.at()) as comers:
             own = daemon.connect("own")
             for _ in range(RESTARTS):
                 daemon = restart(daemon, listeners, sockets=[theirs], names=["echo"])

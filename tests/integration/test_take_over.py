@@ -56,7 +56,7 @@ def test_nobody_notices(serve, succeed, back_end):
     slow = [daemon.connect(receive_buffer=65536) for _ in range(2)]
     sent = [peers.fill(peer, data) for peer in slow]
     slow[1].shutdown(socket.SHUT_WR)
-    with Comers(daemon) as comers, Datagrams(daemon) as datagrams:
+    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
         for stream in streams:
             stream.start()
         for _ in range(TAKE_OVERS):
@@ -86,7 +86,7 @@ def test_unix_connections_go_on(serve, succeed, workdir):
     file = os.stat(f"{workdir}/echod.sock").st_ino
     stream = peers.Stream(daemon.connect())
     stream.start()
-    with Comers(daemon) as comers, Comers(daemon, "name"):
+    with Comers(daemon.at()) as comers, Comers(daemon.at("name")):
         for _ in range(TAKE_OVERS):
             stream.wait_moved(MIB)
             comers.wait_rounds(3)
@@ -248,7 +248,7 @@ def test_inherited_sockets_go_on(serve, succeed):
         daemon = serve(listeners, **activation.passing(stream, datagrams))
         peer = peers.Stream(daemon.connect())
         peer.start()
-        with Comers(daemon) as comers, Datagrams(daemon) as sent:
+        with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as sent:
             for _ in range(TAKE_OVERS):
                 peer.wait_moved(MIB)
                 comers.wait_rounds(3)
@@ -366,7 +366,7 @@ def test_other_workers(serve, succeed, before, after):
     daemon = serve(options={"workers": before})
     stream = peers.Stream(daemon.connect())
     stream.start()
-    with Datagrams(daemon) as datagrams:
+    with Datagrams(daemon.at("udp")) as datagrams:
         datagrams.wait_rounds(50)
         daemon = succeed(daemon, options={"workers": after})
         datagrams.wait_rounds(50)
@@ -383,7 +383,7 @@ def test_as_a_user(serve, succeed, workdir, before, after):
     daemon = serve(options={"user": "daemon", "workers": before})
     stream = peers.Stream(daemon.connect())
     stream.start()
-    with Datagrams(daemon) as datagrams:
+    with Datagrams(daemon.at("udp")) as datagrams:
         for workers in after, before:
             datagrams.wait_rounds(20)
             daemon = succeed(daemon, options={"user": "daemon", "workers": workers})

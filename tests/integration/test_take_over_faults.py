@@ -79,7 +79,7 @@ def test_five_successors_that_crash(serve, follow, workdir, back_end, word):
     """At the same step, one after the other, and then one that does not."""
     daemon = serve(options=back_end)
     streams = streaming(daemon)
-    with Comers(daemon) as comers, Datagrams(daemon) as datagrams:
+    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
         for _ in range(5):
             with successors.Successor(workdir) as successor:
                 successor.go_to(word)

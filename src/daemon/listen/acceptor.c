@@ -28,7 +28,7 @@ struct acceptor {
 	const struct listen_config *config; /* acceptor_take_config() */
 	struct ledger *ledger;
 	int fd;
-	bool has_owner; /* inherited, or another's too: what waits there is not ours to end */
+	bool has_owner; /* inherited, or another acceptor's too: what waits there is not ours to end */
 	struct unix_place *place; /* it is let go when it closes; NULL: it has none */
 	bool paused;
 	struct event *acceptable, *retry;
@@ -321,17 +321,22 @@ acceptor_close(void *service)
 {
 	struct acceptor *acceptor = service;
 
-	/* Where a duplicate goes on, its queue is not ours to empty. */
-	if (unix_place_release(acceptor->place) && !acceptor->has_owner)
+	unix_place_release(acceptor->place);
+	if (!acceptor->has_owner) {
 		empty_queue(acceptor);
+		/* Another process may have it as long as it lives: nobody is to come there any more. */
+		shutdown(acceptor->fd, SHUT_RD);
+	}
 	dispose(acceptor);
 }
 
 void
-acceptor_leave(void *service)
+acceptor_leave(void *service, bool is_likewise)
 {
 	struct acceptor *acceptor = service;
 
+	if (!is_likewise)
+		empty_queue(acceptor);
 	acceptor->has_owner = true;
 }
 

@@ -48,8 +48,11 @@ bool acceptor_accepts(const void *service);
  */
 void acceptor_close(void *service);
 
-/* What waits at the socket is left to another one who has it, as that at an inherited one is. */
-void acceptor_leave(void *service);
+/*
+ * Another one has the socket, too.  What waits there is left to it where it serves likewise, and is
+ * admitted here where it does not; from here on all is left to it, as at an inherited one.
+ */
+void acceptor_leave(void *service, bool is_likewise);
 
 /* Closes the socket, which is another process's, leaves its place as it is, and frees it. */
 void acceptor_let_go(void *service);

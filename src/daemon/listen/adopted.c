@@ -211,25 +211,20 @@ listeners_adopt(struct listeners *listeners, const struct packed_listener *packe
 
 /* --- from then to the first commit ------------------------------------------------------ */
 
-/* Of those that leave, that which goes on in another listener is left alone. */
-static void
-leave_to_twins(const struct set *next, const struct listener *leaving)
+bool
+listeners_are_adopted(const struct listeners *listeners)
 {
-	for (size_t i = 0; i < next->count; i++)
-		listener_leave_to(leaving, next->members[i].listener);
+	return listeners->adopted_count > 0;
 }
 
 void
 listeners_serve_adopted(struct listeners *listeners)
 {
-	if (listeners->adopted_count == 0)
+	if (!listeners_are_adopted(listeners))
 		return;
 	for (size_t i = 0; i < listeners->now.count; i++) {
-		struct listener *listener = listeners->now.members[i].listener;
-
-		leave_to_twins(&listeners->next, listener);
-		listener_take_acl(listener);
-		listener_serve(listener);
+		listener_take_acl(listeners->now.members[i].listener);
+		listener_serve(listeners->now.members[i].listener);
 	}
 }
 
@@ -248,7 +243,7 @@ listeners_forget_adopted(struct listeners *listeners)
 void
 listeners_drop_adopted(struct listeners *listeners)
 {
-	if (listeners->adopted_count == 0)
+	if (!listeners_are_adopted(listeners))
 		return;
 	for (size_t i = 0; i < listeners->now.count; i++)
 		listener_free(listeners->now.members[i].listener);

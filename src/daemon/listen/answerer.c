@@ -116,10 +116,11 @@ answerer_close(void *service)
 }
 
 void
-answerer_leave(void *service)
+answerer_leave(void *service, bool is_likewise)
 {
 	struct answerer *answerer = service;
 
+	(void)is_likewise;
 	datagram_socket_leave_to_owner(answerer->socket);
 }
 

@@ -36,7 +36,7 @@ void answerer_look(void *service);
 void answerer_close(void *service);
 
 /* What arrives at the socket is left to another one who has it, too.  Before it serves. */
-void answerer_leave(void *service);
+void answerer_leave(void *service, bool is_likewise);
 
 /* As answerer_close(), while its worker stands still: what has arrived is another process's. */
 void answerer_let_go(void *service);

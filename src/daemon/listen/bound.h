@@ -29,9 +29,8 @@ struct bound {
 		/* What `fd` is a duplicate of: not to be closed to others.  NULL: bound here. */
 		const struct inherited_socket *inherited;
 		/*
-		 * What `fd` is a duplicate of, where that is another listener's, which leaves and which
-		 * another process had: nothing is done to it when it leaves.  0: of none.  After the first
-		 * commit the number may be another's.
+		 * What `fd` is a duplicate of, where that is another listener's, which leaves: who waits
+		 * there is for the one that goes on, if it serves him likewise.  0: of none.
 		 */
 		int twin;
 		void *service; /* what its listener serves it by (kind.h); NULL: none yet */

@@ -26,8 +26,11 @@ struct listener_kind {
 	void (*free)(void *service);
 	void (*serve)(void *service);
 	void (*close)(void *service);
-	/* Another service has the socket, too: nothing is to be done to it but to close it. */
-	void (*leave)(void *service);
+	/*
+	 * Another service has the socket, too, and serves it likewise or not: nothing is to be done
+	 * to it from here on but to close it.
+	 */
+	void (*leave)(void *service, bool is_likewise);
 	/* The socket is another process's: closes it, and nothing else, and frees it. */
 	void (*let_go)(void *service);
 	/* Goes on by another configuration of its listener; NULL: it needs nothing of it. */

@@ -154,6 +154,7 @@ listener_serve(struct listener *listener)
 			listener->kind->serve(listener->bound.sockets[i].service);
 		unix_place_settle(listener->bound.sockets[i].place);
 		listener->bound.sockets[i].kept = false;
+		listener->bound.sockets[i].twin = 0;
 	}
 }
 
@@ -188,12 +189,23 @@ listener_leave(struct listener *listener, const struct listener *successor)
 void
 listener_leave_to(const struct listener *listener, const struct listener *other)
 {
+	const bool is_likewise = listener->config->protocol == other->config->protocol &&
+	    listener->config->proxy_protocol == other->config->proxy_protocol;
+
 	for (size_t i = 0; i < listener->bound.count; i++) {
 		const struct bound_socket *socket = &listener->bound.sockets[i];
 
 		if (bound_has_twin(&other->bound, socket->fd))
-			listener->kind->leave(socket->service);
+			listener->kind->leave(socket->service, is_likewise);
 	}
+}
+
+void
+listener_hand_on(const struct listener *listener, int fd)
+{
+	for (size_t i = 0; i < listener->bound.count; i++)
+		if (listener->bound.sockets[i].fd == fd)
+			listener->kind->leave(listener->bound.sockets[i].service, false);
 }
 
 /* --- from one process to another ------------------------------------------------------ */

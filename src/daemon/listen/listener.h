@@ -55,11 +55,14 @@ void listener_leave(struct listener *listener, const struct listener *successor)
 
 /*
  * Before it serves: those of its sockets that `other` has a duplicate of are left alone when it
- * leaves, with what waits there.
+ * leaves, with what waits there, or without where that would meet another protocol.
  */
 void listener_leave_to(const struct listener *listener, const struct listener *other);
 
-/* Has it packed, with those of its sockets that are not inherited. */
+/* The same of the socket `fd`, if that is its own, where it is no echo that goes on. */
+void listener_hand_on(const struct listener *listener, int fd);
+
+/* Has it packed, with those of its sockets that are not inherited; where none is, not at all. */
 int listener_pack(const struct listener *listener, const struct packed_visitor *visitor);
 
 /* Its sockets are another process's: closes them, and nothing else, and frees it. */

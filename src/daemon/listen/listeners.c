@@ -143,7 +143,7 @@ bind_anew(const struct preparation *preparation, const struct listen_config *lis
 	const bool is_written = former != NULL && listener_is_written(former, listen);
 	struct leaving leaving = {
 		.sockets = preparation->scratch, .find = find_leaving, .arg = listeners,
-		.is_adopted = listeners->adopted_count > 0,
+		.is_adopted = listeners_are_adopted(listeners),
 	};
 	const struct binding binding = {
 		.name = listen->name,
@@ -458,6 +458,21 @@ leave(const struct set *next, struct listener *listener, struct listeners_change
 		change->removed++;
 }
 
+/* Of those that leave, that which goes on in another listener is left alone. */
+static void
+leave_to_twins(const struct set *next, const struct listener *leaving)
+{
+	for (size_t i = 0; i < next->count; i++)
+		listener_leave_to(leaving, next->members[i].listener);
+}
+
+void
+listeners_hand_on(const struct listeners *listeners, int fd)
+{
+	for (size_t i = 0; i < listeners->now.count; i++)
+		listener_hand_on(listeners->now.members[i].listener, fd);
+}
+
 struct listeners_change
 listeners_commit(struct listeners *listeners, const struct config *config)
 {
@@ -466,6 +481,8 @@ listeners_commit(struct listeners *listeners, const struct config *config)
 
 	/* Those that leave may still answer a few: the others' ports do not answer them. */
 	set_guard(listeners, config);
+	for (size_t i = 0; i < before.count; i++)
+		leave_to_twins(&listeners->next, before.members[i].listener);
 	listeners_serve_adopted(listeners);
 	for (size_t i = 0; i < listeners->next.count; i++) {
 		struct listener *listener = listeners->next.members[i].listener;

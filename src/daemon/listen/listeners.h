@@ -99,6 +99,15 @@ bool listeners_adopt(struct listeners *listeners, const struct packed_listener *
     const struct packed_socket *sockets, const int *fds, size_t count, struct faults *faults);
 
 /*
+ * Before listeners_commit(): the socket `fd` of one that leaves goes on as a duplicate that serves
+ * something else than an echo; who waits there is echoed.
+ */
+void listeners_hand_on(const struct listeners *listeners, int fd);
+
+/* Another process serves them, until the first commit. */
+bool listeners_are_adopted(const struct listeners *listeners);
+
+/*
  * Makes *socket of `fd`, for one of so many workers.  Returns NULL, or what is wrong with it, for a
  * sentence that begins with the socket.
  */

@@ -180,7 +180,10 @@ bind_beside(const struct http_listeners *listeners, const struct http_listener *
     struct http_listener *listener, const struct bound_socket **scratch, struct faults *faults)
 {
 	const struct listener_kind *kind = kind_of(listener->endpoint.protocol);
-	struct leaving leaving = { .sockets = scratch, .find = find_leaving, .arg = listeners };
+	struct leaving leaving = {
+		.sockets = scratch, .find = find_leaving, .arg = listeners,
+		.is_adopted = listeners_are_adopted(listeners->others),
+	};
 	const struct binding binding = {
 		.name = HTTP_LISTENERS_NAME,
 		.endpoint = listener->endpoint,
@@ -343,10 +346,13 @@ format_uri(const struct bound_socket *socket, char text[ENDPOINT_SOCKET_SIZE])
 }
 
 static void
-serve(struct bound_socket *socket)
+serve(const struct http_listeners *listeners, struct bound_socket *socket)
 {
 	char uri[ENDPOINT_SOCKET_SIZE];
 
+	if (socket->twin != 0)
+		listeners_hand_on(listeners->others, socket->twin);
+	socket->twin = 0;
 	unix_place_settle(socket->place);
 	if (socket->kept) {
 		socket->kept = false;
@@ -383,11 +389,11 @@ leave(struct bound_socket *socket, bool is_told)
 }
 
 static void
-serve_all(struct set *set)
+serve_all(const struct http_listeners *listeners, struct set *set)
 {
 	for (size_t i = 0; i < set->count; i++)
 		for (size_t s = 0; s < set->members[i].bound.count; s++)
-			serve(&set->members[i].bound.sockets[s]);
+			serve(listeners, &set->members[i].bound.sockets[s]);
 }
 
 void
@@ -396,9 +402,9 @@ http_listeners_commit(struct http_listeners *listeners)
 	const struct set before = listeners->now;
 
 	if (listeners->is_adopted)
-		serve_all(&listeners->now);
+		serve_all(listeners, &listeners->now);
 	listeners->is_adopted = false;
-	serve_all(&listeners->next);
+	serve_all(listeners, &listeners->next);
 	for (size_t i = 0; i < before.count; i++) {
 		struct bound bound = before.members[i].bound;
 

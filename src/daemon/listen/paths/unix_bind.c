@@ -76,6 +76,7 @@ go_on(struct attempt *attempt, const struct bound_socket *leaving, struct bound 
 	if (fd == -1)
 		return -1;
 	add(attempt, fd, unix_place_hold(leaving->place), bound);
+	bound->sockets[bound->count - 1].twin = leaving->fd;
 	attempt->why = "its mode, owner and group cannot be changed";
 	if (unix_place_dress(leaving->place, &attempt->dress) == 0)
 		return 0;
