@@ -198,6 +198,7 @@ def test_tls_that_does_not_end_is_cut(secured, restart):
     daemon.configure(listeners, {**OPTIONS, **options})
     daemon.reload()
     plain, stubborn = daemon.connect(), sealed.call(daemon)
+    stubborn.echo(b"its handshake is over")
     successor = restart(daemon, listeners, options)
     daemon.wait_log("^notice: drain_timeout: 1 TLS connection aborted$")
     peers.echo(plain, b"and on")
