@@ -192,13 +192,13 @@ def test_tls_ends_first(secured, keeper, launch):
 
 
 def test_tls_that_does_not_end_is_cut(secured, restart):
-    """Its peer never closes its side."""
+    """Its peer takes nothing of what it is owed."""
     daemon, listeners, _ = secured
     options = {"drain_timeout": 2}
     daemon.configure(listeners, {**OPTIONS, **options})
     daemon.reload()
     plain, stubborn = daemon.connect(), sealed.call(daemon)
-    stubborn.echo(b"its handshake is over")
+    sealed.fill([stubborn], 16 * MIB)
     successor = restart(daemon, listeners, options)
     daemon.wait_log("^notice: drain_timeout: 1 TLS connection aborted$")
     peers.echo(plain, b"and on")
