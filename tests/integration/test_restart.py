@@ -163,7 +163,7 @@ def secured(serve):
 def test_tls_ends_first(secured, keeper, launch):
     """Whatever is plain is served meanwhile, and whoever comes for TLS waits."""
     daemon, listeners, options = secured
-    silent, plain = sealed.call(daemon), peers.Stream(daemon.connect())
+    idle, silent, plain = daemon.connect(), sealed.call(daemon), peers.Stream(daemon.connect())
     plain.start()
     with sealed.Talking(sealed.call(daemon)) as talking:
         daemon.signal(signal.SIGUSR2)
@@ -187,6 +187,7 @@ def test_tls_ends_first(secured, keeper, launch):
     successor.wait_serving()
     successor.go_on_from(daemon)
     late_hello.shake(hello=b"").echo(b"served at last")
+    peers.echo(idle, b"and so is who was silent")
     plain.wait_moved(MIB)
     plain.finish()
 
@@ -300,7 +301,10 @@ def test_sigterm_instead(secured, keeper):
 
 
 def test_successors_that_fail_lose_nothing(serve, keeper, launch):
-    """A wrong option, too few descriptors: each is tried again, with all there is."""
+    """A wrong option, too few descriptors: each is tried again, with all there is.
+
+    A limit that may be raised is no such fault.
+    """
     daemon = serve()
     stream = peers.Stream(daemon.connect())
     stream.start()
@@ -311,7 +315,7 @@ def test_successors_that_fail_lose_nothing(serve, keeper, launch):
     assert "--nonsense" in usage
     few = failed(launch(BOTH, OPTIONS, **keeper.passing(limits=["prlimit", "--nofile=20:20"])))
     assert "its parcel: too few descriptors are allowed for it: raise LimitNOFILE" in few
-    successor = launch(BOTH, OPTIONS, **keeper.passing())
+    successor = launch(BOTH, OPTIONS, **keeper.passing(limits=["prlimit", "--nofile=20:1000"]))
     successor.wait_serving()
     successor.go_on_from(daemon)
     assert successor.wait_log(TOOK)[1] == "21"
