@@ -182,7 +182,7 @@ def test_another_protocol(serve, follow, workdir, before, echo):
             peers.echo(new, b"in plain text")
 
 
-# --- more of it, or less ----------------------------------------------------------------------------
+# --- more of it, or less -------------------------------------------------------------------------
 
 
 def is_answered(host, port, kind):
@@ -225,7 +225,7 @@ def test_other_addresses(serve, follow, before, after):
     streams = [peers.Stream(peers.connect(host, port)) for host in COVERED[before]]
     with contextlib.ExitStack() as stack:
         going_on = [stack.enter_context(Datagrams(where)) for where in shared]
-        # The kernel gives new ones to the narrower: that of before is closed with who comes just then.
+        # New ones are the narrower's: where that is the one of before, it may close on one of them.
         if (before, after) in NARROWER:
             going_on += [stack.enter_context(Comers(where)) for where in shared]
         for each in going_on:
