@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 import machine
-import peers
+import users
 from machine import run, show, systemctl
 
 AUTOPKGTEST = pathlib.Path("/run/box/installed")
@@ -57,7 +57,7 @@ def test_an_upgrade_keeps_the_configuration_and_restarts_the_service(service):
     run("dpkg", "-i", *machine.PACKAGES)
     assert machine.CONFIGURATION.read_text() == changed
     assert show("MainPID") not in ("0", before)
-    peers.prove()
+    users.prove()
 
 
 def test_the_packages_own_test(service):

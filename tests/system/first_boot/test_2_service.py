@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 import machine
-import peers
+import users
 from machine import eventually, run, show, systemctl
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -46,8 +46,8 @@ def test_the_journal_has_the_line_with_its_priority(journal, cause, message, pri
         machine.add("nonsense\n")
         systemctl("reload", "echod", status=1)
     else:
-        with peers.connect() as peer:
-            peers.echo(peer)
+        with users.connect() as peer:
+            users.echo(peer)
     entry = journal.next(message)
     assert entry["PRIORITY"] == priority
     assert entry["SYSLOG_FACILITY"] == "3"  # daemon
@@ -67,14 +67,14 @@ def test_the_exposure_is_small():
 
 
 def test_stop_drains():
-    with peers.connect() as peer:
-        peers.echo(peer)
+    with users.connect() as peer:
+        users.echo(peer)
         stop = subprocess.Popen(["systemctl", "stop", "echod"])
         eventually(lambda: show("ActiveState") == "deactivating", "the stop begins")
         eventually(lambda: ("tcp", "*:7") not in machine.open_ports(), "listening stops")
         with pytest.raises(ConnectionRefusedError):
-            peers.connect()
-        peers.echo(peer, b"still served" * 1000)
+            users.connect()
+        users.echo(peer, b"still served" * 1000)
         assert peer.recv(1) == b"", "once it is silent it is closed in order"
     assert stop.wait(machine.PATIENCE) == 0
     assert (show("Result"), show("ExecMainStatus")) == ("success", "0")

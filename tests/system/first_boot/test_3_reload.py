@@ -9,7 +9,7 @@ import socket
 import pytest
 
 import machine
-import peers
+import users
 from machine import eventually, run, show, systemctl
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -20,18 +20,18 @@ MANUAL = pathlib.Path("/usr/share/man/man8/echod.8.gz")
 
 def test_a_reload_takes_an_edit(journal):
     pid = machine.main_pid()
-    with peers.connect() as peer:
+    with users.connect() as peer:
         machine.add('listen more { address = "localhost" port = 10007 }\n')
         systemctl("reload", "echod")
         journal.next("^reloaded ")
-        with peers.connect(10007) as another:
-            peers.echo(another)
-        peers.echo(peer)
+        with users.connect(10007) as another:
+            users.echo(another)
+        users.echo(peer)
     assert machine.main_pid() == pid
 
 
 def test_a_broken_edit_changes_nothing_and_status_says_why(journal):
-    with peers.connect() as peer:
+    with users.connect() as peer:
         machine.add("limits { idle_timeout = never }\n")
         line = next(
             number
@@ -40,8 +40,8 @@ def test_a_broken_edit_changes_nothing_and_status_says_why(journal):
         )
         systemctl("reload", "echod", status=1)
         journal.next("^reload failed")
-        peers.echo(peer)
-        peers.prove()
+        users.echo(peer)
+        users.prove()
     status = eventually(
         lambda: [text for text in run("systemctl", "status", "echod").splitlines() if "reload failed" in text],
         "the status tells of the fault",
@@ -106,8 +106,8 @@ def test_a_drop_in_as_the_manual_has_it_looks_with_its_own_options(service):
     machine.CONFIGURATION.write_text("")
     systemctl("restart", "echod")
     systemctl("reload", "echod")
-    with peers.connect(10007) as peer:
-        peers.echo(peer)
+    with users.connect(10007) as peer:
+        users.echo(peer)
     machine.add("nonsense\n")
     systemctl("reload", "echod", status=1)
 
@@ -118,7 +118,7 @@ def test_with_least_privileges_too(socket_unit):
     systemctl("reload", "echod")
     machine.add("nonsense\n")
     systemctl("reload", "echod", status=1)
-    peers.prove()
+    users.prove()
 
 
 def test_many_reloads_under_load_lose_nothing(journal, taken_port):
@@ -141,7 +141,7 @@ def test_many_reloads_under_load_lose_nothing(journal, taken_port):
     statuses = itertools.cycle(int(i % 2 == 1 and i != 5) for i in range(8))
     texts = itertools.cycle(text for pair in zip(good, bad) for text in pair)
     pid = machine.main_pid()
-    with peers.Stream() as stream, peers.Crowd() as crowd:
+    with users.Stream() as stream, users.Crowd() as crowd:
         for number in range(COUNT):
             machine.CONFIGURATION.write_text(next(texts))
             systemctl("reload", "echod", status=next(statuses))

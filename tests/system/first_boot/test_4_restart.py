@@ -5,7 +5,7 @@ import os
 import pytest
 
 import machine
-import peers
+import users
 from machine import run, show, systemctl
 
 COUNT = int(os.environ["RESTARTS"])
@@ -19,7 +19,7 @@ def quiet(service):
 
 
 def test_many_restarts_under_load_refuse_nobody(quiet):
-    with peers.Crowd() as crowd:
+    with users.Crowd() as crowd:
         for _ in range(COUNT):
             before = show("InvocationID")
             systemctl("reset-failed", "echod.service")  # or so many are too many in 10 s
@@ -32,7 +32,7 @@ def test_many_restarts_under_load_refuse_nobody(quiet):
 
 def test_an_upgrade_under_load_refuses_nobody(quiet):
     before = show("InvocationID")
-    with peers.Crowd() as crowd:
+    with users.Crowd() as crowd:
         run("dpkg", "-i", *machine.PACKAGES)
     assert show("InvocationID") != before
     assert systemctl("is-active", "echod.socket") == "active\n"
@@ -41,4 +41,4 @@ def test_an_upgrade_under_load_refuses_nobody(quiet):
 
 def test_a_restart_without_the_socket_unit_serves_again(service):
     systemctl("restart", "echod.service")
-    peers.prove()
+    users.prove()

@@ -3,7 +3,7 @@
 import pytest
 
 import machine
-import peers
+import users
 from machine import eventually, show, systemctl
 
 
@@ -22,28 +22,28 @@ def test_the_socket_unit_has_the_ports_of_the_shipped_configuration(service):
 
 
 def test_the_first_connection_starts_it_and_is_served(only_socket):
-    with peers.connect() as peer:
-        peers.echo(peer)
+    with users.connect() as peer:
+        users.echo(peer)
     assert show("ActiveState") == "active"
-    peers.prove()
+    users.prove()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_the_first_datagram_starts_it_and_is_answered(only_socket, host):
-    peers.echo_datagram(host)
+    users.echo_datagram(host)
     eventually(lambda: show("ActiveState") == "active", "the service has started")
-    peers.prove()
+    users.prove()
 
 
 def test_after_a_stop_the_next_connection_starts_it_again(socket_unit):
     systemctl("stop", "echod.service")
-    with peers.connect() as peer:
-        peers.echo(peer)
+    with users.connect() as peer:
+        users.echo(peer)
 
 
 def test_a_bad_configuration_does_not_start_it_without_end(only_socket):
     machine.add("nonsense\n")
-    with peers.connect():
+    with users.connect():
         eventually(lambda: show("ActiveState", "echod.socket") == "failed", "systemd gives up")
     assert show("ExecMainStatus") == "78"
 
@@ -51,7 +51,7 @@ def test_a_bad_configuration_does_not_start_it_without_end(only_socket):
 def test_least_privileges_suffice_with_the_sockets_passed(only_socket):
     """The drop-in of the package's documentation, in place of the tests' own."""
     machine.drop_in(machine.LEAST_PRIVILEGE.read_text())
-    peers.prove()
+    users.prove()
     fields = machine.process_fields()
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
     print(machine.exposure(6))

@@ -7,7 +7,7 @@ import pytest
 
 import hang
 import machine
-import peers
+import users
 from machine import eventually, show, systemctl
 
 
@@ -38,4 +38,4 @@ def test_a_hung_one_is_killed_and_started_again(short_watchdog, journal, what):
     eventually(lambda: show("ActiveState") == "active", "it is active again")
     assert machine.main_pid() != short_watchdog
     journal.next("Watchdog timeout")
-    peers.prove()
+    users.prove()

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import machine
-import peers
+import users
 from machine import run
 
 NOW = next(name for name in machine.PACKAGES if "/echod_" in name)
@@ -94,7 +94,7 @@ def test_what_nobody_edited_becomes_the_short_file(purged, earlier, later):
         install(package)
         assert state() == machine.SHIPPED.read_text()
         assert machine.CONFIGURATION.stat().st_mode & 0o777 == 0o644
-    peers.prove()
+    users.prove()
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-import peers
 import readme
+import users
 from machine import PATIENCE, eventually, open_ports, run
 
 README = "/usr/share/doc/echod/README.md"
@@ -108,4 +108,4 @@ def test_root_reloads_looks_and_stops(service, heading):
     if heading == "Stop":
         assert ("tcp", "*:7") not in open_ports()
     else:
-        peers.prove()
+        users.prove()

@@ -3,7 +3,7 @@
 import re
 
 import machine
-import peers
+import users
 from machine import run, show, systemctl
 
 
@@ -23,4 +23,4 @@ def test_status_says_where_the_fault_is():
 def test_a_start_after_the_cure_serves():
     machine.CONFIGURATION.write_text(machine.SHIPPED.read_text())
     systemctl("start", "echod")
-    peers.prove()
+    users.prove()

@@ -3,15 +3,15 @@
 import pytest
 
 import machine
-import peers
 import traces
+import users
 from machine import run, systemctl
 
 
 @pytest.mark.usefixtures("service")
 def test_a_removal_stops_it_under_load_and_keeps_the_configuration(socket_unit):
     systemctl("enable", "echod.socket")
-    with peers.Crowd():
+    with users.Crowd():
         run("apt-get", "remove", "-y", "echod")
     assert machine.CONFIGURATION.exists()
     assert run("pgrep", "-x", "echod", status=1) == ""

@@ -1,7 +1,7 @@
 """With both units enabled, the service starts at boot with systemd's sockets."""
 
 import machine
-import peers
+import users
 from machine import run, show, systemctl
 
 
@@ -11,7 +11,7 @@ def test_the_service_has_its_sockets_from_systemd():
     lines = [line for line in run("journalctl", "-u", "echod.service").splitlines() if "listening on" in line]
     assert len(lines) == 3
     assert all("inherited" in line for line in lines), lines
-    peers.prove()
+    users.prove()
 
 
 def test_a_fault_is_written_for_the_next_boot():

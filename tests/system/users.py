@@ -1,4 +1,5 @@
-"""The other end: single peers, a crowd of them, and a stream that is compared byte by byte."""
+"""Who uses the service: single peers, a crowd of them, and a stream that is compared byte by byte;
+those that a restart is to leave alone are in meanwhile.py."""
 
 import collections
 import json
