@@ -59,7 +59,7 @@ static const char help[] =
     "  -h, --help            print this help and exit\n"
     "\n"
     "Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and stop (a\n"
-    "second one stops now), SIGUSR1 logs the statistics.\n"
+    "second one stops now), SIGUSR1 logs the statistics, SIGUSR2 hands over.\n"
     "See echod(8) and echod.conf(5).\n";
 
 static const struct option options[] = {
@@ -109,7 +109,7 @@ leave_with_help(void)
 	exit(finish_output());
 }
 
-/* The service manager has a parcel for this process: set once, by main(). */
+/* The service manager has a parcel for this process, as far as is known yet. */
 static bool parcel_waits;
 
 /*
@@ -341,6 +341,9 @@ may_serve(struct found *found, struct faults *faults)
 {
 	if (found->config != NULL)
 		inherited_check(found->inherited, found->config, faults);
+	if (found->config != NULL && !cargo_fits(&found->kept.cargo,
+	    found->config->event_method == EVENT_METHOD_SELECT))
+		faults_add(faults, "%s", CARGO_BEYOND_SELECT);
 	if (found->config != NULL && faults_count(faults) == 0)
 		return true;
 	config_free(found->config);
@@ -376,10 +379,11 @@ find(struct found *found, const struct config_source *source, struct faults *fau
 	if (!kept_look(&found->kept, found->inherited->parcels, found->inherited->parcel_count,
 	    faults))
 		return false;
+	parcel_waits = found->kept.receiving != -1;
 	found->config = config_load(source, faults);
 	if (may_serve(found, faults))
 		return true;
-	return found->kept.receiving != -1 && fall_back(found, source, faults);
+	return parcel_waits && fall_back(found, source, faults);
 }
 
 static int

@@ -7,9 +7,16 @@ import socket
 import threading
 
 import activation
+from echod import listener
 from patience import eventually
 
 PARCEL = "echod-parcel"
+
+# What a daemon serves and has besides, so that any load may ask; what the next one says.
+BOTH = (listener(), listener("udp", protocol="udp"))
+OPTIONS = {"limits.datagram_rate_per_source": 0}
+TOOK = r"^notice: took over (\d+) connections? from the service manager, unserved for \d+ ms$"
+
 RESTARTS = 75  # EX_TEMPFAIL
 
 

@@ -13,8 +13,10 @@ import pytest
 # what the tests are written with
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(__file__)), "harness"))
 
+import certificates
 import interfaces
 import links
+import manager
 import network
 import route
 from echod import Echod, listener
@@ -114,6 +116,45 @@ def start(launch):
         return daemon
 
     return start_daemon
+
+
+@pytest.fixture
+def keeper(workdir):
+    """A service manager that keeps what a daemon gives it."""
+    made = manager.Manager(workdir)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def serve(start, keeper):
+    """Starts a daemon under that manager, for streams and datagrams."""
+
+    def of(listeners=manager.BOTH, options=None, **named):
+        options = {**manager.OPTIONS, **(options or {})}
+        return start(listeners, options, environment=keeper.environment(), **named)
+
+    return of
+
+
+@pytest.fixture
+def restart(launch, keeper):
+    """Has the manager restart a daemon; the options are those of both where there are no others."""
+
+    def of(daemon, listeners=manager.BOTH, options=None, **named):
+        return keeper.restart(launch, daemon, listeners, {**manager.OPTIONS, **(options or {})}, **named)
+
+    return of
+
+
+@pytest.fixture
+def secured(serve):
+    """A daemon under that manager that speaks TLS as well, its listeners and its options."""
+    if not certificates.BUILT:
+        pytest.skip("there is no TLS here, or openssl(1)")
+    listeners = (*manager.BOTH, certificates.secure(certificates.one()))
+    options = {**manager.OPTIONS, "drain_timeout": 60}
+    return serve(listeners, options), listeners, options
 
 
 @contextlib.contextmanager

@@ -23,4 +23,7 @@ struct config_places {
 void config_check(const struct config *config, const struct config *running,
     const struct config_places *places, struct faults *faults);
 
+/* Leaves out one listener, of those that are checked. */
+void config_drop_listener(struct config *config, size_t index);
+
 #endif

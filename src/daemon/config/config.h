@@ -107,7 +107,11 @@ struct config {
 /* Where a configuration comes from: kept over reloads, so that each one sees it again. */
 struct config_source {
 	const char *path;
-	const char *text; /* what the file says, which is then not read; NULL */
+	/*
+	 * What the file says, which is then not read, and was in force before: a TLS listener whose
+	 * files have a fault since is left out, with an error in the log.  NULL.
+	 */
+	const char *text;
 	bool may_be_missing;       /* the default file, at start, where -l names a listener */
 	const char *const *listen; /* -l URIs: if any, they replace the file's listeners */
 	size_t listen_count;

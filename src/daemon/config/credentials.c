@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "daemon/config/file.h"
 
 /* A listener whose credentials are loaded. */
@@ -171,27 +172,58 @@ load_files(const struct loading *loading)
 		check_ends(loading);
 }
 
+static void
+load_one(const struct loading *loading, const struct config_places *places)
+{
+	if (!tls_is_built) {
+		faults_add_at(loading->faults, loading->place, "listener \"%s\": protocol = \"%s\": this"
+		    " echod was built without OpenSSL: give another protocol",
+		    loading->listen->name, protocol_name(loading->listen->protocol));
+		return;
+	}
+	if (places->whole && !places->lacks_tls) {
+		check_pairs(loading);
+		check_trust(loading);
+	}
+	load_files(loading);
+}
+
+/* Others go on without it. */
+static void
+load_or_leave_out(struct config *config, size_t index, struct loading *loading,
+    const struct config_places *places)
+{
+	struct faults *faults = faults_new();
+
+	if (faults == NULL) {
+		faults_blame(loading->faults, ENOMEM);
+		faults_add_at(loading->faults, loading->place, "%s", strerror(ENOMEM));
+		return;
+	}
+	loading->faults = faults;
+	load_one(loading, places);
+	for (size_t i = 0; i < faults_count(faults); i++)
+		log_error("%s; it is not served until a reload finds that right",
+		    faults_get(faults, i));
+	if (faults_count(faults) > 0)
+		config_drop_listener(config, index);
+	faults_free(faults);
+}
+
 void
 credentials_load(struct config *config, const struct config_source *source,
     const struct config_places *places, struct faults *faults)
 {
-	for (size_t i = 0; i < config->listen_count; i++) {
-		const struct loading loading = {
+	for (size_t i = config->listen_count; i-- > 0;) {
+		struct loading loading = {
 			&config->listen[i], config, source, places->listen[i], faults,
 		};
 
 		if (loading.place.name == NULL || !protocol_is_secure(loading.listen->protocol))
 			continue;
-		if (!tls_is_built) {
-			faults_add_at(faults, loading.place, "listener \"%s\": protocol = \"%s\": this"
-			    " echod was built without OpenSSL: give another protocol",
-			    loading.listen->name, protocol_name(loading.listen->protocol));
-			return;
-		}
-		if (places->whole && !places->lacks_tls) {
-			check_pairs(&loading);
-			check_trust(&loading);
-		}
-		load_files(&loading);
+		if (source->text != NULL)
+			load_or_leave_out(config, i, &loading, places);
+		else
+			load_one(&loading, places);
 	}
 }

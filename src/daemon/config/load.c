@@ -78,13 +78,28 @@ add_listener(struct loading *loading, char *name, struct place place)
 }
 
 static void
+free_listener(struct listen_config *listen)
+{
+	tls_context_release(listen->tls);
+	values_free(listen, true);
+	free(listen->name);
+}
+
+void
+config_drop_listener(struct config *config, size_t index)
+{
+	struct listen_config *listen = &config->listen[index];
+
+	free_listener(listen);
+	config->listen_count--;
+	memmove(listen, listen + 1, (config->listen_count - index) * sizeof(*listen));
+}
+
+static void
 drop_listeners(struct config *config)
 {
-	for (size_t i = 0; i < config->listen_count; i++) {
-		tls_context_release(config->listen[i].tls);
-		values_free(&config->listen[i], true);
-		free(config->listen[i].name);
-	}
+	for (size_t i = 0; i < config->listen_count; i++)
+		free_listener(&config->listen[i]);
 	free(config->listen);
 	config->listen = NULL;
 	config->listen_count = 0;

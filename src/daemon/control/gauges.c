@@ -64,6 +64,15 @@ read_draining(const void *of, size_t index)
 }
 
 static uint64_t
+read_restarting(const void *of, size_t index)
+{
+	const struct server *server = of;
+
+	(void)index;
+	return server->restart.is_under_way;
+}
+
+static uint64_t
 read_last_succeeded(const void *of, size_t index)
 {
 	const struct server *server = of;
@@ -90,6 +99,8 @@ static const struct census_row rows[] = {
 	{ .family = { .name = "echod_build_info", .help = "Always 1.", .type = FAMILY_GAUGE,
 	      .label = "version", .values = versions, .count = 1 }, .read = read_build },
 	{ GAUGE("echod_draining", "1 in a drain, else 0."), .read = read_draining },
+	{ GAUGE("echod_restarting", "1 while what cannot be handed over ends first, else 0."),
+	  .read = read_restarting },
 	{ .family = { .name = "echod_reloads_total", .help = "Reloads.", .type = FAMILY_COUNTER,
 	      .label = "result", .values = results, .count = 2 }, .read = read_reloads },
 	{ .family = { .name = "echod_hand_overs_total",

@@ -314,10 +314,10 @@ hand_over_tell(struct server *server)
 
 	if (server->draining)
 		log_notice("SIGUSR2: no hand-over in a drain");
+	else if (supervision_has_manager(server->supervision))
+		restart_begin(server);
 	else if (give != NULL && give_successor(give) != 0)
 		log_notice("SIGUSR2: the successor takes over once it is ready");
-	else if (server->restart.deposit != NULL)
-		restart_begin(server);
 	else if (give == NULL)
 		log_warning("SIGUSR2: nobody can take over: take_over.path names no socket");
 	else

@@ -144,6 +144,10 @@ notify_tell(struct notify *notify, unsigned words)
 int
 notify_keep(struct notify *notify, int parcel, int mark)
 {
+	/* What it has from before is not this one's place, and no later word may be about it. */
+	if (send_to_manager(notify, "FDSTOREREMOVE=1\nFDNAME=" MANAGER_PARCEL, -1) == -1)
+		return -1;
+	notify->untold &= ~(unsigned)NOTIFY_TAKEN;
 	if (send_to_manager(notify, "FDSTORE=1\nFDPOLL=0\nFDNAME=" MANAGER_PARCEL, parcel) == -1)
 		return -1;
 	return send_to_manager(notify, "BARRIER=1", mark);

@@ -35,8 +35,8 @@ void notify_free(struct notify *notify);
 void notify_tell(struct notify *notify, unsigned words);
 
 /*
- * Has it keep a copy of `parcel` for the next process (manager.h), and close its copy of `mark` once
- * it does, or has refused to.  Both stay the caller's.  Returns 0; or -1 with errno, and it may keep
+ * Has it keep a copy of `parcel`, and of no other one, for the next process (manager.h), and close its
+ * copy of `mark` once it does, or has refused to.  Both stay the caller's.  Returns 0; or -1 with errno, and it may keep
  * it all the same.
  */
 int notify_keep(struct notify *notify, int parcel, int mark);

@@ -46,7 +46,7 @@ on_failed(void *owner, const char *why)
 	drain_begin(server, "restart");
 }
 
-int
+void
 restart_make(struct server *server)
 {
 	const struct depositor depositor = {
@@ -55,9 +55,10 @@ restart_make(struct server *server)
 	};
 
 	if (!supervision_has_manager(server->supervision))
-		return 0;
+		return;
 	server->restart.deposit = deposit_new(server->base, server->workers, &depositor);
-	return server->restart.deposit != NULL ? 0 : -1;
+	if (server->restart.deposit == NULL)
+		log_warning("a restart will end all connections: %s", strerror(errno));
 }
 
 void
@@ -74,7 +75,7 @@ on_http_emptied(void *owner)
 	restart_look(owner);
 }
 
-/* Health checks are answered until the last moment, and then wait for the next process. */
+/* Who asks how it does is answered until nobody does; then he waits for the next process. */
 void
 restart_look(struct server *server)
 {
@@ -82,15 +83,15 @@ restart_look(struct server *server)
 
 	if (!restart->is_under_way || restart->is_ready || server->admission.tied > 0)
 		return;
-	http_listeners_pause(server->http_listeners);
 	if (http_server_open(server->http) > 0 && !restart->is_cut) {
 		http_server_watch(server->http, on_http_emptied, server);
 		return;
 	}
+	http_listeners_pause(server->http_listeners);
 	restart->is_ready = true;
 	drain_disarm(server);
-	if (hand_over_keep_configuration(server) == -1)
-		on_failed(server, strerror(errno));
+	if (restart->deposit == NULL || hand_over_keep_configuration(server) == -1)
+		on_failed(server, strerror(ENOMEM));
 	else
 		deposit_begin(restart->deposit);
 }
@@ -105,6 +106,9 @@ restart_begin(struct server *server)
 		log_notice("SIGUSR2: the hand-over is under way");
 		return;
 	}
+	/* The manager waits for this one to end: whoever only makes ready must not keep it. */
+	if (hand_over_give_up(server, "the service manager restarts it"))
+		return;
 	server->restart.is_under_way = true;
 	server->restart.is_wanted = true;
 	listeners_hold(server->listeners, CARRIES_TLS);
@@ -155,7 +159,8 @@ restart_give_up(struct server *server)
 	if (!restart->is_under_way)
 		return;
 	restart->is_under_way = false;
-	deposit_give_up(restart->deposit);
+	if (restart->deposit != NULL)
+		deposit_give_up(restart->deposit);
 	http_listeners_resume(server->http_listeners);
 }
 

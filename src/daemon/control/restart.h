@@ -12,8 +12,8 @@
 
 struct server;
 
-/* Outside of the sandbox, where a service manager listens.  Returns 0, or -1 with errno. */
-int restart_make(struct server *server);
+/* Outside of the sandbox.  Where a service manager listens, and it fails, the log says so. */
+void restart_make(struct server *server);
 void restart_free(struct server *server);
 
 /* Begins it. */

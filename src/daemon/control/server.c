@@ -125,24 +125,6 @@ server_configuration_before(const struct config_source *source, struct kept *kep
 	return config_load(&before, faults);
 }
 
-/* As after a reload that failed, what was in force stays so.  Takes over *config, or gives it anew. */
-static int
-prepare_some(struct server *server, struct config **config)
-{
-	struct faults *faults;
-
-	if (prepare(server, *config) == 0)
-		return 0;
-	if (server->hand_over.kept == NULL || server->hand_over.sockets == NULL)
-		return -1;
-	config_free(*config);
-	faults = faults_new();
-	*config = faults != NULL
-	    ? server_configuration_before(server->source, server->hand_over.kept, faults) : NULL;
-	faults_free(faults);
-	return *config != NULL ? prepare(server, *config) : -1;
-}
-
 static int
 supervise(struct server *server)
 {
@@ -155,7 +137,9 @@ supervise(struct server *server)
 	};
 
 	server->supervision = supervision_new(&supervised);
-	if (server->supervision != NULL && restart_make(server) == 0 && signals_watch(server) == 0 &&
+	if (server->supervision != NULL)
+		restart_make(server);
+	if (server->supervision != NULL && signals_watch(server) == 0 &&
 	    (server->hand_over.sockets != NULL || signals_watch_ends(server) == 0))
 		return 0;
 	log_error("cannot start: %s", strerror(errno));
@@ -236,11 +220,17 @@ trigger(const struct config *config, const char *method)
 	return config->edge_triggered ? ", edge-triggered" : ", level-triggered";
 }
 
+static bool
+has_parcel(const struct server *server)
+{
+	return server->hand_over.kept != NULL && server->hand_over.kept->receiving != -1;
+}
+
 /* What another one has is found. */
 static int
 find(struct server *server, const struct config *config, bool takes_over)
 {
-	if (server->hand_over.kept != NULL)
+	if (has_parcel(server))
 		return take_over_find(server, config);
 	return takes_over ? take_over_ask(server, config) : 0;
 }
@@ -259,18 +249,22 @@ tell_started(struct server *server)
 	reload_tell(server, server->fault);
 }
 
-/* A reload from nothing, or from what another one has.  Takes over `config`. */
+/*
+ * A reload from nothing, or from what another one has.  Takes over `config`.  Returns 0, or -1 after
+ * an error in the log; where server->is_settled is false then, it may be tried again.
+ */
 static int
 start(struct server *server, struct config *config, bool takes_over)
 {
 	const char *method;
 
 	if (find(server, config, takes_over) == -1 || make_base(server, config) == -1 ||
-	    prepare_some(server, &config) == -1) {
+	    prepare(server, config) == -1) {
 		config_free(config);
 		return -1;
 	}
-	if (settle_process(server, config) == -1 || take_over_make(server) == -1) {
+	server->is_settled = true;
+	if (settle_process(server, config) == -1 || take_over_make(server, config) == -1) {
 		parts_roll_back(server);
 		config_free(config);
 		return -1;
@@ -328,23 +322,55 @@ dispose(struct server *server)
 	free(server->fault);
 }
 
+static struct server
+server_of(const struct server_start *with, struct ready *ready, char *fault)
+{
+	const time_t now = time(NULL);
+
+	return (struct server){
+		.source = with->source,
+		.inherited = with->inherited,
+		.ready = ready,
+		.condition = { .started = now, .service_started = now },
+		.hand_over = { .fd = -1, .kept = with->kept },
+		.fault = fault,
+	};
+}
+
+/* As after a reload that failed, what was in force stays so, which the parcel has as well. */
+static int
+start_as_before(struct server *server, const struct server_start *with)
+{
+	struct faults *faults = faults_new();
+	struct ready *ready = server->ready;
+	struct config *config = NULL;
+	char *fault = server->fault;
+
+	server->ready = NULL;
+	server->fault = NULL;
+	dispose(server);
+	*server = server_of(with, ready, fault);
+	if (faults != NULL && kept_look_again(with->kept, faults))
+		config = server_configuration_before(with->source, with->kept, faults);
+	if (faults != NULL)
+		reload_log_faults(faults);
+	faults_free(faults);
+	return config != NULL ? start(server, config, false) : -1;
+}
+
 int
 server_run(const struct server_start *with)
 {
-	struct server server = {
-		.source = with->source,
-		.inherited = with->inherited,
-		.ready = with->ready,
-		.condition.started = time(NULL),
-		.hand_over = { .fd = -1, .kept = with->kept },
-		.fault = with->fault,
-	};
-	int status = EXIT_FAILURE;
+	struct server server = server_of(with, with->ready, with->fault);
+	int status = EXIT_FAILURE, result;
 
-	server.condition.service_started = server.condition.started;
 	event_set_log_callback(on_libevent_message);
 	event_set_fatal_callback(on_libevent_end);
-	if (start(&server, with->config, with->takes_over) == 0) {
+	result = start(&server, with->config, with->takes_over);
+	if (result == -1 && has_parcel(&server) && !server.is_settled && with->fault == NULL &&
+	    server.fault != NULL)
+		result = start_as_before(&server, with);
+	if (result == 0) {
 		log_errors_to_stderr(false);
 		loop_run(server.base);
 		signals_block();
@@ -352,7 +378,7 @@ server_run(const struct server_start *with)
 	}
 	dispose(&server);
 	log_settle();
-	if (status != EXIT_FAILURE)
+	if (result == 0)
 		log_notice("stopped");
 	return status;
 }

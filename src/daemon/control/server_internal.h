@@ -41,6 +41,7 @@ struct hand_over {
 	struct give *give;         /* where a successor may ask; NULL: nowhere */
 	int fd;                    /* of that; -1 */
 	struct unix_place *place;
+	struct unix_place *left; /* where the one before was asked, and nobody is any more; NULL */
 	char *configuration; /* as text, while a successor makes ready: nothing is rendered later */
 	bool is_halted; /* a successor is about to take all: nothing new begins */
 	bool is_over;   /* it has: what is left ends here */
@@ -80,6 +81,7 @@ struct server {
 	struct ready *ready;
 	struct hand_over hand_over;
 	struct restart restart;
+	bool is_settled; /* privileges are dropped, or about to be: a start that fails has failed */
 	char *fault; /* of a start with the configuration of the process before; NULL */
 
 	/* Who asks how it does: observe. */

@@ -101,10 +101,11 @@ feed_watchdog(struct supervision *supervision)
 	supervision->doubted = true;
 }
 
+/* Once its time is over the manager is asked for no more, should something hang. */
 static bool
 is_ending(const struct supervision *supervision)
 {
-	return supervision->drain_end != 0 || supervision->hand_over_end != 0;
+	return supervision->drain_end != 0 || supervision->hand_over_end > clock_ms();
 }
 
 static int64_t

@@ -18,6 +18,7 @@
 #include "daemon/handover/take.h"
 #include "daemon/listen/paths/unix_place.h"
 #include "daemon/process/descriptors.h"
+#include "daemon/process/sandbox.h"
 
 /* --- what listens ------------------------------------------------------------------------- */
 
@@ -33,16 +34,14 @@ keep_door(void *arg, const struct packed_listener *packed, const struct packed_s
 {
 	const struct door *door = arg;
 	struct hand_over *hand_over = door->hand_over;
-	struct unix_place *place = NULL;
+	struct unix_place *place = unix_place_adopt(packed->place, &sockets[0]);
 
 	(void)faults;
-	if (hand_over->place == NULL && strcmp(packed->place, door->path) == 0)
-		place = unix_place_adopt(door->path, &sockets[0]);
-	if (place != NULL && unix_place_is_there(place)) {
+	if (place != NULL && unix_place_is_there(place) && strcmp(packed->place, door->path) == 0) {
 		hand_over->place = place;
 		hand_over->fd = fds[0];
 	} else {
-		unix_place_release(place);
+		hand_over->left = place;
 		close(fds[0]);
 	}
 	for (size_t i = 1; i < count; i++)
@@ -158,7 +157,7 @@ commit(const struct hand_over *hand_over)
 }
 
 int
-take_over_make(struct server *server)
+take_over_make(struct server *server, const struct config *config)
 {
 	struct hand_over *hand_over = &server->hand_over;
 	const struct rooms rooms = hand_over_rooms(server);
@@ -168,6 +167,11 @@ take_over_make(struct server *server)
 		return -1;
 	if (hand_over->cargo == NULL)
 		return 0;
+	if (!cargo_fits(hand_over->cargo, config->event_method == EVENT_METHOD_SELECT)) {
+		log_error("cannot take over from %s: %s", format_from(hand_over, from),
+		    CARGO_BEYOND_SELECT);
+		return -1;
+	}
 	hand_over->adoption = adoption_new(hand_over->cargo, &rooms);
 	if (hand_over->adoption == NULL) {
 		log_error("cannot take over from %s: %s", format_from(hand_over, from),
@@ -220,6 +224,18 @@ tell_adopted(const struct server *server, int64_t packed)
 		    open, plural(open), (long long)(clock_ms() - packed));
 }
 
+/* What is settled goes with its file. */
+static void
+leave_door(struct hand_over *hand_over)
+{
+	if (hand_over->left != NULL && !sandbox_allows_files())
+		log_notice("the file of the former take_over.path is left: the sandbox lets none be removed");
+	else
+		unix_place_settle(hand_over->left);
+	unix_place_release(hand_over->left);
+	hand_over->left = NULL;
+}
+
 void
 take_over_go_on(struct server *server)
 {
@@ -238,6 +254,7 @@ take_over_go_on(struct server *server)
 		supervision_taken(server->supervision);
 		kept_free(hand_over->kept);
 	}
+	leave_door(hand_over);
 	take_free(hand_over->take);
 	hand_over->take = NULL;
 	hand_over->sockets = NULL;
@@ -251,6 +268,5 @@ take_over_free(struct server *server)
 
 	adoption_free(hand_over->adoption);
 	take_free(hand_over->take);
-	if (hand_over->kept != NULL)
-		kept_free(hand_over->kept);
+	unix_place_release(hand_over->left);
 }

@@ -15,8 +15,8 @@
 #include "daemon/threads/loop.h"
 #include "daemon/threads/park.h"
 
-/* How long all may stand still for it: ms. */
-#define STANDING_MOST 5000
+/* How long all may stand still for it: ms, and not so long that a worker seems to hang. */
+#define STANDING_MOST 2500
 
 /* How long one try is after another: ms. */
 #define RETRY 250
@@ -76,12 +76,12 @@ deposit_give_up(struct deposit *deposit)
 		go_on(deposit);
 }
 
-/* What stood in its way may be gone soon: other descriptors in flight, or a manager that is busy. */
+/* What stood in its way may be gone soon, as other descriptors in flight. */
 static void
-fail(struct deposit *deposit, const char *why)
+fail(struct deposit *deposit, const char *why, bool may_pass)
 {
 	go_on(deposit);
-	if (++deposit->next < DEPOSIT_TRIES) {
+	if (++deposit->next < DEPOSIT_TRIES && may_pass) {
 		log_notice("hand-over: %s; it is tried again", why);
 		deposit->step = WAITING;
 		loop_set_timer(deposit->timer, RETRY);
@@ -113,23 +113,36 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		halt(deposit);
 	else
 		fail(deposit, deposit->step == HALTING ? "a worker hangs"
-		    : "the service manager does not answer");
+		    : "the service manager does not answer", deposit->step == KEEPING);
 }
 
-/* The manager has done what it does: with our own copies closed, one that is left is its. */
+/* With our own copy of the receiving end closed, one that is left is the manager's. */
+static bool
+is_kept(const struct flight *flight)
+{
+	struct pollfd look = { .fd = flight->sending };
+	int result;
+
+	do
+		result = poll(&look, 1, 0);
+	while (result == -1 && errno == EINTR);
+	return result == 0;
+}
+
+/* The manager has done what it does. */
 static void
 on_marked(evutil_socket_t fd, short what, void *arg)
 {
 	struct deposit *deposit = arg;
 	struct flight *flight = &deposit->tries[deposit->next].flight;
-	struct pollfd look = { .fd = flight->sending };
 
 	(void)fd;
 	(void)what;
 	close(flight->receiving);
 	flight->receiving = -1;
-	if (poll(&look, 1, 0) != 0) {
-		fail(deposit, "the service manager keeps nothing: see FileDescriptorStoreMax=");
+	if (!is_kept(flight)) {
+		fail(deposit, "the service manager keeps nothing: see FileDescriptorStoreMax=",
+		    true);
 		return;
 	}
 	unmark(deposit);
@@ -163,12 +176,12 @@ on_parked(void *arg)
 	struct try *try = &deposit->tries[deposit->next];
 
 	if (deposit->depositor.pack(deposit->depositor.owner, &try->flight) == -1) {
-		fail(deposit, strerror(errno));
+		fail(deposit, strerror(errno), true);
 		return;
 	}
 	deposit->step = KEEPING;
 	if (ask(deposit, try) == -1)
-		fail(deposit, strerror(errno));
+		fail(deposit, strerror(errno), true);
 }
 
 void

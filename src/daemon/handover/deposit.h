@@ -10,9 +10,10 @@
 
 #include <stdint.h>
 
+#include "daemon/handover/flight.h"
+
 struct deposit;
 struct event_base;
-struct flight;
 struct workers;
 
 /* What happens, for its owner, who has all there is. */
@@ -43,7 +44,7 @@ struct deposit *deposit_new(struct event_base *base, const struct workers *worke
     const struct depositor *depositor);
 void deposit_free(struct deposit *deposit);
 
-/* Begins it: kept() or failed() will be called.  Where it is under way, nothing happens. */
+/* Begins it, once: kept() or failed() will be called, unless it is given up. */
 void deposit_begin(struct deposit *deposit);
 
 /* Gives it up, without failed(); where none is under way, nothing happens. */
@@ -51,6 +52,6 @@ void deposit_give_up(struct deposit *deposit);
 
 /* How often it is tried, and how many descriptors it has, for each try its own. */
 #define DEPOSIT_TRIES 3
-#define DEPOSIT_FDS (DEPOSIT_TRIES * 5)
+#define DEPOSIT_FDS (DEPOSIT_TRIES * (FLIGHT_FDS + 2))
 
 #endif

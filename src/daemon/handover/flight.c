@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -300,7 +301,6 @@ look_at_fds(struct cargo *cargo, int receiving, uint64_t *size)
 	struct load load;
 	size_t room = 0;
 
-
 	*size = 0;
 	if (look_anew(receiving) == -1)
 		return strerror(errno);
@@ -376,6 +376,15 @@ cargo_look(struct cargo *cargo, int receiving, char why[PARCEL_WHY_SIZE])
 		return true;
 	cargo_free(cargo);
 	return false;
+}
+
+bool
+cargo_fits(const struct cargo *cargo, bool for_select)
+{
+	for (size_t i = 0; for_select && i < cargo->count; i++)
+		if (cargo->fds[i] >= FD_SETSIZE)
+			return false;
+	return true;
 }
 
 int

@@ -5,21 +5,28 @@
 #include <unistd.h>
 
 bool
-kept_look(struct kept *kept, const int *fds, size_t count, struct faults *faults)
+kept_look_again(struct kept *kept, struct faults *faults)
 {
 	char why[PARCEL_WHY_SIZE];
 
+	cargo_free(&kept->cargo);
+	if (cargo_look(&kept->cargo, kept->receiving, why))
+		return true;
+	faults_blame(faults, EAGAIN);
+	faults_add(faults, "cannot take over from the service manager: its parcel: %s", why);
+	return false;
+}
+
+bool
+kept_look(struct kept *kept, const int *fds, size_t count, struct faults *faults)
+{
 	*kept = (struct kept){ .receiving = -1 };
 	for (size_t i = 0; i < count; i++)
 		if (kept->receiving == -1 && !flight_is_empty(fds[i]))
 			kept->receiving = fds[i];
 		else
 			close(fds[i]);
-	if (kept->receiving == -1 || cargo_look(&kept->cargo, kept->receiving, why))
-		return true;
-	faults_blame(faults, EAGAIN);
-	faults_add(faults, "cannot take over from the service manager: its parcel: %s", why);
-	return false;
+	return kept->receiving == -1 || kept_look_again(kept, faults);
 }
 
 void

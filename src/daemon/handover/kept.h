@@ -24,6 +24,9 @@ struct kept {
 bool kept_look(struct kept *kept, const int *fds, size_t count, struct faults *faults);
 void kept_free(struct kept *kept);
 
+/* The same of one that was looked at before, and of which descriptors were taken out. */
+bool kept_look_again(struct kept *kept, struct faults *faults);
+
 /* The configuration that its echod ran with, as a file has it; it lives as long as *kept. */
 const char *kept_configuration(struct kept *kept);
 

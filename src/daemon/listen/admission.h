@@ -31,7 +31,7 @@ struct admission {
 	struct acl *acl; /* held */
 	struct sources *sources;
 	uint64_t open; /* connections, those in their preamble among them */
-	uint64_t tied; /* those of them that cannot travel to another process (conn_is_tied()) */
+	uint64_t tied; /* those of them that cannot travel to another process, nor what they become */
 	/* Who we are, as greetings say it: as it was at the start, or the last reload. */
 	char host[GREETING_NAME_MOST + 1];
 	struct log_limit full; /* how often the log says that there is no room */

@@ -122,7 +122,7 @@ add_parcel(struct inherited *inherited, int fd)
 	if (inherited->parcel_count < INHERITED_PARCELS_MOST)
 		inherited->parcels[inherited->parcel_count++] = fd;
 	else
-		close(fd);
+		close(fd); /* what is put there replaces what is */
 }
 
 static void

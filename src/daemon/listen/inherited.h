@@ -29,7 +29,7 @@ struct inherited_socket {
 	char uri[ENDPOINT_SOCKET_SIZE]; /* with "*" for the address of one that is dual-stack */
 };
 
-/* As many as one that restarts may have left: all but the last are empty. */
+/* One that restarts leaves one, which may be empty; more are looked at in case. */
 #define INHERITED_PARCELS_MOST 4
 
 struct inherited {

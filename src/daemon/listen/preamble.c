@@ -100,10 +100,18 @@ end(struct preamble *preamble)
 		arm_deadline(preambles);
 }
 
+/* One that is to speak TLS cannot travel, as the connection that it becomes.  Before that is told. */
+static void
+untie(const struct preamble *preamble)
+{
+	preamble->preambles->admission->tied -= preamble->tls != NULL;
+}
+
 static void
 refuse(struct preamble *preamble, enum refuse_reason reason)
 {
 	stop_watching(preamble);
+	untie(preamble);
 	admission_dismiss(preamble->preambles->admission, preamble->ledger, fd_of(preamble),
 	    &preamble->proxy, reason);
 	end(preamble);
@@ -138,6 +146,7 @@ admit(struct preamble *preamble, const struct proxy_header *header)
 		return;
 	}
 	stop_watching(preamble);
+	untie(preamble);
 	admission_admit_proxied(preambles->admission, preamble->ledger, fd_of(preamble),
 	    &preamble->proxy, header, &welcome);
 	end(preamble);
@@ -344,6 +353,7 @@ preambles_begin(struct preambles *preambles, struct ledger *ledger, int fd,
 		return;
 	preamble = make(preambles, ledger, fd, proxy, welcome);
 	if (preamble != NULL && event_add(&preamble->readable, NULL) == 0) {
+		preambles->admission->tied += preamble->tls != NULL;
 		wait_for(preamble);
 		return;
 	}

@@ -36,11 +36,6 @@ enum loop_priority {
 #define SCRATCH_SIZE 65536
 
 /*
- * Who looks after one kind of things that a loop carries, in the loop's thread.  It lives
- * inside what it looks after, and as long as the loop.
- */
-
-/*
  * What a drain does, in steps, each told at most once and in this order.  What is tied to this
  * process cannot travel to another one; all is tied to it that speaks TLS.
  */
@@ -54,6 +49,10 @@ enum drain_step {
 	DRAIN_STEPS,
 };
 
+/*
+ * Who looks after one kind of things that a loop carries, in the loop's thread.  It lives
+ * inside what it looks after, and as long as the loop.
+ */
 struct caretaker {
 	/*
 	 * Ends what is due at `now` (clock_ms()).  Returns in how many milliseconds more may be

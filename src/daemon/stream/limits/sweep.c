@@ -70,9 +70,12 @@ look_at_lingering(struct crowd *crowd, struct conn *conn, int64_t now)
 static void
 look_at_silent(struct crowd *crowd, struct conn *conn, int64_t now)
 {
+	const bool is_drained =
+	    crowd->draining || (crowd->draining_tied && conn_is_tied(conn));
+
 	(void)now;
 	if (conn_is_taken(conn) || !conn_took_bytes(conn))
-		conn_finish(conn, crowd->draining || crowd->draining_tied ? CLOSE_DRAIN : CLOSE_IDLE);
+		conn_finish(conn, is_drained ? CLOSE_DRAIN : CLOSE_IDLE);
 }
 
 static void
