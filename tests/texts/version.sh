@@ -28,6 +28,12 @@ changelog=$srcdir/debian/changelog
 [ ! -f "$changelog" ] ||
 	is "debian/changelog, its first entry" "$(sed -n '1s/^echod (\(.*\)-[^-]*) .*/\1/p' "$changelog")"
 
+# Nor is this: what an upgrade may hand over is what the new version can take.
+postinst=$srcdir/debian/echod.postinst
+parcel=$(sed -n 's/^#define PARCEL_VERSION //p' "$srcdir/src/daemon/handover/parcel.h")
+[ ! -f "$postinst" ] || [ "$(sed -n 's/^# .* parcel of version \([0-9]*\),.*/\1/p' "$postinst")" = "$parcel" ] ||
+	fault "debian/echod.postinst: is not for parcel $parcel; see which version has it first"
+
 # "echod 1.2.3 serving", "localhost/echod:1.2.3": what is shown is what it says. One line for each.
 shown=$(cd "$srcdir" && grep -noE 'echod(-client)?[ :][0-9]+\.[0-9]+\.[0-9]+' README.md man/*.[0-9] \
 	container/kubernetes/*/*.yaml | tr : ' ')
