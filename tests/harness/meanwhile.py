@@ -29,17 +29,17 @@ def limits(connections):
 
 class Streams:
     """So many connections, each of which has a message on its way all the time, or that share
-    `rate` messages a second; each byte is compared, by the client's bench."""
+    `rate` messages a second; each byte is compared, by the client's bench.  What is not back
+    within `wait` seconds is missing."""
 
-    WAIT = 10  # seconds: what is not back by then is missing
-
-    def __init__(self, where, connections, rate=None):
+    def __init__(self, where, connections, rate=None, wait=10):
         self._connections = connections
+        self._wait = wait
         pace = () if rate is None else ("-r", str(rate))
         uri = "tcp://[{}]:{}" if ":" in where[0] else "tcp://{}:{}"
         self._process = subprocess.Popen(
             [CLIENT, "bench", "--json", "-n", str(connections), "-d", "86400", "-s", "256",
-             "-W", str(self.WAIT), *pace, uri.format(*where)],
+             "-W", str(wait), *pace, uri.format(*where)],
             stdout=subprocess.PIPE,
         )  # fmt: skip
 
@@ -59,7 +59,7 @@ class Streams:
     def check(self):
         """Ends them, once all that was sent before is back or known to be missing."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(self.WAIT + 1)
+            self._process.wait(self._wait + 1)
         assert self._process.poll() is None, "the streams have ended by themselves"
         self._process.send_signal(signal.SIGINT)
         result = json.loads(self._process.communicate(timeout=PATIENCE)[0])
@@ -78,14 +78,11 @@ class Slow:
     DATA = peers.payload(1 << 24)
 
     def __init__(self, where, blocked=10, half_closing=10):
-        self._sent = {}
-        self._half_closing = []
-        for i in range(blocked + half_closing):
-            peer = peers.connect(*where, receive_buffer=65536)
-            self._sent[peer] = peers.fill(peer, self.DATA)
-            if i >= blocked:
-                peer.shutdown(socket.SHUT_WR)
-                self._half_closing.append(peer)
+        slow = [peers.connect(*where, receive_buffer=65536) for _ in range(blocked + half_closing)]
+        self._sent = peers.fill_all(slow, self.DATA)
+        self._half_closing = slow[blocked:]
+        for peer in self._half_closing:
+            peer.shutdown(socket.SHUT_WR)
 
     def __enter__(self):
         return self
@@ -116,6 +113,7 @@ class Everything:
 
     RATE = 1000  # of datagrams; nobody else may keep this process from 95 % of it
     SESSIONS = 10
+    WAIT = 10  # seconds: what is not back by then is missing
 
     def __init__(self, tcp, udp, tls=None, connections=1000, rate=None):
         self.unserved, self.otherwise = [], []
@@ -128,7 +126,7 @@ class Everything:
         tcp, udp, tls = self._where
         with contextlib.ExitStack() as stack:
             self._slow = stack.enter_context(Slow(tcp))
-            self._streams = stack.enter_context(Streams(tcp, self._connections, self._rate))
+            self._streams = stack.enter_context(Streams(tcp, self._connections, self._rate, self.WAIT))
             self._streams.wait_open()
             self._asking = stack.enter_context(Asking(tcp))
             self._comers = stack.enter_context(Comers(tcp))

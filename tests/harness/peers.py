@@ -159,6 +159,25 @@ def fill(peer, data, least=0):
     return sent
 
 
+def fill_all(peers, data):
+    """As fill(), of several at a time; returns how much by peer."""
+    sent = dict.fromkeys(peers, 0)
+    by_descriptor = {peer.fileno(): peer for peer in peers}
+    poller = select.poll()
+    for descriptor, peer in by_descriptor.items():
+        peer.setblocking(False)
+        poller.register(descriptor, select.POLLOUT)
+    while ready := poller.poll(QUIET * 1000):
+        for descriptor, _ in ready:
+            peer = by_descriptor[descriptor]
+            sent[peer] += peer.send(memoryview(data)[sent[peer] : sent[peer] + (1 << 18)])
+            if sent[peer] == len(data):
+                poller.unregister(descriptor)
+    for peer in peers:
+        peer.settimeout(PATIENCE)
+    return sent
+
+
 def is_quiet(peer, seconds=QUIET):
     """True when neither a byte nor an end comes for that long."""
     poller = select.poll()

@@ -18,6 +18,11 @@ def connect(port=7, host="127.0.0.1"):
     return socket.create_connection((host, port), timeout=PATIENCE)
 
 
+def is_open(port):
+    with socket.socket() as peer:
+        return peer.connect_ex(("127.0.0.1", port)) == 0
+
+
 def echo(peer, data=MESSAGE):
     """Sends, and reads until as much has come back: it must be the same."""
     peer.sendall(data)
@@ -27,6 +32,28 @@ def echo(peer, data=MESSAGE):
         assert piece, f"closed after {len(seen)} of {len(data)} bytes"
         seen += piece
     assert seen == data
+
+
+class Leaving(threading.Thread):
+    """A peer that leaves as soon as the other end does: `end` is then "eof" or "reset"."""
+
+    def __init__(self, peer):
+        super().__init__(daemon=True)
+        self._peer = peer
+        self._end = None
+        self.start()
+
+    def run(self):
+        try:
+            self._end = "eof" if self._peer.recv(1) == b"" else "more bytes"
+        except OSError as error:
+            self._end = "reset" if isinstance(error, ConnectionResetError) else str(error)
+        self._peer.close()
+
+    @property
+    def end(self):
+        self.join(PATIENCE)
+        return self._end
 
 
 def echo_datagram(host="127.0.0.1", port=7):

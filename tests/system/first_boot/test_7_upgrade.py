@@ -4,29 +4,16 @@ Up to 0.1.0-1 it was a conffile with every option; the way from there asks nothi
 """
 
 import pathlib
-import re
-import subprocess
 
 import pytest
 
 import machine
 import users
 from machine import run
+from packages import NOW, install, repack
 
-NOW = next(name for name in machine.PACKAGES if "/echod_" in name)
 SHORT = pathlib.Path("/usr/share/echod/echod.conf")
 SAMPLE = pathlib.Path("/usr/share/doc/echod/examples/echod.conf")
-
-
-def repack(folder, version, change):
-    """The package after change(its tree), as another version."""
-    tree = folder / version
-    run("dpkg-deb", "-R", NOW, tree)
-    control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
-    change(tree)
-    run("dpkg-deb", "-Znone", "-b", tree, folder / f"{version}.deb")
-    return folder / f"{version}.deb"
 
 
 def with_conffile(tree):
@@ -38,11 +25,6 @@ def with_conffile(tree):
 def with_another_short_one(tree):
     for file in (tree / SHORT.relative_to("/"), tree / SAMPLE.relative_to("/")):
         file.write_text(file.read_text() + "# of another version\n")
-
-
-def install(package):
-    """As an upgrade does at night: whoever asks reads the end of a file."""
-    return run("dpkg", "-i", package, stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
