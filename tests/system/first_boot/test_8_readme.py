@@ -97,8 +97,8 @@ def test_a_fixture_runs_as_it_stands(service, home):
         as_user(home, f"{interpreter} script")
 
 
-@pytest.mark.parametrize("heading", ["Reload", "Watch", "Stop"])
-def test_root_reloads_looks_and_stops(service, heading):
+@pytest.mark.parametrize("heading", ["Reload", "Restart", "Watch", "Stop"])
+def test_root_reloads_restarts_looks_and_stops(service, heading):
     """What sudo(8) or a line of text gives to systemctl(1)."""
     text = "\n".join(readme.read(README)).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(r"\bsystemctl [^`#\n]*echod", text)
