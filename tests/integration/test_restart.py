@@ -69,7 +69,7 @@ def test_what_is_told(serve, restart, keeper):
     assert words.index("FDSTOREREMOVE", words.index("FDSTORE")) < len(words) - 1
     assert "STOPPING" in words
     daemon.wait_counter('echod_hand_overs_total{result="success"}', 1)
-    assert daemon.counter('echod_sent_bytes_total{listener="echo-tcp"}') == 6
+    daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', 6)
 
 
 def test_unix_sockets_and_the_path_of_successors(serve, restart, workdir):
