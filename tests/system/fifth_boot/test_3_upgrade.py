@@ -23,18 +23,25 @@ DROP_INS = pathlib.Path("/run/systemd/system/echod.service.d")
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
+KNOWS_NO_PARCEL = """#!/bin/sh
+case $LISTEN_FDNAMES in *parcel*) exit 78 ;; esac
+exec /usr/sbin/echod-itself "$@"
+"""
+
+
 def without_hand_over(tree):
-    """As it was before 0.2.0: at a restart the unit has SIGTERM sent."""
+    """As it was before 0.2.0: at a restart the unit has SIGTERM sent, and a socket that is passed
+    and that no listener has is a fault."""
+    program = tree / "usr/sbin/echod"
+    program.rename(tree / "usr/sbin/echod-itself")
+    program.write_text(KNOWS_NO_PARCEL)
+    program.chmod(0o755)
     unit = tree / UNIT
     text = unit.read_text()
     assert len(re.findall(OF_HAND_OVER, text)) == 5
     unit.write_text(re.sub(OF_HAND_OVER, "", text))
-    # Its scripts had no more than what debhelper writes and /etc/echod.conf.
-    (tree / "DEBIAN/prerm").unlink()
     postinst = tree / "DEBIAN/postinst"
-    text = postinst.read_text()
-    text = text.replace("! can_take_over", "false")
-    postinst.write_text(text)
+    postinst.write_text(postinst.read_text().replace("! can_take_over", "false"))
 
 
 class Everything(meanwhile.Everything):
@@ -202,6 +209,19 @@ def test_a_downgrade_while_all_waits_serves(waiting, earlier):
     install(earlier)
     assert show("ActiveState") == "active"
     users.prove()
+
+
+def test_a_downgrade_to_one_that_might_not_know_it_ends_all(now, later):
+    install(later)
+    with users.connect() as peer:
+        users.echo(peer)
+        PROGRAM.unlink()
+        systemctl("restart", "--no-block", "echod.service")
+        eventually(lambda: show("NFileDescriptorStore") == "1", "the parcel is with systemd")
+        leaving = users.Leaving(peer)
+        install(NOW)
+        assert leaving.end in ("eof", "reset")
+    assert hands_over()
 
 
 def test_a_removal_while_all_waits_ends_all(waiting):

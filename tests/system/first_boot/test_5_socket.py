@@ -43,6 +43,7 @@ def test_after_a_stop_the_next_connection_starts_it_again(socket_unit):
 
 def test_a_bad_configuration_does_not_start_it_without_end(only_socket):
     machine.add("nonsense\n")
+    machine.drop_in("[Service]\nExecStartPre=/bin/sleep 0.1\n")  # as on a machine that is slow
     with users.connect():
         eventually(lambda: show("ActiveState", "echod.socket") == "failed", "systemd gives up")
     assert show("ExecMainStatus") == "78"
