@@ -407,6 +407,8 @@ serve(struct found *found, const struct arguments *arguments)
 	found->fault = NULL;
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&with.config->log);
+	if (with.fault != NULL)
+		log_error("%s", with.fault); /* stderr has all of them */
 	log_errors_to_stderr(true);
 	if (!tls_initialise()) /* before threads and the sandbox: a reload may want it */
 		log_warning("OpenSSL does not work: no reload can add a TLS listener");

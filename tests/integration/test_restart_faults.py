@@ -186,6 +186,7 @@ def test_a_faulty_configuration(serve, keeper, launch, workdir, fault):
     successor = launch(arguments=["-c", file], **keeper.passing())
     successor.wait_serving()
     successor.go_on_from(daemon)
+    successor.wait_log(r"^err: .*faulty\.conf.*: ")
     successor.wait_log("faulty.conf has a fault: the configuration of the process before stays in force$")
     eventually(lambda: any("STATUS" in told and "reload failed" in told["STATUS"]
                            for told in keeper.told), "the status has it")
