@@ -295,11 +295,14 @@ def test_who_makes_ready_by_hand_is_given_up(serve, restart, workdir):
 
 
 @pytest.mark.skipif(not tracing.can_trace(), reason="strace may not attach here")
-def test_a_look_that_is_interrupted(serve, keeper, launch, workdir):
+def test_a_look_that_is_interrupted(start, keeper, launch, workdir):
     """Whether the manager keeps it is looked at again."""
     file = f"{workdir}/strace"
     interrupt = ["strace", "-D", "-f", "-o", file, "-e", "inject=poll:error=EINTR:when=1"]
-    daemon = serve(options={"sandbox": "false"}, prefix=interrupt)
+    # LeakSanitizer cannot look at what is traced.
+    environment = {**keeper.environment(), "ASAN_OPTIONS": "detect_leaks=0"}
+    options = {**OPTIONS, "sandbox": "false"}
+    daemon = start(BOTH, options, environment=environment, prefix=interrupt)
     peer = daemon.connect()
     keeper.stop(daemon)
     with open(file, encoding="utf-8") as traced:
