@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from machine import PATIENCE, eventually, run
-from peers import MESSAGE, echo
+from users import MESSAGE, echo
 
 IMAGE = "localhost/echod:image"
 PORT = 10007

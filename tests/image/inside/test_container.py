@@ -9,7 +9,7 @@ import urllib.request
 import podman
 import pytest
 from machine import eventually, run
-from peers import MESSAGE
+from users import MESSAGE
 from podman import HARDENED, PORT, PUBLISHED, Stream, container
 
 USER = "65532"
