@@ -8,7 +8,12 @@ import socket
 import struct
 import threading
 
+import peers
 from patience import PATIENCE
+from traffic import Comers, Datagrams
+
+MIB = 1 << 20
+STREAMS = int(os.environ.get("TAKE_OVER_STREAMS", "8"))
 
 HELLO, SOCKETS, READY, PARCEL, TAKEN, NO = range(6)
 NAMES = ("hello", "sockets", "ready", "parcel", "taken", "no")
@@ -48,6 +53,37 @@ def handed(daemon):
     """How many connections it has handed over, and in how many milliseconds."""
     match = daemon.wait_log(r"^notice: handed over (\d+) connections? in (\d+) ms$")
     return int(match[1]), int(match[2])
+
+
+def see_through(daemon, succeed, times):
+    """Has one follow the other so many times, each by succeed(), and nobody notices: streams, some of
+    which half-close between, others that do not read, new ones, datagrams."""
+    streams = [peers.Stream(daemon.connect()) for _ in range(STREAMS)]
+    data = peers.payload(16 * MIB)
+    slow = [daemon.connect(receive_buffer=65536) for _ in range(2)]
+    sent = [peers.fill(peer, data) for peer in slow]
+    slow[1].shutdown(socket.SHUT_WR)
+    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
+        for stream in streams:
+            stream.start()
+        for _ in range(times):
+            half = peers.Stream(daemon.connect())
+            half.start()
+            half.wait_moved(MIB)
+            comers.wait_rounds(3)
+            datagrams.wait_rounds(10)
+            for stream in streams:
+                stream.wait_moved(MIB)
+            daemon = succeed(daemon)
+            half.finish()
+            comers.wait_rounds(3)
+    for stream in streams:
+        stream.wait_moved(MIB)
+        stream.finish()
+    for peer, size in zip(slow, sent):
+        peers.assert_same(peers.receive(peer, size), data[:size])
+    assert slow[1].recv(1) == b""
+    peers.echo(slow[0], b"and on")
 
 
 # --- words --------------------------------------------------------------------------------------

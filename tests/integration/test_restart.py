@@ -16,7 +16,7 @@ import successors
 from echod import listener
 from manager import BOTH, OPTIONS, TOOK
 from patience import eventually
-from traffic import Comers, Datagrams
+from traffic import Comers
 
 pytestmark = pytest.mark.skipif(
     "+systemd" not in echod.run("-V").stdout, reason="this echod has no libsystemd"
@@ -31,29 +31,7 @@ RESTARTS = int(os.environ.get("RESTARTS", "3"))
 
 def test_nobody_notices(serve, restart, back_end):
     daemon = serve(options=back_end)
-    streams = [peers.Stream(daemon.connect()) for _ in range(4)]
-    data = peers.payload(4 * MIB)
-    slow = [daemon.connect(receive_buffer=65536) for _ in range(2)]
-    sent = [peers.fill(peer, data) for peer in slow]
-    slow[1].shutdown(socket.SHUT_WR)
-    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
-        for stream in streams:
-            stream.start()
-        for _ in range(RESTARTS):
-            comers.wait_rounds(3)
-            datagrams.wait_rounds(10)
-            for stream in streams:
-                stream.wait_moved(MIB)
-            daemon = restart(daemon, options=back_end)
-            assert int(daemon.wait_log(TOOK)[1]) >= 6
-            comers.wait_rounds(3)
-    for stream in streams:
-        stream.wait_moved(MIB)
-        stream.finish()
-    for peer, size in zip(slow, sent):
-        peers.assert_same(peers.receive(peer, size), data[:size])
-    assert slow[1].recv(1) == b""
-    peers.echo(slow[0], b"and on")
+    successors.see_through(daemon, lambda now: restart(now, options=back_end), RESTARTS)
 
 
 def test_what_is_told(serve, restart, keeper):

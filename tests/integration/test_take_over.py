@@ -21,7 +21,6 @@ from traffic import Comers, Datagrams
 
 MIB = 1 << 20
 TAKE_OVERS = int(os.environ.get("TAKE_OVERS", "3"))
-STREAMS = int(os.environ.get("TAKE_OVER_STREAMS", "8"))
 
 BOTH = (listener(), listener("udp", protocol="udp"))
 
@@ -49,34 +48,8 @@ def serve(start, workdir):
 
 
 def test_nobody_notices(serve, succeed, back_end):
-    """Streams, some of which half-close between, others that do not read, new ones, datagrams."""
     daemon = serve(options=back_end)
-    streams = [peers.Stream(daemon.connect()) for _ in range(STREAMS)]
-    data = peers.payload(16 * MIB)
-    slow = [daemon.connect(receive_buffer=65536) for _ in range(2)]
-    sent = [peers.fill(peer, data) for peer in slow]
-    slow[1].shutdown(socket.SHUT_WR)
-    with Comers(daemon.at()) as comers, Datagrams(daemon.at("udp")) as datagrams:
-        for stream in streams:
-            stream.start()
-        for _ in range(TAKE_OVERS):
-            half = peers.Stream(daemon.connect())
-            half.start()
-            half.wait_moved(MIB)
-            comers.wait_rounds(3)
-            datagrams.wait_rounds(10)
-            for stream in streams:
-                stream.wait_moved(MIB)
-            daemon = succeed(daemon, options=back_end)
-            half.finish()
-            comers.wait_rounds(3)
-    for stream in streams:
-        stream.wait_moved(MIB)
-        stream.finish()
-    for peer, size in zip(slow, sent):
-        peers.assert_same(peers.receive(peer, size), data[:size])
-    assert slow[1].recv(1) == b""
-    peers.echo(slow[0], b"and on")
+    successors.see_through(daemon, lambda now: succeed(now, options=back_end), TAKE_OVERS)
 
 
 def test_unix_connections_go_on(serve, succeed, workdir):

@@ -19,6 +19,13 @@ def service():
 
 
 @pytest.fixture
+def another_file(service):
+    """What is done to the configuration's file itself is undone."""
+    yield machine.CONFIGURATION
+    machine.mend()
+
+
+@pytest.fixture
 def socket_unit(service):
     """systemd holds the ports and has started the service with them."""
     machine.systemctl("stop", "echod.service")

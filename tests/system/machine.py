@@ -12,7 +12,26 @@ CONFIGURATION = pathlib.Path("/etc/echod.conf")
 SHIPPED = pathlib.Path("/root/echod.conf.shipped")  # as installed
 LEAST_PRIVILEGE = pathlib.Path("/usr/share/doc/echod/least-privilege.conf")
 PACKAGES = sorted(map(str, pathlib.Path("/run/box/packages").glob("*.deb")))
+
+# What makes the configuration one that cannot be had.
+FAULTS = {
+    "name": lambda file: file.write_text("nonsense\n"),
+    "value": lambda file: file.write_text("drain_timeout = never\nlisten echo { port = 7 }\n"),
+    "syntax": lambda file: file.write_text("listen {\n"),
+    "user": lambda file: file.write_text('user = "nobody-at-all"\nlisten echo { port = 7 }\n'),
+    "without a listener": lambda file: file.write_text(""),
+    "missing": lambda file: file.unlink(),
+    "unreadable": lambda file: file.chmod(0),
+}
+
 PATIENCE = 30  # seconds for what must happen but has no limit of its own
+
+
+def mend():
+    """The configuration is as it was shipped."""
+    CONFIGURATION.touch()
+    CONFIGURATION.chmod(0o644)
+    CONFIGURATION.write_text(SHIPPED.read_text())
 
 
 def run(*command, status=0, timeout=PATIENCE * 3, **named):

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
@@ -149,34 +148,15 @@ def test_too_few_descriptors(service, journal):
 
 # --- all goes on with the configuration that it had ------------------------------------------------
 
-FAULTS = {
-    "name": lambda file: file.write_text("nonsense\n"),
-    "value": lambda file: file.write_text("drain_timeout = never\nlisten echo { port = 7 }\n"),
-    "syntax": lambda file: file.write_text("listen {\n"),
-    "user": lambda file: file.write_text('user = "nobody-at-all"\nlisten echo { port = 7 }\n'),
-    "without a listener": lambda file: file.write_text(""),
-    "missing": lambda file: file.unlink(),
-    "unreadable": lambda file: file.chmod(0),
-}
-
-
-@pytest.fixture
-def file(service):
-    """Of the configuration; what is done to itself is undone."""
-    yield machine.CONFIGURATION
-    machine.CONFIGURATION.touch()
-    machine.CONFIGURATION.chmod(0o644)
-
-
 def failed_reloads(journal):
     systemctl("kill", "-s", "USR1", "--kill-who=main", "echod")
     return int(journal.next('^echod_reloads_total{result="failure"} ')["MESSAGE"].split()[-1])
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_a_faulty_configuration(peer, journal, file, fault):
+@pytest.mark.parametrize("fault", machine.FAULTS.values(), ids=machine.FAULTS)
+def test_a_faulty_configuration(peer, journal, another_file, fault):
     before = machine.main_pid()
-    fault(file)
+    fault(another_file)
     systemctl("restart", "echod.service")
     assert machine.main_pid() not in (0, before)
     users.echo(peer)
@@ -188,9 +168,7 @@ def test_a_faulty_configuration(peer, journal, file, fault):
     # And again, with what travelled then.
     systemctl("restart", "echod.service")
     users.echo(peer)
-    file.touch()
-    file.chmod(0o644)
-    file.write_text(machine.SHIPPED.read_text())
+    machine.mend()
     systemctl("reload", "echod")
     eventually(lambda: "echod.conf" not in show("StatusText"), "the status tells of the cure")
 

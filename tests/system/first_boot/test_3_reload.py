@@ -58,35 +58,14 @@ def taken_port():
         yield
 
 
-FAULTS = {
-    "name": lambda file: file.write_text("nonsense\n"),
-    "value": lambda file: file.write_text("drain_timeout = never\nlisten echo { port = 7 }\n"),
-    "syntax": lambda file: file.write_text("listen {\n"),
-    "user": lambda file: file.write_text('user = "nobody-at-all"\nlisten echo { port = 7 }\n'),
-    "without a listener": lambda file: file.write_text(""),
-    "missing": lambda file: file.unlink(),
-    "unreadable": lambda file: file.chmod(0),
-}
-
-
-@pytest.fixture
-def another_file(service):
-    """What is done to the configuration's file itself is undone."""
-    yield machine.CONFIGURATION
-    machine.CONFIGURATION.touch()
-    machine.CONFIGURATION.chmod(0o644)
-
-
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("fault", machine.FAULTS.values(), ids=machine.FAULTS)
 def test_whoever_reloads_a_fault_is_told(another_file, fault):
     pid = machine.main_pid()
     fault(another_file)
     systemctl("reload", "echod", status=1)
     eventually(lambda: "reload failed" in show("StatusText"), "the status tells of the fault")
     assert (show("ActiveState"), machine.main_pid()) == ("active", pid)
-    another_file.touch()
-    another_file.chmod(0o644)
-    another_file.write_text(machine.SHIPPED.read_text())
+    machine.mend()
     systemctl("reload", "echod")
     eventually(lambda: "reload failed" not in show("StatusText"), "the status tells of the cure")
 
