@@ -228,25 +228,27 @@ supervision_taken(struct supervision *supervision)
 		notify_tell(supervision->notify, NOTIFY_TAKEN);
 }
 
+/* What ends at *end at the latest. */
+static void
+tell_ending(struct supervision *supervision, int64_t *end, int seconds, unsigned words)
+{
+	if (supervision->notify == NULL)
+		return;
+	*end = clock_ms() + seconds * INT64_C(1000);
+	renew_status(supervision);
+	notify_tell(supervision->notify, words | NOTIFY_EXTEND);
+	arm(supervision);
+}
+
 /* The manager may have begun it, or not: STOPPING=1 would be wrong. */
 void
 supervision_handing_over(struct supervision *supervision, int seconds)
 {
-	if (supervision->notify == NULL)
-		return;
-	supervision->hand_over_end = clock_ms() + seconds * INT64_C(1000);
-	renew_status(supervision);
-	notify_tell(supervision->notify, NOTIFY_STATUS | NOTIFY_EXTEND);
-	arm(supervision);
+	tell_ending(supervision, &supervision->hand_over_end, seconds, NOTIFY_STATUS);
 }
 
 void
 supervision_draining(struct supervision *supervision, int seconds)
 {
-	if (supervision->notify == NULL)
-		return;
-	supervision->drain_end = clock_ms() + seconds * INT64_C(1000);
-	renew_status(supervision);
-	notify_tell(supervision->notify, NOTIFY_STOPPING | NOTIFY_EXTEND);
-	arm(supervision);
+	tell_ending(supervision, &supervision->drain_end, seconds, NOTIFY_STOPPING);
 }
