@@ -343,7 +343,7 @@ may_serve(struct found *found, struct faults *faults)
 		inherited_check(found->inherited, found->config, faults);
 	if (found->config != NULL && !cargo_fits(&found->kept.cargo,
 	    found->config->event_method == EVENT_METHOD_SELECT))
-		faults_add(faults, "%s", CARGO_BEYOND_SELECT);
+		faults_add(faults, "event_method = \"select\" has no room for all that is open");
 	if (found->config != NULL && faults_count(faults) == 0)
 		return true;
 	config_free(found->config);

@@ -74,6 +74,18 @@ def failed(process):
 # --- a successor that fails ----------------------------------------------------------------------
 
 
+def test_more_than_select_has_room_for(serve, follow):
+    """A successor that could not watch all there is takes nothing."""
+    limits = {"limits.connections": 3000, "limits.connections_per_source": 0}
+    daemon = serve(options=limits)
+    crowd = [daemon.connect() for _ in range(1100)]
+    why = failed(follow(options={**limits, "event_method": "select"}))
+    assert why.endswith("too few descriptors are allowed for it: raise LimitNOFILE; select has 1,024")
+    daemon.wait_counter(FAILURES, 1)
+    for peer in crowd[:: len(crowd) // 10]:
+        peers.echo(peer, b"as ever")
+
+
 @pytest.mark.parametrize("word", [HELLO, SOCKETS, READY, PARCEL], ids=NAMES.__getitem__)
 def test_five_successors_that_crash(serve, follow, workdir, back_end, word):
     """At the same step, one after the other, and then one that does not."""

@@ -264,7 +264,7 @@ start(struct server *server, struct config *config, bool takes_over)
 		return -1;
 	}
 	server->is_settled = true;
-	if (settle_process(server, config) == -1 || take_over_make(server, config) == -1) {
+	if (settle_process(server, config) == -1 || take_over_make(server) == -1) {
 		parts_roll_back(server);
 		config_free(config);
 		return -1;

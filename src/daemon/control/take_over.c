@@ -157,7 +157,7 @@ commit(const struct hand_over *hand_over)
 }
 
 int
-take_over_make(struct server *server, const struct config *config)
+take_over_make(struct server *server)
 {
 	struct hand_over *hand_over = &server->hand_over;
 	const struct rooms rooms = hand_over_rooms(server);
@@ -167,11 +167,6 @@ take_over_make(struct server *server, const struct config *config)
 		return -1;
 	if (hand_over->cargo == NULL)
 		return 0;
-	if (!cargo_fits(hand_over->cargo, config->event_method == EVENT_METHOD_SELECT)) {
-		log_error("cannot take over from %s: %s", format_from(hand_over, from),
-		    CARGO_BEYOND_SELECT);
-		return -1;
-	}
 	hand_over->adoption = adoption_new(hand_over->cargo, &rooms);
 	if (hand_over->adoption == NULL) {
 		log_error("cannot take over from %s: %s", format_from(hand_over, from),

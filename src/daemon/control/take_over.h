@@ -29,11 +29,11 @@ bool take_over_listeners(struct server *server, struct faults *faults);
 bool take_over_http_listeners(struct server *server, struct faults *faults);
 
 /*
- * Once all is prepared for `config` and the threads run: makes all there is this process's own.  Returns 0, and
+ * Once all is prepared and the threads run: makes all there is this process's own.  Returns 0, and
  * it is; or -1 after an error in the log, and the other one serves on.  Where none was asked,
  * nothing happens.
  */
-int take_over_make(struct server *server, const struct config *config);
+int take_over_make(struct server *server);
 
 /* Goes on with it, once the configuration is in force. */
 void take_over_go_on(struct server *server);

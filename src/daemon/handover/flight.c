@@ -281,7 +281,7 @@ add_fds(struct cargo *cargo, size_t *room, struct load *load)
 	int fds[FDS_AT_ONCE];
 	const size_t count = rights_take(&load->header, fds);
 	const char *fault = load->header.msg_flags & MSG_CTRUNC
-	    ? "too few descriptors are allowed for it: raise LimitNOFILE" : NULL;
+	    ? "too few descriptors are allowed for it: raise LimitNOFILE; select has 1,024" : NULL;
 
 	if (count == 0 && fault == NULL)
 		return "a message of it has no descriptors";

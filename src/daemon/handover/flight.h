@@ -90,7 +90,6 @@ bool cargo_look(struct cargo *cargo, int receiving, char why[PARCEL_WHY_SIZE]);
 
 /* True unless select(2) is to watch its descriptors and cannot: one is beyond what an fd_set has. */
 bool cargo_fits(const struct cargo *cargo, bool for_select);
-#define CARGO_BEYOND_SELECT "event_method = \"select\" has no room for all that is open"
 
 /* The descriptor at this place, which is the caller's from here on. */
 int cargo_take_fd(struct cargo *cargo, size_t place);

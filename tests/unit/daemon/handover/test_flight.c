@@ -231,7 +231,8 @@ START_TEST(too_few_descriptors_are_told_and_nothing_is_lost)
 	before = count_fds();
 	allow_fds((rlim_t)before + 300);
 	ck_assert(!cargo_look(&cargo, flight.receiving, why));
-	ck_assert_str_eq(why, "too few descriptors are allowed for it: raise LimitNOFILE");
+	ck_assert_str_eq(why,
+	    "too few descriptors are allowed for it: raise LimitNOFILE; select has 1,024");
 	ck_assert_int_eq(count_fds(), before);
 	allow_fds(limit.rlim_cur);
 	ck_assert_msg(cargo_look(&cargo, flight.receiving, why), "%s", why);
