@@ -3,7 +3,7 @@ of the links may lose what it is given."""
 
 import json
 
-from network import Side, lay_cable
+from network import SERVER_PORTS, Side, lay_cable
 
 COUNT = 4
 HOST, CLIENT = "203.0.113.7", "203.0.113.1"
@@ -19,6 +19,7 @@ class Links:
         self.client, self.server = Side(), Side()
 
     def connect(self):
+        self.server.run(SERVER_PORTS)
         for side, own in (self.client, CLIENT), (self.server, HOST):
             side.run(f"{FLAGS}; ip link set lo up; ip address add {own}/32 dev lo")
         for name, (near, far) in zip(NAMES, ENDS):

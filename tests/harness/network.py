@@ -20,8 +20,13 @@ HOST, HOST_SECOND, PEER, PEER_SECOND = "192.0.2.7", "192.0.2.8", "192.0.2.1", "1
 HOST6, HOST6_SECOND, PEER6 = "2001:db8::7", "2001:db8::8", "2001:db8::1"
 SOURCES, SOURCES6 = "198.18.0.0/15", ("2001:db8:1::1", "2001:db8:1::2")
 
+# A port that the kernel chooses for a server is none that it chooses for a client: echod answers no
+# datagram that comes from its own port.
+SERVER_PORTS = "echo 61000 65535 >/proc/sys/net/ipv4/ip_local_port_range"
+
 # The kernel must not judge sources before echod does; whatever the source, there is a way back.
 HOST_COMMANDS = f"""
+{SERVER_PORTS}
 ip link set lo up
 for name in rp_filter=0 accept_local=1 route_localnet=1; do
 	echo ${{name#*=}} >/proc/sys/net/ipv4/conf/all/${{name%=*}}

@@ -1,6 +1,6 @@
 """A way to a server through a router, behind which the MTU is another one than before it."""
 
-from network import Side, lay_cable
+from network import SERVER_PORTS, Side, lay_cable
 
 MTU = 1280  # the least that IPv6 allows
 HOSTS = {"ipv4": "192.0.2.130", "ipv6": "[2001:db8:2::2]"}
@@ -25,7 +25,8 @@ ip address add 2001:db8:2::1/64 dev far nodad
 ip link set near up
 ip link set far up
 """
-SERVER = """
+SERVER = f"""
+{SERVER_PORTS}
 ip link set lo up
 ip address add 192.0.2.130/25 dev far
 ip address add 2001:db8:2::2/64 dev far nodad

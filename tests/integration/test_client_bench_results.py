@@ -137,10 +137,11 @@ def test_each_file_is_another_one(files):
         "--csv and --svg: give each a file of its own")
 
 
-def test_a_file_stands_until_the_next_is_whole(uri, files):
+def test_a_file_stands_until_the_next_is_whole(daemon, uri, files):
     save(files.csv, "before")
     os.chmod(files.csv, 0o640)
     with subprocess.Popen(command("bench", *SHORT, uri, "--csv", files.csv, "-d", 60)) as client:
+        daemon.wait_log("connection opened")
         assert read(files.csv) == "before"
         client.kill()
     assert read(files.csv) == "before"
