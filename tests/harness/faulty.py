@@ -371,14 +371,15 @@ def socat(protocol):
 def inetd(workdir):
     """openbsd-inetd's own echo, which only has port 7; skips the test where it cannot run.
 
-    It answers no datagram from a loopback address.
+    It answers no datagram from a loopback address.  That port is there once an address: each test has
+    its own.
     """
     program = shutil.which("inetd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if not program:
         pytest.skip("openbsd-inetd is not installed")
     if os.geteuid() != 0 and kernel.first_unprivileged_port() > 7:
         pytest.skip("port 7 needs root")
-    host = "127.0.0.77"
+    host = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
     file = os.path.join(workdir, "inetd.conf")
     with open(file, "w", encoding="ascii") as conf:
         conf.write(f"{host}:echo stream tcp nowait root internal\n")

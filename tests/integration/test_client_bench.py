@@ -18,7 +18,7 @@ import peers
 import tls
 from client import command, run
 from echod import listener
-from patience import PATIENCE, eventually
+from patience import PATIENCE, eventually, lasting
 
 FREE = {"limits.datagram_rate_per_source": 0}
 COLD = ("--warm-up", 0)
@@ -424,7 +424,7 @@ def test_what_has_no_room_on_this_host_is_told_apart():
     with faulty.datagrams(fault) as server:
         port = int(server.uri.rpartition(":")[2])
         clients.append(subprocess.Popen(
-            command("bench", "--json", "-n", 1, "-s", "1K", "-N", 3, *LONG, server.uri),
+            command("bench", "--json", "-n", 1, "-s", "1K", "-N", 3, "-W", lasting(1), server.uri),
             stdout=subprocess.PIPE,
         ))
         eventually(lambda: dropped_of(port), "a datagram has no room")

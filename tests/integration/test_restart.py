@@ -51,7 +51,7 @@ def test_what_is_told(serve, restart, keeper):
 
 
 def test_unix_sockets_and_the_path_of_successors(serve, restart, workdir):
-    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path="@echod-restarts"))
+    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=f"@{os.path.basename(workdir)}"))
     options = {"take_over.path": successors.place(workdir)}
     daemon = serve(listeners, options)
     files = [f"{workdir}/echod.sock", successors.place(workdir)]

@@ -1,5 +1,6 @@
 """The log to a logger of the test's own on /dev/log, in a private mount namespace, or to none."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 import logs
 import peers
 from echod import run
-from patience import PATIENCE, within
+from patience import PATIENCE, eventually, within
 
 # what echod, glibc and the sanitizers may want of /dev; the rest of it is not there
 PRIVATE_DEV = """
@@ -340,12 +341,20 @@ def terminal():
     os.close(stderr)
 
 
-def lines_seen(seen):
+def lines_seen(seen, last):
+    """Those that came since the last call, once one of them ends so: the kernel brings them there
+    at its leisure."""
+    text = ""
+
+    def has_last():
+        nonlocal text
+        with contextlib.suppress(BlockingIOError):
+            text += os.read(seen, 65536).decode()
+        return text.rstrip("\r\n").endswith(last)
+
     os.set_blocking(seen, False)
-    try:
-        return os.read(seen, 65536).decode().splitlines()
-    except BlockingIOError:
-        return []
+    eventually(has_last, f"a line that ends in {last!r}")
+    return text.splitlines()
 
 
 def test_a_terminal_is_told_where_the_log_goes(launch_there, logger, terminal):
@@ -353,20 +362,20 @@ def test_a_terminal_is_told_where_the_log_goes(launch_there, logger, terminal):
     follow(log, logger)
     daemon = launch_there(log, stderr=terminal[1], **{"log.facility": "local3"})
     daemon.wait_serving()
-    assert lines_seen(terminal[0]) == ["echod: logging to syslog (local3); -f logs here"]
+    said = "echod: logging to syslog (local3); -f logs here"
+    assert lines_seen(terminal[0], said) == [said]
     # a reload says so only where it is another place
     daemon.configure(options={"log.facility": "local3"})
     daemon.reload()
-    assert not lines_seen(terminal[0])
+    os.write(terminal[1], b"end\n")
+    assert lines_seen(terminal[0], "end") == ["end"]
 
 
 def lines_of_a_life(daemon, terminal):
     daemon.wait_listening_unseen()
     daemon.signal(signal.SIGTERM)
     daemon.wait_exit()
-    lines = lines_seen(terminal[0])
-    assert lines[-1].endswith(" notice: stopped")
-    return lines
+    return lines_seen(terminal[0], " notice: stopped")
 
 
 def test_a_terminal_with_f_is_the_log(launch_there, logger, terminal):

@@ -54,7 +54,7 @@ def test_nobody_notices(serve, succeed, back_end):
 
 def test_unix_connections_go_on(serve, succeed, workdir):
     """The path as well, which whoever ends last removes."""
-    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path="@echod-successor"))
+    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=f"@{os.path.basename(workdir)}"))
     daemon = serve(listeners)
     file = os.stat(f"{workdir}/echod.sock").st_ino
     stream = peers.Stream(daemon.connect())
