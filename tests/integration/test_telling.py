@@ -1,5 +1,6 @@
 """What has no line of its own in the log is told together: how often, and who had most of it."""
 
+import os
 import signal
 import socket
 import time
@@ -78,7 +79,8 @@ def send(request):
         if source not in opened:
             opened[source] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             request.addfinalizer(opened[source].close)
-            opened[source].bind((source, 0))
+            # Not from a port that the kernel may have given a listener: that has a reason of its own.
+            opened[source].bind((source, 61000 + os.getpid() % 4096))
         for _ in range(count):
             opened[source].sendto(payload, ("127.0.0.1", daemon.port("echo-udp")))
 
