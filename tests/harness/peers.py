@@ -1,5 +1,6 @@
 """The other end of a connection: sockets that send, read, stall, half-close and reset on order."""
 
+import contextlib
 import functools
 import os
 import random
@@ -147,14 +148,20 @@ def exchange(peer, data, sizes=None, half_close=False):
 def fill(peer, data, least=0):
     """Sends until nothing more is taken or all is sent, reading nothing; returns how much.
 
-    What has to be taken, `least` bytes, is waited for longer: a busy machine is quiet as well.
+    What has to be taken, `least` bytes, is waited for longer: a busy machine is quiet as well, and
+    one whose memory for TCP is used up, too, where poll(2) promises room that is not there.
     """
-    sent = 0
+    sent, quiet_since = 0, time.monotonic()
     peer.setblocking(False)
     poller = select.poll()
     poller.register(peer, select.POLLOUT)
-    while sent < len(data) and poller.poll((PATIENCE if sent < least else QUIET) * 1000):
-        sent += peer.send(memoryview(data)[sent : sent + (1 << 18)])
+    while sent < len(data):
+        limit = PATIENCE if sent < least else QUIET
+        if not poller.poll(limit * 1000) or time.monotonic() - quiet_since > limit:
+            break
+        with contextlib.suppress(BlockingIOError):
+            sent += peer.send(memoryview(data)[sent : sent + (1 << 18)])
+            quiet_since = time.monotonic()
     peer.settimeout(PATIENCE)
     return sent
 

@@ -241,7 +241,7 @@ def test_reconnecting_to_nobody_goes_on_trying():
                 client.wait_out(r" seq=\d+ ", after=closed)
                 assert client.interrupt() == 1
             assert len(client.err.lines) == 1
-            open_ones = "(, 1 cut)?(, 1 undecided)?"
+            open_ones = r"(, \d+ cut)?(, 1 undecided)?"
             counts = rf"\d+ sent, \d+ received{open_ones}, \d+ not sent, 0% loss, time "
             assert re.match(counts, client.out.lines[-3])
             # one that stops may still have been found once

@@ -209,11 +209,12 @@ def times_of(data, *arguments):
 @pytest.mark.parametrize("compare", [(), ("--no-compare", "-W", 0.1)], ids=["compared", "copied"])
 def test_the_rate(compare):
     """Never faster, whatever the machine; where it is idle, not much slower."""
+    begun = time.monotonic()
     times = times_of(DATA[: 60 * 1400], "--rate", 200, *compare)
     assert len(times) == 60
-    span = times[-1] - times[0]
-    assert span >= 55 / 200
-    assert span < within(60 / 200)
+    # The first may have been noted late; what a timer may be late is made up for.
+    assert times[-1] - begun >= 55 / 200
+    assert times[-1] - times[0] < within(60 / 200)
 
 
 def test_a_pause_is_not_made_up_for():

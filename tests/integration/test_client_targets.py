@@ -178,7 +178,7 @@ def test_they_take_turns(server):
     events = events_of(lines_of(*options, *targets))
     starts = [event["time"] for event in events if event["event"] == "start"]
     assert [event["uri"] for event in events if event["event"] == "start"] == targets
-    assert starts[-1] - starts[0] >= 0.75 * lasting(0.5)
+    assert starts[-1] - starts[0] >= 0.25 * lasting(0.5)  # the first may be late
     replies = [event["uri"] for event in events if event["event"] == "reply"]
     assert replies == targets * 2
 

@@ -144,6 +144,9 @@ def test_what_the_logger_had_no_room_for_is_said_later(launch_there, logger):
     flood(daemon)
     follow(log, logger)
     assert int(log.wait(r"(\d+) messages suppressed", PATIENCE).group(1)) > 0
+    # once all is read there is room for what a stop says
+    daemon.close_peers()
+    log.wait("^info: connection closed: ", PATIENCE)
 
 
 def test_no_logger_at_all_stops_nothing(launch_there):
@@ -223,8 +226,9 @@ def test_a_logger_that_goes_and_returns(launch_two_ways, device_folder, leaves_n
     if not leaves_name:
         os.unlink(os.path.join(device_folder, "log"))
     for _ in range(2):
+        after = by_stderr.mark()
         daemon.signal(signal.SIGUSR1)
-        by_stderr.wait("^notice: echod_sent_bytes_total", PATIENCE, by_stderr.mark())
+        by_stderr.wait("^notice: echod_sent_bytes_total", PATIENCE, after)
     assert by_stderr.matching(SAID) == by_stderr.lines[:1]
     with bind_logger(device_folder) as logger:
         follow(by_syslog, logger)
