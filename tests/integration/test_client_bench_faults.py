@@ -257,7 +257,8 @@ def test_all_connections_get_something_else(workdir):
     """To find out what it is takes no time that grows with their square."""
     change = flawed.replaced(b"x" * 100)
     with flawed.echo("tcp", 65536, lambda _, __, data: change(data), workdir) as server:
-        found = json_of("bench", "-n", 300, "-d", 600, "-w", 1, "-s", "64K", server.uri, status=1)
+        options = ("-n", 300, "-d", 600, "-w", 1, "-s", "64K", "-W", PATIENCE)
+        found = json_of("bench", *options, server.uri, status=1)
     assert found["errors"]["wrong"] == found["counts"]["opened"] == 300
     assert found["cpu_seconds"] < lasting(2)
 

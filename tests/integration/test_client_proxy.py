@@ -66,7 +66,7 @@ def test_each_connection_has_one():
         faulty.close_after(64)(connection)
 
     with faulty.stream(once, heard(size, headers)) as server:
-        options = ("-R", "-c", 2, "-i", 0.01, "-W", PATIENCE, "--proxy", "v2=local")
+        options = ("-R", "-c", 20, "-i", 0.05, "-W", PATIENCE, "--proxy", "v2=local")
         lines_of(*options, server.uri, status=1)
     assert headers == [expected, expected]
 
