@@ -346,18 +346,18 @@ def terminal():
 
 
 def lines_seen(seen, last):
-    """Those that came since the last call, once one of them ends so: the kernel brings them there
-    at its leisure."""
+    """Those that came since the last call, once the last of them has this pattern: the kernel
+    brings them there at its leisure."""
     text = ""
 
     def has_last():
         nonlocal text
         with contextlib.suppress(BlockingIOError):
             text += os.read(seen, 65536).decode()
-        return text.rstrip("\r\n").endswith(last)
+        return text.endswith("\n") and re.search(last, text.splitlines()[-1])
 
     os.set_blocking(seen, False)
-    eventually(has_last, f"a line that ends in {last!r}")
+    eventually(has_last, f"a line that has {last!r}")
     return text.splitlines()
 
 
@@ -367,19 +367,18 @@ def test_a_terminal_is_told_where_the_log_goes(launch_there, logger, terminal):
     daemon = launch_there(log, stderr=terminal[1], **{"log.facility": "local3"})
     daemon.wait_serving()
     said = "echod: logging to syslog (local3); -f logs here"
-    assert lines_seen(terminal[0], said) == [said]
+    assert lines_seen(terminal[0], "-f logs here$") == [said]
     # a reload says so only where it is another place
     daemon.configure(options={"log.facility": "local3"})
     daemon.reload()
     os.write(terminal[1], b"end\n")
-    assert lines_seen(terminal[0], "end") == ["end"]
+    assert lines_seen(terminal[0], "^end$") == ["end"]
 
 
 def lines_of_a_life(daemon, terminal):
-    daemon.wait_listening_unseen()
+    begin = lines_seen(terminal[0], " notice: echod .* serving: ")
     daemon.signal(signal.SIGTERM)
-    daemon.wait_exit()
-    return lines_seen(terminal[0], " notice: stopped")
+    return begin + lines_seen(terminal[0], " notice: stopped$")
 
 
 def test_a_terminal_with_f_is_the_log(launch_there, logger, terminal):

@@ -1,6 +1,4 @@
 /* One connection and its peer: see one_conn.h. */
-#include "one_conn.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/stream/conn_internal.h"
+#include "one_conn.h"
 #include "runner.h"
 
 const struct loop_settings one_conn_configs[] = {
@@ -263,9 +263,21 @@ peer_receive(size_t at, bool *eof)
 	return at;
 }
 
+/* Whether the kernel has yet to bring what it took from this end of a TCP connection. */
+static bool
+is_in_flight(int end)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	return getsockopt(end, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	    info.tcpi_unacked > 0;
+}
+
 size_t
 fill(void)
 {
+	const int64_t patience = clock_ms() + 1000;
 	size_t sent = 0, before;
 
 	do {
@@ -273,6 +285,11 @@ fill(void)
 		sent = peer_send(sent, 64 << 20);
 		turn();
 		turn();
-	} while (sent > before);
+	} while (sent > before ||
+	    ((is_in_flight(served) || is_in_flight(peer)) && clock_ms() < patience));
+	if (!closed) {
+		conn_took_bytes(conn);
+		conn_touch(conn, clock_ms());
+	}
 	return sent;
 }
