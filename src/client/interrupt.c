@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t came;
-static volatile sig_atomic_t waker = -1; /* an eventfd(2) of who watches */
+/* Atomic, since any thread may be told. */
+static atomic_bool came;
+static atomic_int waker = -1; /* an eventfd(2) of who watches */
 
 static struct {
 	struct event *event;
@@ -34,12 +36,11 @@ static void
 on_signal(int number)
 {
 	const uint64_t one = 1;
-	const int error = errno;
+	const int error = errno, fd = atomic_load(&waker);
 
-	if (waker == -1 || came)
+	if (fd == -1 || atomic_exchange(&came, true))
 		end_at_once(number);
-	came = 1;
-	if (write(waker, &one, sizeof(one)) == -1)
+	if (write(fd, &one, sizeof(one)) == -1)
 		end_at_once(number);
 	errno = error;
 }
@@ -78,16 +79,15 @@ interrupt_watch(struct event_base *base, void (*interrupted)(void *arg), void *a
 		close(fd);
 		return false;
 	}
-	waker = fd;
+	atomic_store(&waker, fd);
 	return true;
 }
 
 void
 interrupt_unwatch(void)
 {
-	const int fd = waker;
+	const int fd = atomic_exchange(&waker, -1);
 
-	waker = -1;
 	if (watch.event != NULL)
 		event_free(watch.event);
 	watch.event = NULL;

@@ -70,8 +70,10 @@ class Screen:
 
     def wait(self, holds, what):
         """Returns the lines that it shows when `holds` of them does."""
-        return eventually(lambda: (lines := self.lines()) and holds(lines) and lines,
-                          f"{what}: {self.lines()}")
+        try:
+            return eventually(lambda: (lines := self.lines()) and holds(lines) and lines, what)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}: {self.lines()}") from None
 
     def wait_end(self):
         """Returns the exit status of the command."""

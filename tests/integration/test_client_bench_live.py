@@ -97,6 +97,7 @@ def test_a_terminal_of_another_size(uri):
 
 def test_what_was_said_while_it_was_stopped_stands(uri, workdir):
     script = ('"$@" & while [ ! -e "$0" ]; do sleep 0.1; done; kill -STOP $!; '
+              'until grep -q "^State:.T" /proc/$!/status; do sleep 0.1; done; '
               'echo "  between"; kill -CONT $!; wait $!')
     go = os.path.join(workdir, "go")
     with Screen(80, ["sh", "-c", script, go, *command("bench", *LONG, uri)], **UTF8) as screen:

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,14 +178,17 @@ static struct {
 	char block[LIVE_TEXT_SIZE];
 } shown;
 
-/* It was stopped, and what the shell said since then stands below the block. */
-static volatile sig_atomic_t was_stopped;
+/*
+ * It was stopped, and what the shell said since then stands below the block.  Any thread may be told,
+ * so that it is an atomic one.
+ */
+static atomic_bool was_stopped;
 
 static void
 on_continue(int number)
 {
 	(void)number;
-	was_stopped = 1;
+	atomic_store(&was_stopped, true);
 }
 
 void
@@ -228,9 +232,8 @@ rewrite(const struct live_view *view)
 		return;
 	if (shown.columns != 0 && shown.columns != paper.columns)
 		rows = rows_by_now(shown.block, paper.columns);
-	if (was_stopped)
+	if (atomic_exchange(&was_stopped, false))
 		rows = 1;
-	was_stopped = 0;
 	live_draw(view, &paper, shown.block);
 	report_block(shown.block, rows);
 	shown.columns = paper.columns;
