@@ -274,10 +274,22 @@ is_in_flight(int end)
 	    info.tcpi_unacked > 0;
 }
 
+void
+rest(void)
+{
+	const int64_t patience = clock_ms() + 1000;
+
+	while ((is_in_flight(served) || is_in_flight(peer)) && clock_ms() < patience)
+		turn();
+	if (!closed) {
+		conn_took_bytes(conn);
+		conn_touch(conn, clock_ms());
+	}
+}
+
 size_t
 fill(void)
 {
-	const int64_t patience = clock_ms() + 1000;
 	size_t sent = 0, before;
 
 	do {
@@ -285,11 +297,7 @@ fill(void)
 		sent = peer_send(sent, 64 << 20);
 		turn();
 		turn();
-	} while (sent > before ||
-	    ((is_in_flight(served) || is_in_flight(peer)) && clock_ms() < patience));
-	if (!closed) {
-		conn_took_bytes(conn);
-		conn_touch(conn, clock_ms());
-	}
+		rest();
+	} while (sent > before);
 	return sent;
 }

@@ -55,10 +55,10 @@ void peer_send_all(size_t at, size_t end);
 /* Receives what there is and compares it.  Returns how far that was; *eof at the end. */
 size_t peer_receive(size_t at, bool *eof);
 
-/*
- * Sends without reading until nothing moves any more; for the connection that was now.  Returns how
- * many bytes it took.
- */
+/* Turns until the kernel has brought what either end sent; for the connection that was now. */
+void rest(void);
+
+/* Sends without reading until nothing moves any more, and rests.  Returns how many bytes that took. */
 size_t fill(void);
 
 #endif
