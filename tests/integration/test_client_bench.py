@@ -185,15 +185,15 @@ def test_what_comes_back_late_takes_its_time():
 # --- its end -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("long", [("-d", 600), ("-N", 10**12, "-r", 1)])
+@pytest.mark.parametrize("long", [("-d", 600), ("-N", 10**12, "-r", 100)])
 def test_an_interrupt_prints_what_was_so_far(start, long):
     """However long the run was to be."""
     daemon = start()
     client = subprocess.Popen(
-        command("bench", *long, *COLD, f"tcp://127.0.0.1:{daemon.port()}"),
+        command("bench", *long, *COLD, *LONG, f"tcp://127.0.0.1:{daemon.port()}"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
-    eventually(lambda: received(daemon), "it has begun")
+    eventually(lambda: received(daemon) > 8 * 64, "one that had its first echo sends again")
     client.send_signal(signal.SIGINT)
     out, errors = client.communicate(timeout=PATIENCE)
     assert (client.returncode, errors) == (0, "")

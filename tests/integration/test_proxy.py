@@ -166,7 +166,7 @@ def test_it_waits_no_longer_than_its_time_and_sleeps_meanwhile(start):
     before = kernel.wake_ups_of_first(daemon.pid)
     assert peers.ends(peer) == "reset"
     assert 2.9 <= time.monotonic() - begun < 3 + within(1)  # its clock has ticks
-    assert kernel.wake_ups_of_first(daemon.pid) - before <= 5
+    assert kernel.wake_ups_of_first(daemon.pid) - before <= 20  # the statistics' among them
     daemon.wait_counter(refused("preamble_timeout"), 1)
     daemon.wait_counter('echod_connections_preamble{listener="echo-tcp"}', 0)
 
