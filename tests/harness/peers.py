@@ -146,38 +146,32 @@ def exchange(peer, data, sizes=None, half_close=False):
 
 
 def fill(peer, data, least=0):
-    """Sends until nothing more is taken or all is sent, reading nothing; returns how much.
+    """As fill_all(), of one; returns how much."""
+    return fill_all([peer], data, least)[peer]
 
-    What has to be taken, `least` bytes, is waited for longer: a busy machine is quiet as well, and
+
+def fill_all(peers, data, least=0):
+    """Sends until none takes any more or all is sent, reading nothing; returns how much by peer.
+
+    What each has to take, `least` bytes, is waited for longer: a busy machine is quiet as well, and
     one whose memory for TCP is used up, too, where poll(2) promises room that is not there.
     """
-    sent, quiet_since = 0, time.monotonic()
-    peer.setblocking(False)
-    poller = select.poll()
-    poller.register(peer, select.POLLOUT)
-    while sent < len(data):
-        limit = PATIENCE if sent < least else QUIET
-        if not poller.poll(limit * 1000) or time.monotonic() - quiet_since > limit:
-            break
-        with contextlib.suppress(BlockingIOError):
-            sent += peer.send(memoryview(data)[sent : sent + (1 << 18)])
-            quiet_since = time.monotonic()
-    peer.settimeout(PATIENCE)
-    return sent
-
-
-def fill_all(peers, data):
-    """As fill(), of several at a time; returns how much by peer."""
-    sent = dict.fromkeys(peers, 0)
+    sent, quiet_since = dict.fromkeys(peers, 0), time.monotonic()
     by_descriptor = {peer.fileno(): peer for peer in peers}
     poller = select.poll()
     for descriptor, peer in by_descriptor.items():
         peer.setblocking(False)
         poller.register(descriptor, select.POLLOUT)
-    while ready := poller.poll(QUIET * 1000):
+    while any(count < len(data) for count in sent.values()):
+        limit = PATIENCE if min(sent.values()) < least else QUIET
+        ready = poller.poll(limit * 1000)
+        if not ready or time.monotonic() - quiet_since > limit:
+            break
         for descriptor, _ in ready:
             peer = by_descriptor[descriptor]
-            sent[peer] += peer.send(memoryview(data)[sent[peer] : sent[peer] + (1 << 18)])
+            with contextlib.suppress(BlockingIOError):
+                sent[peer] += peer.send(memoryview(data)[sent[peer] : sent[peer] + (1 << 18)])
+                quiet_since = time.monotonic()
             if sent[peer] == len(data):
                 poller.unregister(descriptor)
     for peer in peers:

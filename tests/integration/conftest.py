@@ -58,6 +58,12 @@ def workdir():
         yield path
 
 
+@pytest.fixture
+def abstract(workdir):
+    """The name of an abstract Unix socket that no other test has."""
+    return "@" + os.path.basename(workdir)
+
+
 @pytest.fixture(params=BACK_ENDS.values(), ids=BACK_ENDS.keys())
 def back_end(request):
     """The options that choose an event back end: a test with it runs over each of them."""

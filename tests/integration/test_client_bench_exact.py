@@ -27,7 +27,7 @@ SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
 STAMP = struct.Struct("qq")
 HOST, OUTGOING = 0, 4  # kinds of packets: see packet(7)
 ALL = 3  # protocols
-TRIES = 5
+TRIES = 3
 
 
 # --- percentiles ---------------------------------------------------------------------------------

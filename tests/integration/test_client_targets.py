@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import time
 
 import pytest
 
@@ -175,10 +176,11 @@ def test_they_take_turns(server):
     """They begin one after the other, in the time of an interval, and so they go on."""
     targets = [udp(server, f"127.0.3.{number}") for number in range(5)]
     options = ("--json-stream", "-c", 2, "-i", lasting(0.5), *LONG)
+    begun = time.time()
     events = events_of(lines_of(*options, *targets))
     starts = [event["time"] for event in events if event["event"] == "start"]
     assert [event["uri"] for event in events if event["event"] == "start"] == targets
-    assert starts[-1] - starts[0] >= 0.25 * lasting(0.5)  # the first may be late
+    assert starts[-1] - begun >= 0.75 * lasting(0.5)  # the first may be late
     replies = [event["uri"] for event in events if event["event"] == "reply"]
     assert replies == targets * 2
 

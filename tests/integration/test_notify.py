@@ -109,15 +109,14 @@ def test_ready_once_it_serves(start_supervised, supervisor):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_it_is_the_main_process_that_tells(start, workdir):
+def test_it_is_the_main_process_that_tells(start, workdir, abstract):
     """NotifyAccess=main, by what the kernel says; from the sandbox, as the user that serves."""
     os.chmod(workdir, 0o755)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.settimeout(PATIENCE)
         supervisor.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        supervisor.bind(b"\0" + os.path.basename(workdir).encode())
-        name = "@" + os.path.basename(workdir)
-        daemon = start(options={"user": "nobody"}, environment={"NOTIFY_SOCKET": name})
+        supervisor.bind("\0" + abstract[1:])
+        daemon = start(options={"user": "nobody"}, environment={"NOTIFY_SOCKET": abstract})
         message, ancillary, _, _ = supervisor.recvmsg(65536, 100)
         assert message.startswith(b"READY=1\n")
         credentials = struct.unpack("3i", ancillary[0][2])

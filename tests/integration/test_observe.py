@@ -195,13 +195,12 @@ def reload(daemon, options, succeeds=True):
     return lines
 
 
-def test_a_reload_puts_it_there_and_takes_it_away(start, workdir):
-    name = f"@{os.path.basename(workdir)}"
-    daemon = start(options={"observe.path": name})
+def test_a_reload_puts_it_there_and_takes_it_away(start, abstract):
+    daemon = start(options={"observe.path": abstract})
     reload(daemon, ON)
     assert status(daemon, "/readyz") == 200
     with pytest.raises(ConnectionRefusedError):
-        peers.connect(f"unix:{name}", None)
+        peers.connect(f"unix:{abstract}", None)
     where = daemon.listening["observe"][0]
     lines = reload(daemon, {})
     assert f"notice: no longer listening on http://127.0.0.1:{where.port} (observe)" in lines

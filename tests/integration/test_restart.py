@@ -50,8 +50,8 @@ def test_what_is_told(serve, restart, keeper):
     daemon.wait_counter('echod_sent_bytes_total{listener="echo-tcp"}', 6)
 
 
-def test_unix_sockets_and_the_path_of_successors(serve, restart, workdir):
-    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=f"@{os.path.basename(workdir)}"))
+def test_unix_sockets_and_the_path_of_successors(serve, restart, workdir, abstract):
+    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=abstract))
     options = {"take_over.path": successors.place(workdir)}
     daemon = serve(listeners, options)
     files = [f"{workdir}/echod.sock", successors.place(workdir)]

@@ -52,9 +52,9 @@ def test_nobody_notices(serve, succeed, back_end):
     successors.see_through(daemon, lambda now: succeed(now, options=back_end), TAKE_OVERS)
 
 
-def test_unix_connections_go_on(serve, succeed, workdir):
+def test_unix_connections_go_on(serve, succeed, workdir, abstract):
     """The path as well, which whoever ends last removes."""
-    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=f"@{os.path.basename(workdir)}"))
+    listeners = (listener(path=f"{workdir}/echod.sock"), listener("name", path=abstract))
     daemon = serve(listeners)
     file = os.stat(f"{workdir}/echod.sock").st_ino
     stream = peers.Stream(daemon.connect())

@@ -186,11 +186,10 @@ def test_what_others_put_in_its_place_stays(start, path):
     assert os.stat(path).st_ino == inode
 
 
-def test_abstract_names(start, workdir):
-    name = f"@{os.path.basename(workdir)}"
-    daemon = start(served(name))
+def test_abstract_names(start, abstract):
+    daemon = start(served(abstract))
     daemon.assert_echoes()
-    assert "Address already in use" in refusal(name)
+    assert "Address already in use" in refusal(abstract)
 
 
 # --- reloads ---------------------------------------------------------------------------------
