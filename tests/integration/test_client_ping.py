@@ -265,6 +265,8 @@ def test_what_was_due_while_it_was_stopped_is_not_sent():
             begun = time.monotonic()
             with stopped(client):
                 eventually(lambda: time.monotonic() > begun + 20 * interval, "twenty intervals")
+                before = len(server.received)
+            eventually(lambda: len(server.received) > before, "another message")
             assert client.interrupt() == 0
             result = json.loads(client.out.lines[0])
     assert result["unsent"] >= 18
